@@ -1,0 +1,147 @@
+"""The third gate and the whole way from a configuration to windows: what a run is trained and scored on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Config, Transform
+from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
+from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
+from pipeline.data.series import FloatArray, IntArray, Series
+from pipeline.data.sources import load_series
+from pipeline.data.split import Split, split_series
+from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
+from pipeline.data.windows import Windows, make_windows
+from pipeline.errors import UserError
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """A series, split, transformed, scaled and cut into windows for one configuration."""
+
+    series: Series
+    split: Split
+    transformed: Transformed
+    scaling: Scaling
+    windows: Windows
+    lanes: Batches | None  # None for a stateless network
+
+    def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
+        """Bring the network's outputs back to the data's own units.
+
+        Args:
+            scaled: Outputs, one row per window. Shape (windows, outputs).
+            starts: The windows. Shape (windows,).
+
+        Returns:
+            Shape (windows, horizon_steps, targets).
+        """
+        columns = self.series.column_numbers(self.series.targets)
+        steps = self.windows.horizon_steps
+        shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(steps), len(columns))
+        transformed = invert_scaling(self.scaling, shaped, columns)
+        return invert_forecasts(self.transformed, transformed, self.windows.origins(starts), steps, columns)
+
+
+def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
+    """Load and prepare everything a run needs.
+
+    Args:
+        config: The configuration of the run.
+        series: An already loaded series; by default the one the configuration names is loaded.
+
+    Returns:
+        The prepared data.
+
+    Raises:
+        UserError: If the data and the configuration do not go together.
+    """
+    series = load_series(config.dataset) if series is None else series
+    split = split_series(series, config.dataset)
+    _check_log(config, series)
+    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period)
+    first_row = transformed.first_defined
+    _check_length(config, series, split, first_row)
+    train_values = transformed.values[first_row : split.train_end]
+    _check_constant(config, series, train_values)
+    scaling = fit_scaling(config.dataset.scaler, train_values)
+    scaled = apply_scaling(scaling, transformed.values)
+    inputs = scaled[:, series.column_numbers(series.features)]  # (time, features)
+    targets = scaled[:, series.column_numbers(series.targets)]  # (time, targets)
+    windows = make_windows(config, inputs, targets, series.scorable(), split, first_row)
+    for part, starts in (("train", windows.train), ("validation", windows.validation)):
+        if not starts.size:
+            raise UserError(
+                f"dataset '{config.dataset.name}' has no {part} window whose targets were all measured, with "
+                f"look_back={config.look_back} and horizon={config.horizon}; enlarge that part or lower horizon"
+            )
+    _check_measured(config, series, split)
+    return PreparedData(series, split, transformed, scaling, windows, _lanes(config, windows, split))
+
+
+def _lanes(config: Config, windows: Windows, split: Split) -> Batches | None:
+    """Lanes are cut from all windows before the training part ends, so that a filled target leaves no hole."""
+    if not config.stateful:
+        return None
+    last_targets = windows.origins(windows.starts) + max(windows.horizon_steps)
+    consecutive = windows.starts[last_targets < split.train_end]
+    lanes = cut_lanes(consecutive, config.dataset.order, config.time_steps, config.dataset.segments)
+    if len(lanes) < config.batch_size:
+        raise UserError(
+            f"batch_size={config.batch_size} needs as many lanes, but the {len(consecutive)} training windows make "
+            f"only {len(lanes)}; lower batch_size"
+        )
+    return batch_lanes(lanes, config.batch_size, windows.train)
+
+
+def _check_log(config: Config, series: Series) -> None:
+    if Transform.log not in config.dataset.transforms:
+        return
+    bad = np.argwhere(series.values <= 0)
+    if bad.size:
+        row, column = (int(position) for position in bad[0])
+        raise UserError(
+            f"dataset '{config.dataset.name}', data row {row + 1}: the column '{series.columns[column]}' holds "
+            f"{series.values[row, column]:g}, which has no logarithm; leave log out of dataset.transforms"
+        )
+
+
+def _check_length(config: Config, series: Series, split: Split, first_row: int) -> None:
+    usable = max(split.train_end - first_row, 0)
+    needed = config.look_back + config.horizon
+    if usable < needed:
+        lost = f" after {first_row} lost to differences" if first_row else ""
+        raise UserError(
+            f"dataset '{config.dataset.name}' has {usable} training steps{lost}, but look_back={config.look_back} and "
+            f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction"
+        )
+    if config.horizon > split.validation_end - split.train_end:
+        raise UserError(
+            f"horizon={config.horizon} is longer than the validation part of "
+            f"{split.validation_end - split.train_end} steps; lower horizon or raise dataset.validation_fraction"
+        )
+    if config.dataset.period > split.train_end:
+        raise UserError(
+            f"dataset.period={config.dataset.period} is longer than the {split.train_end} training steps of "
+            f"dataset '{config.dataset.name}'; the seasonal baseline needs a period inside them; lower dataset.period"
+        )
+
+
+def _check_constant(config: Config, series: Series, train_values: FloatArray) -> None:
+    constant = np.flatnonzero(np.ptp(train_values, axis=0) == 0)
+    if constant.size:
+        name = series.columns[int(constant[0])]
+        raise UserError(
+            f"dataset '{config.dataset.name}': the column '{name}' is constant in the training part, so nothing can be "
+            "learnt from it; leave it out of dataset.features, or change the split or dataset.transforms"
+        )
+
+
+def _check_measured(config: Config, series: Series, split: Split) -> None:
+    for part in ("validation", "test"):
+        empty = np.flatnonzero(~series.scorable()[split.rows(part)].any(axis=0))
+        if empty.size:
+            raise UserError(
+                f"dataset '{config.dataset.name}': every {part} value of '{series.targets[int(empty[0])]}' was filled "
+                "in, so nothing can be scored; change the split or mend the file"
+            )

@@ -1,0 +1,121 @@
+"""Load a dataset: a packaged CSV, the user's own .csv or .parquet, or a synthetic sine. Nothing read is executed."""
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.config import DatasetConfig, Source
+from pipeline.data.series import Series
+from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
+from pipeline.errors import UserError
+from pipeline.paths import data_dir
+
+
+def load_series(dataset: DatasetConfig) -> Series:
+    """Load and validate the series that a configuration names.
+
+    Args:
+        dataset: The `dataset` node of the configuration.
+
+    Returns:
+        The series, with missing values filled if `dataset.missing` says so.
+
+    Raises:
+        UserError: If the file cannot be read or holds something that cannot be trained on; the text names the
+            column, the row and the remedy.
+    """
+    if dataset.source is Source.sine:
+        frame, origin = _sine(dataset), "sine"
+    else:
+        assert dataset.path is not None
+        path = data_dir() / dataset.path if dataset.source is Source.packaged else Path(dataset.path).expanduser()
+        frame, origin = _read_table(path), str(path)
+    if frame.empty:
+        raise UserError(
+            f"{origin} holds no rows; dataset.path must name a file with a header and one row per time step"
+        )
+    features, targets = _choose_columns(frame, dataset, origin)
+    timestamps = _timestamps(frame, dataset, origin)
+    check_timestamps(timestamps, origin)
+    columns = tuple(dict.fromkeys((*features, *targets)))
+    numbers = numeric_values(frame, columns, origin)  # (time, columns)
+    values, filled = fill_missing(numbers, columns, dataset.missing, origin)
+    return Series(timestamps, values, columns, features, targets, filled, origin)
+
+
+def _read_table(path: Path) -> pd.DataFrame:
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    if path.suffix.lower() not in readers:
+        raise UserError(f"dataset.path must end in .csv or .parquet, but got dataset.path={path}")
+    if not path.is_file():
+        raise UserError(f"dataset.path={path} is not a file that can be read from {Path.cwd()}; check the path")
+    try:
+        frame = readers[path.suffix.lower()](path)
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path} is empty; it must hold a header and one row per time step") from None
+    except (OSError, ValueError) as error:  # ParserError, UnicodeDecodeError and ArrowInvalid are ValueErrors
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path} cannot be read as {path.suffix.lower()}: {reason}") from error
+    frame.columns = [str(name).strip() for name in frame.columns]
+    return frame
+
+
+def _sine(dataset: DatasetConfig) -> pd.DataFrame:
+    """One wave per `dataset.period` steps, amplitude 1, plus normal noise; the same values at every call."""
+    steps = np.arange(dataset.length)
+    noise = np.random.default_rng(0).normal(0.0, dataset.noise, dataset.length) if dataset.noise > 0 else 0.0
+    return pd.DataFrame({"step": steps, "value": np.sin(2 * np.pi * steps / dataset.period) + noise})
+
+
+def _choose_columns(
+    frame: pd.DataFrame, dataset: DatasetConfig, origin: str
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    present = [name for name in frame.columns if name != dataset.time_column]
+    features = tuple(dataset.features) if dataset.features is not None else tuple(present)
+    targets = tuple(dataset.targets) if dataset.targets is not None else features[:1]
+    if dataset.targets is None and len(features) > 1:
+        raise UserError(
+            f"dataset.targets is required when there are several features; choose from {', '.join(features)}"
+        )
+    wanted = {
+        "time_column": [dataset.time_column] if dataset.time_column else [],
+        "features": features,
+        "targets": targets,
+    }
+    for key, names in wanted.items():
+        for name in names:
+            if name not in frame.columns:
+                raise UserError(
+                    f"dataset.{key} names the column '{name}', but {origin} has: {', '.join(map(str, frame.columns))}"
+                )
+            if list(frame.columns).count(name) > 1:
+                raise UserError(f"{origin} has the column '{name}' twice; rename one of them")
+    if not features:
+        raise UserError(f"{origin} has no column besides the time column; dataset.features needs at least one")
+    return features, targets
+
+
+def _timestamps(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> pd.Index:
+    if dataset.time_column is None:
+        return pd.RangeIndex(len(frame), name="row")
+    column = frame[dataset.time_column]
+    if pd.api.types.is_numeric_dtype(column) and column.notna().all():
+        return pd.Index(column, name=dataset.time_column)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "could not infer format": a bad date is reported below
+            dates = pd.to_datetime(column, errors="coerce")
+    except (ValueError, TypeError) as error:
+        raise UserError(
+            f"{origin}: the time column '{dataset.time_column}' mixes time zones or formats: {error}"
+        ) from error
+    if dates.isna().any():
+        row = int(np.flatnonzero(dates.isna())[0])
+        raise UserError(
+            f"{origin}, data row {row + 1}: '{column.iloc[row]}' in the time column '{dataset.time_column}' "
+            "is not a date; write dates as YYYY-MM-DD"
+        )
+    return pd.DatetimeIndex(dates, name=dataset.time_column)

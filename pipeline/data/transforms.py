@@ -1,0 +1,107 @@
+"""Invertible changes of the series: log, difference, seasonal difference, in any sensible order.
+
+Every stage keeps the length and the time positions of the series; a difference of lag m leaves its first m rows
+undefined (NaN), and windows start after them:
+
+    stage 0  raw         112 118 132 129
+    stage 1  difference  NaN   6  14  -3
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Transform
+from pipeline.data.series import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Transformed:
+    """A series and every stage of its transforms.
+
+    Attributes:
+        steps: The transforms, in order of application.
+        period: Lag of the seasonal difference, in steps.
+        stages: Raw values first, one more per transform; each of shape (time, columns).
+    """
+
+    steps: tuple[Transform, ...]
+    period: int
+    stages: tuple[FloatArray, ...]
+
+    @property
+    def values(self) -> FloatArray:
+        """The last stage: what is scaled and given to the network. Shape (time, columns)."""
+        return self.stages[-1]
+
+    @property
+    def first_defined(self) -> int:
+        """First row without NaN."""
+        return sum(_lag(step, self.period) for step in self.steps)
+
+
+def apply_transforms(values: FloatArray, steps: Sequence[Transform], period: int) -> Transformed:
+    """Apply the transforms in order.
+
+    Args:
+        values: Raw values. Shape (time, columns). Above zero if `log` is among the steps.
+        steps: The transforms.
+        period: Lag of the seasonal difference, in steps.
+
+    Returns:
+        All stages.
+
+    Example:
+        >>> apply_transforms(np.array([[1.0], [4.0], [9.0]]), [Transform.difference], 1).values.ravel().tolist()
+        [nan, 3.0, 5.0]
+    """
+    stages = [np.asarray(values, dtype=float)]
+    for step in steps:
+        before = stages[-1]
+        if step is Transform.log:
+            stages.append(np.log(before))
+            continue
+        lag = _lag(step, period)
+        after = np.full_like(before, np.nan)
+        after[lag:] = before[lag:] - before[:-lag]
+        stages.append(after)
+    return Transformed(tuple(steps), period, tuple(stages))
+
+
+def invert_forecasts(
+    transformed: Transformed,
+    forecasts: FloatArray,
+    origins: IntArray,
+    horizon_steps: Sequence[int],
+    columns: Sequence[int],
+) -> FloatArray:
+    """Bring forecasts back to the data's own units, using only values known at each origin.
+
+    Args:
+        transformed: The stages of the true series.
+        forecasts: In units of the last stage. Shape (origins, horizon_steps, targets).
+        origins: Row of the last value known to each forecast. Shape (origins,).
+        horizon_steps: Steps ahead, ascending; a difference of lag m needs all steps, or only steps up to m.
+        columns: Column of the stages that each target is.
+
+    Returns:
+        The forecasts in the data's own units. Shape (origins, horizon_steps, targets).
+    """
+    result = np.array(forecasts, dtype=float)  # (origins, horizon_steps, targets)
+    for step, known in zip(reversed(transformed.steps), reversed(transformed.stages[:-1]), strict=True):
+        if step is Transform.log:
+            result = np.exp(result)
+            continue
+        lag = _lag(step, transformed.period)
+        for position, ahead in enumerate(horizon_steps):
+            if ahead <= lag:
+                base = known[origins + ahead - lag][:, list(columns)]  # (origins, targets)
+            else:
+                base = result[:, list(horizon_steps).index(ahead - lag)]  # already inverted
+            result[:, position] += base
+    return result
+
+
+def _lag(step: Transform, period: int) -> int:
+    return {Transform.log: 0, Transform.difference: 1, Transform.seasonal_difference: period}[step]

@@ -1,0 +1,148 @@
+"""Windows of a series: which rows go in, which are predicted. Rows are gathered when asked for, never copied ahead.
+
+With look_back=3 and horizon=2, the window that starts at row 4:
+
+    row       4     5     6     7     8
+              in    in    in          target
+                          ^ origin: the last row the forecast may know
+
+With return_sequences=true every input row has a target, `horizon` rows later; the forecast that is scored is the last.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Config, LagsAs
+from pipeline.data.series import BoolArray, FloatArray, IntArray
+from pipeline.data.split import Split
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Scaled rows and the window starts of each part.
+
+    Attributes:
+        inputs: Scaled features. Shape (time, features), float32.
+        targets: Scaled targets. Shape (time, targets), float32.
+        look_back: Rows that go into one window.
+        horizon_steps: Steps ahead that are predicted.
+        lags_as: Whether the rows are time steps or features of one step.
+        return_sequences: Whether every input row has a target in training.
+        starts: Every window with a known origin, also those whose target lies beyond the end. Shape (windows,).
+        train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
+        validation: Starts of windows whose targets all lie in the validation part. Shape (validation windows,).
+    """
+
+    inputs: FloatArray
+    targets: FloatArray
+    look_back: int
+    horizon_steps: tuple[int, ...]
+    lags_as: LagsAs
+    return_sequences: bool
+    starts: IntArray
+    train: IntArray
+    validation: IntArray
+
+    @property
+    def time_steps(self) -> int:
+        """Time steps of a sample."""
+        return 1 if self.lags_as is LagsAs.features else self.look_back
+
+    @property
+    def num_features(self) -> int:
+        """Features of a time step of a sample."""
+        return self.inputs.shape[1] * (self.look_back if self.lags_as is LagsAs.features else 1)
+
+    @property
+    def num_outputs(self) -> int:
+        """Numbers predicted per origin: horizon steps times targets."""
+        return len(self.horizon_steps) * self.targets.shape[1]
+
+    def origins(self, starts: IntArray) -> IntArray:
+        """Return the last row each window knows. Shape (windows,)."""
+        return starts + self.look_back - 1
+
+    def input_rows(self) -> IntArray:
+        """Return the input rows of the window that starts at 0. Shape (look_back,)."""
+        return np.arange(self.look_back)
+
+    def target_rows(self) -> IntArray:
+        """Return the target rows of the window that starts at 0.
+
+        Returns:
+            Shape (1, horizon_steps), or with return_sequences (look_back, horizon_steps).
+        """
+        positions = np.arange(self.look_back) if self.return_sequences else np.array([self.look_back - 1])
+        return positions[:, None] + np.array(self.horizon_steps)  # (positions, horizon_steps)
+
+    def gather_inputs(self, starts: IntArray) -> FloatArray:
+        """Return the samples as the network sees them. Shape (windows, time_steps, features of a step), float32."""
+        rows = self.inputs[starts[:, None] + self.input_rows()]  # (windows, look_back, features)
+        return rows.reshape(len(starts), self.time_steps, self.num_features)
+
+    def gather_targets(self, starts: IntArray) -> FloatArray:
+        """Return the training targets.
+
+        Returns:
+            Shape (windows, outputs), or with return_sequences (windows, look_back, outputs); float32. The outputs of
+            one row are ordered by horizon step, then target.
+        """
+        rows = self.targets[starts[:, None, None] + self.target_rows()]  # (windows, positions, horizon_steps, targets)
+        shape = (self.look_back, self.num_outputs) if self.return_sequences else (self.num_outputs,)
+        return rows.reshape(len(starts), *shape)
+
+    def gather_last_targets(self, starts: IntArray) -> FloatArray:
+        """Return the targets of each window's origin only. Shape (windows, outputs), float32."""
+        rows = self.origins(starts)[:, None] + np.array(self.horizon_steps)  # (windows, horizon_steps)
+        return self.targets[rows].reshape(len(starts), self.num_outputs)
+
+
+def make_windows(
+    config: Config,
+    inputs: FloatArray,
+    targets: FloatArray,
+    scorable: BoolArray,
+    split: Split,
+    first_row: int,
+) -> Windows:
+    """Find every window and the part it belongs to.
+
+    Args:
+        config: look_back, horizon, return_sequences and the dataset's settings.
+        inputs: Scaled features. Shape (time, features).
+        targets: Scaled targets. Shape (time, targets).
+        scorable: False where a target was filled in: such windows are neither trained on nor scored. (time, targets).
+        split: Borders of the parts.
+        first_row: First row that the transforms left defined.
+
+    Returns:
+        The windows. A series of N defined values gives N - look_back windows with known targets at horizon 1.
+    """
+    steps = config.horizon_steps
+    starts = np.arange(first_row, split.length - config.look_back - min(steps) + 1)
+    origins = starts + config.look_back - 1
+    first_target, last_target = origins + min(steps), origins + max(steps)
+    in_train = last_target < split.train_end
+    in_validation = (first_target >= split.train_end) & (last_target < split.validation_end)
+    measured = _all_measured(config, np.all(scorable, axis=1), starts)
+    return Windows(
+        inputs=inputs.astype(np.float32),
+        targets=targets.astype(np.float32),
+        look_back=config.look_back,
+        horizon_steps=steps,
+        lags_as=config.dataset.lags_as,
+        return_sequences=config.return_sequences,
+        starts=starts,
+        train=starts[in_train & measured],
+        validation=starts[in_validation & measured],
+    )
+
+
+def _all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) -> BoolArray:
+    """Return True for windows none of whose targets was filled in. Shape (windows,)."""
+    first = 0 if config.return_sequences else config.look_back - 1
+    reach = np.arange(first + min(config.horizon_steps), config.look_back + max(config.horizon_steps))
+    rows = starts[:, None] + reach  # (windows, reach)
+    inside = rows < len(scorable_rows)
+    return (scorable_rows[np.minimum(rows, len(scorable_rows) - 1)] | ~inside).all(axis=1)

@@ -1,0 +1,13 @@
+"""What can go wrong, as two kinds: the user can mend the input, or the training itself failed."""
+
+
+class PipelineError(Exception):
+    """Base of every error this project raises on purpose."""
+
+
+class UserError(PipelineError):
+    """Wrong input (a key, a value, a file): one or two lines that name it and the remedy. Exit code 2."""
+
+
+class TrainingError(PipelineError):
+    """A run that started and failed, for example with a loss that is not a number. Exit code 1."""

@@ -1,0 +1,112 @@
+"""The second gate: ranges and combinations of the configuration, before any data is read."""
+
+from collections.abc import Iterator
+
+from pipeline.config import Config, Horizons, LagsAs, Order, Source, Transform
+from pipeline.errors import UserError
+
+
+def check_ranges(config: Config) -> None:
+    """Check what the types cannot: every range, and every pair of values that does not go together.
+
+    Raises:
+        UserError: Naming the first key out of range, its value and the remedy.
+    """
+    for complaint in _complaints(config):
+        raise UserError(complaint)
+
+
+def _complaints(config: Config) -> Iterator[str]:
+    yield from _numbers(config)
+    yield from _dataset(config)
+    yield from _combinations(config)
+
+
+def _numbers(config: Config) -> Iterator[str]:
+    at_least_one = {
+        "look_back": config.look_back,
+        "horizon": config.horizon,
+        "batch_size": config.batch_size,
+        "seeds": config.seeds,
+        "dataset.period": config.dataset.period,
+        "dataset.segments": config.dataset.segments,
+        "training.epochs": config.training.epochs,
+        "training.patience": config.training.patience,
+    }
+    for key, number in at_least_one.items():
+        if number is not None and number < 1:
+            yield f"{key} must be at least 1, but got {key}={number}"
+    if not 0 <= config.seed <= 2**31 - config.seeds:
+        yield f"seed must be from 0 to 2^31 - seeds, but got seed={config.seed}"
+    if not config.model.units or min(config.model.units) < 1:
+        yield f"model.units must list one or more layers of at least 1 unit, e.g. [4], but got {config.model.units}"
+    for key, rate in {"dropout": config.model.dropout, "recurrent_dropout": config.model.recurrent_dropout}.items():
+        if not 0 <= rate < 1:
+            yield f"model.{key} must be at least 0 and below 1, but got model.{key}={rate}"
+    if not 0 < config.training.learning_rate < float("inf"):
+        yield f"training.learning_rate must be above 0, but got training.learning_rate={config.training.learning_rate}"
+    clip = config.training.clip_norm
+    if clip is not None and not 0 < clip < float("inf"):
+        yield f"training.clip_norm must be above 0, or null for none, but got training.clip_norm={clip}"
+
+
+def _dataset(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    for key in ("validation_fraction", "test_fraction"):
+        fraction = getattr(dataset, key)
+        if not 0 < fraction < 1:
+            yield f"dataset.{key} must be above 0 and below 1, but got dataset.{key}={fraction}"
+    if dataset.validation_fraction + dataset.test_fraction >= 1:
+        yield (
+            f"dataset.validation_fraction={dataset.validation_fraction} and "
+            f"dataset.test_fraction={dataset.test_fraction} leave nothing to train on; their sum must be below 1"
+        )
+    if (dataset.validation_start is None) != (dataset.test_start is None):
+        yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
+    if dataset.source is not Source.sine and dataset.path is None:
+        yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
+    if dataset.source is Source.sine and dataset.length < 10:
+        yield f"dataset.length must be at least 10, but got dataset.length={dataset.length}"
+    if not 0 <= dataset.noise < float("inf"):
+        yield f"dataset.noise must be at least 0, but got dataset.noise={dataset.noise}"
+    for key in ("features", "targets"):
+        names = getattr(dataset, key)
+        if names is not None and (not names or len(set(names)) != len(names)):
+            yield f"dataset.{key} must name at least one column and each only once, but got {names}"
+
+
+def _combinations(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
+        yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
+    if Transform.log in dataset.transforms[1:]:
+        yield "log must come first in dataset.transforms, because a difference has negative values: [log,difference]"
+    lags = {Transform.difference: 1, Transform.seasonal_difference: dataset.period}
+    shortest = min((lags[step] for step in dataset.transforms if step in lags), default=config.horizon)
+    if dataset.horizons is Horizons.one and config.horizon > shortest:
+        yield (
+            f"horizon={config.horizon} with dataset.transforms={[step.value for step in dataset.transforms]} cannot "
+            "be inverted from one step alone; add dataset.horizons=all"
+        )
+    if config.return_sequences and dataset.lags_as is LagsAs.features:
+        yield "return_sequences=true needs dataset.lags_as=time_steps: with lags as features a sample has one time step"
+    if dataset.order is Order.overlapping and not config.stateful:
+        yield "dataset.order=overlapping needs stateful=true; a stateless network always sees every window"
+    if dataset.order is Order.overlapping and (dataset.segments > 1 or config.batch_size > 1):
+        yield (
+            f"dataset.order=overlapping is one lane, but got batch_size={config.batch_size} and "
+            f"dataset.segments={dataset.segments}; set both to 1"
+        )
+    if dataset.segments > 1 and not config.stateful:
+        yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"
+    if config.stateful and config.batch_size > num_lanes(config):
+        yield (
+            f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
+            f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
+        )
+
+
+def num_lanes(config: Config) -> int:
+    """Return how many lanes the training windows of a stateful network make: phases times segments."""
+    phases = 1 if config.dataset.order is Order.overlapping else config.time_steps
+    return phases * config.dataset.segments
