@@ -1,0 +1,1 @@
+"""Scores in the data's own units, baselines on the same timestamps, statistics over seeds. No TensorFlow, no MLflow."""

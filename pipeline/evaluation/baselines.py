@@ -1,0 +1,82 @@
+"""What every network is compared with, on the same timestamps: three forecasts that need no network.
+
+All results have the shape (time, horizon_steps, targets), NaN where the past does not reach back far enough.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def persistence(actual: Array, horizon_steps: Sequence[int]) -> Array:
+    """Repeat the last known value.
+
+    Args:
+        actual: The targets. Shape (time, targets), in the data's own units.
+        horizon_steps: Steps ahead.
+
+    Example:
+        >>> persistence(np.array([[1.0], [2.0], [3.0]]), [1]).ravel().tolist()
+        [nan, 1.0, 2.0]
+    """
+    return _shifted(actual, horizon_steps, list(horizon_steps))
+
+
+def seasonal_naive(actual: Array, horizon_steps: Sequence[int], period: int) -> Array:
+    """Repeat the value one period ago, or the fewest whole periods that were known; period 1 is persistence.
+
+    Args:
+        actual: The targets. Shape (time, targets), in the data's own units.
+        horizon_steps: Steps ahead.
+        period: Steps per season.
+    """
+    return _shifted(actual, horizon_steps, [period * -(-ahead // period) for ahead in horizon_steps])
+
+
+def _shifted(actual: Array, horizon_steps: Sequence[int], lags: Sequence[int]) -> Array:
+    time, targets = actual.shape
+    forecasts = np.full((time, len(horizon_steps), targets), np.nan)
+    for position, lag in enumerate(lags):
+        forecasts[lag:, position] = actual[: max(time - lag, 0)]
+    return forecasts
+
+
+def linear_fit(train_inputs: Array, train_targets: Array, inputs: Array) -> Array:
+    """Ordinary least squares with an intercept, on the same lags that the network sees.
+
+    Args:
+        train_inputs: Samples of the training windows. Shape (train windows, ...); flattened to one row per window.
+        train_targets: Shape (train windows, outputs).
+        inputs: Samples to forecast from. Shape (windows, ...).
+
+    Returns:
+        Shape (windows, outputs), in the units of `train_targets`.
+    """
+    coefficients, *_ = np.linalg.lstsq(_with_intercept(train_inputs), train_targets.astype(float), rcond=None)
+    return _with_intercept(inputs) @ coefficients
+
+
+def _with_intercept(samples: Array) -> Array:
+    flat = samples.reshape(len(samples), -1).astype(float)  # (windows, lags)
+    return np.hstack([flat, np.ones((len(flat), 1))])
+
+
+def align_forecasts(forecasts: Array, origins: Array, horizon_steps: Sequence[int], time: int) -> Array:
+    """Place forecasts at the row they predict.
+
+    Args:
+        forecasts: Shape (origins, horizon_steps, targets).
+        origins: Last row each forecast knew. Shape (origins,).
+        horizon_steps: Steps ahead.
+        time: Rows of the series; what lies beyond is left out.
+
+    Returns:
+        Shape (time, horizon_steps, targets), NaN where nothing was forecast.
+    """
+    aligned = np.full((time, len(horizon_steps), forecasts.shape[2]), np.nan)
+    for position, ahead in enumerate(horizon_steps):
+        inside = origins + ahead < time
+        aligned[origins[inside] + ahead, position] = forecasts[inside, position]
+    return aligned

@@ -1,0 +1,69 @@
+"""Error measures. All take errors of the same timestamps and ignore what is not scored.
+
+Shapes everywhere: actual (time, targets); forecasts (time, horizon_steps, targets), where forecasts[t, j] predicts
+row t from horizon_steps[j] rows before it; scored (time, targets), True where the row counts.
+"""
+
+import numpy as np
+
+Array = np.ndarray
+
+
+def errors(actual: Array, forecasts: Array, scored: Array) -> Array:
+    """Return forecast minus actual with NaN where not scored. Shape (time, horizon_steps, targets).
+
+    Raises:
+        ValueError: If a row that is scored has no forecast: dropped rows would make scores incomparable.
+    """
+    difference = np.where(scored[:, None], forecasts - actual[:, None], np.nan)  # (time, horizon_steps, targets)
+    missing = np.isnan(difference) & scored[:, None]
+    if missing.any():
+        raise ValueError(f"row {int(np.argwhere(missing)[0][0])} is scored but has no forecast")
+    return difference
+
+
+def rmse(actual: Array, forecasts: Array, scored: Array) -> float:
+    """Root mean squared error over every row, horizon step and target, in the data's own units.
+
+    Example:
+        >>> rmse(np.array([[1.0], [2.0]]), np.array([[[1.0]], [[4.0]]]), np.array([[True], [True]])).__round__(4)
+        1.4142
+    """
+    return float(np.sqrt(np.nanmean(errors(actual, forecasts, scored) ** 2)))
+
+
+def mae(actual: Array, forecasts: Array, scored: Array) -> float:
+    """Mean absolute error over every row, horizon step and target, in the data's own units."""
+    return float(np.nanmean(np.abs(errors(actual, forecasts, scored))))
+
+
+def mase(actual: Array, forecasts: Array, scored: Array, train_actual: Array) -> float:
+    """Mean absolute scaled error: MAE over the in-sample MAE of repeating the last value.
+
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets: the mean of
+    each target's MASE.
+
+    Args:
+        actual: Shape (time, targets).
+        forecasts: Shape (time, horizon_steps, targets).
+        scored: Shape (time, targets).
+        train_actual: The training part of the targets, in the same units. Shape (train time, targets).
+
+    Returns:
+        No unit; below 1 is better than one-step persistence was on the training part.
+    """
+    scale = np.abs(np.diff(train_actual, axis=0)).mean(axis=0)  # (targets,)
+    each = np.nanmean(np.abs(errors(actual, forecasts, scored)), axis=(0, 1))  # (targets,)
+    return float(np.mean(each / scale))
+
+
+def smape(actual: Array, forecasts: Array, scored: Array) -> float:
+    """Symmetric mean absolute percentage error, 0 to 200 %: 200 |forecast - actual| / (|forecast| + |actual|)."""
+    absolute = np.abs(errors(actual, forecasts, scored))
+    size = np.abs(forecasts) + np.abs(actual)[:, None]
+    return float(np.nanmean(np.where(size > 0, 200 * absolute / np.where(size > 0, size, 1.0), 0 * absolute)))
+
+
+def skill(error: float, baseline_error: float) -> float:
+    """Return 1 - error / baseline_error: above 0 beats the baseline, 1 is perfect. NaN if the baseline is perfect."""
+    return 1 - error / baseline_error if baseline_error > 0 else float("nan")

@@ -1,0 +1,1 @@
+"""Networks from standard Keras layers, and their state."""

@@ -1,0 +1,1 @@
+"""What a person looks at: progress, the table, the verdict, figures and CSV files."""

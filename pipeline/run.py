@@ -1,0 +1,206 @@
+"""Train one configuration, or every configuration of a sweep: `python -m pipeline.run -m look_back=1,3,6`."""
+
+import logging
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING
+
+import hydra
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from pipeline.config import Config, typed_config
+from pipeline.environment import prepare_environment
+from pipeline.errors import PipelineError, UserError
+from pipeline.paths import conf_dir
+from pipeline.record import RunRecord, Status
+from pipeline.sweep import explained, plan_jobs
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+log = logging.getLogger(__name__)
+
+DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+
+
+def main() -> None:
+    """Run the command line and exit with 0 (done), 1 (a run failed), 2 (wrong input) or 130 (interrupted)."""
+    prepare_environment()
+    signal.signal(signal.SIGTERM, _interrupt)  # what a cluster sends before it kills
+    ConfigStore.instance().store(name="base_config", node=Config)
+    show_traceback = os.environ.get(_FULL_ERROR) == "1"
+    os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
+    try:
+        code = _run_command(sys.argv[1:])
+    except BrokenPipeError:  # `... | head` closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    except UserError as error:
+        if show_traceback:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        code = USER_ERROR
+    except KeyboardInterrupt:
+        print("interrupted; repeat the command with resume=true to train only what is missing", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def run_job(config: DictConfig) -> float:
+    """Run one job for Hydra, in this or in a worker process.
+
+    Args:
+        config: What Hydra composed.
+
+    Returns:
+        The objective of optimizing sweepers: the mean validation RMSE over seeds. Never the test score.
+    """
+    return train_job(config).metrics["validation_rmse"]
+
+
+def train_job(config: DictConfig) -> RunRecord:
+    """Run one job and say what became of it.
+
+    Args:
+        config: What Hydra composed.
+
+    Returns:
+        The record of the finished run.
+    """
+    typed = typed_config(config)
+    label = _label(typed)
+    from pipeline.experiment import run_experiment
+
+    _say(f"{label}: {typed.seeds} x at most {typed.training.epochs} epochs, engine {typed.training.engine.value}")
+    try:
+        record = run_experiment(typed, label)
+    except PipelineError as error:
+        log.error("%s: FAILED: %s", label, error)
+        raise
+    except Exception:
+        log.exception("%s: FAILED", label)  # Hydra keeps only the first failure, and workers lose their traceback
+        raise
+    if record.resumed:
+        _say(f"{label}: already trained, read back from run {record.run_id}")
+    else:
+        _say(
+            f"{label}: validation RMSE {record.metrics['validation_rmse']:.2f} in {record.metrics['fit_seconds']:.1f} s"
+        )
+    return record
+
+
+def _run_command(command: Sequence[str]) -> int:
+    arguments = get_args_parser().parse_args(command)
+    if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
+        with explained():
+            _hydra_main(run_job)()
+        return DONE
+    plan = plan_jobs(arguments)
+    from pipeline.tracking.past import kill_crashed
+    from pipeline.tracking.store import open_store
+
+    store = open_store(plan.jobs[0].tracking)
+    if plan.jobs[0].resume and (crashed := kill_crashed(store)):
+        _say(f"{crashed} run(s) that a crash left open are now marked KILLED")
+    return _run_sweep(store, command, arguments.overrides) if plan.is_sweep else _run_once(store)
+
+
+def _run_once(store: "Store") -> int:
+    records: list[RunRecord] = []
+    try:
+        _hydra_main(lambda config: records.append(train_job(config)))()
+    except UserError:
+        raise
+    except Exception as error:
+        print(f"error: the run failed: {error}", file=sys.stderr)
+        return FAILED
+    _summarize(records, store)
+    return DONE
+
+
+def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str]) -> int:
+    from pipeline.tracking.live import close_parent, open_parent
+    from pipeline.tracking.past import sweep_records
+
+    parent = open_parent(store, name="sweep " + " ".join(overrides), command=command)
+    sys.argv[1:] = _with_override(command, overrides, f"tracking.parent_run_id={parent}")
+    ending, failure = "FAILED", None
+    try:
+        _hydra_main(run_job)()
+        ending = "FINISHED"
+    except KeyboardInterrupt:
+        ending = "KILLED"
+        raise
+    except Exception as error:  # of the first job that failed; each one is listed below
+        failure = error
+    finally:
+        close_parent(store, parent, ending)
+        records = sweep_records(store, parent)
+        _summarize(records, store)
+    if isinstance(failure, UserError):
+        raise failure
+    if failure is not None and all(record.status is Status.finished for record in records):
+        print(f"error: {failure}", file=sys.stderr)  # no run says why
+    return DONE if failure is None else FAILED
+
+
+def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:
+    decorate = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name="config")
+    start: Callable[[], None] = decorate(job)
+    return start
+
+
+def _with_override(command: Sequence[str], overrides: Sequence[str], extra: str) -> list[str]:
+    """Insert an override beside the others: argparse wants them in one block."""
+    position = list(command).index(overrides[-1]) + 1 if overrides else len(command)
+    return [*command[:position], extra, *command[position:]]
+
+
+def _label(config: Config) -> str:
+    """Name a run by what its command line set; the whole configuration is in its parameters."""
+    chosen = HydraConfig.get().overrides.task
+    kept = [override for override in chosen if not override.startswith(("tracking.", "resume="))]
+    return " ".join(kept) or f"dataset={config.dataset.name}"
+
+
+def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
+    """Print the table, the verdict, what failed, and how to see more."""
+    from rich.console import Console
+
+    from pipeline.report.table import label_run, print_table, telling_keys
+    from pipeline.report.verdict import state_verdict
+
+    console = Console(highlight=False)
+    if records:
+        print_table(records, console)
+        console.print(state_verdict(records), soft_wrap=True)
+    keys = telling_keys(records)
+    for record in records:
+        if record.status is not Status.finished:
+            console.print(
+                f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True, markup=False
+            )
+    default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
+    where = "mlflow ui" if default else f"mlflow ui --backend-store-uri {store.uri}"
+    console.print(f"Every run with its files: {where}   (in a clone: make ui)", soft_wrap=True, markup=False)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    main()

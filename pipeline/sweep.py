@@ -1,0 +1,191 @@
+"""The jobs of a command, each checked by all three gates before the first one starts."""
+
+import argparse
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.config import Config, typed_config
+from pipeline.errors import UserError
+from pipeline.gates import check_ranges
+from pipeline.paths import conf_dir
+
+if TYPE_CHECKING:
+    from pipeline.data.series import Series
+
+_BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+_TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is going to do.
+
+    Attributes:
+        is_sweep: Whether Hydra's sweeper runs it.
+        jobs: The configuration of every job. Only the first trial's defaults when a sweeper other than Hydra's basic
+            one will choose the values as it goes.
+    """
+
+    is_sweep: bool
+    jobs: list[Config]
+
+
+def plan_jobs(arguments: argparse.Namespace) -> Plan:
+    """Compose every job of a command as Hydra will, and check it.
+
+    Args:
+        arguments: What Hydra's own parser made of the command line.
+
+    Returns:
+        The plan; every job in it passed the gates of types, ranges and data.
+
+    Raises:
+        UserError: For the first job that does not pass.
+    """
+    with explained(), _composer(arguments) as compose_job:
+        overrides = OverridesParser.create().parse_overrides(arguments.overrides)
+        fixed = [override for override in overrides if not override.is_sweep_override()]
+        base = compose_job([override.input_line for override in fixed])
+        is_sweep = arguments.multirun or (
+            OmegaConf.select(base, "hydra.mode") is not None and base.hydra.mode.name == "MULTIRUN"
+        )
+        _check_targets(base)
+        if not is_sweep:
+            _refuse_lists(overrides)
+            jobs = [base]
+        elif base.hydra.sweeper._target_ == _BASIC_SWEEPER:
+            jobs = [compose_job(job) for job in _split(base, arguments.overrides)]
+        else:
+            jobs = [base]
+        configs = [typed_config(job) for job in jobs]
+    for config in configs:
+        check_ranges(config)
+    _check_data(configs)
+    return Plan(is_sweep, configs)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn Hydra's and OmegaConf's errors inside the block into a UserError of one or two lines."""
+    try:
+        yield
+    except HydraException as error:
+        raise UserError(_explain_hydra(error)) from error
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
+@contextmanager
+def _composer(arguments: argparse.Namespace) -> Iterator[Any]:
+    config_dir = Path(arguments.config_path).resolve() if arguments.config_path else conf_dir()
+    if not config_dir.is_dir():
+        raise UserError(f"--config-path must be a folder, but got {arguments.config_path}")
+    search = []
+    if arguments.config_dir:
+        extra = Path(arguments.config_dir).resolve()
+        if not extra.is_dir():
+            raise UserError(f"--config-dir must be a folder, but got {arguments.config_dir}")
+        search = [f"hydra.searchpath=[file://{extra}]"]
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
+
+        def compose_job(overrides: Sequence[str]) -> DictConfig:
+            name = arguments.config_name or "config"
+            return compose(name, overrides=[*overrides, *search], return_hydra_config=True)
+
+        yield compose_job
+
+
+def _split(base: DictConfig, overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of every job, in the order in which Hydra's basic sweeper runs them."""
+    from_presets = [f"{key}={values}" for key, values in (base.hydra.sweeper.params or {}).items()]
+    parsed = OverridesParser.create().parse_overrides([*from_presets, *overrides])
+    (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return jobs
+
+
+def _refuse_lists(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            raise UserError(f"{override.input_line} gives several values; add -m to run one job for each")
+
+
+def _check_targets(base: DictConfig) -> None:
+    """Hydra calls what `_target_` names: only its own classes and its plugins may be named by a configuration."""
+
+    def targets(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if "_target_" in node:
+                yield str(node["_target_"])
+            for value in node.values():
+                yield from targets(value)
+
+    for key in ("launcher", "sweeper", "callbacks"):
+        for target in targets(OmegaConf.to_container(base.hydra[key], resolve=False)):
+            if not target.startswith(_TRUSTED_TARGETS):
+                raise UserError(
+                    f"hydra.{key} names _target_={target}; only Hydra's own classes and its plugins may be run"
+                )
+
+
+def _check_data(configs: Sequence[Config]) -> None:
+    """Prepare the data of every job, reading each file once."""
+    from pipeline.data.prepare import prepare_data  # pandas takes a second: an unknown key must not wait for it
+    from pipeline.data.sources import load_series
+
+    loaded: dict[str, Series] = {}
+    for config in configs:
+        key = repr(config.dataset)
+        if key not in loaded:
+            loaded[key] = load_series(config.dataset)
+        prepare_data(config, loaded[key])
+
+
+def _explain_hydra(error: HydraException) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = "\n".join(lines)
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return _explain_unknown_key(unknown.group(1), lines)
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        reason = str(cause).strip().splitlines()[0]
+        return lines[0] if reason in lines[0] else f"{lines[0].removeprefix('Error merging override ')}: {reason}"
+    choice = re.search(r"Could not find '([^']+)/([^']+)'", text)
+    if choice:
+        options = [
+            line for line in lines if line not in lines[:2] and not line.startswith(("Config search", "provider="))
+        ]
+        known = ", ".join(sorted(options)) if options else "see --help"
+        return f"{choice.group(1)}={choice.group(2)} is not there; choose {choice.group(1)} from: {known}"
+    return " ".join(lines[:2])
+
+
+def _explain_unknown_key(key: str, lines: Sequence[str]) -> str:
+    known = list(_schema_keys(OmegaConf.structured(Config)))
+    reason = next((line for line in lines[1:] if "not in" in line or "not found" in line), "")
+    if key in known and reason:
+        return f"{key}: {reason}"
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"did you mean '{near[0]}'?" if near else "`--cfg job` lists every key."
+    return f"unknown key '{key}'; {hint}"
+
+
+def _schema_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        yield f"{prefix}{key}"
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            yield from _schema_keys(child, f"{prefix}{key}.")

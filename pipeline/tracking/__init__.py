@@ -1,0 +1,1 @@
+"""Every run lands in MLflow. The only room that imports mlflow."""

@@ -1,0 +1,138 @@
+"""A run while it goes on: what it logs, and how it ends."""
+
+import json
+import os
+import socket
+import time
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import psutil
+from mlflow.data.pandas_dataset import from_pandas
+from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.models import ModelSignature
+from mlflow.types import Schema, TensorSpec
+
+from pipeline.tracking.store import Store
+
+PROCESS_TAG = "process"
+REASON_TAG = "failure_reason"
+HASH_TAG = "config_hash"
+_METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
+_PARAMS_PER_CALL = 100
+
+
+def process_name() -> str:
+    """Name this process so that no other one, now or later, on this or another machine, has the same name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+class LiveRun:
+    """Logs to one MLflow run that is active."""
+
+    def __init__(self, store: Store, run_id: str) -> None:
+        self._client = store.client
+        self.run_id = run_id
+
+    def log_metrics(self, final: Mapping[str, float], per_epoch: Mapping[str, Sequence[float]]) -> None:
+        """Log final metrics, and per-epoch metrics with the epoch (from 1) as step, in as few calls as possible."""
+        now = int(time.time() * 1000)
+        rows = [Metric(name, value, now, 0) for name, value in final.items()]
+        for name, values in per_epoch.items():
+            rows += [Metric(name, value, now, epoch + 1) for epoch, value in enumerate(values)]
+        for first in range(0, len(rows), _METRICS_PER_CALL):
+            self._client.log_batch(self.run_id, metrics=rows[first : first + _METRICS_PER_CALL])
+
+    def log_dataset(self, frame: pd.DataFrame, name: str, digest: str, targets: Sequence[str]) -> None:
+        """Log the series as the run's dataset, named by its digest."""
+        target = targets[0] if len(targets) == 1 else None  # MLflow knows one target column or none
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # "integer columns cannot represent missing values"
+            mlflow.log_input(from_pandas(frame, name=name, digest=digest[:36], targets=target), context="training")
+
+    def log_folder(self, folder: Path) -> None:
+        """Log every file of a folder as an artifact."""
+        self._client.log_artifacts(self.run_id, str(folder))
+
+    def log_model(self, network: Any, num_outputs: int) -> None:
+        """Log a stateless Keras network as an MLflow model that `mlflow models serve` can serve.
+
+        Args:
+            network: Takes scaled windows. Shape (windows, time_steps, features), float32.
+            num_outputs: Length of the last axis of its answer.
+        """
+        inputs = tuple(-1 if size is None else size for size in network.input_shape)
+        outputs = tuple(-1 if size is None else size for size in (*network.output_shape[:-1], num_outputs))
+        float32 = np.dtype("float32")
+        mlflow.keras.log_model(
+            network,
+            name="model",
+            signature=ModelSignature(Schema([TensorSpec(float32, inputs)]), Schema([TensorSpec(float32, outputs)])),
+            # Without this list MLflow starts a second Python that imports TensorFlow: 10 s a run.
+            pip_requirements=_requirements(),
+        )
+
+
+def _requirements() -> list[str]:
+    found = []
+    for package in ("mlflow", "keras", "numpy", "tensorflow", "tensorflow-cpu"):
+        with suppress(PackageNotFoundError):
+            found.append(f"{package}=={version(package)}")
+    return found
+
+
+@contextmanager
+def track_run(
+    store: Store, name: str, params: Mapping[str, str], tags: Mapping[str, str], parent_run_id: str | None
+) -> Iterator[LiveRun]:
+    """Open a run, and close it as what happened: FINISHED, FAILED with its reason, or KILLED when interrupted."""
+    sweep = {"sweep_id": parent_run_id} if parent_run_id is not None else {}
+    active = mlflow.start_run(
+        experiment_id=store.experiment_id,
+        run_name=name,
+        parent_run_id=parent_run_id,
+        tags={**tags, **sweep, PROCESS_TAG: process_name()},
+        log_system_metrics=False,
+    )
+    run_id = active.info.run_id
+    ending = RunStatus.FAILED
+    try:
+        rows = [Param(key, value) for key, value in params.items()]
+        for first in range(0, len(rows), _PARAMS_PER_CALL):
+            store.client.log_batch(run_id, params=rows[first : first + _PARAMS_PER_CALL])
+        yield LiveRun(store, run_id)
+        ending = RunStatus.FINISHED
+    except KeyboardInterrupt:
+        ending = RunStatus.KILLED
+        raise
+    except BaseException as error:
+        _tag_reason(store, run_id, error)
+        raise
+    finally:
+        mlflow.end_run(RunStatus.to_string(ending))
+
+
+def _tag_reason(store: Store, run_id: str, error: BaseException) -> None:
+    reason = str(error).strip() or type(error).__name__
+    store.client.log_batch(run_id, tags=[RunTag(REASON_TAG, reason[:5000]), RunTag("error_type", type(error).__name__)])
+
+
+def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
+    """Create the parent run of a sweep and return its id."""
+    tags = {"sweep": "true", "command": json.dumps(list(command)), PROCESS_TAG: process_name()}
+    run = store.client.create_run(store.experiment_id, run_name=name, tags=tags)
+    parent_run_id = str(run.info.run_id)
+    store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)
+    return parent_run_id
+
+
+def close_parent(store: Store, parent_run_id: str, ending: str) -> None:
+    """End the parent run of a sweep as FINISHED, FAILED or KILLED."""
+    store.client.set_terminated(parent_run_id, ending)

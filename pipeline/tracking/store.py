@@ -1,0 +1,102 @@
+"""Open the MLflow store: where it is, that it can be used, and its experiment, before any run starts."""
+
+import logging
+import os
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from sqlalchemy.exc import SQLAlchemyError
+
+from pipeline.config import TrackingConfig
+from pipeline.errors import UserError
+from pipeline.paths import home_dir
+
+_SQLITE = "sqlite:///"
+_SERVER_TIMEOUT_SECONDS = 5
+
+
+@dataclass(frozen=True)
+class Store:
+    """An MLflow store that answered, and the experiment that runs go to."""
+
+    uri: str
+    experiment_id: str
+
+    @property
+    def client(self) -> mlflow.MlflowClient:
+        """A client of this store."""
+        return mlflow.MlflowClient(self.uri)
+
+
+def tracking_uri(tracking: TrackingConfig) -> str:
+    """Return MLFLOW_TRACKING_URI if it is set, else tracking.uri, else the SQLite file in the project's folder."""
+    given = os.environ.get("MLFLOW_TRACKING_URI") or tracking.uri
+    return given if given else f"{_SQLITE}{home_dir() / 'mlflow.db'}"
+
+
+def open_store(tracking: TrackingConfig) -> Store:
+    """Create the database and the experiment where they are missing, and make them MLflow's current ones.
+
+    Called once before the jobs of a sweep start: several processes that create one SQLite file at once crash.
+
+    Raises:
+        UserError: If the store cannot be used.
+    """
+    logging.getLogger("mlflow").setLevel(logging.WARNING)  # not how it creates its tables
+    uri = tracking_uri(tracking)
+    if uri.startswith(("http://", "https://")):
+        _check_server(uri)
+    try:
+        mlflow.set_tracking_uri(uri)
+        client = mlflow.MlflowClient(uri)
+        found = client.get_experiment_by_name(tracking.experiment_name)
+        experiment_id = (
+            found.experiment_id if found is not None else _create_experiment(client, uri, tracking.experiment_name)
+        )
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI"
+        ) from error
+    if found is not None and found.lifecycle_stage == "deleted":
+        raise UserError(
+            f"the MLflow experiment '{tracking.experiment_name}' in {uri} is deleted; restore it in MLflow or choose "
+            "another tracking.experiment_name"
+        )
+    return Store(uri, experiment_id)
+
+
+def _create_experiment(client: mlflow.MlflowClient, uri: str, name: str) -> str:
+    try:
+        return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
+    except MlflowException:
+        found = client.get_experiment_by_name(name)  # another process was faster
+        if found is None:
+            raise
+        return str(found.experiment_id)
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Put artifacts beside a SQLite file; a server decides for itself."""
+    if not uri.startswith(_SQLITE):
+        return None
+    folder = Path(uri.removeprefix(_SQLITE)).resolve().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    return (folder / "mlruns").as_uri()
+
+
+def _check_server(uri: str) -> None:
+    """Ask the server once: MLflow's own retries would wait for minutes."""
+    try:
+        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SERVER_TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError:
+        return  # it answered; a proxy may not offer /health
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"the MLflow server {uri} does not answer ({error}); start it, or change tracking.uri or "
+            "MLFLOW_TRACKING_URI"
+        ) from error

@@ -1,0 +1,150 @@
+"""The reference engine: a compiled Keras model and one keras fit call per seed."""
+
+import math
+import time
+from typing import Any
+
+import keras
+import numpy as np
+
+from pipeline.config import Config, Loss, Optimizer
+from pipeline.data.lanes import Batches
+from pipeline.data.prepare import PreparedData
+from pipeline.errors import TrainingError
+from pipeline.models.network import build_training_network
+from pipeline.models.state import reset_states
+from pipeline.training.feed import feed_lanes, feed_shuffled
+from pipeline.training.forecaster import Forecaster
+from pipeline.training.record import EpochReport, OnEpoch, SeedTraining
+
+_LOSSES = {
+    Loss.mse: keras.losses.MeanSquaredError,
+    Loss.mae: keras.losses.MeanAbsoluteError,
+    Loss.huber: keras.losses.Huber,
+    Loss.log_cosh: keras.losses.LogCosh,
+}
+_OPTIMIZERS = {
+    Optimizer.sgd: keras.optimizers.SGD,
+    Optimizer.rmsprop: keras.optimizers.RMSprop,
+    Optimizer.adam: keras.optimizers.Adam,
+    Optimizer.adamw: keras.optimizers.AdamW,
+}
+# Batches that Keras runs per call from Python. More is faster until about 64, and Ctrl-C waits for them.
+_STEPS_PER_CALL = 64
+
+
+def train_seed(
+    config: Config, data: PreparedData, forecaster: Forecaster, seed: int, on_epoch: OnEpoch
+) -> SeedTraining:
+    """Train one network.
+
+    Args:
+        config: The configuration of the run.
+        data: The prepared data.
+        forecaster: Makes the validation forecasts, so that validation never touches the training state.
+        seed: Decides initial weights, batch order and dropout: equal seeds give equal numbers on one machine.
+        on_epoch: Told about every finished epoch.
+
+    Returns:
+        The trained network's weights and its losses.
+
+    Raises:
+        TrainingError: If a loss is not a finite number.
+    """
+    start = time.perf_counter()
+    keras.utils.set_random_seed(seed)
+    network = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+    network.compile(
+        optimizer=_OPTIMIZERS[config.training.optimizer](
+            learning_rate=config.training.learning_rate, global_clipnorm=config.training.clip_norm
+        ),
+        # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.
+        loss=_LOSSES[config.training.loss](reduction="mean_with_sample_weight"),
+        jit_compile=False,  # compiling costs more than it saves in a step this small
+        steps_per_execution=steps_per_call(data.lanes, -(-len(data.windows.train) // config.batch_size)),
+    )
+    recorder = _EpochRecorder(config, data, forecaster, seed, on_epoch)
+    callbacks: list[keras.callbacks.Callback] = [recorder]
+    stopping = None
+    if config.training.patience is not None:
+        stopping = keras.callbacks.EarlyStopping(
+            "val_loss", patience=config.training.patience, mode="min", restore_best_weights=True
+        )
+        callbacks.append(stopping)
+    if data.lanes is None:
+        feed = feed_shuffled(data.windows, config.batch_size, seed, lambda: recorder.epoch)
+    else:
+        feed = feed_lanes(data.windows, data.lanes)
+        callbacks.append(_StateResets(data.lanes))
+    network.fit(feed, epochs=config.training.epochs, shuffle=False, verbose=0, callbacks=callbacks)
+    return SeedTraining(
+        seed=seed,
+        weights=network.get_weights(),
+        losses=recorder.losses,
+        val_losses=recorder.val_losses,
+        kept_epoch=stopping.best_epoch + 1 if stopping is not None else len(recorder.losses),
+        seconds=time.perf_counter() - start,
+    )
+
+
+def steps_per_call(lanes: Batches | None, num_batches: int) -> int:
+    """Return how many batches Keras may run per call from Python without passing over a reset of the state.
+
+    Args:
+        lanes: The lanes of a stateful network; None for a stateless one.
+        num_batches: Batches per epoch of a stateless network.
+
+    Returns:
+        At most 64; every reset falls on a multiple of it.
+    """
+    if lanes is None:
+        return min(_STEPS_PER_CALL, num_batches)
+    borders = [int(batch) for batch in np.flatnonzero(lanes.resets)] + [len(lanes.resets)]
+    distance = math.gcd(*borders) if len(borders) > 2 else borders[-1]
+    return max(count for count in range(1, _STEPS_PER_CALL + 1) if distance % count == 0)
+
+
+class _StateResets(keras.callbacks.Callback):
+    """Sets the state to zero where a group of lanes begins, every epoch."""
+
+    def __init__(self, lanes: Batches) -> None:
+        super().__init__()
+        self._first_batches = {int(batch) for batch in np.flatnonzero(lanes.resets)}
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        if batch in self._first_batches:
+            reset_states(self.model)
+
+
+class _EpochRecorder(keras.callbacks.Callback):
+    """Adds `val_loss` to the logs that later callbacks see, keeps the losses and reports each epoch."""
+
+    def __init__(
+        self, config: Config, data: PreparedData, forecaster: Forecaster, seed: int, on_epoch: OnEpoch
+    ) -> None:
+        super().__init__()
+        self.epoch = 0
+        self.losses: list[float] = []
+        self.val_losses: list[float] = []
+        self._loss = _LOSSES[config.training.loss]()
+        self._starts = data.windows.validation
+        self._targets = data.windows.gather_last_targets(self._starts)  # (validation windows, outputs)
+        self._forecaster = forecaster
+        self._seed = seed
+        self._on_epoch = on_epoch
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        assert logs is not None
+        forecasts = self._forecaster.forecast(self.model.get_weights(), self._starts)
+        logs["val_loss"] = float(self._loss(self._targets, forecasts))
+        self.losses.append(float(logs["loss"]))
+        self.val_losses.append(logs["val_loss"])
+        if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
+            raise TrainingError(
+                f"seed {self._seed}: in epoch {epoch + 1} the loss is {logs['loss']} and the validation loss "
+                f"{logs['val_loss']}; lower training.learning_rate, set training.clip_norm, or check dataset.scaler"
+            )
+        self._on_epoch(EpochReport(self._seed, epoch + 1, self.losses[-1], self.val_losses[-1]))

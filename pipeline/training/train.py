@@ -1,0 +1,62 @@
+"""Train every seed of a run with the configured engine."""
+
+import gc
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import FloatArray
+from pipeline.models.network import build_serving_network
+from pipeline.training.fit import train_seed
+from pipeline.training.forecaster import Forecaster
+from pipeline.training.record import OnEpoch, SeedTraining
+
+
+@dataclass(frozen=True)
+class Training:
+    """All seeds of a run, trained.
+
+    Attributes:
+        seeds: One record per seed.
+        forecasts: Scaled outputs of every seed at every window. Shape (seeds, windows, outputs).
+        fit_seconds: Wall time of training all seeds.
+    """
+
+    seeds: list[SeedTraining]
+    forecasts: FloatArray
+    fit_seconds: float
+
+
+def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Training:
+    """Train `config.seeds` networks, with seed, seed+1, ..., and forecast every window with each.
+
+    Raises:
+        TrainingError: If a loss is not a finite number.
+    """
+    keras.backend.clear_session()  # a sweep runs many jobs in one process: without this its memory grows
+    gc.collect()
+    start = time.perf_counter()
+    forecaster = Forecaster(config, data.windows)
+    numbers = range(config.seed, config.seed + config.seeds)
+    seeds = [train_seed(config, data, forecaster, seed, on_epoch) for seed in numbers]
+    fit_seconds = time.perf_counter() - start
+    forecasts = np.stack([forecaster.forecast(seed.weights, data.windows.starts) for seed in seeds])
+    return Training(seeds, forecasts, fit_seconds)
+
+
+def start_tensorflow() -> None:
+    """Make TensorFlow look for devices now, so that what it has to say about them comes at a known moment."""
+    tf.config.list_physical_devices()
+
+
+def serving_network(config: Config, data: PreparedData, weights: list[Any]) -> keras.Model:
+    """Return the stateless twin with trained weights, ready to be saved and served."""
+    network = build_serving_network(config, data.windows.num_features, data.windows.num_outputs)
+    network.set_weights(weights)
+    return network
