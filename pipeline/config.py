@@ -161,6 +161,7 @@ class TrackingConfig:
     experiment_name: str = "lstm-pipeline"
     log_model: bool = True
     parent_run_id: str | None = None
+    sweep_keys: list[str] = field(default_factory=list)
 
 
 @dataclass

@@ -157,7 +157,7 @@ def _write_files(
     title = f"{config.dataset.name}: {label}"
     actual = np.where(series.scorable(), series.actual(), np.nan)  # (time, targets)
     logged = plain_config(config)
-    logged["tracking"]["parent_run_id"] = None  # names one sweep; a rebuilt run is not part of it
+    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
     (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)))
     (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n")
     write_predictions(

@@ -16,7 +16,7 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from pipeline.config import Config, typed_config
+from pipeline.config import Config, flat_config, typed_config
 from pipeline.environment import prepare_environment
 from pipeline.errors import PipelineError, UserError
 from pipeline.paths import conf_dir
@@ -111,7 +111,7 @@ def _run_command(command: Sequence[str]) -> int:
     store = open_store(plan.jobs[0].tracking)
     if plan.jobs[0].resume and (crashed := kill_crashed(store)):
         _say(f"{crashed} run(s) that a crash left open are now marked KILLED")
-    return _run_sweep(store, command, arguments.overrides) if plan.is_sweep else _run_once(store)
+    return _run_sweep(store, command, arguments.overrides, plan.differing_keys()) if plan.is_sweep else _run_once(store)
 
 
 def _run_once(store: "Store") -> int:
@@ -127,12 +127,13 @@ def _run_once(store: "Store") -> int:
     return DONE
 
 
-def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str]) -> int:
+def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str], keys: Sequence[str]) -> int:
     from pipeline.tracking.live import close_parent, open_parent
     from pipeline.tracking.past import sweep_records
 
     parent = open_parent(store, name="sweep " + " ".join(overrides), command=command)
-    sys.argv[1:] = _with_override(command, overrides, f"tracking.parent_run_id={parent}")
+    told = [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
+    sys.argv[1:] = _with_overrides(command, overrides, told)
     ending, failure = "FAILED", None
     try:
         _hydra_main(run_job)()
@@ -159,14 +160,17 @@ def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:
     return start
 
 
-def _with_override(command: Sequence[str], overrides: Sequence[str], extra: str) -> list[str]:
-    """Insert an override beside the others: argparse wants them in one block."""
+def _with_overrides(command: Sequence[str], overrides: Sequence[str], extra: Sequence[str]) -> list[str]:
+    """Insert overrides beside the others: argparse wants them in one block."""
     position = list(command).index(overrides[-1]) + 1 if overrides else len(command)
-    return [*command[:position], extra, *command[position:]]
+    return [*command[:position], *extra, *command[position:]]
 
 
 def _label(config: Config) -> str:
-    """Name a run by what its command line set; the whole configuration is in its parameters."""
+    """Name a run by what sets it apart in its sweep, else by what its command line set."""
+    if config.tracking.sweep_keys:
+        params = flat_config(config)
+        return " ".join(f"{key}={params[key]}" for key in config.tracking.sweep_keys)
     chosen = HydraConfig.get().overrides.task
     kept = [override for override in chosen if not override.startswith(("tracking.", "resume="))]
     return " ".join(kept) or f"dataset={config.dataset.name}"

@@ -17,7 +17,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from pipeline.config import Config, typed_config
+from pipeline.config import Config, flat_config, typed_config
 from pipeline.errors import UserError
 from pipeline.gates import check_ranges
 from pipeline.paths import conf_dir
@@ -35,12 +35,17 @@ class Plan:
 
     Attributes:
         is_sweep: Whether Hydra's sweeper runs it.
-        jobs: The configuration of every job. Only the first trial's defaults when a sweeper other than Hydra's basic
-            one will choose the values as it goes.
+        jobs: The configuration of every job. When a sweeper other than Hydra's basic one chooses the values as
+            it goes, only the configuration it starts from.
     """
 
     is_sweep: bool
     jobs: list[Config]
+
+    def differing_keys(self) -> list[str]:
+        """Return the configuration keys in which the jobs differ."""
+        flat = [flat_config(job) for job in self.jobs]
+        return [key for key in flat[0] if len({job[key] for job in flat}) > 1]
 
 
 def plan_jobs(arguments: argparse.Namespace) -> Plan:

@@ -48,7 +48,8 @@ def print_table(records: Sequence[RunRecord], console: Console) -> None:
     for record in sort_records(records):
         values = [record.params.get(key, "-") for key in keys]
         table.add_row(*values, *(_scores(record) if record.status is Status.finished else _no_scores(record)))
-    console.width = max(console.width, console.measure(table).maximum)  # a cut number is worse than a long line
+    needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.width = max(console.width, needed)  # a cut number is worse than a long line
     console.print(table)
 
 

@@ -23,11 +23,11 @@ def state_verdict(records: Sequence[RunRecord]) -> str:
     best, cell = finished[0], finished[0].params["model.cell"].upper().replace("_", " ")
     network = f"{cell}, {label_run(best, telling_keys(finished))},"
     margin = describe_margin(best.metrics["test_rmse"], baseline)
-    caution = "" if "test_rmse_low" in best.metrics else " (one seed: luck cannot be told from skill)"
+    caution = _caution(best, baseline)
     if _beats(best, baseline):
         return f"The best {network} chosen by validation, beats {name}: it is {margin}{caution}."
-    if best.metrics.get("test_rmse_low", best.metrics["test_rmse"]) < baseline:
-        return f"The best {network} cannot be told from {name}: it is {margin}, within the spread over its seeds."
+    if best.metrics["test_rmse"] < baseline:
+        return f"The best {network} cannot be told from {name}: it is {margin}{caution}."
     if any(_beats(record, baseline) for record in finished):
         return (
             f"The best {network} chosen by validation, is {margin} than {name}; another configuration beats it on the "
@@ -48,6 +48,15 @@ def describe_margin(rmse: float, baseline: float) -> str:
     if rmse < 3 * baseline:
         return f"{(rmse / baseline - 1) * 100:.0f} % worse"
     return f"{rmse / baseline:.0f} times worse" if rmse < 1000 * baseline else "over 1000 times worse"
+
+
+def _caution(record: RunRecord, baseline: float) -> str:
+    """Say what the seeds cannot decide; nothing if the whole interval lies on one side of the baseline."""
+    if "test_rmse_low" not in record.metrics:
+        return " (one seed: luck cannot be told from skill)"
+    if record.metrics["test_rmse_low"] <= baseline <= record.metrics["test_rmse_high"]:
+        return f" (but the 95 % interval over its {record.params['seeds']} seeds includes equality)"
+    return ""
 
 
 def _beats(record: RunRecord, baseline: float) -> bool:
