@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Config, flat_config, hash_config, plain_config
+from pipeline.data.notes import count_data, describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
@@ -20,12 +21,13 @@ from pipeline.record import RunRecord, Status
 Array = np.ndarray
 
 
-def run_experiment(config: Config, label: str) -> RunRecord:
+def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
     """Train one configuration with all its seeds and log it; or, with resume, read back the run that already did.
 
     Args:
         config: The typed configuration.
         label: Names the run for people, for example `look_back=3 stateful=false`.
+        tell: Shows a sentence to the person who waits.
 
     Returns:
         The record of the finished run.
@@ -51,6 +53,8 @@ def run_experiment(config: Config, label: str) -> RunRecord:
             note_resumed(store, parent, finished.run_id)
         return finished
 
+    for note in describe_data(config, data):
+        tell(f"{label}: {note}")
     tags = {HASH_TAG: config_hash, "dataset_sha256": digest, "engine": config.training.engine.value}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
@@ -59,7 +63,7 @@ def run_experiment(config: Config, label: str) -> RunRecord:
         run.log_folder(Path(folder))
         if config.tracking.log_model:
             run.log_model(network, data.windows.num_outputs)
-        run.log_metrics(metrics, per_epoch)
+        run.log_metrics(metrics | count_data(data), per_epoch)
     return RunRecord(run.run_id, Status.finished, params, metrics)
 
 

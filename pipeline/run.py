@@ -82,7 +82,7 @@ def train_job(config: DictConfig) -> RunRecord:
 
     _say(f"{label}: {typed.seeds} x at most {typed.training.epochs} epochs, engine {typed.training.engine.value}")
     try:
-        record = run_experiment(typed, label)
+        record = run_experiment(typed, label, tell=_say)
     except PipelineError as error:
         log.error("%s: FAILED: %s", label, error)
         raise
@@ -180,13 +180,13 @@ def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
     """Print the table, the verdict, what failed, and how to see more."""
     from rich.console import Console
 
-    from pipeline.report.table import label_run, print_table, telling_keys
+    from pipeline.report.table import group_comparable, label_run, print_table, telling_keys
     from pipeline.report.verdict import state_verdict
 
     console = Console(highlight=False)
-    if records:
-        print_table(records, console)
-        console.print(state_verdict(records), soft_wrap=True)
+    for group in group_comparable(records):
+        print_table(group, console)
+        console.print(state_verdict(group), soft_wrap=True)
     keys = telling_keys(records)
     for record in records:
         if record.status is not Status.finished:

@@ -111,8 +111,11 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
 
 def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
     """Return a figure without pyplot, whose import and global state cost more than the drawing."""
-    figure = Figure(figsize=(9, 2.2 + 1.8 * count), dpi=_DPI, layout="tight")
+    height = 2.2 + 1.8 * count
+    figure = Figure(figsize=(9, height), dpi=_DPI)
     FigureCanvasAgg(figure)
+    # Fixed margins (0.55 inch above and below): a layout engine draws everything twice.
+    figure.subplots_adjust(left=0.09, right=0.985, bottom=0.55 / height, top=1 - 0.55 / height)
     return figure, np.atleast_1d(figure.subplots(count, 1, sharex=True)).tolist()
 
 

@@ -8,7 +8,24 @@ from rich.table import Table
 from pipeline.record import RunRecord, Status
 
 _DECIDE_NO_RESULT = ("resume", "experiment", "debug")
+_WHAT_IS_PREDICTED = (
+    "horizon",
+    "dataset.name",
+    "dataset.source",
+    "dataset.path",
+    "dataset.targets",
+    "dataset.horizons",
+    "dataset.period",
+    "dataset.missing",
+    "dataset.validation_fraction",
+    "dataset.test_fraction",
+    "dataset.validation_start",
+    "dataset.test_start",
+    "dataset.length",
+    "dataset.noise",
+)
 _WITHOUT_SWEEP = ("look_back", "stateful")  # what names the one row of a single run
+_HORIZONS = {"one": "predicted", "all": "every step up to"}
 _HEADINGS = (
     "validation\nRMSE",
     "test RMSE\nmean ± std",
@@ -19,6 +36,14 @@ _HEADINGS = (
     "skill vs\nlinear",
     "seconds",
 )
+
+
+def group_comparable(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
+    """Group runs that predict the same values: only their scores may stand in one table."""
+    groups: dict[tuple[str, ...], list[RunRecord]] = {}
+    for record in records:
+        groups.setdefault(tuple(record.params.get(key, "") for key in _WHAT_IS_PREDICTED), []).append(record)
+    return list(groups.values())
 
 
 def telling_keys(records: Sequence[RunRecord]) -> list[str]:
@@ -79,7 +104,10 @@ def _title(finished: Sequence[RunRecord]) -> str:
         return "No run finished"
     params = finished[0].params
     seeds = "1 seed" if params["seeds"] == "1" else f"{params['seeds']} seeds"
-    return f"{params['dataset.name']}: RMSE and MAE in {params['dataset.unit']}, {seeds} per row"
+    ahead = (
+        "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
+    )
+    return f"{params['dataset.name']}{ahead}: RMSE and MAE in {params['dataset.unit']}, {seeds} per row"
 
 
 def _caption(finished: Sequence[RunRecord]) -> str:

@@ -1,0 +1,45 @@
+"""What a person should know about the data of a run before trusting its scores."""
+
+from collections.abc import Iterator
+
+from pipeline.config import Config, Missing, Order
+from pipeline.data.prepare import PreparedData
+
+
+def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
+    """Say what was filled in, how the lanes of a stateful network lie, and what is known to mislead.
+
+    Args:
+        config: The configuration of the run.
+        data: Its prepared data.
+
+    Returns:
+        Sentences without a final stop, none when there is nothing to say.
+    """
+    filled = int(data.series.filled.sum())
+    if filled:
+        yield f"{filled} missing values were filled (dataset.missing={config.dataset.missing.value}) and are not scored"
+    if filled and config.dataset.missing is Missing.interpolate:
+        yield "interpolate draws a line to the next known value: inputs in a gap know the future; forward_fill does not"
+    if data.lanes is not None:
+        lanes = data.lanes
+        yield (
+            f"{lanes.num_windows} windows in {len(lanes.starts)} batches of {config.batch_size} lanes an epoch, "
+            f"{lanes.num_padded} places are padding of weight 0, the state is reset {int(lanes.resets.sum())} times"
+        )
+    if config.dataset.order is Order.overlapping and config.look_back > 1:
+        yield (
+            "dataset.order=overlapping carries the state over windows that overlap, so the network reads 1,2,3, 2,3,4, "
+            "3,4,5 as one sequence; dataset.order=phases continues it properly"
+        )
+
+
+def count_data(data: PreparedData) -> dict[str, float]:
+    """Return the counts of a run's data by MLflow metric name."""
+    windows = data.windows
+    return {
+        "num_train_windows": float(windows.train.size),
+        "num_validation_windows": float(windows.validation.size),
+        "num_filled_values": float(data.series.filled.sum()),
+        "num_padded_places": float(data.lanes.num_padded) if data.lanes is not None else 0.0,
+    }
