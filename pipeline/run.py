@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
-from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from pipeline.config import Config, flat_config, typed_config
@@ -167,13 +166,10 @@ def _with_overrides(command: Sequence[str], overrides: Sequence[str], extra: Seq
 
 
 def _label(config: Config) -> str:
-    """Name a run by what sets it apart in its sweep, else by what its command line set."""
-    if config.tracking.sweep_keys:
-        params = flat_config(config)
-        return " ".join(f"{key}={params[key]}" for key in config.tracking.sweep_keys)
-    chosen = HydraConfig.get().overrides.task
-    kept = [override for override in chosen if not override.startswith(("tracking.", "resume="))]
-    return " ".join(kept) or f"dataset={config.dataset.name}"
+    """Name a run by what sets it apart in its sweep, otherwise by the keys that matter most."""
+    keys = config.tracking.sweep_keys or ["look_back", "stateful"]
+    params = flat_config(config)
+    return " ".join(f"{key}={params[key]}" for key in keys)
 
 
 def _summarize(records: Sequence[RunRecord], store: "Store") -> None:

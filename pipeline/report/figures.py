@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 _DPI = 100
 _ACTUAL, _NETWORK, _BASELINE = "#222222", "#1f77b4", "#e08214"
 _MAX_TARGETS = 4  # more panels than that cannot be read
-_MAX_TEST_SHARE = 0.5  # the test part fills at least half of the picture
+_MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
 
 def draw_forecast(
@@ -24,9 +24,9 @@ def draw_forecast(
     test_start: int,
     actual: np.ndarray,
     forecasts: np.ndarray,
-    baseline: np.ndarray,
+    linear: np.ndarray,
 ) -> None:
-    """Draw the last horizon step of every seed, and of the strongest baseline, over validation and test.
+    """Draw the last horizon step of every seed, and of the linear fit, before and in the test part.
 
     Args:
         path: The PNG file.
@@ -37,11 +37,13 @@ def draw_forecast(
         test_start: First row of the test part.
         actual: Shape (time, targets).
         forecasts: Shape (seeds, time, horizon_steps, targets).
-        baseline: Forecasts of a linear fit on the same lags. Shape (time, horizon_steps, targets).
+        linear: Forecasts of a linear fit on the same lags. Shape (time, horizon_steps, targets).
     """
     num_test = len(timestamps) - test_start
-    first = max(0, test_start - int(num_test * (1 / _MAX_TEST_SHARE - 1)))
-    rows = slice(first, None)
+    shown = min(num_test, _MAX_TEST_ROWS)
+    last = test_start + shown
+    rows = slice(max(0, test_start - min(shown, _MAX_ROWS_BEFORE)), last)
+    part = "test part" if shown == num_test else f"test part, first {shown} of {num_test} steps"
     names = list(targets)[:_MAX_TARGETS]
     figure, axes = _panels(len(names))
     for column, (axis, name) in enumerate(zip(axes, names, strict=True)):
@@ -49,7 +51,7 @@ def draw_forecast(
         axis.plot(timestamps[rows], actual[rows, column], color=_ACTUAL, linewidth=1.4, label="actual")
         axis.plot(
             timestamps[rows],
-            baseline[rows, -1, column],
+            linear[rows, -1, column],
             color=_BASELINE,
             linewidth=1,
             linestyle="--",
@@ -66,7 +68,7 @@ def draw_forecast(
                 linewidth=0,
                 label="lowest to highest seed",
             )
-        axis.axvspan(timestamps[test_start], timestamps[-1], color="#888888", alpha=0.1, linewidth=0, label="test part")
+        axis.axvspan(timestamps[test_start], timestamps[last - 1], color="#888888", alpha=0.1, linewidth=0, label=part)
         axis.set_ylabel(f"{name} [{unit}]")
         axis.margins(x=0.01)
     axes[0].set_title(title, fontsize=10)

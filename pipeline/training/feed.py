@@ -11,9 +11,15 @@ from pipeline.data.windows import Windows
 
 
 def feed_lanes(windows: Windows, batches: Batches) -> tf.data.Dataset:
-    """Return (inputs, targets, weights) batches of a stateful network, the same in every epoch."""
+    """Return (inputs, targets, weights) batches of a stateful network, the same in every epoch.
+
+    Weights have one number per target: shape (batch,), or with return_sequences (batch, look_back).
+    """
     gather = _gatherer(windows)
-    plan = tf.data.Dataset.from_tensor_slices((batches.starts.astype(np.int32), batches.weights))
+    weights = batches.weights  # (batches, batch_size)
+    if windows.return_sequences:
+        weights = np.repeat(weights[:, :, None], windows.look_back, axis=2)  # (batches, batch_size, look_back)
+    plan = tf.data.Dataset.from_tensor_slices((batches.starts.astype(np.int32), weights))
     return plan.map(lambda starts, weights: (*gather(starts), weights)).prefetch(2)
 
 
