@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 
 from pipeline.config import Config, flat_config, typed_config
 from pipeline.environment import prepare_environment
-from pipeline.errors import PipelineError, UserError
+from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import conf_dir
 from pipeline.record import RunRecord, Status
 from pipeline.sweep import explained, plan_jobs
@@ -48,6 +48,11 @@ def main() -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = USER_ERROR
+    except OSError as error:  # a folder that cannot be written, a full disk
+        if show_traceback:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        code = FAILED
     except KeyboardInterrupt:
         print("interrupted; repeat the command with resume=true to train only what is missing", file=sys.stderr)
         code = INTERRUPTED
@@ -74,6 +79,9 @@ def train_job(config: DictConfig) -> RunRecord:
 
     Returns:
         The record of the finished run.
+
+    Raises:
+        PipelineError: If it did not finish; the reason has been shown.
     """
     typed = typed_config(config)
     label = _label(typed)
@@ -85,9 +93,9 @@ def train_job(config: DictConfig) -> RunRecord:
     except PipelineError as error:
         log.error("%s: FAILED: %s", label, error)
         raise
-    except Exception:
+    except Exception as error:
         log.exception("%s: FAILED", label)  # Hydra keeps only the first failure, and workers lose their traceback
-        raise
+        raise TrainingError(f"{type(error).__name__}: {error}") from error
     if record.resumed:
         _say(f"{label}: already trained, read back from run {record.run_id}")
     else:
@@ -117,10 +125,7 @@ def _run_once(store: "Store") -> int:
     records: list[RunRecord] = []
     try:
         _hydra_main(lambda config: records.append(train_job(config)))()
-    except UserError:
-        raise
-    except Exception as error:
-        print(f"error: the run failed: {error}", file=sys.stderr)
+    except TrainingError:  # train_job has said why
         return FAILED
     _summarize(records, store)
     return DONE
@@ -140,7 +145,7 @@ def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str],
     except KeyboardInterrupt:
         ending = "KILLED"
         raise
-    except Exception as error:  # of the first job that failed; each one is listed below
+    except PipelineError as error:  # of the first job that failed; the summary lists every one
         failure = error
     finally:
         close_parent(store, parent, ending)
@@ -148,8 +153,6 @@ def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str],
         _summarize(records, store)
     if isinstance(failure, UserError):
         raise failure
-    if failure is not None and all(record.status is Status.finished for record in records):
-        print(f"error: {failure}", file=sys.stderr)  # no run says why
     return DONE if failure is None else FAILED
 
 

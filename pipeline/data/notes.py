@@ -25,7 +25,7 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         lanes = data.lanes
         yield (
             f"{lanes.num_windows} windows in {len(lanes.starts)} batches of {config.batch_size} lanes an epoch, "
-            f"{lanes.num_padded} places are padding of weight 0, the state is reset {int(lanes.resets.sum())} times"
+            f"{lanes.num_padded} places are padding of weight 0, resets of the state: {int(lanes.resets.sum())}"
         )
     if config.dataset.order is Order.overlapping and config.look_back > 1:
         yield (

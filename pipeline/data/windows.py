@@ -141,8 +141,9 @@ def make_windows(
 
 def _all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) -> BoolArray:
     """Return True for windows none of whose targets was filled in. Shape (windows,)."""
-    first = 0 if config.return_sequences else config.look_back - 1
-    reach = np.arange(first + min(config.horizon_steps), config.look_back + max(config.horizon_steps))
-    rows = starts[:, None] + reach  # (windows, reach)
-    inside = rows < len(scorable_rows)
-    return (scorable_rows[np.minimum(rows, len(scorable_rows) - 1)] | ~inside).all(axis=1)
+    length = len(scorable_rows)
+    filled_before = np.concatenate([[0], np.cumsum(~scorable_rows)])  # (time + 1,)
+    first_position = 0 if config.return_sequences else config.look_back - 1
+    first_target = np.minimum(starts + first_position + min(config.horizon_steps), length)
+    after_last = np.minimum(starts + config.look_back + max(config.horizon_steps), length)
+    return filled_before[after_last] == filled_before[first_target]
