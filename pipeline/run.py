@@ -185,7 +185,7 @@ def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
     console = Console(highlight=False)
     for group in group_comparable(records):
         print_table(group, console)
-        console.print(state_verdict(group), soft_wrap=True)
+        console.print(state_verdict(group), soft_wrap=True, markup=False)
     keys = telling_keys(records)
     for record in records:
         if record.status is not Status.finished:

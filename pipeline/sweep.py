@@ -62,6 +62,7 @@ def plan_jobs(arguments: argparse.Namespace) -> Plan:
     """
     with explained(), _composer(arguments) as compose_job:
         overrides = OverridesParser.create().parse_overrides(arguments.overrides)
+        _refuse_nameless(overrides)
         fixed = [override for override in overrides if not override.is_sweep_override()]
         base = compose_job([override.input_line for override in fixed])
         is_sweep = arguments.multirun or (
@@ -125,6 +126,12 @@ def _refuse_lists(overrides: Sequence[Override]) -> None:
     for override in overrides:
         if override.is_sweep_override():
             raise UserError(f"{override.input_line} gives several values; add -m to run one job for each")
+
+
+def _refuse_nameless(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if not override.key_or_group:
+            raise UserError(f"'{override.input_line}' names no key; write key=value")
 
 
 def _check_targets(base: DictConfig) -> None:

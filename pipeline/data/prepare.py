@@ -85,6 +85,11 @@ def _lanes(config: Config, windows: Windows, split: Split) -> Batches | None:
         return None
     last_targets = windows.origins(windows.starts) + max(windows.horizon_steps)
     consecutive = windows.starts[last_targets < split.train_end]
+    if config.dataset.segments > len(consecutive):
+        raise UserError(
+            f"dataset.segments={config.dataset.segments} needs at least as many training windows, but there are "
+            f"{len(consecutive)}; lower dataset.segments"
+        )
     lanes = cut_lanes(consecutive, config.dataset.order, config.time_steps, config.dataset.segments)
     if len(lanes) < config.batch_size:
         raise UserError(

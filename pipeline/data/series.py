@@ -52,6 +52,13 @@ class Series:
     def digest(self) -> str:
         """Return the sha256 of names, timestamps and values: what decides a result, whatever the file's format."""
         identity = hashlib.sha256(repr((self.columns, self.features, self.targets)).encode())
-        for part in (pd.util.hash_pandas_object(self.timestamps, index=False).to_numpy(), self.values, self.filled):
+        for part in (_plain_times(self.timestamps), self.values, self.filled):
             identity.update(np.ascontiguousarray(part).tobytes())
         return identity.hexdigest()
+
+
+def _plain_times(timestamps: pd.Index) -> np.ndarray:
+    """Return times as numbers that do not depend on how a file format stores them: microseconds in UTC, or steps."""
+    if isinstance(timestamps, pd.DatetimeIndex):
+        return timestamps.as_unit("us").asi8
+    return timestamps.to_numpy(dtype=float)

@@ -47,7 +47,7 @@ def load_series(dataset: DatasetConfig) -> Series:
 
 
 def _read_table(path: Path) -> pd.DataFrame:
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {".csv": pd.read_csv, ".parquet": pd.read_parquet}
+    readers: dict[str, Callable[[Path], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise UserError(f"dataset.path must end in .csv or .parquet, but got dataset.path={path}")
     if not path.is_file():
@@ -61,6 +61,22 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} cannot be read as {path.suffix.lower()}: {reason}") from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    frame = pd.read_csv(path, encoding="utf-8-sig")
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus cells for row labels
+        raise ValueError("its rows have more cells than its header has names")
+    header = pd.read_csv(path, encoding="utf-8-sig", header=None, nrows=1, dtype=str)
+    if len(header.columns) == len(frame.columns):
+        # pandas renames a repeated column, and the wrong one would be used.
+        frame.columns = header.iloc[0].where(header.iloc[0].notna().to_numpy(), frame.columns)
+    return frame
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 
 def _sine(dataset: DatasetConfig) -> pd.DataFrame:

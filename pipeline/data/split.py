@@ -69,11 +69,14 @@ def _floor(number: float) -> int:
 
 
 def _row_of(timestamps: pd.Index, text: str, key: str) -> int:
+    dates = isinstance(timestamps, pd.DatetimeIndex)
     try:
-        date = pd.Timestamp(text) if isinstance(timestamps, pd.DatetimeIndex) else float(text)
-        row = int(np.searchsorted(timestamps.to_numpy(), np.asarray(date).astype(timestamps.to_numpy().dtype)))
-    except (ValueError, TypeError):
-        kind = "a date (YYYY-MM-DD)" if isinstance(timestamps, pd.DatetimeIndex) else "a number"
+        first = pd.Timestamp(text) if dates else float(text)
+        if first != first:  # not a time, not a number
+            raise ValueError
+        row = int(timestamps.searchsorted(first))
+    except (ValueError, TypeError):  # TypeError: a time zone on one side only
+        kind = "a date (YYYY-MM-DD), with a time zone if the time column has one," if dates else "a number"
         raise UserError(f"dataset.{key} must be {kind} like the time column, but got dataset.{key}={text}") from None
     if not 0 < row < len(timestamps):
         raise UserError(

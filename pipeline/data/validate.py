@@ -37,7 +37,7 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> 
     numbers = np.empty((len(frame), len(columns)))
     for position, name in enumerate(columns):
         column = frame[name]
-        if pd.api.types.is_datetime64_any_dtype(column):
+        if column.dtype.kind in "mM":
             raise UserError(f"{origin}: the column '{name}' holds dates, not numbers; is it the dataset.time_column?")
         parsed = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
         text = np.flatnonzero(np.isnan(parsed) & column.notna().to_numpy())

@@ -59,14 +59,14 @@ def show_progress(label: str, first_seed: int, seeds: int, epochs: int) -> Itera
 @contextmanager
 def _bar(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Reporter]:
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("seed {task.fields[seed]}  epoch {task.fields[epoch]}/" + str(epochs)),
-        TextColumn("val_loss {task.fields[val_loss]:.4g}"),
+        TextColumn("val_loss {task.fields[val_loss]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task(label, total=seeds * epochs, seed=f"1/{seeds}", epoch=0, val_loss=float("nan"))
+        task = progress.add_task(label, total=seeds * epochs, seed=f"1/{seeds}", epoch=0, val_loss="-")
 
         def report(epoch: Epoch) -> None:
             number = epoch.seed - first_seed
@@ -75,7 +75,7 @@ def _bar(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Repor
                 completed=number * epochs + epoch.epoch,
                 seed=f"{number + 1}/{seeds}",
                 epoch=epoch.epoch,
-                val_loss=epoch.val_loss,
+                val_loss=f"{epoch.val_loss:.4g}",
             )
 
         yield report

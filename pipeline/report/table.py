@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from pipeline.record import RunRecord, Status
@@ -67,12 +68,16 @@ def print_table(records: Sequence[RunRecord], console: Console) -> None:
     """Print one row per run, in any order given."""
     finished = [record for record in records if record.status is Status.finished]
     keys = telling_keys(records)
-    table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
+    table = Table(
+        title=escape(_title(finished)), title_justify="left", caption=_caption(finished), caption_justify="left"
+    )
     for heading in (*keys, *_HEADINGS):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sort_records(records):
         values = [record.params.get(key, "-") for key in keys]
-        table.add_row(*values, *(_scores(record) if record.status is Status.finished else _no_scores(record)))
+        table.add_row(
+            *map(escape, values), *(_scores(record) if record.status is Status.finished else _no_scores(record))
+        )
     needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
     console.width = max(console.width, needed)  # a cut number is worse than a long line
     console.print(table)

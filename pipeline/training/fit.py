@@ -29,6 +29,14 @@ _OPTIMIZERS = {
     Optimizer.adam: keras.optimizers.Adam,
     Optimizer.adamw: keras.optimizers.AdamW,
 }
+_LOSS_OF_EACH_WINDOW = {
+    Loss.mse: keras.losses.mean_squared_error,
+    Loss.mae: keras.losses.mean_absolute_error,
+    Loss.huber: keras.losses.huber,
+    Loss.log_cosh: keras.losses.log_cosh,
+}
+# Keras' own epoch loss counts a padded batch like a full one; this metric counts windows.
+_WINDOW_LOSS = "window_loss"
 # Batches that Keras runs per call from Python. More is faster until about 64, and Ctrl-C waits for them.
 _STEPS_PER_CALL = 64
 
@@ -60,6 +68,7 @@ def train_seed(
         ),
         # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.
         loss=_LOSSES[config.training.loss](reduction="mean_with_sample_weight"),
+        weighted_metrics=None if data.lanes is None else [_window_loss(config)],
         jit_compile=False,  # compiling costs more than it saves in a step this small
         steps_per_execution=steps_per_call(data.lanes, -(-len(data.windows.train) // config.batch_size)),
     )
@@ -104,6 +113,10 @@ def steps_per_call(lanes: Batches | None, num_batches: int) -> int:
     return max(count for count in range(1, _STEPS_PER_CALL + 1) if distance % count == 0)
 
 
+def _window_loss(config: Config) -> keras.metrics.Metric:
+    return keras.metrics.MeanMetricWrapper(_LOSS_OF_EACH_WINDOW[config.training.loss], name=_WINDOW_LOSS)
+
+
 class _StateResets(keras.callbacks.Callback):
     """Sets the state to zero where a group of lanes begins, every epoch."""
 
@@ -140,7 +153,7 @@ class _EpochRecorder(keras.callbacks.Callback):
         assert logs is not None
         forecasts = self._forecaster.forecast(self.model.get_weights(), self._starts)
         logs["val_loss"] = float(self._loss(self._targets, forecasts))
-        self.losses.append(float(logs["loss"]))
+        self.losses.append(float(logs.get(_WINDOW_LOSS, logs["loss"])))
         self.val_losses.append(logs["val_loss"])
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
             raise TrainingError(
