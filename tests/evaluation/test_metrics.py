@@ -1,0 +1,102 @@
+"""Error measures: known numbers by hand, and how they follow a shift and a scale of the data."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline.evaluation.metrics import errors, mae, mase, rmse, skill, smape
+
+ACTUAL = np.array([[10.0], [20.0], [30.0], [40.0]])  # (time, targets = 1)
+FORECASTS = np.array([[[np.nan]], [[21.0]], [[30.0]], [[37.0]]])  # (time, horizon_steps = 1, targets)
+SCORED = np.array([[False], [True], [False], [True]])
+EVERY_ROW = np.ones((4, 1), dtype=bool)
+
+
+def test_known_numbers() -> None:
+    """A metric in the table would not be what its name says: errors 1 and -3, at 20 and 40."""
+    assert rmse(ACTUAL, FORECASTS, SCORED) == pytest.approx(np.sqrt((1 + 9) / 2))
+    assert mae(ACTUAL, FORECASTS, SCORED) == pytest.approx(2)
+    assert smape(ACTUAL, FORECASTS, SCORED) == pytest.approx((200 * 1 / 41 + 200 * 3 / 77) / 2)
+
+
+def test_mase_is_scaled_by_persistence_on_the_training_part() -> None:
+    """MASE would be scaled by the test part, and a volatile test part would make every network look good."""
+    train = np.array([[0.0], [4.0], [0.0], [4.0]])  # repeating the last value errs by 4
+    assert mase(ACTUAL, FORECASTS, SCORED, train) == pytest.approx(2 / 4)
+
+
+def test_mase_of_several_targets_is_the_mean_of_each() -> None:
+    """A target with large numbers would drown the others: their errors are averaged before they are scaled."""
+    actual = np.zeros((2, 2))
+    forecasts = np.array([[[1.0, 100.0]], [[1.0, 300.0]]])
+    train = np.array([[0.0, 0.0], [2.0, 100.0]])  # scales 2 and 100
+    assert mase(actual, forecasts, np.ones((2, 2), dtype=bool), train) == pytest.approx((1 / 2 + 200 / 100) / 2)
+
+
+def test_errors_average_over_horizon_steps_and_targets() -> None:
+    """With several horizon steps and targets some errors would count twice or not at all."""
+    actual = np.array([[1.0, 2.0], [3.0, 4.0]])  # (time, targets)
+    forecasts = actual[:, None] + np.array(
+        [[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 80.0]]]
+    )  # (time, steps, targets)
+    scored = np.array([[True, True], [True, False]])
+    assert mae(actual, forecasts, scored) == pytest.approx((1 + 2 + 3 + 4 + 5 + 7) / 6)
+    assert rmse(actual, forecasts, scored) == pytest.approx(np.sqrt((1 + 4 + 9 + 16 + 25 + 49) / 6))
+
+
+@pytest.mark.parametrize("metric", [errors, rmse, mae, smape])
+def test_a_scored_row_without_forecast_is_refused(metric) -> None:
+    """Two configurations would be scored on different rows and still be compared."""
+    with pytest.raises(ValueError, match="row 0 is scored but has no forecast"):
+        metric(ACTUAL, FORECASTS, EVERY_ROW)
+
+
+def test_rows_that_do_not_count_have_no_influence() -> None:
+    """A filled value, or a row of another part, would change the score."""
+    forecasts = FORECASTS.copy()
+    forecasts[2] = 1e9
+    assert rmse(ACTUAL, forecasts, SCORED) == rmse(ACTUAL, FORECASTS, SCORED)
+    assert np.isnan(errors(ACTUAL, forecasts, SCORED)[2]).all()
+
+
+def test_smape_of_zeros_is_zero_and_at_most_200() -> None:
+    """A correct forecast of zero would be NaN, or a wrong sign would count more than 200 %."""
+    zeros, scored = np.zeros((2, 1)), np.ones((2, 1), dtype=bool)
+    assert smape(zeros, np.zeros((2, 1, 1)), scored) == 0
+    assert smape(zeros, np.ones((2, 1, 1)), scored) == pytest.approx(200)
+    assert smape(zeros + 1, -np.ones((2, 1, 1)), scored) == pytest.approx(200)
+
+
+@pytest.mark.parametrize(
+    ("error", "baseline", "expected"), [(50, 100, 0.5), (100, 100, 0), (150, 100, -0.5), (0, 2, 1)]
+)
+def test_skill(error, baseline, expected) -> None:
+    """A network that is worse than the baseline would show a positive skill."""
+    assert skill(error, baseline) == pytest.approx(expected)
+
+
+def test_skill_against_a_perfect_baseline_is_undefined() -> None:
+    """A division by zero would end the run, or show an infinite skill."""
+    assert np.isnan(skill(0.0, 0.0))
+    assert np.isnan(skill(1.0, 0.0))
+
+
+@given(scale=st.floats(0.01, 100), shift=st.floats(-100, 100))
+@settings(deadline=None, derandomize=True)
+def test_scores_follow_a_change_of_unit(scale, shift) -> None:
+    """Scores in metres and in feet would tell different stories: RMSE and MAE scale, MASE and skill stay."""
+    train = np.array([[0.0], [4.0], [1.0]])
+
+    def scores(factor: float, offset: float) -> tuple[float, float, float, float]:
+        actual, forecasts = ACTUAL * factor + offset, FORECASTS * factor + offset
+        error = rmse(actual, forecasts, SCORED)
+        baseline = rmse(actual, actual[:, None] + 5 * factor, SCORED)
+        return (
+            error / factor,
+            mae(actual, forecasts, SCORED) / factor,
+            mase(actual, forecasts, SCORED, train * factor + offset),
+            skill(error, baseline),
+        )
+
+    assert scores(scale, shift) == pytest.approx(scores(1.0, 0.0), rel=1e-6)

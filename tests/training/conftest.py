@@ -1,0 +1,64 @@
+"""Small configurations and series for trainings of a second or two."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import Config, DatasetConfig, ModelConfig, Optimizer, Source, TrainingConfig
+from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.series import Series
+from pipeline.gates import check_ranges
+from pipeline.training.record import EpochReport
+
+MakeConfig = Callable[..., Config]
+MakeData = Callable[..., PreparedData]
+
+# Of 40 rows: 26 train, 4 validation, 10 test.
+_DATASET = {"name": "tiny", "source": Source.sine, "test_fraction": 0.25, "validation_fraction": 0.1}
+_TRAINING = {"epochs": 2, "optimizer": Optimizer.adam, "learning_rate": 0.01, "patience": None}
+
+
+@pytest.fixture(scope="session")
+def make_config() -> MakeConfig:
+    def make(**changes: Any) -> Config:
+        """Root keys as they are; `dataset`, `model` and `training` as dictionaries of their keys."""
+        nodes = {
+            "dataset": DatasetConfig(**_DATASET | changes.pop("dataset", {})),
+            "model": ModelConfig(**{"units": [3]} | changes.pop("model", {})),
+            "training": TrainingConfig(**_TRAINING | changes.pop("training", {})),
+        }
+        config = Config(**{"look_back": 3, "batch_size": 1, "seeds": 1} | changes, **nodes)
+        check_ranges(config)
+        return config
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def make_data() -> MakeData:
+    def make(config: Config, values: np.ndarray | None = None, filled: np.ndarray | None = None) -> PreparedData:
+        """Normal noise of 40 rows unless values, (time, columns), are given; the columns are named a, b, c."""
+        if values is None:
+            columns = len(config.dataset.features or ["a"])
+            values = np.random.default_rng(8).normal(size=(40, columns))
+        names = tuple("abc"[: values.shape[1]])
+        series = Series(
+            timestamps=pd.RangeIndex(len(values)),
+            values=values,
+            columns=names,
+            features=tuple(config.dataset.features or names),
+            targets=tuple(config.dataset.targets or names[:1]),
+            filled=np.zeros(values.shape, dtype=bool) if filled is None else filled,
+            origin="test",
+        )
+        return prepare_data(config, series)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ignore_epoch() -> Callable[[EpochReport], None]:
+    return lambda report: None

@@ -1,0 +1,55 @@
+"""Golden series: what a recurrent network must learn within seconds, in every mode."""
+
+import numpy as np
+import pytest
+
+from pipeline.data.prepare import PreparedData
+from pipeline.evaluation.baselines import align_forecasts, persistence
+from pipeline.evaluation.metrics import rmse, skill
+from pipeline.training.train import Training, train_seeds
+
+SINE = np.sin(2 * np.pi * np.arange(150) / 25)[:, None]  # 25 steps per wave, no noise
+
+
+def skill_on_test(data: PreparedData, training: Training) -> float:
+    """Skill against persistence on the test part."""
+    windows, actual = data.windows, data.series.actual()
+    forecasts = data.in_units(training.forecasts[0], windows.starts)
+    aligned = align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(actual))
+    scored = np.zeros(actual.shape, dtype=bool)
+    scored[data.split.rows("test")] = True
+    return skill(rmse(actual, aligned, scored), rmse(actual, persistence(actual, windows.horizon_steps), scored))
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {"batch_size": 16},
+        {"batch_size": 8, "return_sequences": True},
+        {"batch_size": 3, "stateful": True},
+    ],
+    ids=["many to one", "many to many", "stateful"],
+)
+def test_a_sine_is_learnt(mode, make_config, make_data, ignore_epoch) -> None:
+    """Something between windows, training and inversion is wrong: a noise-free sine is not learnt."""
+    config = make_config(look_back=6, model={"units": [8]}, training={"epochs": 20, "learning_rate": 0.05}, **mode)
+    data = make_data(config, SINE)
+    training = train_seeds(config, data, ignore_epoch)
+    losses = training.seeds[0].losses
+    assert losses[-1] < losses[0] / 10
+    assert skill_on_test(data, training) > 0.5
+
+
+def test_a_delayed_copy_is_learnt(make_config, make_data, ignore_epoch) -> None:
+    """The network would not see the row it needs: the target is a feature's value two steps earlier."""
+    noise = np.random.default_rng(2).normal(size=202)
+    values = np.stack([noise[2:], noise[:-2]], axis=1)  # column b is column a two rows ago; (200, 2)
+    config = make_config(
+        look_back=3,
+        batch_size=16,
+        dataset={"features": ["a"], "targets": ["b"]},
+        model={"units": [8]},
+        training={"epochs": 30, "learning_rate": 0.05},
+    )
+    data = make_data(config, values)
+    assert skill_on_test(data, train_seeds(config, data, ignore_epoch)) > 0.8
