@@ -24,7 +24,8 @@ class Batches:
 
     Attributes:
         starts: First row of the window in each place. Shape (batches, batch_size); padding repeats a real window.
-        weights: 1 for a window that counts, 0 for padding and for windows with a filled target. (batches, batch_size).
+        weights: 1 for a window that counts, 0 for padding and for windows with a filled target. Where no window of a
+            batch counts, the gradient is zero and only an optimizer's momentum moves. Shape (batches, batch_size).
         resets: True where every state is set to zero before the batch. Shape (batches,).
     """
 

@@ -47,12 +47,12 @@ def mase(actual: Array, forecasts: Array, scored: Array, train_actual: Array) ->
         actual: Shape (time, targets).
         forecasts: Shape (time, horizon_steps, targets).
         scored: Shape (time, targets).
-        train_actual: The training part of the targets, in the same units. Shape (train time, targets).
+        train_actual: The training part of the targets, NaN where filled, same units. Shape (train time, targets).
 
     Returns:
         No unit; below 1 is better than one-step persistence was on the training part.
     """
-    scale = np.abs(np.diff(train_actual, axis=0)).mean(axis=0)  # (targets,)
+    scale = np.nanmean(np.abs(np.diff(train_actual, axis=0)), axis=0)  # (targets,)
     each = np.nanmean(np.abs(errors(actual, forecasts, scored)), axis=(0, 1))  # (targets,)
     return float(np.mean(each / scale))
 

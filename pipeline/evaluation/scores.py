@@ -48,12 +48,13 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
     """
     test = truth.scored("test")
     train = truth.scored("train") & ~np.isnan(forecasts).any(axis=1)
+    measured = np.where(truth.scorable, truth.actual, np.nan)  # (time, targets)
     scores = {
         "train_rmse": rmse(truth.actual, forecasts, train),
         "validation_rmse": rmse(truth.actual, forecasts, truth.scored("validation")),
         "test_rmse": rmse(truth.actual, forecasts, test),
         "test_mae": mae(truth.actual, forecasts, test),
-        "test_mase": mase(truth.actual, forecasts, test, truth.actual[truth.parts["train"]]),
+        "test_mase": mase(truth.actual, forecasts, test, measured[truth.parts["train"]]),
         "test_smape": smape(truth.actual, forecasts, test),
     }
     if len(truth.targets) > 1:

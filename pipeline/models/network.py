@@ -39,7 +39,8 @@ def build_serving_network(config: Config, num_features: int, num_outputs: int) -
     """Build the stateless twin that is saved and served, for any number of windows.
 
     The twin of a stateful network takes any number of time steps: given the whole past it ends in the state that the
-    stateful network would carry, and so gives the same forecast.
+    stateful network would carry, and so gives the same forecast. The past is what the stateful network reads: each row
+    once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
     return _build(config, shape, num_outputs, stateful=False, return_sequences=config.return_sequences)

@@ -72,7 +72,7 @@ def draw_forecast(
         axis.set_ylabel(f"{name} [{unit}]")
         axis.margins(x=0.01)
     axes[0].set_title(title, fontsize=10)
-    axes[0].legend(fontsize=8, loc="upper left")
+    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
     _save(figure, path)
 
 
@@ -116,8 +116,8 @@ def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
     height = 2.2 + 1.8 * count
     figure = Figure(figsize=(9, height), dpi=_DPI)
     FigureCanvasAgg(figure)
-    # Fixed margins (0.55 inch above and below): a layout engine draws everything twice.
-    figure.subplots_adjust(left=0.09, right=0.985, bottom=0.55 / height, top=1 - 0.55 / height)
+    # Fixed margins, in inches above and below: a layout engine draws everything twice.
+    figure.subplots_adjust(left=0.09, right=0.985, bottom=0.75 / height, top=1 - 0.55 / height)
     return figure, np.atleast_1d(figure.subplots(count, 1, sharex=True)).tolist()
 
 

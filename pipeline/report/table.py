@@ -108,7 +108,8 @@ def _title(finished: Sequence[RunRecord]) -> str:
     if not finished:
         return "No run finished"
     params = finished[0].params
-    seeds = "1 seed" if params["seeds"] == "1" else f"{params['seeds']} seeds"
+    numbers = {record.params["seeds"] for record in finished}
+    seeds = "1 seed" if numbers == {"1"} else f"{params['seeds']} seeds" if len(numbers) == 1 else "several seeds"
     ahead = (
         "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
     )

@@ -108,8 +108,9 @@ def steps_per_call(lanes: Batches | None, num_batches: int) -> int:
     """
     if lanes is None:
         return min(_STEPS_PER_CALL, num_batches)
-    borders = [int(batch) for batch in np.flatnonzero(lanes.resets)] + [len(lanes.resets)]
-    distance = math.gcd(*borders) if len(borders) > 2 else borders[-1]
+    distance = math.gcd(*(int(batch) for batch in np.flatnonzero(lanes.resets)))
+    if distance == 0:  # one group of lanes: the only reset comes before the first batch
+        return min(_STEPS_PER_CALL, len(lanes.resets))
     return max(count for count in range(1, _STEPS_PER_CALL + 1) if distance % count == 0)
 
 

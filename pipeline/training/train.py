@@ -51,7 +51,8 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
 
 
 def start_tensorflow() -> None:
-    """Make TensorFlow look for devices now, so that what it has to say about them comes at a known moment."""
+    """Make TensorFlow look for devices now, so that what it says about them comes at a known moment; errors only."""
+    tf.get_logger().setLevel("ERROR")  # every job of a sweep traces its functions anew, and is meant to
     tf.config.list_physical_devices()
 
 
