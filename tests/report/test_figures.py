@@ -91,7 +91,7 @@ def test_forecast_shows_the_last_horizon_step_of_the_network(drawn) -> None:
         "network, mean of seeds": (29, 31),
     }
     assert axis.get_ylabel() == "weight [kg]"
-    assert "lowest to highest seed" in [text.get_text() for text in axis.get_legend().get_texts()]
+    assert "lowest to highest seed" in [text.get_text() for text in axis.figure.legends[0].get_texts()]
 
 
 def test_learning_curve_counts_epochs_from_one(drawn) -> None:
