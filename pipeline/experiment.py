@@ -2,7 +2,7 @@
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,11 @@ from pipeline.config import Config, flat_config, hash_config, plain_config
 from pipeline.data.notes import count_data, describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.environment import hushed_stderr, prepare_environment
+from pipeline.errors import TrainingError
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.gates import check_ranges
+from pipeline.interrupt import wait_for_safe_point
 from pipeline.record import RunRecord, Status
 
 Array = np.ndarray
@@ -78,12 +80,13 @@ def _train_and_score(
 
         start_tensorflow()
 
-    with show_progress(label, config.seed, config.seeds, config.training.epochs) as report:
+    with show_progress(label, config.seed, config.seeds, config.training.epochs) as report, wait_for_safe_point():
         training = train_seeds(config, data, report)
     forecasts = np.stack([_align(data, outputs) for outputs in training.forecasts])
     baselines = forecast_baselines(config, data)
     truth = _truth(data)
     scores = [score_seed(truth, each) for each in forecasts]
+    _check_finite(scores, [seed.seed for seed in training.seeds])
     metrics = score_run(truth, scores, baselines) | {"fit_seconds": training.fit_seconds}
     best = int(np.argmin([score["validation_rmse"] for score in scores]))
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
@@ -102,6 +105,16 @@ def _train_and_score(
         "val_loss": _mean_curve([seed.val_losses for seed in training.seeds]),
     }
     return metrics, per_epoch, serving_network(config, data, training.seeds[best].weights)
+
+
+def _check_finite(scores: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> None:
+    for seed, score in zip(seeds, scores, strict=True):
+        bad = [name for name, value in score.items() if not np.isfinite(value)]
+        if bad:
+            raise TrainingError(
+                f"seed {seed}: {bad[0]} is {score[bad[0]]}, although the losses are numbers: the forecasts are too "
+                "large; lower training.learning_rate or set training.clip_norm"
+            )
 
 
 def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:

@@ -65,8 +65,8 @@ def _dataset(config: Config) -> Iterator[str]:
         yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
     if dataset.source is not Source.sine and dataset.path is None:
         yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
-    if dataset.source is Source.sine and dataset.length < 10:
-        yield f"dataset.length must be at least 10, but got dataset.length={dataset.length}"
+    if dataset.source is Source.sine and not 10 <= dataset.length <= 10_000_000:
+        yield f"dataset.length must be at least 10 and at most 10000000, but got dataset.length={dataset.length}"
     if not 0 <= dataset.noise < float("inf"):
         yield f"dataset.noise must be at least 0, but got dataset.noise={dataset.noise}"
     for key in ("features", "targets"):

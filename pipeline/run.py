@@ -2,12 +2,12 @@
 
 import logging
 import os
-import signal
 import sys
 import traceback
+from argparse import Namespace
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import hydra
@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 from pipeline.config import Config, flat_config, typed_config
 from pipeline.environment import prepare_environment
 from pipeline.errors import PipelineError, TrainingError, UserError
+from pipeline.interrupt import listen_for_interrupts
 from pipeline.paths import conf_dir
 from pipeline.record import RunRecord, Status
 from pipeline.sweep import explained, plan_jobs
@@ -34,7 +35,7 @@ _FULL_ERROR = "HYDRA_FULL_ERROR"
 def main() -> None:
     """Run the command line and exit with 0 (done), 1 (a run failed), 2 (wrong input) or 130 (interrupted)."""
     prepare_environment()
-    signal.signal(signal.SIGTERM, _interrupt)  # what a cluster sends before it kills
+    listen_for_interrupts()
     ConfigStore.instance().store(name="base_config", node=Config)
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
@@ -106,8 +107,9 @@ def train_job(config: DictConfig) -> RunRecord:
 
 
 def _run_command(command: Sequence[str]) -> int:
-    arguments = get_args_parser().parse_args(command)
+    arguments = get_args_parser().parse_intermixed_args(command)  # flags may stand before, between or after keys
     if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
+        sys.argv[1:] = _with_absolute_folders(command, arguments)
         with explained():
             _hydra_main(run_job)()
         return DONE
@@ -118,26 +120,33 @@ def _run_command(command: Sequence[str]) -> int:
     store = open_store(plan.jobs[0].tracking)
     if plan.jobs[0].resume and (crashed := kill_crashed(store)):
         _say(f"{crashed} run(s) that a crash left open are now marked KILLED")
-    return _run_sweep(store, command, arguments.overrides, plan.differing_keys()) if plan.is_sweep else _run_once(store)
+    if plan.is_sweep:
+        return _run_sweep(store, command, arguments, plan.differing_keys())
+    return _run_once(store, arguments)
 
 
-def _run_once(store: "Store") -> int:
+def _run_once(store: "Store", arguments: Namespace) -> int:
     records: list[RunRecord] = []
-    try:
-        _hydra_main(lambda config: records.append(train_job(config)))()
-    except TrainingError:  # train_job has said why
+
+    def job(config: DictConfig) -> None:
+        with suppress(TrainingError):  # train_job has said why
+            records.append(train_job(config))
+
+    sys.argv[1:] = _hydra_arguments(arguments)
+    _hydra_main(job)()
+    if not records:
         return FAILED
     _summarize(records, store)
     return DONE
 
 
-def _run_sweep(store: "Store", command: Sequence[str], overrides: Sequence[str], keys: Sequence[str]) -> int:
+def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, keys: Sequence[str]) -> int:
     from pipeline.tracking.live import close_parent, open_parent
     from pipeline.tracking.past import sweep_records
 
-    parent = open_parent(store, name="sweep " + " ".join(overrides), command=command)
+    parent = open_parent(store, name=" ".join(["sweep", *arguments.overrides]), command=command)
     told = [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
-    sys.argv[1:] = _with_overrides(command, overrides, told)
+    sys.argv[1:] = _hydra_arguments(arguments, told)
     ending, failure = "FAILED", None
     try:
         _hydra_main(run_job)()
@@ -162,10 +171,22 @@ def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:
     return start
 
 
-def _with_overrides(command: Sequence[str], overrides: Sequence[str], extra: Sequence[str]) -> list[str]:
-    """Insert overrides beside the others: argparse wants them in one block."""
-    position = list(command).index(overrides[-1]) + 1 if overrides else len(command)
-    return [*command[:position], *extra, *command[position:]]
+def _with_absolute_folders(command: Sequence[str], arguments: Namespace) -> list[str]:
+    """Hydra looks for a relative folder beside this file; people mean the working directory."""
+    absolute = list(command)
+    for folder in filter(None, (arguments.config_path, arguments.config_dir)):
+        resolved = str(Path(folder).resolve())
+        absolute = [resolved if word == folder else word.replace(f"={folder}", f"={resolved}") for word in absolute]
+    return absolute
+
+
+def _hydra_arguments(arguments: Namespace, extra: Sequence[str] = ()) -> list[str]:
+    """Return a command line for Hydra: all overrides in one block, folders absolute, as Hydra wants them."""
+    flags = ["--multirun"] if arguments.multirun else []
+    for flag, folder in (("--config-path", arguments.config_path), ("--config-dir", arguments.config_dir)):
+        flags += [flag, str(Path(folder).resolve())] if folder else []
+    flags += ["--config-name", arguments.config_name] if arguments.config_name else []
+    return [*arguments.overrides, *extra, *flags]
 
 
 def _label(config: Config) -> str:
@@ -192,17 +213,19 @@ def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
             console.print(
                 f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True, markup=False
             )
+    console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True, markup=False)
+
+
+def _way_to(store: "Store") -> str:
+    if store.uri.startswith(("http://", "https://")):
+        return f"open {store.uri}"
     default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    where = "mlflow ui" if default else f"mlflow ui --backend-store-uri {store.uri}"
-    console.print(f"Every run with its files: {where}   (in a clone: make ui)", soft_wrap=True, markup=False)
+    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {store.uri}"
+    return f"{ui}   (in a clone: make ui)"
 
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pipeline.data.series import Series
 
 _BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+_GROUPS = ("dataset", "model", "training", "tracking", "experiment", "debug")
 _TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
 
 
@@ -62,7 +63,7 @@ def plan_jobs(arguments: argparse.Namespace) -> Plan:
     """
     with explained(), _composer(arguments) as compose_job:
         overrides = OverridesParser.create().parse_overrides(arguments.overrides)
-        _refuse_nameless(overrides)
+        _refuse_odd(overrides)
         fixed = [override for override in overrides if not override.is_sweep_override()]
         base = compose_job([override.input_line for override in fixed])
         is_sweep = arguments.multirun or (
@@ -128,10 +129,12 @@ def _refuse_lists(overrides: Sequence[Override]) -> None:
             raise UserError(f"{override.input_line} gives several values; add -m to run one job for each")
 
 
-def _refuse_nameless(overrides: Sequence[Override]) -> None:
+def _refuse_odd(overrides: Sequence[Override]) -> None:
     for override in overrides:
         if not override.key_or_group:
             raise UserError(f"'{override.input_line}' names no key; write key=value")
+        if override.key_or_group in _GROUPS and isinstance(override.value(), list):
+            raise UserError(f"{override.input_line} names several options; give one, or several with -m and commas")
 
 
 def _check_targets(base: DictConfig) -> None:
@@ -171,6 +174,8 @@ def _explain_hydra(error: HydraException) -> str:
     unknown = re.search(r"Could not override '([^']+)'", text)
     if unknown:
         return _explain_unknown_key(unknown.group(1), lines)
+    if "is not a ListConfig" in text:
+        return f"{lines[0].removeprefix('Error merging override ')}: a list is needed, in brackets: key=[value]"
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         reason = str(cause).strip().splitlines()[0]
@@ -180,6 +185,7 @@ def _explain_hydra(error: HydraException) -> str:
         options = [
             line for line in lines if line not in lines[:2] and not line.startswith(("Config search", "provider="))
         ]
+        options = [option for option in options if not option.startswith("_")]
         known = ", ".join(sorted(options)) if options else "see --help"
         return f"{choice.group(1)}={choice.group(2)} is not there; choose {choice.group(1)} from: {known}"
     return " ".join(lines[:2])

@@ -109,11 +109,12 @@ def test_every_key_is_listed(command: Command) -> None:
     assert "learning_rate:" in found.stdout
 
 
-def test_server_that_does_not_answer(command: Command) -> None:
-    """Breaks the wrong tracking address: one line within seconds, not MLflow's minutes of retries."""
-    found = command("debug=smoke", MLFLOW_TRACKING_URI="http://127.0.0.1:1", timeout=60)
+@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "postgresql://127.0.0.1:1/runs", "nonsense://x"])
+def test_store_that_cannot_be_used(command: Command, uri: str) -> None:
+    """Breaks the wrong tracking address: one line within seconds, not a traceback or MLflow's minutes of retries."""
+    found = command("debug=smoke", MLFLOW_TRACKING_URI=uri, timeout=60)
     assert found.returncode == 2
-    assert re.match(r"error: the MLflow server http://127\.0\.0\.1:1 .*MLFLOW_TRACKING_URI", found.stderr)
+    assert re.match(rf"error: the MLflow (server|store) {re.escape(uri)} .*MLFLOW_TRACKING_URI", found.stderr)
     assert len(found.stderr.splitlines()) == 1
 
 

@@ -14,6 +14,8 @@ from pipeline.data.transforms import Transformed, apply_transforms, invert_forec
 from pipeline.data.windows import Windows, make_windows
 from pipeline.errors import UserError
 
+_LARGEST = 1e18  # its square still fits into a 32-bit float
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -58,6 +60,7 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
     """
     series = load_series(config.dataset) if series is None else series
     split = split_series(series, config.dataset)
+    _check_size(config, series)
     _check_log(config, series)
     transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period)
     first_row = transformed.first_defined
@@ -97,6 +100,16 @@ def _lanes(config: Config, windows: Windows, split: Split) -> Batches | None:
             f"only {len(lanes)}; lower batch_size"
         )
     return batch_lanes(lanes, config.batch_size, windows.train)
+
+
+def _check_size(config: Config, series: Series) -> None:
+    bad = np.argwhere(np.abs(series.values) > _LARGEST)
+    if bad.size:
+        row, column = (int(position) for position in bad[0])
+        raise UserError(
+            f"dataset '{config.dataset.name}', data row {row + 1}: the column '{series.columns[column]}' holds "
+            f"{series.values[row, column]:g}, which is too large to compute with; mend the file or use another unit"
+        )
 
 
 def _check_log(config: Config, series: Series) -> None:

@@ -1,6 +1,5 @@
 """Load a dataset: a packaged CSV, the user's own .csv or .parquet, or a synthetic sine. Nothing read is executed."""
 
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,8 @@ from pipeline.data.series import Series
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
 from pipeline.errors import UserError
 from pipeline.paths import data_dir
+
+_REMEDIES = {".csv": "; save it as UTF-8 text with commas between cells", ".parquet": ""}
 
 
 def load_series(dataset: DatasetConfig) -> Series:
@@ -58,7 +59,9 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise UserError(f"{path} is empty; it must hold a header and one row per time step") from None
     except (OSError, ValueError) as error:  # ParserError, UnicodeDecodeError and ArrowInvalid are ValueErrors
         reason = str(error).strip().splitlines()[0]
-        raise UserError(f"{path} cannot be read as {path.suffix.lower()}: {reason}") from error
+        raise UserError(
+            f"{path} cannot be read as {path.suffix.lower()}: {reason}{_REMEDIES[path.suffix.lower()]}"
+        ) from error
     frame.columns = [str(name).strip() for name in frame.columns]
     return frame
 
@@ -121,9 +124,8 @@ def _timestamps(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> pd.
     if pd.api.types.is_numeric_dtype(column) and column.notna().all():
         return pd.Index(column, name=dataset.time_column)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # "could not infer format": a bad date is reported below
-            dates = pd.to_datetime(column, errors="coerce")
+        # ISO dates only: nobody can tell whether 01/02/2024 is in January or in February.
+        dates = pd.to_datetime(column, format="ISO8601", errors="coerce")
     except (ValueError, TypeError) as error:
         raise UserError(
             f"{origin}: the time column '{dataset.time_column}' mixes time zones or formats: {error}"

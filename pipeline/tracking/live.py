@@ -111,17 +111,17 @@ def track_run(
         ending = RunStatus.FINISHED
     except KeyboardInterrupt:
         ending = RunStatus.KILLED
+        _tag_reason(store, run_id, "interrupted", "KeyboardInterrupt")
         raise
     except BaseException as error:
-        _tag_reason(store, run_id, error)
+        _tag_reason(store, run_id, str(error).strip(), type(error).__name__)
         raise
     finally:
         mlflow.end_run(RunStatus.to_string(ending))
 
 
-def _tag_reason(store: Store, run_id: str, error: BaseException) -> None:
-    reason = str(error).strip() or type(error).__name__
-    store.client.log_batch(run_id, tags=[RunTag(REASON_TAG, reason[:5000]), RunTag("error_type", type(error).__name__)])
+def _tag_reason(store: Store, run_id: str, reason: str, kind: str) -> None:
+    store.client.log_batch(run_id, tags=[RunTag(REASON_TAG, (reason or kind)[:5000]), RunTag("error_type", kind)])
 
 
 def open_parent(store: Store, name: str, command: Sequence[str]) -> str:

@@ -15,6 +15,7 @@ from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.paths import home_dir
 
+_VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 _SERVER_TIMEOUT_SECONDS = 5
 
@@ -34,7 +35,7 @@ class Store:
 
 def tracking_uri(tracking: TrackingConfig) -> str:
     """Return MLFLOW_TRACKING_URI if it is set, else tracking.uri, else the SQLite file in the project's folder."""
-    given = os.environ.get("MLFLOW_TRACKING_URI") or tracking.uri
+    given = os.environ.get(_VARIABLE) or tracking.uri
     return given if given else f"{_SQLITE}{home_dir() / 'mlflow.db'}"
 
 
@@ -51,13 +52,13 @@ def open_store(tracking: TrackingConfig) -> Store:
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
     try:
-        mlflow.set_tracking_uri(uri)
+        _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)
         experiment_id = (
             found.experiment_id if found is not None else _create_experiment(client, uri, tracking.experiment_name)
         )
-    except (MlflowException, SQLAlchemyError, OSError) as error:
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
         reason = str(error).strip().splitlines()[0]
         raise UserError(
             f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI"
@@ -68,6 +69,16 @@ def open_store(tracking: TrackingConfig) -> Store:
             "another tracking.experiment_name"
         )
     return Store(uri, experiment_id)
+
+
+def _set_tracking_uri(uri: str) -> None:
+    """Make a store MLflow's current one, but leave the variable that wins over tracking.uri as the user set it."""
+    before = os.environ.get(_VARIABLE)
+    mlflow.set_tracking_uri(uri)
+    if before is None:
+        os.environ.pop(_VARIABLE, None)
+    else:
+        os.environ[_VARIABLE] = before
 
 
 def _create_experiment(client: mlflow.MlflowClient, uri: str, name: str) -> str:

@@ -11,6 +11,7 @@ from pipeline.config import Config, Loss, Optimizer
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
 from pipeline.errors import TrainingError
+from pipeline.interrupt import check_interrupt
 from pipeline.models.network import build_training_network
 from pipeline.models.state import reset_states
 from pipeline.training.feed import feed_lanes, feed_shuffled
@@ -149,6 +150,9 @@ class _EpochRecorder(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        check_interrupt()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         assert logs is not None

@@ -62,6 +62,15 @@ def test_refused(config: Config, series: Series, complaint: str) -> None:
         prepare_data(config, series)
 
 
+@pytest.mark.parametrize("row", [0, 60, 99])
+def test_values_too_large_to_compute_with(row: int) -> None:
+    """Breaks honesty of scores: a value that overflows float32 or its own square makes them infinite, silently."""
+    values = RISING.copy()
+    values[row] = 1e300
+    with pytest.raises(UserError, match=rf"data row {row + 1}: the column 'a' holds 1e\+300"):
+        prepare_data(configure(), series_of(values))
+
+
 @pytest.mark.parametrize(
     ("config", "series"),
     [

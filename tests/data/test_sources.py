@@ -166,6 +166,7 @@ def test_missing_cells(tmp_path: Path, missing: Missing, expected: float) -> Non
 
 # ------------------------------------------------------------------------------------------------- what is refused
 
+SLASHED = "date,sales,price\n" + "".join(f"01/{month:02d}/2024,{month},{month}\n" for month in range(1, 13))
 ROW_3 = "2024-01-03,3.1,17\n"
 BAD_TEXTS = {
     "empty": ("", {}, r"sales\.csv is empty; it must hold a header and one row per time step"),
@@ -190,6 +191,7 @@ BAD_TEXTS = {
     "duplicate time": (GOOD.replace("2024-01-03", "2024-01-02"), {}, "row 3: the timestamp 2024-01-02.* twice .*keep"),
     "unsorted": (GOOD.replace("2024-01-03", "2023-01-03"), {}, "row 3: the timestamp 2023-01-03.* after .*sort the"),
     "not a date": (GOOD.replace("2024-01-03", "third"), {}, "row 3: 'third' in the time column 'date' .*YYYY-MM-DD"),
+    "day or month first": (SLASHED, {}, r"data row 1: '01/01/2024' in the time column 'date' .*YYYY-MM-DD"),
     "no date": (GOOD.replace("2024-01-03", ""), {}, "data row 3: 'nan' in the time column 'date' is not a date"),
     "wider than its header": (GOOD.replace("date,sales,price", "date,sales"), {"features": ["sales"]}, r"sales\.csv"),
 }  # fmt: skip

@@ -1,0 +1,211 @@
+"""A sweep on a real MLflow server is read back over HTTP, and its models answer with the numbers of predictions.csv."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.artifacts import download_artifacts
+from mlflow.entities import Run
+from mlflow.pyfunc import load_model
+
+ROOT = Path(__file__).resolve().parent.parent
+START_SECONDS, ANSWER_SECONDS = 120, 20
+LOOK_BACK = 4
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve(arguments: Sequence[str], port: int, health: str, folder: Path, **environment: str) -> Iterator[str]:
+    """Start `python -m mlflow ARGUMENTS` on a loopback port; give its address once it answers; end all of it."""
+    address = f"http://127.0.0.1:{port}"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow starts uvicorn by its name
+    with (folder / f"{port}.log").open("w+") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *arguments, "--host", "127.0.0.1", "--port", str(port)],
+            cwd=folder,
+            env={**os.environ, "PATH": path, **environment},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + START_SECONDS
+            while not answers(f"{address}{health}"):
+                assert process.poll() is None and time.monotonic() < deadline, (folder / f"{port}.log").read_text()
+                time.sleep(0.2)
+            yield address
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+def answers(url: str) -> bool:
+    try:
+        urllib.request.urlopen(url, timeout=ANSWER_SECONDS).close()
+    except urllib.error.HTTPError:
+        raise
+    except OSError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Served:
+    """A stateless and a stateful run, logged to a server that is running."""
+
+    address: str
+    done: subprocess.CompletedProcess[str]
+    folder: Path
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The runs by `stateful`, and the sweep above them by `sweep`."""
+        client = MlflowClient(self.address)
+        experiment = client.get_experiment_by_name("lstm-pipeline")
+        assert experiment is not None
+        return {run.data.params.get("stateful", "sweep"): run for run in client.search_runs([experiment.experiment_id])}
+
+    def file(self, stateful: str, name: str) -> Path:
+        run_id = self.runs[stateful].info.run_id
+        target = self.folder / stateful
+        target.mkdir(exist_ok=True)
+        return Path(download_artifacts(run_id=run_id, artifact_path=name, dst_path=target, tracking_uri=self.address))
+
+    def model(self, stateful: str) -> str:
+        """Return the URI of the run's model."""
+        (model,) = self.runs[stateful].outputs.model_outputs
+        return f"models:/{model.model_id}"
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    port = free_port()
+    arguments = (
+        "server",
+        "--backend-store-uri",
+        f"sqlite:///{folder / 'server.db'}",
+        "--artifacts-destination",
+        str(folder / "server_artifacts"),
+        "--workers",
+        "1",
+    )
+    sweep = (
+        "-m",
+        "stateful=false,true",
+        f"look_back={LOOK_BACK}",
+        "batch_size=4",
+        "training.epochs=2",
+        "seeds=2",
+    )
+    with serve(arguments, port, "/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as address:
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.run", *sweep],
+            cwd=folder,
+            env={**os.environ, "MLFLOW_TRACKING_URI": address},
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        yield Served(address, done, folder)
+
+
+def test_a_sweep_is_logged_to_a_server_and_read_back(served: Served) -> None:
+    """Runs cannot be shared on a server: they are missing, unfinished or without scores when read over HTTP."""
+    assert served.done.returncode == 0, served.done.stderr
+    runs = served.runs
+    assert set(runs) == {"sweep", "true", "false"}
+    assert {run.info.status for run in runs.values()} == {"FINISHED"}
+    for stateful in ("true", "false"):
+        run = runs[stateful]
+        assert run.data.tags["mlflow.parentRunId"] == runs["sweep"].info.run_id
+        table = pd.read_csv(served.file(stateful, "predictions.csv"))
+        test = table[table["part"] == "test"]
+        each = [np.sqrt(np.mean((test[f"seed_{seed}"] - test["actual"]) ** 2)) for seed in (1, 2)]
+        assert run.data.metrics["test_rmse"] == pytest.approx(np.mean(each), rel=1e-9)
+    assert not (served.folder / "mlruns").exists()
+
+
+def test_the_summary_sends_people_to_the_server(served: Served) -> None:
+    """The last line names a command that does not work: `mlflow ui` cannot open a server's address as its database."""
+    assert served.address in served.done.stdout.splitlines()[-1]
+    assert "--backend-store-uri http" not in served.done.stdout
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What a client knows: scaled inputs made with scaling.json, and the best seed's forecasts."""
+
+    scaled: np.ndarray
+    rows: np.ndarray
+    forecasts: np.ndarray
+    offset: float
+    scale: float
+
+
+def expect(served: Served, stateful: str) -> Expected:
+    scaling = json.loads(served.file(stateful, "scaling.json").read_text())
+    column = scaling["columns"]["passengers"]
+    airline = pd.read_csv(ROOT / "data" / "airline.csv")
+    seeds = pd.read_csv(served.file(stateful, "seeds.csv"))
+    best = int(seeds.loc[seeds["validation_rmse"].idxmin(), "seed"])
+    table = pd.read_csv(served.file(stateful, "predictions.csv"))
+    test = table[table["part"] == "test"]
+    rows = airline.index[airline["month"].isin(test["timestamp"])].to_numpy()
+    scaled = (airline["passengers"].to_numpy() - column["offset"]) / column["scale"]
+    return Expected(scaled, rows, test[f"seed_{best}"].to_numpy(), column["offset"], column["scale"])
+
+
+def post(url: str, content: Any) -> Any:
+    request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+        return json.load(answer)
+
+
+def test_a_served_stateless_model_answers_with_the_numbers_of_predictions_csv(served: Served) -> None:
+    """What is deployed forecasts something else than what was scored."""
+    expected = expect(served, "false")
+    windows = [expected.scaled[row - LOOK_BACK : row, None].tolist() for row in expected.rows]
+    arguments = ("models", "serve", "--model-uri", served.model("false"), "--env-manager", "local")
+    with serve(arguments, free_port(), "/ping", served.folder, MLFLOW_TRACKING_URI=served.address) as address:
+        predictions = post(f"{address}/invocations", {"inputs": windows})["predictions"]
+    forecasts = np.asarray(predictions)[:, 0] * expected.scale + expected.offset
+    assert forecasts == pytest.approx(expected.forecasts, rel=1e-5)
+
+
+def test_a_stateful_model_given_the_whole_past_answers_with_the_numbers_of_predictions_csv(served: Served) -> None:
+    """The stateless twin of a stateful run forecasts something else than what was scored."""
+    expected = expect(served, "true")
+    mlflow.set_tracking_uri(served.address)
+    try:
+        model = load_model(served.model("true"))
+    finally:
+        mlflow.set_tracking_uri("")
+    checked = slice(None, None, 12)
+    for row, forecast in zip(expected.rows[checked], expected.forecasts[checked], strict=True):
+        past = expected.scaled[None, :row, None].astype("float32")  # (1, time steps, 1)
+        answer = np.asarray(model.predict(past))
+        assert answer.shape == (1, 1)
+        assert answer[0, 0] * expected.scale + expected.offset == pytest.approx(forecast, rel=1e-5)

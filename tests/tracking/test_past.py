@@ -1,0 +1,135 @@
+"""Runs that were logged earlier: found, read back, and closed when their process is gone."""
+
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from pipeline.config import TrackingConfig
+from pipeline.record import RunRecord, Status
+from pipeline.tracking.live import HASH_TAG, PROCESS_TAG, REASON_TAG, close_parent, open_parent, process_name, track_run
+from pipeline.tracking.past import find_finished, kill_crashed, note_resumed, sweep_records
+from pipeline.tracking.store import Store, open_store
+
+
+@pytest.fixture(scope="module")
+def first_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield open_store(TrackingConfig(uri=f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"))
+
+
+@pytest.fixture
+def store(first_store: Store, request: pytest.FixtureRequest) -> Store:
+    """An experiment of this test's own."""
+    return open_store(TrackingConfig(uri=first_store.uri, experiment_name=request.node.name))
+
+
+def log_run(store: Store, config_hash: str, score: float, parent: str | None = None) -> str:
+    with track_run(store, "a run", {"look_back": "3"}, {HASH_TAG: config_hash}, parent) as run:
+        run.log_metrics({"test_rmse": score}, {"loss": [3.0, 2.0], "val_loss": [3.0, 2.5]})
+    return run.run_id
+
+
+def open_run(store: Store, process: str | None) -> str:
+    tags = {HASH_TAG: "open"} | ({PROCESS_TAG: process} if process is not None else {})
+    return str(store.client.create_run(store.experiment_id, tags=tags).info.run_id)
+
+
+def status(store: Store, run_id: str) -> str:
+    return str(store.client.get_run(run_id).info.status)
+
+
+def test_a_finished_run_is_read_back_as_it_was_logged(store: Store) -> None:
+    """Resume and the table show other numbers than the run has."""
+    run_id = log_run(store, "aaaa", 4.5)
+    assert find_finished(store, "aaaa") == RunRecord(
+        run_id, Status.finished, {"look_back": "3"}, {"test_rmse": 4.5}, resumed=True
+    )
+
+
+def test_the_newest_of_equal_runs_is_read_back(store: Store) -> None:
+    """Resume shows an old run although the configuration was trained again since."""
+    log_run(store, "aaaa", 1.0)
+    newest = log_run(store, "aaaa", 2.0)
+    found = find_finished(store, "aaaa")
+    assert found is not None and found.run_id == newest
+
+
+def test_only_finished_runs_of_the_same_hash_are_found(store: Store) -> None:
+    """Resume takes a failed, an open or a different run for the result."""
+    log_run(store, "other", 1.0)
+    for ending in ("FAILED", "KILLED", "RUNNING", "SCHEDULED"):
+        run = store.client.create_run(store.experiment_id, tags={HASH_TAG: "aaaa"})
+        store.client.update_run(run.info.run_id, ending)
+    assert find_finished(store, "aaaa") is None
+
+
+def test_deleted_runs_and_other_experiments_are_not_found(store: Store) -> None:
+    """Resume brings back a run that was thrown away, or one of another experiment."""
+    store.client.delete_run(log_run(store, "aaaa", 1.0))
+    log_run(open_store(TrackingConfig(uri=store.uri, experiment_name="another")), "aaaa", 1.0)
+    assert find_finished(store, "aaaa") is None
+
+
+def test_a_sweep_has_its_own_and_its_resumed_runs(store: Store) -> None:
+    """The table of a sweep lacks rows, has rows of other sweeps, or does not say which rows are old."""
+    earlier = log_run(store, "aaaa", 1.0)
+    log_run(store, "cccc", 3.0)
+    parent = open_parent(store, "sweep", ["-m"])
+    trained = log_run(store, "bbbb", 2.0, parent)
+    note_resumed(store, parent, earlier)
+    note_resumed(store, parent, earlier)  # two jobs of one sweep may be the same configuration
+    with pytest.raises(ValueError, match="out of memory"), track_run(store, "a run", {}, {}, parent) as failed:
+        raise ValueError("out of memory")
+    close_parent(store, parent, "FAILED")
+    records = {record.run_id: record for record in sweep_records(store, parent)}
+    assert set(records) == {trained, earlier, failed.run_id}
+    assert {run_id: record.resumed for run_id, record in records.items()} == {
+        trained: False,
+        earlier: True,
+        failed.run_id: False,
+    }
+    assert (records[failed.run_id].status, records[failed.run_id].reason) == (Status.failed, "out of memory")
+    assert records[trained].metrics == {"test_rmse": 2.0}
+
+
+def dead_process() -> str:
+    """Return the name of a process of this machine that has ended."""
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait(60)
+    return process_name().replace(f":{os.getpid()}:", f":{ended.pid}:")
+
+
+def test_runs_of_dead_processes_are_killed_with_a_reason(store: Store) -> None:
+    """After a crash MLflow shows a run as RUNNING for ever."""
+    host, number, started = process_name().rsplit(":", 2)
+    number_reused = f"{host}:{number}:{float(started) - 3600:.2f}"
+    crashed = [open_run(store, dead_process()), open_run(store, number_reused)]
+    assert kill_crashed(store) == 2
+    for run_id in crashed:
+        assert status(store, run_id) == "KILLED"
+        assert "crash" in store.client.get_run(run_id).data.tags[REASON_TAG]
+    assert kill_crashed(store) == 0
+
+
+def test_runs_that_may_be_alive_are_left_alone(store: Store) -> None:
+    """Resuming one sweep kills the record of a run that is training: here, on another machine, or by another tool."""
+    elsewhere = dead_process().replace(socket.gethostname(), "another-machine", 1)
+    alive = [open_run(store, process) for process in (process_name(), elsewhere, None)]
+    finished = log_run(store, "aaaa", 1.0)
+    assert kill_crashed(store) == 0
+    assert {status(store, run_id) for run_id in alive} == {"RUNNING"}
+    assert status(store, finished) == "FINISHED"
+
+
+def test_crashed_runs_are_found_beyond_the_first_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a large experiment only the first page of crashed runs is closed."""
+    monkeypatch.setattr("pipeline.tracking.past._PAGE", 2)
+    dead = dead_process()
+    crashed = [open_run(store, dead) for _ in range(5)]
+    assert kill_crashed(store) == len(crashed)
+    assert {status(store, run_id) for run_id in crashed} == {"KILLED"}

@@ -1,0 +1,144 @@
+"""The MLflow store is there before the first run, where it was asked for, or the user learns why not."""
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+
+from pipeline.config import TrackingConfig
+from pipeline.errors import UserError
+from pipeline.paths import home_dir
+from pipeline.tracking.store import Store, open_store, tracking_uri
+
+NUM_WRITERS, NUM_RUNS, NUM_EPOCHS = 4, 2, 50
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+def store(folder: Path) -> Iterator[Store]:
+    """A fresh store; creating its tables takes seconds, so the tests of this file share it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+        yield open_store(TrackingConfig(uri=f"sqlite:///{folder / 'deep' / 'mlflow.db'}"))
+
+
+@pytest.fixture
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_fresh_store_keeps_artifacts_beside_its_database(store: Store, folder: Path) -> None:
+    """Files of runs land in whatever folder the first command was run from, and are lost when it is cleaned."""
+    assert (folder / "deep" / "mlflow.db").is_file()
+    experiment = store.client.get_experiment(store.experiment_id)
+    assert experiment.name == "lstm-pipeline"
+    assert experiment.artifact_location == (folder / "deep" / "mlruns").as_uri()
+
+
+def test_an_existing_experiment_is_opened_again(store: Store) -> None:
+    """The second command makes a second experiment, so runs do not meet in one table."""
+    assert open_store(TrackingConfig(uri=store.uri)) == store
+
+
+def test_a_deleted_experiment_is_refused(store: Store) -> None:
+    """Runs are logged into an experiment that nobody sees, or the error is MLflow's."""
+    tracking = TrackingConfig(uri=store.uri, experiment_name="old")
+    store.client.delete_experiment(open_store(tracking).experiment_id)
+    with pytest.raises(UserError, match=r"'old'.*deleted; restore it.*tracking\.experiment_name"):
+        open_store(tracking)
+
+
+def test_a_server_that_is_not_there_is_named(free_port: int) -> None:
+    """A server that is down means minutes of silent retries instead of a sentence."""
+    with pytest.raises(UserError, match=rf"127\.0\.0\.1:{free_port} does not answer.*MLFLOW_TRACKING_URI"):
+        open_store(TrackingConfig(uri=f"http://127.0.0.1:{free_port}"))
+
+
+def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+    """A wrong tracking.uri ends in a traceback of SQLAlchemy."""
+    (tmp_path / "notes.db").write_text("not a database, but long enough to have a header of its own\n" * 10)
+    with pytest.raises(UserError, match=r"notes\.db cannot be used: .*; check tracking\.uri"):
+        open_store(TrackingConfig(uri=f"sqlite:///{tmp_path / 'notes.db'}"))
+
+
+def test_a_scheme_that_mlflow_does_not_know_is_named() -> None:
+    """A misspelt tracking.uri ends in a traceback of MLflow."""
+    with pytest.raises(UserError, match=r"sqlit:///mlflow\.db cannot be used: .*; check tracking\.uri"):
+        open_store(TrackingConfig(uri="sqlit:///mlflow.db"))
+
+
+def test_a_second_store_is_the_one_that_was_asked_for(store: Store) -> None:
+    """Who opens two stores in one process writes to the first twice: MLflow sets the variable that wins."""
+    assert open_store(TrackingConfig(uri=store.uri)).uri == store.uri
+    assert tracking_uri(TrackingConfig(uri="sqlite:///second.db")) == "sqlite:///second.db"
+
+
+def test_the_environment_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cluster that sets MLFLOW_TRACKING_URI finds its runs in a local file instead."""
+    given = TrackingConfig(uri="sqlite:///given.db")
+    assert tracking_uri(given) == "sqlite:///given.db"
+    assert tracking_uri(TrackingConfig()) == f"sqlite:///{home_dir() / 'mlflow.db'}"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert tracking_uri(given) == tracking_uri(TrackingConfig()) == "http://127.0.0.1:5000"
+
+
+WRITE_RUNS = """
+import os, sys
+from pipeline.config import TrackingConfig
+from pipeline.tracking.live import track_run
+from pipeline.tracking.store import open_store
+
+def write_runs(uri, writer, num_runs, num_epochs):
+    store = open_store(TrackingConfig(uri=uri))
+    for number in range(num_runs):
+        with track_run(store, f"{writer}-{number}", {"writer": str(writer)}, {}, None) as run:
+            losses = [1.0 / (epoch + 1) for epoch in range(num_epochs)]
+            run.log_metrics({"test_rmse": float(number)}, {"loss": losses, "val_loss": losses})
+
+uri, (num_writers, *sizes) = sys.argv[1], map(int, sys.argv[2:])
+writers = []
+for writer in range(num_writers):  # forked before MLflow opens anything: its import, 3 s, is paid once
+    writers.append(os.fork())
+    if writers[-1] == 0:
+        write_runs(uri, writer, *sizes)
+        sys.exit(0)
+sys.exit(max(os.waitpid(writer, 0)[1] for writer in writers) != 0)
+"""
+
+
+def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
+    """A parallel sweep loses runs or values in the SQLite file, or its processes die of locks."""
+    store = open_store(TrackingConfig(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    sizes = (NUM_WRITERS, NUM_RUNS, NUM_EPOCHS)
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITE_RUNS, store.uri, *map(str, sizes)],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as writers:
+        try:
+            _, errors = writers.communicate(timeout=120)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(writers.pid, signal.SIGKILL)
+    assert writers.returncode == 0, errors
+    runs = store.client.search_runs([store.experiment_id])
+    assert len(runs) == NUM_WRITERS * NUM_RUNS
+    assert {run.data.params["writer"] for run in runs} == {str(writer) for writer in range(NUM_WRITERS)}
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
+        ((num_values,),) = database.execute("select count(*) from metrics")
+    assert num_values == NUM_WRITERS * NUM_RUNS * (1 + 2 * NUM_EPOCHS)
