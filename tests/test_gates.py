@@ -45,7 +45,7 @@ DATASET = {
     "dataset.test_start=9": "validation_start and dataset.test_start go together: give both, or neither",
     "dataset.validation_start=9": "validation_start and dataset.test_start go together: give both, or neither",
     "dataset.source=file": "dataset.path is required .*dataset.path=sales.csv",
-    "dataset.length=9": "dataset.length must be at least 10, but got dataset.length=9",
+    "dataset.length=9": "dataset.length must be at least 10 and at most 10000000, but got dataset.length=9",
     "dataset.noise=-1": "dataset.noise must be at least 0, but got dataset.noise=-1.0",
     "dataset.noise=.inf": "dataset.noise must be at least 0, but got dataset.noise=inf",
     "dataset.features=[]": r"dataset.features must name at least one column and each only once, but got \[\]",

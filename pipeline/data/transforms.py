@@ -91,7 +91,8 @@ def invert_forecasts(
     result = np.array(forecasts, dtype=float)  # (origins, horizon_steps, targets)
     for step, known in zip(reversed(transformed.steps), reversed(transformed.stages[:-1]), strict=True):
         if step is Transform.log:
-            result = np.exp(result)
+            with np.errstate(over="ignore"):  # a diverged network: its scores are checked, not its forecasts
+                result = np.exp(result)
             continue
         lag = _lag(step, transformed.period)
         for position, ahead in enumerate(horizon_steps):
