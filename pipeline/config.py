@@ -15,7 +15,7 @@ from omegaconf.errors import OmegaConfBaseException
 from pipeline.errors import UserError
 
 # Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
-RESULTS_VERSION = 1
+RESULTS_VERSION = 2
 
 
 class Source(Enum):
@@ -80,8 +80,10 @@ class Cell(Enum):
 
 
 class Engine(Enum):
-    """How a run is trained."""
+    """How a run is trained: all seeds inside XLA, one keras.Model.fit per seed, or fused when the network can be."""
 
+    auto = "auto"
+    fused = "fused"
     fit = "fit"
 
 
@@ -144,7 +146,7 @@ class ModelConfig:
 class TrainingConfig:
     """The training. Units and meanings: conf/training/."""
 
-    engine: Engine = Engine.fit
+    engine: Engine = Engine.auto
     epochs: int = 100
     optimizer: Optimizer = Optimizer.adam
     learning_rate: float = 0.001
@@ -174,7 +176,7 @@ class Config:
     return_sequences: bool = False
     batch_size: int = 1
     seed: int = 1
-    seeds: int = 3
+    seeds: int = 8
     resume: bool = False
     experiment: str | None = None
     debug: str | None = None

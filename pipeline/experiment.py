@@ -4,7 +4,7 @@ import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,8 +19,13 @@ from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.record import RunRecord, Status
+from pipeline.report.files import write_history, write_predictions, write_seeds
+
+if TYPE_CHECKING:
+    from pipeline.training.train import Training
 
 Array = np.ndarray
+Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
 
 
 def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
@@ -57,10 +62,20 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
 
     for note in describe_data(config, data):
         tell(f"{label}: {note}")
-    tags = {HASH_TAG: config_hash, "dataset_sha256": digest, "engine": config.training.engine.value}
+    tags = {HASH_TAG: config_hash, "dataset_sha256": digest}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
-        metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder))
+        training = _train(config, data, label)
+        run.set_tags({"engine": training.choice.engine.value, "engine_reason": training.choice.reason})
+        tell(f"{label}: engine {training.choice.engine.value}: {training.choice.reason}")
+        losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
+        failures = [seed.failure for seed in training.seeds if seed.failure]
+        if failures:
+            write_history(Path(folder) / "history.csv", losses)
+            run.log_folder(Path(folder))
+            others = f"; the other {len(losses) - len(failures)} seeds trained to their end, see history.csv"
+            raise TrainingError("\n".join(failures) + (others if len(failures) < len(losses) else ""))
+        metrics, per_epoch, network = _score(config, data, training, losses, label, Path(folder))
         run.log_dataset(_series_frame(data), config.dataset.name, digest, data.series.targets)
         run.log_folder(Path(folder))
         if config.tracking.log_model:
@@ -69,19 +84,24 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     return RunRecord(run.run_id, Status.finished, params, metrics)
 
 
-def _train_and_score(
-    config: Config, data: PreparedData, label: str, folder: Path
-) -> tuple[dict[str, float], dict[str, list[float]], Any]:
-    """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+def _train(config: Config, data: PreparedData, label: str) -> "Training":
     from pipeline.report.progress import show_progress
 
     with hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs: only when a run starts
-        from pipeline.training.train import serving_network, start_tensorflow, train_seeds
+        from pipeline.training.train import start_tensorflow, train_seeds
 
         start_tensorflow()
 
     with show_progress(label, config.seed, config.seeds, config.training.epochs) as report, wait_for_safe_point():
-        training = train_seeds(config, data, report)
+        return train_seeds(config, data, report)
+
+
+def _score(
+    config: Config, data: PreparedData, training: "Training", losses: Losses, label: str, folder: Path
+) -> tuple[dict[str, float], dict[str, list[float]], Any]:
+    """Score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+    from pipeline.training.train import serving_network
+
     forecasts = np.stack([_align(data, outputs) for outputs in training.forecasts])
     baselines = forecast_baselines(config, data)
     truth = _truth(data)
@@ -89,7 +109,6 @@ def _train_and_score(
     _check_finite(scores, [seed.seed for seed in training.seeds])
     metrics = score_run(truth, scores, baselines) | {"fit_seconds": training.fit_seconds}
     best = int(np.argmin([score["validation_rmse"] for score in scores]))
-    losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
     facts = [
         {
             "seed": seed.seed,
@@ -163,12 +182,11 @@ def _write_files(
     metrics: Mapping[str, float],
     scores: list[dict[str, float]],
     facts: list[dict[str, float]],
-    losses: Mapping[int, tuple[list[float], list[float]]],
+    losses: Losses,
 ) -> None:
     from omegaconf import OmegaConf
 
     from pipeline.report.figures import draw_forecast, draw_learning_curve
-    from pipeline.report.files import write_history, write_predictions, write_seeds
 
     series, windows = data.series, data.windows
     title = f"{config.dataset.name}: {label}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import Config, Horizons, LagsAs, Order, Source, Transform
+from pipeline.config import Config, Engine, Horizons, LagsAs, Order, Source, Transform
 from pipeline.errors import UserError
 
 
@@ -96,6 +96,11 @@ def _combinations(config: Config) -> Iterator[str]:
         yield (
             f"dataset.order=overlapping is one lane, but got batch_size={config.batch_size} and "
             f"dataset.segments={dataset.segments}; set both to 1"
+        )
+    if config.training.engine is Engine.fused and config.model.recurrent_dropout > 0:
+        yield (
+            f"training.engine=fused does not cover model.recurrent_dropout={config.model.recurrent_dropout}; "
+            "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
     if dataset.segments > 1 and not config.stateful:
         yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"

@@ -45,3 +45,9 @@ def command(tmp_path: Path, store_uri: str) -> Command:
         )
 
     return run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--every-combination", action="store_true", help="compare the engines on all 192 combinations (ten minutes)"
+    )

@@ -50,9 +50,14 @@ class Windows:
         return 1 if self.lags_as is LagsAs.features else self.look_back
 
     @property
+    def rows_per_step(self) -> int:
+        """Rows of the series that make one time step of a sample."""
+        return self.look_back if self.lags_as is LagsAs.features else 1
+
+    @property
     def num_features(self) -> int:
         """Features of a time step of a sample."""
-        return self.inputs.shape[1] * (self.look_back if self.lags_as is LagsAs.features else 1)
+        return self.inputs.shape[1] * self.rows_per_step
 
     @property
     def num_outputs(self) -> int:
@@ -80,6 +85,11 @@ class Windows:
         """Return the samples as the network sees them. Shape (windows, time_steps, features of a step), float32."""
         rows = self.inputs[starts[:, None] + self.input_rows()]  # (windows, look_back, features)
         return rows.reshape(len(starts), self.time_steps, self.num_features)
+
+    def gather_steps(self, first_rows: IntArray) -> FloatArray:
+        """Return single time steps as the network sees them. Shape (steps, features of a step), float32."""
+        rows = self.inputs[first_rows[:, None] + np.arange(self.rows_per_step)]  # (steps, rows of a step, features)
+        return rows.reshape(len(first_rows), self.num_features)
 
     def gather_targets(self, starts: IntArray) -> FloatArray:
         """Return the training targets.

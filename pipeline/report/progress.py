@@ -31,6 +31,10 @@ class Epoch(Protocol):
     def val_loss(self) -> float:
         """Validation loss."""
 
+    @property
+    def last(self) -> bool:
+        """Whether this seed trains no further."""
+
 
 class Reporter(Protocol):
     """Is told about every finished epoch."""
@@ -46,7 +50,7 @@ def show_progress(label: str, first_seed: int, seeds: int, epochs: int) -> Itera
     Args:
         label: Names the run.
         first_seed: Seed of the first training.
-        seeds: Trainings of the run, one after another.
+        seeds: Trainings of the run, one after another or side by side.
         epochs: Epochs of each training, at most.
     """
     if sys.stderr.isatty():
@@ -68,12 +72,14 @@ def _bar(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Repor
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=seeds * epochs, seed=f"1/{seeds}", epoch=0, val_loss="-")
 
+        done: dict[int, int] = {}  # epochs by seed; a seed that stopped early has no more to do
+
         def report(epoch: Epoch) -> None:
-            number = epoch.seed - first_seed
+            done[epoch.seed] = epochs if epoch.last else epoch.epoch
             progress.update(
                 task,
-                completed=number * epochs + epoch.epoch,
-                seed=f"{number + 1}/{seeds}",
+                completed=sum(done.values()),
+                seed=f"{epoch.seed - first_seed + 1}/{seeds}",
                 epoch=epoch.epoch,
                 val_loss=f"{epoch.val_loss:.4g}",
             )

@@ -50,6 +50,10 @@ class LiveRun:
         for first in range(0, len(rows), _METRICS_PER_CALL):
             self._client.log_batch(self.run_id, metrics=rows[first : first + _METRICS_PER_CALL])
 
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Set tags that are known only while the run goes on."""
+        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+
     def log_dataset(self, frame: pd.DataFrame, name: str, digest: str, targets: Sequence[str]) -> None:
         """Log the series as the run's dataset, named by its digest."""
         target = targets[0] if len(targets) == 1 else None  # MLflow knows one target column or none

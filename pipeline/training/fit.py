@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.config import Config, Loss, Optimizer
+from pipeline.config import Config, Optimizer
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
 from pipeline.errors import TrainingError
@@ -16,25 +16,14 @@ from pipeline.models.network import build_training_network
 from pipeline.models.state import reset_states
 from pipeline.training.feed import feed_lanes, feed_shuffled
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.record import EpochReport, OnEpoch, SeedTraining
+from pipeline.training.losses import LOSS_OF_EACH, LOSSES
+from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
 
-_LOSSES = {
-    Loss.mse: keras.losses.MeanSquaredError,
-    Loss.mae: keras.losses.MeanAbsoluteError,
-    Loss.huber: keras.losses.Huber,
-    Loss.log_cosh: keras.losses.LogCosh,
-}
 _OPTIMIZERS = {
     Optimizer.sgd: keras.optimizers.SGD,
     Optimizer.rmsprop: keras.optimizers.RMSprop,
     Optimizer.adam: keras.optimizers.Adam,
     Optimizer.adamw: keras.optimizers.AdamW,
-}
-_LOSS_OF_EACH_WINDOW = {
-    Loss.mse: keras.losses.mean_squared_error,
-    Loss.mae: keras.losses.mean_absolute_error,
-    Loss.huber: keras.losses.huber,
-    Loss.log_cosh: keras.losses.log_cosh,
 }
 # Keras' own epoch loss counts a padded batch like a full one; this metric counts windows.
 _WINDOW_LOSS = "window_loss"
@@ -68,12 +57,12 @@ def train_seed(
             learning_rate=config.training.learning_rate, global_clipnorm=config.training.clip_norm
         ),
         # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.
-        loss=_LOSSES[config.training.loss](reduction="mean_with_sample_weight"),
+        loss=LOSSES[config.training.loss](reduction="mean_with_sample_weight"),
         weighted_metrics=None if data.lanes is None else [_window_loss(config)],
         jit_compile=False,  # compiling costs more than it saves in a step this small
         steps_per_execution=steps_per_call(data.lanes, -(-len(data.windows.train) // config.batch_size)),
     )
-    recorder = _EpochRecorder(config, data, forecaster, seed, on_epoch)
+    recorder = _EpochRecorder(config, data, forecaster, seed)
     callbacks: list[keras.callbacks.Callback] = [recorder]
     stopping = None
     if config.training.patience is not None:
@@ -86,6 +75,7 @@ def train_seed(
     else:
         feed = feed_lanes(data.windows, data.lanes)
         callbacks.append(_StateResets(data.lanes))
+    callbacks.append(_EpochTeller(recorder, config.training.epochs, on_epoch))
     network.fit(feed, epochs=config.training.epochs, shuffle=False, verbose=0, callbacks=callbacks)
     return SeedTraining(
         seed=seed,
@@ -116,7 +106,7 @@ def steps_per_call(lanes: Batches | None, num_batches: int) -> int:
 
 
 def _window_loss(config: Config) -> keras.metrics.Metric:
-    return keras.metrics.MeanMetricWrapper(_LOSS_OF_EACH_WINDOW[config.training.loss], name=_WINDOW_LOSS)
+    return keras.metrics.MeanMetricWrapper(LOSS_OF_EACH[config.training.loss], name=_WINDOW_LOSS)
 
 
 class _StateResets(keras.callbacks.Callback):
@@ -132,21 +122,18 @@ class _StateResets(keras.callbacks.Callback):
 
 
 class _EpochRecorder(keras.callbacks.Callback):
-    """Adds `val_loss` to the logs that later callbacks see, keeps the losses and reports each epoch."""
+    """Adds `val_loss` to the logs that later callbacks see, and keeps the losses."""
 
-    def __init__(
-        self, config: Config, data: PreparedData, forecaster: Forecaster, seed: int, on_epoch: OnEpoch
-    ) -> None:
+    def __init__(self, config: Config, data: PreparedData, forecaster: Forecaster, seed: int) -> None:
         super().__init__()
         self.epoch = 0
         self.losses: list[float] = []
         self.val_losses: list[float] = []
-        self._loss = _LOSSES[config.training.loss]()
+        self._loss = LOSSES[config.training.loss]()
         self._starts = data.windows.validation
         self._targets = data.windows.gather_last_targets(self._starts)  # (validation windows, outputs)
         self._forecaster = forecaster
-        self._seed = seed
-        self._on_epoch = on_epoch
+        self.seed = seed
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         self.epoch = epoch
@@ -161,8 +148,19 @@ class _EpochRecorder(keras.callbacks.Callback):
         self.losses.append(float(logs.get(_WINDOW_LOSS, logs["loss"])))
         self.val_losses.append(logs["val_loss"])
         if not (math.isfinite(logs["loss"]) and math.isfinite(logs["val_loss"])):
-            raise TrainingError(
-                f"seed {self._seed}: in epoch {epoch + 1} the loss is {logs['loss']} and the validation loss "
-                f"{logs['val_loss']}; lower training.learning_rate, set training.clip_norm, or check dataset.scaler"
-            )
-        self._on_epoch(EpochReport(self._seed, epoch + 1, self.losses[-1], self.val_losses[-1]))
+            raise TrainingError(describe_divergence(self.seed, epoch + 1, logs["loss"], logs["val_loss"]))
+
+
+class _EpochTeller(keras.callbacks.Callback):
+    """Reports each epoch; comes last, when early stopping has decided."""
+
+    def __init__(self, recorder: _EpochRecorder, epochs: int, on_epoch: OnEpoch) -> None:
+        super().__init__()
+        self._recorder = recorder
+        self._epochs = epochs
+        self._on_epoch = on_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        losses = self._recorder.losses[-1], self._recorder.val_losses[-1]
+        last = self.model.stop_training or epoch + 1 == self._epochs
+        self._on_epoch(EpochReport(self._recorder.seed, epoch + 1, *losses, last))

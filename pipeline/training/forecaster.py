@@ -52,12 +52,13 @@ class Forecaster:
         return np.concatenate(parts)
 
     def _stream(self, starts: IntArray) -> FloatArray:
-        sequence, positions = read_in_order(self._config, self._windows, starts)
+        first_rows, positions = read_in_order(self._config, self._windows, starts)
+        sequence = self._windows.gather_steps(first_rows)  # (steps, features)
         outputs = self._apply(tf.constant(sequence[None])).numpy()  # (1, steps, outputs)
         return outputs[0, positions]
 
 
-def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[FloatArray, IntArray]:
+def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray]:
     """Return the steps a stateful network reads from the first row to the last of some windows.
 
     Args:
@@ -66,14 +67,14 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[F
         starts: First row of each window, ascending. Shape (windows,).
 
     Returns:
-        The steps, shape (steps, features), and the step at which each window ends, shape (windows,).
+        The first row of each step, shape (steps,), and the step at which each window ends, shape (windows,).
     """
     first = windows.starts[0]
+    every_start = np.arange(first, starts[-1] + 1)
     if config.dataset.lags_as is LagsAs.features:
-        return windows.gather_inputs(np.arange(first, starts[-1] + 1))[:, 0], starts - first
+        return every_start, starts - first
     if config.dataset.order is Order.overlapping:
-        samples = windows.gather_inputs(np.arange(first, starts[-1] + 1))  # (windows, look_back, features)
-        ends = (starts - first + 1) * windows.look_back - 1
-        return samples.reshape(-1, windows.num_features), ends
+        rows = every_start[:, None] + windows.input_rows()  # (windows, look_back)
+        return rows.ravel(), (starts - first + 1) * windows.look_back - 1
     origins = windows.origins(starts)
-    return windows.inputs[first : origins[-1] + 1], origins - first
+    return np.arange(first, origins[-1] + 1), origins - first

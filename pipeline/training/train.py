@@ -13,8 +13,10 @@ from pipeline.config import Config
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import FloatArray
 from pipeline.models.network import build_serving_network
+from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
+from pipeline.training.fused import train_fused
 from pipeline.training.record import OnEpoch, SeedTraining
 
 
@@ -23,11 +25,13 @@ class Training:
     """All seeds of a run, trained.
 
     Attributes:
+        choice: Which engine trained them, and why.
         seeds: One record per seed.
         forecasts: Scaled outputs of every seed at every window. Shape (seeds, windows, outputs).
-        fit_seconds: Wall time of training all seeds.
+        fit_seconds: Wall time of training all seeds, compilation included.
     """
 
+    choice: Choice
     seeds: list[SeedTraining]
     forecasts: FloatArray
     fit_seconds: float
@@ -37,17 +41,23 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
     """Train `config.seeds` networks, with seed, seed+1, ..., and forecast every window with each.
 
     Raises:
-        TrainingError: If a loss is not a finite number.
+        UserError: If the engine asked for cannot train the network.
+        TrainingError: If a loss is not a finite number with the engine fit. The fused engine goes on with the other
+            seeds, and the record of the one that failed says so.
     """
     keras.backend.clear_session()  # a sweep runs many jobs in one process: without this its memory grows
     gc.collect()
     start = time.perf_counter()
+    choice = choose_engine(config, data)
+    if choice.network is not None:
+        seeds, forecasts = train_fused(config, data, choice.network, on_epoch)
+        return Training(choice, seeds, forecasts, time.perf_counter() - start)
     forecaster = Forecaster(config, data.windows)
     numbers = range(config.seed, config.seed + config.seeds)
     seeds = [train_seed(config, data, forecaster, seed, on_epoch) for seed in numbers]
     fit_seconds = time.perf_counter() - start
     forecasts = np.stack([forecaster.forecast(seed.weights, data.windows.starts) for seed in seeds])
-    return Training(seeds, forecasts, fit_seconds)
+    return Training(choice, seeds, forecasts, fit_seconds)
 
 
 def start_tensorflow() -> None:

@@ -1,0 +1,46 @@
+"""Which engine trains a run, and why."""
+
+from dataclasses import dataclass
+
+from pipeline.config import Config, Engine
+from pipeline.data.prepare import PreparedData
+from pipeline.errors import UserError
+from pipeline.models.function import NetworkFunction, NotCoveredError, read_network
+from pipeline.models.network import build_training_network
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The engine of a run.
+
+    Attributes:
+        engine: `fused` or `fit`.
+        reason: Why, in one line.
+        network: The network as a function, for the fused engine.
+    """
+
+    engine: Engine
+    reason: str
+    network: NetworkFunction | None = None
+
+
+def choose_engine(config: Config, data: PreparedData) -> Choice:
+    """Choose the engine of a run.
+
+    Raises:
+        UserError: If training.engine=fused and a part of the network is not covered; the text names it.
+    """
+    asked = config.training.engine
+    if asked is Engine.fit:
+        return Choice(Engine.fit, "training.engine=fit asks for it")
+    network = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+    try:
+        function = read_network(network)
+    except NotCoveredError as error:
+        if asked is Engine.fused:
+            raise UserError(
+                f"training.engine=fused cannot train this network: {error}; use training.engine=auto or fit"
+            ) from error
+        return Choice(Engine.fit, f"not covered by the fused engine: {error}")
+    layers = ", ".join(layer.name for layer in network.layers[1:])
+    return Choice(Engine.fused, f"every layer is covered: {layers}", function)

@@ -1,0 +1,197 @@
+"""The fused engine: every seed of a run trained inside XLA, in groups that run side by side on the cores.
+
+A group is a few seeds in one call of the compiled program. Its size depends on the network only, and a group that is
+not full is filled up: so a seed has the same numbers whatever its company, and whatever the number of cores.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import FloatArray
+from pipeline.models.function import NetworkFunction, Recurrent
+from pipeline.models.network import build_training_network
+from pipeline.training.cores import run_on_cores
+from pipeline.training.plans import count_epochs, plan_batches, plan_reading
+from pipeline.training.program import Carry, Program, ReadingPlan
+from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
+
+_SECONDS_PER_CALL = 0.3  # the progress bar moves this often
+_SMALL = 8192  # multiplications per time step up to which a group of seeds costs little more than one seed
+_SEEDS_PER_GROUP = 4
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Seeds that are trained together; the last one is repeated until the group is full."""
+
+    seeds: list[int]
+    weights: list[Any]  # each (seeds, ...)
+
+    def full(self, size: int) -> list[int]:
+        return self.seeds + [self.seeds[-1]] * (size - len(self.seeds))
+
+
+@dataclass(frozen=True)
+class _Shared:
+    """What all groups of a run share: the compiled programs and what they read."""
+
+    config: Config
+    data: PreparedData
+    program: Program
+    train: Any
+    forecast: Any
+    inputs: Any
+    targets: Any
+    validation: ReadingPlan
+    everything: ReadingPlan
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """One seed of a group, and its scaled outputs at every window, (windows, outputs)."""
+
+    training: SeedTraining
+    outputs: FloatArray
+
+
+def train_fused(
+    config: Config, data: PreparedData, network: NetworkFunction, on_epoch: OnEpoch
+) -> tuple[list[SeedTraining], FloatArray]:
+    """Train all seeds.
+
+    Args:
+        config: The configuration of the run.
+        data: The prepared data.
+        network: The network as a function of its weights.
+        on_epoch: Told now and then about the last finished epoch of each seed.
+
+    Returns:
+        One record per seed, and the scaled outputs of each at every window, shape (seeds, windows, outputs). A seed
+        that diverged says so in its record; the others are not touched by it.
+    """
+    start = time.perf_counter()
+    size = seeds_per_group(config, network)
+    shared = _share(config, data, network, size)
+    seeds = range(config.seed, config.seed + config.seeds)
+    groups = (
+        _make_group(config, data, list(seeds[first : first + size]), size) for first in range(0, len(seeds), size)
+    )
+    trained: dict[int, _Trained] = {}
+    for event in run_on_cores(groups, lambda group: _train_group(shared, group)):
+        if isinstance(event, EpochReport):
+            on_epoch(event)
+        else:
+            trained[event.training.seed] = event
+    share = (time.perf_counter() - start) / len(seeds)
+    trainings = [replace(trained[seed].training, seconds=share) for seed in seeds]
+    return trainings, np.stack([trained[seed].outputs for seed in seeds])
+
+
+def seeds_per_group(config: Config, network: NetworkFunction) -> int:
+    """Return how many seeds share a call: several of a small network, one of a large one, which fills a core alone."""
+    largest = max(layer.rule.gates * layer.units**2 for layer in network.layers if isinstance(layer, Recurrent))
+    return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
+
+
+def _share(config: Config, data: PreparedData, network: NetworkFunction, size: int) -> _Shared:
+    windows = data.windows
+    counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
+    program = Program(config, network, windows, size, counted)
+    targets = windows.gather_last_targets(windows.validation)
+    return _Shared(
+        config=config,
+        data=data,
+        program=program,
+        train=tf.function(program.train, jit_compile=True, autograph=False),
+        forecast=tf.function(program.forecast, jit_compile=True, autograph=False),
+        inputs=tf.constant(windows.inputs),
+        targets=tf.constant(windows.targets),
+        validation=plan_reading(config, windows, windows.validation, targets),
+        everything=plan_reading(config, windows, windows.starts, targets[:0]),
+    )
+
+
+def _make_group(config: Config, data: PreparedData, seeds: list[int], size: int) -> _Group:
+    """Take initial weights from ordinary Keras networks, each built with its own seed as the reference engine does."""
+    initial = []
+    for seed in seeds:
+        keras.utils.set_random_seed(seed)
+        initial.append(
+            build_training_network(config, data.windows.num_features, data.windows.num_outputs).get_weights()
+        )
+    group = _Group(seeds, [])
+    order = [seeds.index(seed) for seed in group.full(size)]
+    return replace(group, weights=[np.stack([weights[i] for i in order]) for weights in zip(*initial, strict=True)])
+
+
+def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trained]:
+    carry, losses = shared.program.begin(group.weights), np.zeros((0, 2, shared.program.seeds))
+    for carry, ended in _call_by_call(shared, group):
+        if not len(ended):
+            continue
+        losses = np.concatenate([losses, ended])  # (epochs, 2, seeds)
+        for column, (seed, epochs) in enumerate(zip(group.seeds, carry.epochs.numpy(), strict=False)):
+            loss, val_loss = losses[epochs - 1, :, column]
+            last = not carry.active.numpy()[column] or int(epochs) == shared.config.training.epochs
+            yield EpochReport(seed, int(epochs), float(loss), float(val_loss), last)
+    weights = carry.best_weights or carry.weights
+    outputs = shared.forecast(shared.inputs, shared.everything, weights).numpy()  # (seeds, windows, outputs)
+    arrays = [weight.numpy() for weight in weights]
+    for column, seed in enumerate(group.seeds):
+        yield _Trained(_record(carry, losses, column, seed, [array[column] for array in arrays]), outputs[column])
+
+
+def _call_by_call(shared: _Shared, group: _Group) -> Iterator[tuple[Carry, FloatArray]]:
+    """Yield the carry after each call of the program, and the losses of the epochs that ended in it."""
+    config, windows, lanes = shared.config, shared.data.windows, shared.data.lanes
+    seeds = group.full(shared.program.seeds)
+    epochs = count_epochs(config, windows, len(seeds))
+    plan = plan_batches(config, windows, lanes, seeds, 0, epochs)
+    num_batches = plan.weights.shape[0]
+    carry, number, count, calls = shared.program.begin(group.weights), 0, 1, 0
+    while number < config.training.epochs * num_batches and carry.active.numpy().any():
+        first_epoch = number // num_batches // epochs * epochs
+        if first_epoch != plan.first_epoch:
+            plan = plan_batches(config, windows, lanes, seeds, first_epoch, epochs)
+        end = min(number + count, (first_epoch + epochs) * num_batches, config.training.epochs * num_batches)
+        start = time.perf_counter()
+        carry, history = shared.train(
+            shared.inputs,
+            shared.targets,
+            plan,
+            shared.validation,
+            carry,
+            tf.constant(number),
+            tf.constant(end),
+            tf.zeros((epochs, 2, len(seeds))),
+        )
+        ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
+        number, calls = end, calls + 1
+        yield carry, history.numpy()[ended]
+        if calls > 1:  # the first call compiled
+            faster = _SECONDS_PER_CALL / max(time.perf_counter() - start, 1e-4)
+            count = max(1, math.ceil(count * min(faster, 64)))
+
+
+def _record(carry: Carry, losses: FloatArray, column: int, seed: int, weights: list[Any]) -> SeedTraining:
+    epochs = int(carry.epochs.numpy()[column])
+    loss, val_loss = (losses[:epochs, number, column].tolist() for number in (0, 1))
+    diverged = not (math.isfinite(loss[-1]) and math.isfinite(val_loss[-1]))
+    return SeedTraining(
+        seed=seed,
+        weights=weights,
+        losses=loss,
+        val_losses=val_loss,
+        kept_epoch=int(carry.best_epoch.numpy()[column]),
+        seconds=0.0,  # known when all seeds are trained
+        failure=describe_divergence(seed, epochs, loss[-1], val_loss[-1]) if diverged else "",
+    )

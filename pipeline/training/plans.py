@@ -1,0 +1,84 @@
+"""What the compiled program reads: batches in the order of the reference engine, and the order of forecasts."""
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Config
+from pipeline.data.lanes import Batches, shuffle_windows
+from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.windows import Windows
+from pipeline.training.forecaster import read_in_order
+from pipeline.training.program import BatchPlan, ReadingPlan
+
+_LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory
+_STEPS_AT_ONCE = 1024  # steps of a series that are read per block: bounds the memory of projected inputs
+_ROWS_AT_ONCE = 2**17  # rows that the windows of a block read: the same
+
+
+def count_epochs(config: Config, windows: Windows, seeds: int) -> int:
+    """Return for how many epochs one plan holds the batches."""
+    return max(1, min(config.training.epochs, _LARGEST_PLAN // (seeds * len(windows.train))))
+
+
+def plan_batches(
+    config: Config, windows: Windows, lanes: Batches | None, seeds: list[int], first_epoch: int, epochs: int
+) -> BatchPlan:
+    """Plan some epochs: lanes for a stateful network, otherwise windows shuffled by seed and epoch.
+
+    Args:
+        config: The batch size.
+        windows: The windows.
+        lanes: The lanes of a stateful network; None for a stateless one.
+        seeds: The seeds side by side.
+        first_epoch: From 0.
+        epochs: As `count_epochs` says.
+    """
+    if lanes is not None:
+        starts, weights, resets = lanes.starts[None, None], lanes.weights, lanes.resets
+    else:
+        starts = np.stack([_shuffled(config, windows, seeds, first_epoch + epoch) for epoch in range(epochs)])
+        weights = np.zeros(starts.shape[2:], np.float32)
+        weights.reshape(-1)[: len(windows.train)] = 1
+        resets = np.full(len(weights), True)
+    return BatchPlan(
+        first_epoch=tf.constant(first_epoch, tf.int32),
+        starts=tf.constant(starts, tf.int32),
+        weights=tf.constant(weights, tf.float32),
+        resets=tf.constant(resets),
+        draws=tf.constant(seeds, tf.int32),
+    )
+
+
+def _shuffled(config: Config, windows: Windows, seeds: list[int], epoch: int) -> IntArray:
+    """Return the window starts of one epoch; the last batch is filled up. Shape (seeds, batches, batch_size)."""
+    count = len(windows.train)
+    batches = -(-count // config.batch_size)
+    starts = np.full((len(seeds), batches * config.batch_size), windows.train[0])
+    for row, seed in enumerate(seeds):
+        starts[row, :count] = windows.train[shuffle_windows(count, seed, epoch)]
+    return starts.reshape(len(seeds), batches, config.batch_size)
+
+
+def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: FloatArray) -> ReadingPlan:
+    """Plan forecasts from the end of each window.
+
+    Args:
+        config: Whether the network is stateful, and the order it reads in.
+        windows: The windows of the series.
+        starts: First row of each window, ascending. Shape (windows,).
+        targets: What is forecast there, or an empty array. Shape (windows, outputs).
+    """
+    if config.stateful:
+        first_rows, positions = read_in_order(config, windows, starts)
+        size = min(len(first_rows), _STEPS_AT_ONCE)
+    else:
+        first_rows, positions = starts, np.arange(len(starts))
+        size = min(len(first_rows), max(1, _ROWS_AT_ONCE // windows.look_back))
+    blocks = -(-len(first_rows) // size)
+    padded = np.full(blocks * size, first_rows[0])
+    padded[: len(first_rows)] = first_rows
+    return ReadingPlan(
+        tf.constant(padded.reshape(blocks, size), tf.int32),
+        tf.constant(positions, tf.int32),
+        tf.constant(targets, tf.float32),
+    )

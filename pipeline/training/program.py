@@ -1,0 +1,275 @@
+"""A whole training as one XLA program, for a group of seeds: epochs, batches, validation and early stopping.
+
+The program is a pure function: a plan (what the batches are), a carry (all that changes) and two batch numbers go in,
+the carry and the losses of the epochs that ended come out. So a training is cut into calls wherever it is convenient,
+and several groups of seeds run on several cores at the same time.
+"""
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from pipeline.config import Config
+from pipeline.data.windows import Windows
+from pipeline.models.function import NetworkFunction
+from pipeline.models.recurrence import Tensor
+from pipeline.training.losses import LOSS_OF_EACH
+from pipeline.training.updates import clip_gradients, update_weights, zero_slots
+
+
+class Carry(NamedTuple):
+    """All that changes in a training. Seeds lie side by side in axis 0 of every array.
+
+    Attributes:
+        weights: In the order of `get_weights`. Each (seeds, ...).
+        slots: What the optimizer remembers.
+        states: h (and c) of every recurrent layer. Each (seeds, rows, units).
+        loss_sum: Loss of the windows seen in this epoch. (seeds,)
+        best_weights: Of the epoch with the lowest validation loss; empty without early stopping.
+        best_loss: That loss. (seeds,)
+        best_epoch: Its number, from 1; without early stopping the last epoch. (seeds,)
+        waited: Epochs since then. (seeds,)
+        epochs: Epochs that this seed trained. (seeds,)
+        active: False once a seed stopped early or its loss is not a number; it is frozen then. (seeds,)
+    """
+
+    weights: list[Tensor]
+    slots: list[list[Tensor]]
+    states: list[Tensor]
+    loss_sum: Tensor
+    best_weights: list[Tensor]
+    best_loss: Tensor
+    best_epoch: Tensor
+    waited: Tensor
+    epochs: Tensor
+    active: Tensor
+
+
+class BatchPlan(NamedTuple):
+    """What the batches of some epochs hold.
+
+    Attributes:
+        first_epoch: Number of the first epoch in `starts`, from 0. Scalar.
+        starts: First row of the window in each place. (epochs or 1, seeds or 1, batches, rows); 1 epoch: all are alike.
+        weights: 1 for a window that counts, 0 for padding. (batches, rows)
+        resets: True where the states are set to zero before the batch. (batches,)
+        draws: One integer per seed that decides its dropout. (seeds,)
+    """
+
+    first_epoch: Tensor
+    starts: Tensor
+    weights: Tensor
+    resets: Tensor
+    draws: Tensor
+
+
+class ReadingPlan(NamedTuple):
+    """In which order rows are read for forecasts.
+
+    Attributes:
+        first_rows: First row of each sample that is read. A stateless network reads windows, (blocks, windows); a
+            stateful one steps, whose state is carried on from block to block, (blocks, steps).
+        positions: Where in that order each forecast is made. (windows,)
+        targets: What is forecast there. (windows, outputs)
+    """
+
+    first_rows: Tensor
+    positions: Tensor
+    targets: Tensor
+
+
+@dataclass(frozen=True)
+class Program:
+    """What is fixed while a run trains.
+
+    Attributes:
+        config: The run's configuration.
+        network: The network as a function of its weights.
+        windows: How windows lie in the series.
+        seeds: Seeds side by side.
+        counted: Windows that count in one epoch.
+    """
+
+    config: Config
+    network: NetworkFunction
+    windows: Windows
+    seeds: int
+    counted: int
+
+    def begin(self, weights: list[Any]) -> Carry:
+        """Return the carry before the first batch, from initial weights, each (seeds, ...)."""
+        weights = [tf.constant(weight) for weight in weights]
+        stops = self.config.training.patience is not None
+        zeros = tf.zeros(self.seeds, tf.int32)
+        return Carry(
+            weights=weights,
+            slots=zero_slots(self.config.training.optimizer, weights),
+            states=self.network.zero_states(self.seeds, self.config.batch_size),
+            loss_sum=tf.zeros(self.seeds),
+            best_weights=weights if stops else [],
+            best_loss=tf.fill((self.seeds,), float("inf")),
+            best_epoch=zeros,
+            waited=zeros,
+            epochs=zeros,
+            active=tf.fill((self.seeds,), True),
+        )
+
+    def train(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        plan: BatchPlan,
+        validation: ReadingPlan,
+        carry: Carry,
+        first: Tensor,
+        end: Tensor,
+        history: Tensor,
+    ) -> tuple[Carry, Tensor]:
+        """Train batches `first` to `end`, counted from the first batch of the first epoch.
+
+        Args:
+            inputs: Scaled features. (time, features)
+            targets: Scaled targets. (time, targets)
+            plan: The batches of the epochs these batches lie in.
+            validation: How the validation forecasts are made after each epoch.
+            carry: All that changes.
+            first: Number of the first batch.
+            end: One after the last.
+            history: Zeros. (epochs of the plan, 2, seeds)
+
+        Returns:
+            The carry, and the history with loss and validation loss of every epoch that ended.
+        """
+        num_batches = plan.weights.shape[0]
+
+        def run_epoch(number: Tensor, carry: Carry, history: Tensor) -> tuple[Tensor, Carry, Tensor]:
+            epoch = number // num_batches
+            last = tf.minimum(end, (epoch + 1) * num_batches)
+            _, carry = tf.while_loop(
+                lambda number, _: number < last,
+                lambda number, carry: (number + 1, self._train_batch(inputs, targets, plan, carry, number)),
+                (number, carry),
+            )
+
+            def end_epoch() -> tuple[Carry, Tensor]:
+                loss = carry.loss_sum / self.counted
+                val_loss = self._validate(inputs, validation, carry.weights)
+                row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
+                place = [[epoch - plan.first_epoch]]
+                return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, place, row)
+
+            carry, history = tf.cond(last % num_batches == 0, end_epoch, lambda: (carry, history))
+            return last, carry, history
+
+        _, carry, history = tf.while_loop(
+            lambda number, carry, _: (number < end) & tf.reduce_any(carry.active), run_epoch, (first, carry, history)
+        )
+        return carry, history
+
+    def forecast(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+        """Return the scaled outputs at each position of a reading plan. Shape (seeds, windows, outputs)."""
+        if self.config.stateful:
+            outputs = self._read_steps(inputs, reading, weights)
+        else:
+            outputs = self._read_windows(inputs, reading, weights)
+        return tf.transpose(tf.gather(outputs, reading.positions), (1, 0, 2))
+
+    def _train_batch(self, inputs: Tensor, targets: Tensor, plan: BatchPlan, carry: Carry, number: Tensor) -> Carry:
+        epoch, batch = number // plan.weights.shape[0], number % plan.weights.shape[0]
+        starts = plan.starts[
+            tf.minimum(epoch - plan.first_epoch, plan.starts.shape[0] - 1), :, batch
+        ]  # (seeds|1, rows)
+        counts = plan.weights[batch]  # (rows,)
+        samples = self._gather_samples(inputs, starts)  # (time_steps, seeds|1, rows, features of a step)
+        wanted = self._gather_targets(targets, starts)  # ([positions,] seeds|1, rows, outputs)
+        kept = tf.cast(~plan.resets[batch], tf.float32)
+        states = [state * kept for state in carry.states] if self.config.stateful else carry.states
+        draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
+        with tf.GradientTape() as tape:
+            tape.watch(carry.weights)
+            outputs, after = self.network.learn(carry.weights, samples, states, draws)
+            losses = LOSS_OF_EACH[self.config.training.loss](wanted, outputs)  # ([positions,] seeds, rows)
+            if self.config.return_sequences:
+                losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
+            summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
+            total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
+        gradients = clip_gradients(tape.gradient(total, carry.weights), self.config.training.clip_norm)
+        weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradients)
+        return carry._replace(
+            weights=weights,
+            slots=slots,
+            states=after if self.config.stateful else carry.states,
+            loss_sum=carry.loss_sum + summed,
+        )
+
+    def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: list[Tensor]) -> Tensor:
+        forecasts = self.forecast(inputs, validation, weights)  # (seeds, windows, outputs)
+        return tf.reduce_mean(LOSS_OF_EACH[self.config.training.loss](validation.targets[None], forecasts), 1)
+
+    def _end_epoch(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
+        """Do what keras.callbacks.EarlyStopping does, per seed."""
+        epochs = carry.epochs + tf.cast(carry.active, tf.int32)
+        active = carry.active & tf.math.is_finite(loss) & tf.math.is_finite(val_loss)
+        carry = carry._replace(loss_sum=tf.zeros_like(loss), epochs=epochs)
+        patience = self.config.training.patience
+        if patience is None:
+            return carry._replace(active=active, best_epoch=epochs)
+        better = active & (val_loss < carry.best_loss)
+        waited = tf.where(better, 0, carry.waited + 1)
+        return carry._replace(
+            best_weights=[_choose(better, *both) for both in zip(carry.weights, carry.best_weights, strict=True)],
+            best_loss=tf.where(better, val_loss, carry.best_loss),
+            best_epoch=tf.where(better, epochs, carry.best_epoch),
+            waited=waited,
+            active=active & (waited < patience),
+        )
+
+    def _read_windows(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+        """Answer every window by itself. Returns (windows read, seeds, outputs)."""
+        blocks, size = reading.first_rows.shape
+        states = self.network.zero_states(self.seeds, size)
+
+        def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
+            samples = self._gather_samples(inputs, reading.first_rows[block][None])
+            outputs, _ = self.network.apply(weights, samples, states, every_step=False)
+            last = outputs[-1] if self.config.return_sequences else outputs  # (seeds, windows, outputs)
+            return block + 1, kept.write(block, tf.transpose(last, (1, 0, 2)))
+
+        kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self.windows.num_outputs))
+        _, kept = tf.while_loop(lambda block, _: block < blocks, read, (0, kept), maximum_iterations=blocks)
+        return kept.concat()
+
+    def _read_steps(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+        """Read step by step with a carried state. Returns (steps read, seeds, outputs)."""
+        blocks, size = reading.first_rows.shape
+
+        def read(block: Tensor, states: Any, kept: Any) -> tuple[Tensor, Any, Any]:
+            steps = self._gather_steps(inputs, reading.first_rows[block][:, None, None])
+            outputs, states = self.network.apply(weights, steps, states, every_step=True)  # (steps, seeds, 1, outputs)
+            return block + 1, states, kept.write(block, outputs[:, :, 0])
+
+        kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self.windows.num_outputs))
+        first = (0, self.network.zero_states(self.seeds, 1), kept)
+        _, _, kept = tf.while_loop(lambda block, *_: block < blocks, read, first, maximum_iterations=blocks)
+        return kept.concat()
+
+    def _gather_samples(self, inputs: Tensor, starts: Tensor) -> Tensor:
+        """Return the windows that start at (seeds|1, rows) as (time_steps, seeds|1, rows, features of a step)."""
+        return self._gather_steps(inputs, starts[None] + tf.range(self.windows.time_steps)[:, None, None])
+
+    def _gather_steps(self, inputs: Tensor, first_rows: Tensor) -> Tensor:
+        """Return the steps that begin at rows of shape (steps, seeds|1, rows); with lags as features of many rows."""
+        rows = first_rows[..., None] + tf.range(self.windows.rows_per_step)  # (steps, seeds|1, rows, rows of a step)
+        return tf.reshape(tf.gather(inputs, rows), (*first_rows.shape, self.windows.num_features))
+
+    def _gather_targets(self, targets: Tensor, starts: Tensor) -> Tensor:
+        offsets = self.windows.target_rows()  # (positions, horizon_steps)
+        rows = starts[None, ..., None] + tf.constant(offsets, tf.int32)[:, None, None]  # (positions, s, rows, horizons)
+        wanted = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
+        return wanted if self.config.return_sequences else wanted[0]
+
+
+def _choose(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """Return `one` for the seeds where `which` is true, `other` for the rest."""
+    return tf.where(tf.reshape(which, (-1, *[1] * (one.shape.rank - 1))), one, other)
