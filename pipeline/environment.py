@@ -1,20 +1,73 @@
 """Environment variables that must be set before TensorFlow or MLflow are imported."""
 
+import hashlib
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib.metadata import version
+from pathlib import Path
+
+_CACHE_FLAG = "--tf_xla_persistent_cache_directory"
+_MOST_CACHED = 500_000_000  # bytes; a compiled training has about one million
 
 
 def prepare_environment() -> None:
     """Choose Keras' TensorFlow backend, and silence start-up chatter and telemetry unless the user set them."""
     os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    # Errors that matter come as exceptions; at level 2 XLA calls every file of its cache an error before it reads it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Without oneDNN the order of additions is fixed, so the numbers repeat; for networks this small it is not slower.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    _keep_compiled_programs()
+
+
+def cache_folder() -> Path:
+    """Return where compiled programs are kept: one folder per processor and version, in the user's cache folder.
+
+    A program compiled for one processor may hold instructions that another one, with the same home folder, lacks.
+    """
+    base = os.environ.get("XDG_CACHE_HOME", "")
+    home = Path(base) if base.startswith("/") else Path.home() / ".cache"
+    with suppress(OSError):
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        processor = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+        name = hashlib.sha256("\n".join(processor).encode()).hexdigest()[:12]
+        return home / "lstm-pipeline" / f"xla-{version('tensorflow')}-{name}"
+    return home / "lstm-pipeline" / f"xla-{version('tensorflow')}-{platform.processor() or platform.machine()}"
+
+
+def _keep_compiled_programs() -> None:
+    """Let XLA keep compiled programs, unless the user told it where to, or the folder cannot be made."""
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    if _CACHE_FLAG in flags:
+        return
+    with suppress(OSError, RuntimeError):  # no home folder, a read-only one: then every run compiles
+        folder = cache_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not _is_private(folder):
+            return
+        _forget_oldest(folder)
+        os.environ["TF_XLA_FLAGS"] = f"{flags} {_CACHE_FLAG}={folder}".strip()
+
+
+def _is_private(folder: Path) -> bool:
+    """What lies there is run: nobody else may have put it there."""
+    found = folder.stat()
+    return found.st_uid == os.getuid() and not found.st_mode & 0o022
+
+
+def _forget_oldest(folder: Path) -> None:
+    """Remove the programs that were compiled longest ago, until the rest fits."""
+    kept = 0
+    for file in sorted(folder.iterdir(), key=lambda file: file.stat().st_mtime, reverse=True):
+        kept += file.stat().st_size
+        if kept > _MOST_CACHED:
+            file.unlink(missing_ok=True)
 
 
 @contextmanager

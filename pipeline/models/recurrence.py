@@ -104,9 +104,21 @@ def project(inputs: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     Returns:
         Shape (steps, seeds, rows, width).
     """
-    steps, _, rows, _ = inputs.shape
-    product = tf.matmul(_by_seed(inputs), kernel) + bias[:, None]  # (seeds, steps * rows, width)
+    steps, seeds, rows, _ = inputs.shape
+    # The bias is one more row of the kernel, for an input of 1: XLA is slow to multiply a vector, which one feature is.
+    extended = tf.concat([inputs, tf.ones((steps, seeds, rows, 1))], -1)
+    product = multiply(_by_seed(extended), tf.concat([kernel, bias[:, None]], 1))  # (seeds, steps * rows, width)
     return tf.transpose(tf.reshape(product, (kernel.shape[0], steps, rows, kernel.shape[2])), (1, 0, 2, 3))
+
+
+def multiply(left: Tensor, right: Tensor, transpose_a: bool = False) -> Tensor:
+    """Multiply the matrices of each seed. Shapes (seeds or 1, n, m) and (seeds, m, k), or (m, k) transposed.
+
+    One seed is multiplied as plain matrices: XLA's product with a batch axis is slower, also when that axis is 1.
+    """
+    if left.shape[0] == right.shape[0] == 1:
+        return tf.matmul(left[0], right[0], transpose_a=transpose_a)[None]
+    return tf.matmul(left, right, transpose_a=transpose_a)
 
 
 def run_cell(
@@ -137,7 +149,7 @@ def run_cell(
         def gradient(d_outputs: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
             dx, d_inner = _go_backward(rule, saved, d_outputs, kernel)  # each (steps, seeds, rows, gates * units)
             before = tf.concat([initial[0][None], outputs[:-1]], 0)  # h before each step
-            d_kernel = tf.matmul(_by_seed(before), _by_seed(d_inner), transpose_a=True)
+            d_kernel = multiply(_by_seed(before), _by_seed(d_inner), transpose_a=True)
             return (dx, d_kernel, *(tf.reduce_sum(d_inner, (0, 2)) for _ in biases))
 
         return (outputs, *states), gradient
@@ -153,7 +165,7 @@ def _go_forward(
     kept = [_steps_of(steps, initial[0]) for _ in range(1 + (rule.num_saved if saves else 0))]
 
     def step(t: Tensor, states: Any, kept: Any) -> tuple[Any, Any, Any]:
-        inner = tf.matmul(states[0], kernel)  # (seeds, rows, gates * units)
+        inner = multiply(states[0], kernel)  # (seeds, rows, gates * units)
         inner = inner if bias is None else inner + bias[:, None]
         states, saved = rule.advance(projected[t], inner, states)
         return t + 1, states, [array.write(t, value) for array, value in zip(kept, (states[0], *saved), strict=False)]
@@ -174,7 +186,7 @@ def _go_backward(rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, ker
     def step(t: Tensor, gradients: Any, kept: Any) -> tuple[Any, Any, Any]:
         dh = gradients[0] + d_outputs[t]
         dx, d_inner, rest = rule.retreat([array[t] for array in saved], (dh, *gradients[1:]))
-        gradients = (rest[0] + tf.matmul(d_inner, transposed), *rest[1:])
+        gradients = (rest[0] + multiply(d_inner, transposed), *rest[1:])
         return t - 1, gradients, [array.write(t, value) for array, value in zip(kept, (dx, d_inner), strict=False)]
 
     _, kept = _repeat(steps, steps - 1, -1, step, ((zero,) * rule.num_states, kept))

@@ -8,11 +8,13 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.framework import ops
 
 from pipeline.config import Config
 from pipeline.data.prepare import PreparedData
@@ -21,12 +23,13 @@ from pipeline.models.function import NetworkFunction, Recurrent
 from pipeline.models.network import build_training_network
 from pipeline.training.cores import run_on_cores
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
-from pipeline.training.program import Carry, Program, ReadingPlan
+from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
 from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
 
 _SECONDS_PER_CALL = 0.3  # the progress bar moves this often
-_SMALL = 8192  # multiplications per time step up to which a group of seeds costs little more than one seed
+_SMALL = 32768  # multiplications per time step up to which a group of seeds costs little more than one seed
 _SEEDS_PER_GROUP = 4
+_ROUND = 2**17  # more than a run counts, and counted in 10 ms
 
 
 @dataclass(frozen=True)
@@ -80,13 +83,14 @@ def train_fused(
     """
     start = time.perf_counter()
     size = seeds_per_group(config, network)
-    shared = _share(config, data, network, size)
     seeds = range(config.seed, config.seed + config.seeds)
     groups = (
         _make_group(config, data, list(seeds[first : first + size]), size) for first in range(0, len(seeds), size)
     )
+    first_group = next(groups)
+    shared = _share(config, data, network, first_group)
     trained: dict[int, _Trained] = {}
-    for event in run_on_cores(groups, lambda group: _train_group(shared, group)):
+    for event in run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group)):
         if isinstance(event, EpochReport):
             on_epoch(event)
         else:
@@ -102,12 +106,12 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 
-def _share(config: Config, data: PreparedData, network: NetworkFunction, size: int) -> _Shared:
-    windows = data.windows
+def _share(config: Config, data: PreparedData, network: NetworkFunction, group: _Group) -> _Shared:
+    windows, size = data.windows, len(group.weights[0])
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
     program = Program(config, network, windows, size, counted)
     targets = windows.gather_last_targets(windows.validation)
-    return _Shared(
+    shared = _Shared(
         config=config,
         data=data,
         program=program,
@@ -118,6 +122,32 @@ def _share(config: Config, data: PreparedData, network: NetworkFunction, size: i
         validation=plan_reading(config, windows, windows.validation, targets),
         everything=plan_reading(config, windows, windows.starts, targets[:0]),
     )
+    _trace(shared, group)
+    return shared
+
+
+def _trace(shared: _Shared, group: _Group) -> None:
+    """Turn the programs into graphs now, in the main thread, under names that a repeated command gives again.
+
+    XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
+    counts everything that happens in a process. It is moved on to a round number.
+    """
+    while ops.uid() % _ROUND:
+        pass
+    carry = shared.program.begin(group.weights)
+    plan, history = _plan(shared, group, 0)
+    number = tf.constant(0)
+    arguments = (shared.inputs, shared.targets, plan, shared.validation, carry, number, number, history)
+    shared.train.get_concrete_function(*arguments)
+    shared.forecast.get_concrete_function(shared.inputs, shared.everything, carry.weights)
+
+
+def _plan(shared: _Shared, group: _Group, first_epoch: int) -> tuple[BatchPlan, Any]:
+    """Return the batches of as many epochs as one plan holds, and an empty history of their losses."""
+    windows, size = shared.data.windows, shared.program.seeds
+    epochs = count_epochs(shared.config, windows, size)
+    plan = plan_batches(shared.config, windows, shared.data.lanes, group.full(size), first_epoch, epochs)
+    return plan, tf.zeros((epochs, 2, size))
 
 
 def _make_group(config: Config, data: PreparedData, seeds: list[int], size: int) -> _Group:
@@ -152,31 +182,21 @@ def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trai
 
 def _call_by_call(shared: _Shared, group: _Group) -> Iterator[tuple[Carry, FloatArray]]:
     """Yield the carry after each call of the program, and the losses of the epochs that ended in it."""
-    config, windows, lanes = shared.config, shared.data.windows, shared.data.lanes
-    seeds = group.full(shared.program.seeds)
-    epochs = count_epochs(config, windows, len(seeds))
-    plan = plan_batches(config, windows, lanes, seeds, 0, epochs)
-    num_batches = plan.weights.shape[0]
+    plan, history = _plan(shared, group, 0)
+    epochs, num_batches = len(history), len(plan.weights)
+    all_batches = shared.config.training.epochs * num_batches
     carry, number, count, calls = shared.program.begin(group.weights), 0, 1, 0
-    while number < config.training.epochs * num_batches and carry.active.numpy().any():
+    while number < all_batches and carry.active.numpy().any():
         first_epoch = number // num_batches // epochs * epochs
         if first_epoch != plan.first_epoch:
-            plan = plan_batches(config, windows, lanes, seeds, first_epoch, epochs)
-        end = min(number + count, (first_epoch + epochs) * num_batches, config.training.epochs * num_batches)
+            plan, history = _plan(shared, group, first_epoch)
+        end = min(number + count, (first_epoch + epochs) * num_batches, all_batches)
         start = time.perf_counter()
-        carry, history = shared.train(
-            shared.inputs,
-            shared.targets,
-            plan,
-            shared.validation,
-            carry,
-            tf.constant(number),
-            tf.constant(end),
-            tf.zeros((epochs, 2, len(seeds))),
-        )
+        batches = tf.constant(number), tf.constant(end)
+        carry, losses = shared.train(shared.inputs, shared.targets, plan, shared.validation, carry, *batches, history)
         ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
         number, calls = end, calls + 1
-        yield carry, history.numpy()[ended]
+        yield carry, losses.numpy()[ended]
         if calls > 1:  # the first call compiled
             faster = _SECONDS_PER_CALL / max(time.perf_counter() - start, 1e-4)
             count = max(1, math.ceil(count * min(faster, 64)))
