@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Config, flat_config, hash_config, plain_config
+from pipeline.config import Config, Engine, flat_config, hash_config, plain_config
 from pipeline.data.notes import count_data, describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.environment import hushed_stderr, prepare_environment
@@ -22,6 +22,7 @@ from pipeline.record import RunRecord, Status
 from pipeline.report.files import write_history, write_predictions, write_seeds
 
 if TYPE_CHECKING:
+    from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
 
 Array = np.ndarray
@@ -65,23 +66,34 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     tags = {HASH_TAG: config_hash, "dataset_sha256": digest}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
-        training = _train(config, data, label)
-        run.set_tags({"engine": training.choice.engine.value, "engine_reason": training.choice.reason})
-        tell(f"{label}: engine {training.choice.engine.value}: {training.choice.reason}")
-        losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
-        failures = [seed.failure for seed in training.seeds if seed.failure]
-        if failures:
-            write_history(Path(folder) / "history.csv", losses)
-            run.log_folder(Path(folder))
-            others = f"; the other {len(losses) - len(failures)} seeds trained to their end, see history.csv"
-            raise TrainingError("\n".join(failures) + (others if len(failures) < len(losses) else ""))
-        metrics, per_epoch, network = _score(config, data, training, losses, label, Path(folder))
+        metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
         run.log_dataset(_series_frame(data), config.dataset.name, digest, data.series.targets)
         run.log_folder(Path(folder))
         if config.tracking.log_model:
             run.log_model(network, data.windows.num_outputs)
         run.log_metrics(metrics | count_data(data), per_epoch)
     return RunRecord(run.run_id, Status.finished, params, metrics)
+
+
+def _train_and_score(
+    config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
+) -> tuple[dict[str, float], dict[str, list[float]], Any]:
+    """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+    training = _train(config, data, label)
+    engine, reason = training.choice.engine.value, training.choice.reason
+    run.set_tags({"engine": engine, "engine_reason": reason})
+    if config.training.engine is Engine.auto:
+        tell(f"{label}: engine {engine}: {reason}")
+    losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
+    failures = [seed.failure for seed in training.seeds if seed.failure]
+    if failures:  # what the other seeds learnt is not lost
+        write_history(folder / "history.csv", losses)
+        run.log_folder(folder)
+        others = len(losses) - len(failures)
+        raise TrainingError(
+            "\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else "")
+        )
+    return _score(config, data, training, losses, label, folder)
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":

@@ -57,6 +57,9 @@ def main() -> None:
     except KeyboardInterrupt:
         print("interrupted; repeat the command with resume=true to train only what is missing", file=sys.stderr)
         code = INTERRUPTED
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # a worker thread may still compute: Python would end under it, and crash
     sys.exit(code)
 
 

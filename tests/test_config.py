@@ -98,7 +98,7 @@ def test_types_and_interpolations() -> None:
     assert config.model.units == [6, 2]
     assert config.dataset.transforms == [Transform.log, Transform.difference]
     assert config.dataset.lags_as is LagsAs.features
-    assert config.training.engine is Engine.fit
+    assert config.training.engine is Engine.auto
     assert isinstance(config.training.learning_rate, float)
 
 
@@ -204,9 +204,9 @@ def test_every_option_composes(group: str, option: str) -> None:
 
 
 def test_defaults_of_the_command_line() -> None:
-    """Breaks the README: what a command without overrides runs is airline, lstm, look_back=3, three seeds."""
+    """Breaks the README: what a command without overrides runs is airline, lstm, look_back=3, eight seeds."""
     config = typed_config(compose_config())
-    assert (config.dataset.name, config.model.cell.value, config.look_back, config.seeds) == ("airline", "lstm", 3, 3)
+    assert (config.dataset.name, config.model.cell.value, config.look_back, config.seeds) == ("airline", "lstm", 3, 8)
     assert (config.horizon, config.stateful, config.batch_size, config.resume) == (1, False, 1, False)
 
 

@@ -159,7 +159,8 @@ def test_tags_name_configuration_data_and_engine(sweep: Sweep) -> None:
     assert len({tag["config_hash"] for tag in tags}) == 6
     assert len({tag["dataset_sha256"] for tag in tags}) == 1
     assert re.fullmatch("[0-9a-f]{64}", tags[0]["dataset_sha256"])
-    assert {tag["engine"] for tag in tags} == {"fit"}
+    assert {tag["engine"] for tag in tags} == {"fused"}
+    assert {tag["engine_reason"] for tag in tags} == {"every layer is covered: lstm_1, head"}
 
 
 def test_parameters_are_the_resolved_configuration_flat_and_dotted(sweep: Sweep) -> None:
