@@ -12,6 +12,7 @@ import pandas as pd
 from pipeline.config import Config, Engine, flat_config, hash_config, plain_config
 from pipeline.data.notes import count_data, describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.windows import Samples
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
@@ -155,9 +156,9 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     """
     windows, actual = data.windows, data.series.actual()
     linear = linear_fit(
-        windows.gather_inputs(windows.train),
+        Samples(windows, windows.train),
         windows.gather_last_targets(windows.train),
-        windows.gather_inputs(windows.starts),
+        Samples(windows, windows.starts),
     )  # (windows, outputs)
     return {
         "persistence": persistence(actual, windows.horizon_steps),

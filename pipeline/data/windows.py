@@ -108,6 +108,22 @@ class Windows:
         return self.targets[rows].reshape(len(starts), self.num_outputs)
 
 
+@dataclass(frozen=True)
+class Samples:
+    """The samples of some windows, gathered only where they are sliced."""
+
+    windows: Windows
+    starts: IntArray
+
+    def __len__(self) -> int:
+        """Return the number of windows."""
+        return len(self.starts)
+
+    def __getitem__(self, block: slice, /) -> FloatArray:
+        """Gather some of them. Shape (windows, time_steps, features of a step)."""
+        return self.windows.gather_inputs(self.starts[block])
+
+
 def make_windows(
     config: Config,
     inputs: FloatArray,

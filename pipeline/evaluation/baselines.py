@@ -4,10 +4,22 @@ All results have the shape (time, horizon_steps, targets), NaN where the past do
 """
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import numpy as np
 
 Array = np.ndarray
+_WINDOWS_AT_ONCE = 8192  # bounds the memory of gathered windows
+
+
+class Samples(Protocol):
+    """An array of samples, or what gives one when it is sliced."""
+
+    def __len__(self) -> int:
+        """Return the number of samples."""
+
+    def __getitem__(self, block: slice, /) -> Array:
+        """Return some samples. Shape (samples, ...)."""
 
 
 def persistence(actual: Array, horizon_steps: Sequence[int]) -> Array:
@@ -43,19 +55,33 @@ def _shifted(actual: Array, horizon_steps: Sequence[int], lags: Sequence[int]) -
     return forecasts
 
 
-def linear_fit(train_inputs: Array, train_targets: Array, inputs: Array) -> Array:
+def linear_fit(train_inputs: Samples, train_targets: Array, inputs: Samples) -> Array:
     """Ordinary least squares with an intercept, on the same lags that the network sees.
 
+    Samples are read in blocks, so that a long series is never copied look_back times: each block is folded into the
+    triangular factor of a QR decomposition (sequential TSQR, Demmel et al. 2012), which has the same solution.
+
     Args:
-        train_inputs: Samples of the training windows. Shape (train windows, ...); flattened to one row per window.
+        train_inputs: Samples of the training windows, an array or what can be sliced to one; flattened to one row per
+            window. Shape (train windows, ...).
         train_targets: Shape (train windows, outputs).
         inputs: Samples to forecast from. Shape (windows, ...).
 
     Returns:
         Shape (windows, outputs), in the units of `train_targets`.
     """
-    coefficients, *_ = np.linalg.lstsq(_with_intercept(train_inputs), train_targets.astype(float), rcond=None)
-    return _with_intercept(inputs) @ coefficients
+    targets = train_targets.shape[1]
+    factor = np.zeros((0, 0))
+    for block in _blocks(len(train_inputs)):
+        rows = np.hstack([_with_intercept(train_inputs[block]), train_targets[block].astype(float)])
+        factor = np.asarray(np.linalg.qr(np.vstack([factor.reshape(-1, rows.shape[1]), rows]), mode="r"))
+    lags = factor.shape[1] - targets
+    coefficients, *_ = np.linalg.lstsq(factor[:, :lags], factor[:, lags:], rcond=None)
+    return np.concatenate([_with_intercept(inputs[block]) @ coefficients for block in _blocks(len(inputs))])
+
+
+def _blocks(length: int) -> list[slice]:
+    return [slice(first, first + _WINDOWS_AT_ONCE) for first in range(0, length, _WINDOWS_AT_ONCE)]
 
 
 def _with_intercept(samples: Array) -> Array:

@@ -137,6 +137,7 @@ def run_cell(
     Returns:
         The outputs of every step, shape (steps, seeds, rows, units), and the states after the last step.
     """
+    initial = [tf.stop_gradient(state) for state in initial]
     if not learns:
         outputs, states, _ = _go_forward(rule, projected, kernel, bias, initial, saves=False)
         return outputs, states

@@ -4,6 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.evaluation import baselines
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
 
 ROWS = np.arange(30.0)[:, None]  # the value of a row is its number; (time, targets = 1)
@@ -90,3 +91,12 @@ def test_forecasts_are_placed_at_the_row_they_predict(first, count, steps) -> No
         rows = np.flatnonzero(~np.isnan(aligned[:, position, 0]))
         np.testing.assert_array_equal(aligned[rows, position, 0], rows)
         assert rows.tolist() == [origin + ahead for origin in origins if origin + ahead < time]
+
+
+def test_linear_fit_in_blocks_is_one_fit(monkeypatch) -> None:
+    """A long series would be compared with another linear fit than a short one: it is read in blocks."""
+    random = np.random.default_rng(6)
+    inputs, targets = random.normal(size=(50, 3)), random.normal(size=(50, 2))
+    whole = baselines.linear_fit(inputs, targets, inputs)
+    monkeypatch.setattr(baselines, "_WINDOWS_AT_ONCE", 4)
+    np.testing.assert_allclose(baselines.linear_fit(inputs, targets, inputs), whole, rtol=1e-10)

@@ -1,0 +1,61 @@
+"""Where compiled programs are kept: a folder that only this user and this processor write."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline import environment
+from pipeline.environment import cache_folder, prepare_environment
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.delenv("TF_XLA_FLAGS", raising=False)
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+
+
+def test_programs_are_kept_in_the_users_cache_folder(tmp_path) -> None:
+    """A repeated sweep would compile everything again, or other users could read and write what is run."""
+    prepare_environment()
+    assert tmp_path in cache_folder().parents
+    assert os.environ["TF_XLA_FLAGS"] == f"--tf_xla_persistent_cache_directory={cache_folder()}"
+    assert cache_folder().stat().st_mode & 0o777 == 0o700
+
+
+def test_other_flags_and_another_folder_of_the_user_stay(monkeypatch) -> None:
+    """What the user told XLA would be lost."""
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
+    prepare_environment()
+    assert os.environ["TF_XLA_FLAGS"].startswith("--tf_xla_clustering_debug --tf_xla_persistent_cache_directory=")
+    monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_persistent_cache_directory=/mine")
+    prepare_environment()
+    assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_persistent_cache_directory=/mine"
+
+
+def test_a_folder_that_others_may_write_is_not_used() -> None:
+    """Somebody else could put a program there, which would be run."""
+    cache_folder().mkdir(parents=True)
+    cache_folder().chmod(0o777)
+    prepare_environment()
+    assert "TF_XLA_FLAGS" not in os.environ
+
+
+def test_a_cache_that_cannot_be_made_is_done_without(tmp_path, monkeypatch) -> None:
+    """A read-only home would end every run before it starts."""
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    prepare_environment()
+    assert "TF_XLA_FLAGS" not in os.environ
+
+
+def test_the_oldest_programs_are_forgotten(monkeypatch) -> None:
+    """The cache would fill the disk of somebody who sweeps every day."""
+    cache_folder().mkdir(parents=True, mode=0o700)
+    for age, name in enumerate(("new", "older", "oldest")):
+        (cache_folder() / name).write_bytes(bytes(40))
+        os.utime(cache_folder() / name, (1000 - age, 1000 - age))
+    monkeypatch.setattr(environment, "_MOST_CACHED", 100)
+    prepare_environment()
+    assert sorted(file.name for file in cache_folder().iterdir()) == ["new", "older"]

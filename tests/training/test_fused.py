@@ -1,0 +1,137 @@
+"""The fused engine's own promises: a seed's numbers depend on nothing but the seed, however the training is cut up."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from pipeline.config import Engine
+from pipeline.training import fused, plans
+from pipeline.training.engine import choose_engine
+from pipeline.training.fused import train_fused
+from pipeline.training.record import EpochReport
+
+SETTINGS = {
+    "stateless with dropout": {"batch_size": 4, "model": {"units": [3, 2], "dropout": 0.3}},
+    "stateful": {"batch_size": 2, "stateful": True},
+}
+Trained = tuple[list, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def train(make_config, make_data) -> Callable[..., Trained]:
+    def run(seed: int = 1, seeds: int = 1, told: list[EpochReport] | None = None, **changes) -> Trained:
+        config = make_config(seed=seed, seeds=seeds, **changes)
+        data = make_data(config)
+        network = choose_engine(config, data).network
+        return train_fused(config, data, network, lambda report: None if told is None else told.append(report))
+
+    return run
+
+
+def assert_equal_bits(one: Trained, other: Trained) -> None:
+    for first, second in zip(one[0], other[0], strict=True):
+        assert (first.seed, first.losses, first.val_losses) == (second.seed, second.losses, second.val_losses)
+        for weight, expected in zip(first.weights, second.weights, strict=True):
+            np.testing.assert_array_equal(weight, expected)
+    np.testing.assert_array_equal(one[1], other[1])
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_seed_alone_equals_the_same_seed_among_32(name, train) -> None:
+    """A result could not be repeated alone: its numbers depend on its company."""
+    trainings, forecasts = train(1, 32, **SETTINGS[name])
+    assert len({tuple(each.losses) for each in trainings}) == 32
+    for seed in (1, 7, 32):
+        assert_equal_bits(train(seed, 1, **SETTINGS[name]), (trainings[seed - 1 : seed], forecasts[seed - 1 : seed]))
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_numbers_do_not_depend_on_how_a_training_is_cut(name, train, monkeypatch) -> None:
+    """A slower machine, or a longer series, would give other numbers: calls, plans and blocks of reading differ."""
+    settings = SETTINGS[name] | {"training": {"epochs": 5}}
+    whole = train(**settings)
+    monkeypatch.setattr(fused, "_SECONDS_PER_CALL", 1e-9)  # one batch per call
+    monkeypatch.setattr(plans, "_LARGEST_PLAN", 4 * 23 * 2)  # two epochs of four seeds per plan
+    monkeypatch.setattr(plans, "_STEPS_AT_ONCE", 7)
+    monkeypatch.setattr(plans, "_ROWS_AT_ONCE", 15)
+    cut = train(**settings)
+    np.testing.assert_allclose(cut[0][0].losses, whole[0][0].losses, rtol=1e-5)
+    np.testing.assert_allclose(cut[0][0].val_losses, whole[0][0].val_losses, rtol=1e-4)
+    np.testing.assert_allclose(cut[1], whole[1], atol=1e-5)
+
+
+@pytest.mark.parametrize("patience", [None, 3])
+def test_a_diverging_seed_is_named_and_spoils_no_other(patience, train, monkeypatch) -> None:
+    """One bad seed would turn the whole run into NaN, or be counted among the good ones."""
+    settings = {"seeds": 4, "batch_size": 4, "training": {"epochs": 4, "patience": patience}}
+    clean = train(**settings)
+    make_group = fused._make_group
+
+    def spoil(*arguments):
+        group = make_group(*arguments)
+        group.weights[0][1] = np.nan  # the second seed
+        return group
+
+    monkeypatch.setattr(fused, "_make_group", spoil)
+    trainings, forecasts = train(**settings)
+    assert "seed 2: in epoch 1 the loss is nan" in trainings[1].failure
+    assert len(trainings[1].losses) == 1
+    rest = [0, 2, 3]
+    assert not any(trainings[number].failure for number in rest)
+    assert_equal_bits(
+        ([trainings[number] for number in rest], forecasts[rest]),
+        ([clean[0][number] for number in rest], clean[1][rest]),
+    )
+
+
+def test_a_seed_that_stopped_is_frozen_while_others_go_on(train) -> None:
+    """Early stopping would depend on the company: a seed is trained on, or stopped, because of another one."""
+    settings = {
+        "batch_size": 8,
+        "model": {"units": [8]},
+        "training": {"epochs": 40, "learning_rate": 0.1, "patience": 2},
+    }
+    told: list[EpochReport] = []
+    trainings, forecasts = train(1, 4, told, **settings)
+    lengths = [len(each.losses) for each in trainings]
+    assert len(set(lengths)) > 1
+    for number, each in enumerate(trainings):
+        assert each.kept_epoch == int(np.argmin(each.val_losses)) + 1
+        assert_equal_bits(train(each.seed, 1, **settings), ([each], forecasts[number : number + 1]))
+    ended = {report.seed: report.epoch for report in told if report.last}
+    assert ended == dict(zip(range(1, 5), lengths, strict=True))
+
+
+def test_dropout_changes_training_but_no_forecast(train) -> None:
+    """model.dropout would do nothing in the default engine, or forecasts would be made with units dropped."""
+    plain, _ = train(training={"epochs": 3})
+    dropped, forecasts = train(training={"epochs": 3}, model={"dropout": 0.5})
+    assert plain[0].losses[0] != dropped[0].losses[0]
+    _, again = train(training={"epochs": 3}, model={"dropout": 0.5})
+    np.testing.assert_array_equal(forecasts, again)
+
+
+def test_a_large_network_is_trained_one_seed_per_call(make_config, make_data) -> None:
+    """Large networks would lose their speed: seeds side by side in one program use one core."""
+    small, large = make_config(), make_config(batch_size=26, model={"units": [64]})
+    sizes = [
+        fused.seeds_per_group(config, choose_engine(config, make_data(config)).network) for config in (small, large)
+    ]
+    assert sizes == [4, 1]
+
+
+def test_large_and_small_groups_agree(train, monkeypatch) -> None:
+    """The size of a group would change what is learnt."""
+    together = train(1, 3, batch_size=4)
+    monkeypatch.setattr(fused, "_SMALL", 0)
+    apart = train(1, 3, batch_size=4)
+    np.testing.assert_allclose(together[1], apart[1], atol=1e-5)
+
+
+def test_auto_falls_back_and_says_why(make_config, make_data) -> None:
+    """A network that the fused engine does not know would be approximated, or could not be trained at all."""
+    config = make_config(model={"recurrent_dropout": 0.2})
+    choice = choose_engine(config, make_data(config))
+    assert choice.engine is Engine.fit
+    assert choice.reason == "not covered by the fused engine: the layer lstm_1 (LSTM) has recurrent_dropout=0.2"
