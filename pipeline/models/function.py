@@ -3,11 +3,13 @@
 The Keras network stays the only definition: `read_network` walks its layers, and refuses by name what it does not know.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Cell
@@ -48,16 +50,31 @@ class Dense:
 class NetworkFunction:
     """The layers of a network from input to output.
 
-    Weights are in the order of `get_weights`, each with a leading seeds axis. States are one list for the network: h
-    (and c) of every recurrent layer, each of shape (seeds, rows, units).
+    All weights of a seed lie in one row, in the order of `get_weights`: shape (seeds, numbers). An optimizer is then one
+    operation and not one per weight, which is most of the time of a small network. States are one list for the network:
+    h (and c) of every recurrent layer, each of shape (seeds, rows, units).
     """
 
     layers: tuple[Recurrent | Dense, ...]
+    shapes: tuple[tuple[int, ...], ...]
 
     @property
-    def drops(self) -> bool:
-        """Whether any layer has dropout."""
-        return any(isinstance(layer, Recurrent) and layer.dropout > 0 for layer in self.layers)
+    def sizes(self) -> list[int]:
+        """How many numbers each weight has."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    def pack(self, weights: Sequence[Any]) -> Any:
+        """Put the weights of one network, as `get_weights` gives them, into one row. Shape (numbers,)."""
+        return np.concatenate([np.ravel(weight) for weight in weights])
+
+    def unpack(self, row: Any) -> list[Any]:
+        """Return the weights of one network, ready for `set_weights`, from one row of shape (numbers,)."""
+        parts = np.split(row, np.cumsum(self.sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def _unpack_seeds(self, weights: Tensor) -> list[Tensor]:
+        parts = tf.split(weights, self.sizes, 1)
+        return [tf.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
 
     def zero_states(self, seeds: int, rows: int) -> list[Tensor]:
         """Return states of zero. Each (seeds, rows, units)."""
@@ -69,12 +86,12 @@ class NetworkFunction:
         ]
 
     def apply(
-        self, weights: Sequence[Tensor], inputs: Tensor, states: Sequence[Tensor], every_step: bool
+        self, weights: Tensor, inputs: Tensor, states: Sequence[Tensor], every_step: bool
     ) -> tuple[Tensor, list[Tensor]]:
         """Answer, as the network does outside training.
 
         Args:
-            weights: See the class.
+            weights: Shape (seeds, numbers).
             inputs: Shape (steps, seeds or 1, rows, features).
             states: Before the first step.
             every_step: Whether a many-to-one network answers at every step, too.
@@ -85,12 +102,12 @@ class NetworkFunction:
         return self._run(weights, inputs, states, every_step=every_step, learns=False, draws=None)
 
     def learn(
-        self, weights: Sequence[Tensor], inputs: Tensor, states: Sequence[Tensor], draws: Tensor | None
+        self, weights: Tensor, inputs: Tensor, states: Sequence[Tensor], draws: Tensor | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Answer as in training: as `apply`, with dropout, and ready for a gradient tape.
 
         Args:
-            weights: See the class.
+            weights: Shape (seeds, numbers).
             inputs: Shape (steps, seeds or 1, rows, features).
             states: Before the first step; no gradient flows into them.
             draws: Two integers that decide the dropout of each seed, shape (seeds, 2); None without dropout.
@@ -99,7 +116,7 @@ class NetworkFunction:
 
     def _run(
         self,
-        weights: Sequence[Tensor],
+        weights: Tensor,
         inputs: Tensor,
         states: Sequence[Tensor],
         every_step: bool,
@@ -107,7 +124,7 @@ class NetworkFunction:
         draws: Tensor | None,
     ) -> tuple[Tensor, list[Tensor]]:
         hidden = inputs  # (steps, seeds or 1, rows, features)
-        weights_left, states_left = list(weights), list(states)
+        weights_left, states_left = self._unpack_seeds(weights), list(states)
         after: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
@@ -166,7 +183,7 @@ def read_network(network: keras.Model) -> NetworkFunction:
             raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
         previous = layer.output
         read.append(_read_layer(layer))
-    return NetworkFunction(tuple(read))
+    return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
 
 
 def _read_layer(layer: keras.layers.Layer) -> Recurrent | Dense:

@@ -5,13 +5,13 @@ not full is filled up: so a seed has the same numbers whatever its company, and 
 """
 
 import math
+import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import ops
@@ -37,7 +37,7 @@ class _Group:
     """Seeds that are trained together; the last one is repeated until the group is full."""
 
     seeds: list[int]
-    weights: list[Any]  # each (seeds, ...)
+    weights: Any  # (seeds, numbers)
 
     def full(self, size: int) -> list[int]:
         return self.seeds + [self.seeds[-1]] * (size - len(self.seeds))
@@ -85,7 +85,8 @@ def train_fused(
     size = seeds_per_group(config, network)
     seeds = range(config.seed, config.seed + config.seeds)
     groups = (
-        _make_group(config, data, list(seeds[first : first + size]), size) for first in range(0, len(seeds), size)
+        _make_group(config, data, network, list(seeds[first : first + size]), size)
+        for first in range(0, len(seeds), size)
     )
     first_group = next(groups)
     shared = _share(config, data, network, first_group)
@@ -107,7 +108,7 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
 
 
 def _share(config: Config, data: PreparedData, network: NetworkFunction, group: _Group) -> _Shared:
-    windows, size = data.windows, len(group.weights[0])
+    windows, size = data.windows, len(group.weights)
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
     program = Program(config, network, windows, size, counted)
     targets = windows.gather_last_targets(windows.validation)
@@ -150,17 +151,16 @@ def _plan(shared: _Shared, group: _Group, first_epoch: int) -> tuple[BatchPlan, 
     return plan, tf.zeros((epochs, 2, size))
 
 
-def _make_group(config: Config, data: PreparedData, seeds: list[int], size: int) -> _Group:
+def _make_group(config: Config, data: PreparedData, network: NetworkFunction, seeds: list[int], size: int) -> _Group:
     """Take initial weights from ordinary Keras networks, each built with its own seed as the reference engine does."""
-    initial = []
+    rows = []
     for seed in seeds:
-        keras.utils.set_random_seed(seed)
-        initial.append(
-            build_training_network(config, data.windows.num_features, data.windows.num_outputs).get_weights()
-        )
-    group = _Group(seeds, [])
-    order = [seeds.index(seed) for seed in group.full(size)]
-    return replace(group, weights=[np.stack([weights[i] for i in order]) for weights in zip(*initial, strict=True)])
+        # What keras.utils.set_random_seed does for initial weights. It would also drop TensorFlow's compiled kernels,
+        # and building a network would take three times as long.
+        random.seed(seed)
+        built = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+        rows.append(network.pack(built.get_weights()))
+    return _Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
 
 
 def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trained]:
@@ -173,11 +173,10 @@ def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trai
             loss, val_loss = losses[epochs - 1, :, column]
             last = not carry.active.numpy()[column] or int(epochs) == shared.config.training.epochs
             yield EpochReport(seed, int(epochs), float(loss), float(val_loss), last)
-    weights = carry.best_weights or carry.weights
+    weights = carry.weights if shared.config.training.patience is None else carry.best_weights  # (seeds, numbers)
     outputs = shared.forecast(shared.inputs, shared.everything, weights).numpy()  # (seeds, windows, outputs)
-    arrays = [weight.numpy() for weight in weights]
-    for column, seed in enumerate(group.seeds):
-        yield _Trained(_record(carry, losses, column, seed, [array[column] for array in arrays]), outputs[column])
+    for column, (seed, row) in enumerate(zip(group.seeds, weights.numpy(), strict=False)):
+        yield _Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
 
 
 def _call_by_call(shared: _Shared, group: _Group) -> Iterator[tuple[Carry, FloatArray]]:

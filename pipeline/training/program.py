@@ -15,18 +15,18 @@ from pipeline.data.windows import Windows
 from pipeline.models.function import NetworkFunction
 from pipeline.models.recurrence import Tensor
 from pipeline.training.losses import LOSS_OF_EACH
-from pipeline.training.updates import clip_gradients, update_weights, zero_slots
+from pipeline.training.updates import clip_gradient, update_weights, zero_slots
 
 
 class Carry(NamedTuple):
     """All that changes in a training. Seeds lie side by side in axis 0 of every array.
 
     Attributes:
-        weights: In the order of `get_weights`. Each (seeds, ...).
-        slots: What the optimizer remembers.
+        weights: All weights of a seed in one row. (seeds, numbers)
+        slots: What the optimizer remembers. Each (seeds, numbers).
         states: h (and c) of every recurrent layer. Each (seeds, rows, units).
         loss_sum: Loss of the windows seen in this epoch. (seeds,)
-        best_weights: Of the epoch with the lowest validation loss; empty without early stopping.
+        best_weights: Of the epoch with the lowest validation loss; without early stopping the initial ones.
         best_loss: That loss. (seeds,)
         best_epoch: Its number, from 1; without early stopping the last epoch. (seeds,)
         waited: Epochs since then. (seeds,)
@@ -34,11 +34,11 @@ class Carry(NamedTuple):
         active: False once a seed stopped early or its loss is not a number; it is frozen then. (seeds,)
     """
 
-    weights: list[Tensor]
-    slots: list[list[Tensor]]
+    weights: Tensor
+    slots: list[Tensor]
     states: list[Tensor]
     loss_sum: Tensor
-    best_weights: list[Tensor]
+    best_weights: Tensor
     best_loss: Tensor
     best_epoch: Tensor
     waited: Tensor
@@ -97,17 +97,16 @@ class Program:
     seeds: int
     counted: int
 
-    def begin(self, weights: list[Any]) -> Carry:
-        """Return the carry before the first batch, from initial weights, each (seeds, ...)."""
-        weights = [tf.constant(weight) for weight in weights]
-        stops = self.config.training.patience is not None
+    def begin(self, weights: Any) -> Carry:
+        """Return the carry before the first batch, from initial weights, (seeds, numbers)."""
+        weights = tf.constant(weights)
         zeros = tf.zeros(self.seeds, tf.int32)
         return Carry(
             weights=weights,
             slots=zero_slots(self.config.training.optimizer, weights),
             states=self.network.zero_states(self.seeds, self.config.batch_size),
             loss_sum=tf.zeros(self.seeds),
-            best_weights=weights if stops else [],
+            best_weights=weights,
             best_loss=tf.fill((self.seeds,), float("inf")),
             best_epoch=zeros,
             waited=zeros,
@@ -167,7 +166,7 @@ class Program:
         )
         return carry, history
 
-    def forecast(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+    def forecast(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
         """Return the scaled outputs at each position of a reading plan. Shape (seeds, windows, outputs)."""
         if self.config.stateful:
             outputs = self._read_steps(inputs, reading, weights)
@@ -194,8 +193,8 @@ class Program:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
             summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
-        gradients = clip_gradients(tape.gradient(total, carry.weights), self.config.training.clip_norm)
-        weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradients)
+        gradient = clip_gradient(tape.gradient(total, carry.weights), self.config.training.clip_norm)
+        weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradient)
         return carry._replace(
             weights=weights,
             slots=slots,
@@ -203,7 +202,7 @@ class Program:
             loss_sum=carry.loss_sum + summed,
         )
 
-    def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: list[Tensor]) -> Tensor:
+    def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         forecasts = self.forecast(inputs, validation, weights)  # (seeds, windows, outputs)
         return tf.reduce_mean(LOSS_OF_EACH[self.config.training.loss](validation.targets[None], forecasts), 1)
 
@@ -218,14 +217,14 @@ class Program:
         better = active & (val_loss < carry.best_loss)
         waited = tf.where(better, 0, carry.waited + 1)
         return carry._replace(
-            best_weights=[_choose(better, *both) for both in zip(carry.weights, carry.best_weights, strict=True)],
+            best_weights=tf.where(better[:, None], carry.weights, carry.best_weights),
             best_loss=tf.where(better, val_loss, carry.best_loss),
             best_epoch=tf.where(better, epochs, carry.best_epoch),
             waited=waited,
             active=active & (waited < patience),
         )
 
-    def _read_windows(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+    def _read_windows(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
         """Answer every window by itself. Returns (windows read, seeds, outputs)."""
         blocks, size = reading.first_rows.shape
         states = self.network.zero_states(self.seeds, size)
@@ -240,7 +239,7 @@ class Program:
         _, kept = tf.while_loop(lambda block, _: block < blocks, read, (0, kept), maximum_iterations=blocks)
         return kept.concat()
 
-    def _read_steps(self, inputs: Tensor, reading: ReadingPlan, weights: list[Tensor]) -> Tensor:
+    def _read_steps(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
         """Read step by step with a carried state. Returns (steps read, seeds, outputs)."""
         blocks, size = reading.first_rows.shape
 
@@ -268,8 +267,3 @@ class Program:
         rows = starts[None, ..., None] + tf.constant(offsets, tf.int32)[:, None, None]  # (positions, s, rows, horizons)
         wanted = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
         return wanted if self.config.return_sequences else wanted[0]
-
-
-def _choose(which: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Return `one` for the seeds where `which` is true, `other` for the rest."""
-    return tf.where(tf.reshape(which, (-1, *[1] * (one.shape.rank - 1))), one, other)

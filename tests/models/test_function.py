@@ -32,14 +32,14 @@ def test_outputs_and_gradients_are_those_of_keras(kind, steps, return_sequences)
             layer.cell.bias.assign(np.random.default_rng(seed).normal(size=layer.cell.bias.shape))
     function = read_network(networks[0])
     inputs = np.random.default_rng(9).normal(size=(ROWS, steps, FEATURES)).astype("float32")
-    weights = [tf.constant(np.stack(pair)) for pair in zip(*(each.get_weights() for each in networks), strict=True)]
+    weights = tf.constant(np.stack([function.pack(each.get_weights()) for each in networks]))  # (seeds, numbers)
     samples = tf.constant(inputs.transpose(1, 0, 2)[:, None])  # (steps, 1, rows, features): both seeds read it
 
     with tf.GradientTape() as tape:
         tape.watch(weights)
         outputs, states = function.learn(weights, samples, function.zero_states(SEEDS, ROWS), None)
         total = tf.reduce_sum(outputs**2)
-    gradients = tape.gradient(total, weights)
+    gradients = tape.gradient(total, weights).numpy()
     answers, _ = function.apply(weights, samples, function.zero_states(SEEDS, ROWS), every_step=False)
     np.testing.assert_allclose(answers, outputs, atol=1e-6)
     assert len(states) == (4 if kind == "LSTM" else 2)
@@ -49,15 +49,16 @@ def test_outputs_and_gradients_are_those_of_keras(kind, steps, return_sequences)
             total = tf.reduce_sum(expected**2)
         ours = outputs[:, seed].numpy().transpose(1, 0, 2) if return_sequences else outputs[seed]
         np.testing.assert_allclose(ours, expected, atol=1e-5)
-        for gradient, other in zip(gradients, tape.gradient(total, network.trainable_variables), strict=True):
-            np.testing.assert_allclose(gradient[seed], other, rtol=1e-3, atol=1e-5)
+        others = tape.gradient(total, network.trainable_variables)
+        for gradient, other in zip(function.unpack(gradients[seed]), others, strict=True):
+            np.testing.assert_allclose(gradient, other, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", LAYERS)
 def test_states_are_carried_and_hold_no_gradient(kind) -> None:
     """A carried state would be lost, or gradients would flow into earlier batches, which Keras never does."""
     function = read_network(network := build([LAYERS[kind](3, return_sequences=True)], 8))
-    weights = [tf.constant(weight[None]) for weight in network.get_weights()]
+    weights = tf.constant(function.pack(network.get_weights())[None])
     samples = tf.constant(np.random.default_rng(2).normal(size=(8, 1, ROWS, FEATURES)), tf.float32)
     whole, _ = function.apply(weights, samples, function.zero_states(1, ROWS), every_step=True)
     first, states = function.apply(weights, samples[:5], function.zero_states(1, ROWS), every_step=True)

@@ -70,7 +70,7 @@ def test_a_diverging_seed_is_named_and_spoils_no_other(patience, train, monkeypa
 
     def spoil(*arguments):
         group = make_group(*arguments)
-        group.weights[0][1] = np.nan  # the second seed
+        group.weights[1] = np.nan  # the second seed
         return group
 
     monkeypatch.setattr(fused, "_make_group", spoil)

@@ -1,0 +1,315 @@
+"""Measure the fused engine: against the tutorial's loop, the engine fit, and torch where it is installed.
+
+    make bench                                  everything, about six minutes on two cores
+    python benchmarks/engine.py --rows 1 2 3    only some rows of the table
+
+Every ratio is of two measurements of this one run, on one machine. Each measurement is a process of its own with an
+empty compilation cache. The tutorial's loop is `for epoch in range(100): model.fit(epochs=1); reset`, as it was published.
+`pip install -e '.[bench]'` adds torch for the rows that need it.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+# 96 training months: the 93 windows of the tutorial.
+TUTORIAL = [
+    "stateful=true",
+    "training.patience=null",
+    "training.learning_rate=0.001",
+    "dataset.validation_start=1957-01-01",
+    "dataset.test_start=1958-01-01",
+]
+COMMON = ["training.patience=null", "training.clip_norm=null", "dataset.validation_fraction=0.01", "seeds=8"]
+SMALL = [*COMMON, "dataset=sine", "dataset.length=6000", "look_back=24", "batch_size=32", "model.units=[32]"]
+LARGE = [*COMMON, "dataset=csv", "dataset.targets=[a]", "look_back=48", "batch_size=64", "model.units=[128]"]
+LARGE_ROWS = 3200
+SWEEP = ["-m", "look_back=1,3,6", "stateful=true,false", "seeds=32"]
+MILLION = ["dataset=sine", "dataset.length=1000000", "look_back=100", "batch_size=100", "training.epochs=1"]
+
+
+# ----------------------------------------------------------------------------- what is measured, each in a process
+
+
+def import_only() -> float:
+    """Return the peak memory, in MB, of a process that only imports TensorFlow."""
+    from pipeline.environment import prepare_environment
+
+    prepare_environment()
+    import tensorflow  # noqa: F401
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def tutorial_loop() -> float:
+    """Return the seconds of the tutorial's stateful training."""
+    config, data = prepare(TUTORIAL)
+    import keras
+
+    inputs = data.windows.gather_inputs(data.windows.train)
+    targets = data.windows.gather_targets(data.windows.train)
+    assert inputs.shape == (93, 3, 1), inputs.shape
+    start = time.perf_counter()
+    lstm = keras.layers.LSTM(4, stateful=True)
+    model = keras.Sequential([keras.Input(batch_shape=(1, 3, 1)), lstm, keras.layers.Dense(1)])
+    model.compile(loss="mean_squared_error", optimizer="adam")
+    for _ in range(config.training.epochs):
+        model.fit(inputs, targets, epochs=1, batch_size=1, verbose=0, shuffle=False)
+        lstm.reset_state()
+    return time.perf_counter() - start
+
+
+def fused_tutorial(seeds: int) -> float:
+    """Return the seconds of the same training with some seeds, compilation included."""
+    config, data = prepare([*TUTORIAL, f"seeds={seeds}"])
+    from pipeline.training.train import train_seeds
+
+    return train_seeds(config, data, lambda report: None).fit_seconds
+
+
+def fused_again() -> float:
+    """Return the seconds of one training that was compiled before; the median of five."""
+    shared, groups = compiled([*TUTORIAL, "seeds=1"])
+    return float(np.median([seconds_of_groups(shared, groups) for _ in range(5)]))
+
+
+def fused_steps(overrides: list[str], epochs: int) -> float:
+    """Return the milliseconds of one step of one seed, compilation excluded; the best of three."""
+    shared, groups = compiled([*overrides, f"training.epochs={epochs}"])
+    steps = num_batches(shared.config, shared.data) * epochs * shared.config.seeds
+    return min(seconds_of_groups(shared, groups) for _ in range(3)) / steps * 1e3
+
+
+def fit_steps(overrides: list[str], epochs: int) -> float:
+    """Return the milliseconds of one step of the engine fit: what more epochs take, so that the start cancels out."""
+    config, data = prepare([*overrides, "training.engine=fit"])
+    from dataclasses import replace
+
+    from pipeline.training.fit import train_seed
+    from pipeline.training.forecaster import Forecaster
+
+    seconds = []
+    for count in (1, 1 + epochs):
+        longer = replace(config, training=replace(config.training, epochs=count))
+        seconds.append(train_seed(longer, data, Forecaster(longer, data.windows), 1, lambda report: None).seconds)
+    return (seconds[1] - seconds[0]) / (epochs * num_batches(config, data)) * 1e3
+
+
+def torch_steps(units: int, time_steps: int, batch_size: int, features: int, steps: int) -> float:
+    """Return the milliseconds of one step of torch's nn.LSTM with Adam, in one single-threaded process."""
+    import torch
+
+    torch.set_num_threads(1)
+    torch.manual_seed(1)
+    lstm = torch.nn.LSTM(features, units, batch_first=True)
+    head = torch.nn.Linear(units, 1)
+    optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()])
+    inputs = torch.randn(8, batch_size, time_steps, features)
+    targets = torch.randn(8, batch_size, 1)
+
+    def train(count: int) -> None:
+        for step in range(count):
+            optimizer.zero_grad()
+            outputs, _ = lstm(inputs[step % 8])
+            torch.nn.functional.mse_loss(head(outputs[:, -1]), targets[step % 8]).backward()
+            optimizer.step()
+
+    train(5)
+    start = time.perf_counter()
+    train(steps)
+    return (time.perf_counter() - start) / steps * 1e3
+
+
+def prepare(overrides: list[str]):
+    """Return configuration and data of a command line, TensorFlow imported."""
+    from hydra import compose, initialize_config_dir
+    from hydra.core.config_store import ConfigStore
+
+    from pipeline.config import Config, typed_config
+    from pipeline.data.prepare import prepare_data
+    from pipeline.environment import prepare_environment
+    from pipeline.paths import conf_dir
+
+    prepare_environment()
+    import tensorflow  # noqa: F401
+
+    ConfigStore.instance().store(name="base_config", node=Config)
+    with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
+        config = typed_config(compose("config", overrides))
+    return config, prepare_data(config)
+
+
+def compiled(overrides: list[str]):
+    """Return the compiled programs of a run, and its groups of seeds."""
+    config, data = prepare(overrides)
+    from pipeline.training import fused
+    from pipeline.training.engine import choose_engine
+
+    network = choose_engine(config, data).network
+    size = fused.seeds_per_group(config, network)
+    seeds = list(range(config.seed, config.seed + config.seeds))
+    groups = [
+        fused._make_group(config, data, network, seeds[at : at + size], size) for at in range(0, len(seeds), size)
+    ]
+    shared = fused._share(config, data, network, groups[0])
+    next(fused._call_by_call(shared, groups[0]))  # compiles
+    return shared, groups
+
+
+def seconds_of_groups(shared, groups) -> float:
+    """Train all groups on all cores; return the wall time."""
+    from pipeline.training import fused
+    from pipeline.training.cores import run_on_cores
+
+    start = time.perf_counter()
+    for _ in run_on_cores(groups, lambda group: fused._call_by_call(shared, group)):
+        pass
+    return time.perf_counter() - start
+
+
+def num_batches(config, data) -> int:
+    return -(-len(data.windows.train) // config.batch_size)
+
+
+# ------------------------------------------------------------------------------------------- running and comparing
+
+
+def measure(call: str, together: int = 1) -> float:
+    """Evaluate a call in processes of their own, side by side; return the mean of what they return."""
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import json, engine; "
+    results = []
+
+    def run() -> None:
+        with tempfile.TemporaryDirectory() as cache:
+            done = subprocess.run(
+                [sys.executable, "-c", f"{code}print(json.dumps(engine.{call}))"],
+                env={**os.environ, "XDG_CACHE_HOME": cache},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+        if done.returncode:
+            sys.exit(f"{call} failed:\n{done.stderr}")
+        results.append(json.loads(done.stdout.splitlines()[-1]))
+
+    threads = [threading.Thread(target=run) for _ in range(together)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return float(np.mean(results))
+
+
+def run_command(arguments: list[str]) -> tuple[float, float, int]:
+    """Run `python -m pipeline.run` as a user does; return wall seconds, peak memory in MB, and finished trainings."""
+    with tempfile.TemporaryDirectory() as folder:
+        uri = f"sqlite:///{folder}/mlflow.db"
+        start = time.perf_counter()
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.run", *arguments],
+            cwd=folder,
+            env={**os.environ, "MLFLOW_TRACKING_URI": uri, "XDG_CACHE_HOME": folder},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        if status:
+            sys.exit(f"python -m pipeline.run {' '.join(arguments)} failed with status {status}")
+        import mlflow
+
+        client = mlflow.MlflowClient(uri)
+        experiment = client.get_experiment_by_name("lstm-pipeline")
+        runs = client.search_runs([experiment.experiment_id], "tags.config_hash != '' and status = 'FINISHED'")
+        return seconds, usage.ru_maxrss / 1024, sum(int(run.data.params["seeds"]) for run in runs)
+
+
+def with_eight_features(folder: str) -> list[str]:
+    random = np.random.default_rng(1)
+    time_axis = np.arange(LARGE_ROWS)[:, None]
+    values = np.sin(time_axis / (7 + np.arange(8))) + random.normal(0, 0.1, (LARGE_ROWS, 8))
+    path = Path(folder) / "eight.csv"
+    np.savetxt(path, values, fmt="%.5f", delimiter=",", header=",".join("abcdefgh"), comments="")
+    return [*LARGE, f"dataset.path={path}"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(range(1, 10)), help="rows of the table, from 1")
+    wanted = set(parser.parse_args().rows)
+    has_torch = importlib.util.find_spec("torch") is not None
+    print(f"{'':3}{'job':<58}{'ours':>11}{'against':>11}  {'what':<28}{'ratio':>8}{'goal':>7}")
+
+    def show(row: int, job: str, ours: float, other: float, what: str, unit: str, goal: float) -> None:
+        ratio = f"{other / ours:.1f}x" if other / ours < 10 else f"{other / ours:.0f}x"
+        print(
+            f"{row:<3}{job:<58}{ours:>8.4g} {unit:<2}{other:>8.4g} {unit:<2}  {what:<28}{ratio:>8}{goal:>6g}x",
+            flush=True,
+        )
+
+    if wanted & {1, 2, 3, 8}:
+        loop = measure("tutorial_loop()")
+    if 1 in wanted:
+        show(
+            1,
+            "tutorial's stateful job, 1 seed, with compilation",
+            measure("fused_tutorial(1)"),
+            loop,
+            "tutorial's loop",
+            "s",
+            8,
+        )
+    if 2 in wanted:
+        show(2, "the same without compilation", measure("fused_again()"), loop, "tutorial's loop", "s", 200)
+    if 3 in wanted:
+        each = measure("fused_tutorial(64)") / 64
+        show(3, "64 seeds of it, with compilation, per training", each, loop, "tutorial's loop", "s", 300)
+    with tempfile.TemporaryDirectory() as folder:
+        large = with_eight_features(folder)
+        sizes = (
+            (4, "8 x LSTM(32), 24 steps, batch 32", SMALL, (32, 24, 32, 1, 300), 5, (10, 1.3)),
+            (6, "8 x LSTM(128), 48 steps, batch 64, 8 features", large, (128, 48, 64, 8, 40), 1, (2, 0.9)),
+        )
+        for row, job, overrides, shape, epochs, goals in sizes:
+            if not wanted & {row, row + 1}:
+                continue
+            ours = measure(f"fused_steps({overrides!r}, {epochs})")
+            if row in wanted:
+                show(
+                    row,
+                    f"{job}, per step",
+                    ours,
+                    measure(f"fit_steps({overrides!r}, {epochs})"),
+                    "engine fit",
+                    "ms",
+                    goals[0],
+                )
+            if row + 1 in wanted and has_torch:
+                other = measure(f"torch_steps{shape}", together=2) / 2
+                show(row + 1, "the same", ours, other, "torch, 2 processes", "ms", goals[1])
+    if 8 in wanted:
+        seconds, _, trainings = run_command(SWEEP)
+        job = f"README sweep, seeds=32, {trainings} trainings logged"
+        show(8, job, seconds, trainings * loop, f"{trainings} x tutorial's loop", "s", 60)
+    if 9 in wanted:
+        seconds, peak, _ = run_command(MILLION)
+        beyond = peak - measure("import_only()")
+        print(
+            f"9  a million steps, look_back 100, 8 seeds, 1 epoch: {beyond:.0f} MB beyond importing TensorFlow, limit 1500 MB"
+        )
+    if wanted & {5, 7} and not has_torch:
+        print("rows 5 and 7 are left out: torch is not installed (pip install -e '.[bench]')")
+
+
+if __name__ == "__main__":
+    main()
