@@ -4,7 +4,7 @@
     python benchmarks/engine.py --rows 1 2 3    only some rows of the table
 
 Every ratio is of two measurements of this one run, on one machine. Each measurement is a process of its own with an
-empty compilation cache. The tutorial's loop is `for epoch in range(100): model.fit(epochs=1); reset`, as it was published.
+empty compilation cache. The tutorial's loop is `for epoch in range(100): model.fit(epochs=1); reset`, as published.
 `pip install -e '.[bench]'` adds torch for the rows that need it.
 """
 
@@ -305,7 +305,8 @@ def main() -> None:
         seconds, peak, _ = run_command(MILLION)
         beyond = peak - measure("import_only()")
         print(
-            f"9  a million steps, look_back 100, 8 seeds, 1 epoch: {beyond:.0f} MB beyond importing TensorFlow, limit 1500 MB"
+            f"9  a million steps, look_back 100, 8 seeds, 1 epoch, {seconds:.0f} s: {beyond:.0f} MB beyond importing "
+            "TensorFlow, limit 1500 MB"
         )
     if wanted & {5, 7} and not has_torch:
         print("rows 5 and 7 are left out: torch is not installed (pip install -e '.[bench]')")

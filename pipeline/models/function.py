@@ -50,9 +50,9 @@ class Dense:
 class NetworkFunction:
     """The layers of a network from input to output.
 
-    All weights of a seed lie in one row, in the order of `get_weights`: shape (seeds, numbers). An optimizer is then one
-    operation and not one per weight, which is most of the time of a small network. States are one list for the network:
-    h (and c) of every recurrent layer, each of shape (seeds, rows, units).
+    All weights of a seed lie in one row, in the order of `get_weights`: shape (seeds, numbers). An optimizer is then
+    one operation and not one per weight, which is most of the time of a small network. States are one list for the
+    network: h (and c) of every recurrent layer, each of shape (seeds, rows, units).
     """
 
     layers: tuple[Recurrent | Dense, ...]

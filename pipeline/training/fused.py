@@ -9,6 +9,7 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -91,7 +92,12 @@ def train_fused(
     first_group = next(groups)
     shared = _share(config, data, network, first_group)
     trained: dict[int, _Trained] = {}
-    for event in run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group)):
+    works = chain(
+        # While one core compiles the training, another one compiles the forecasts.
+        (partial(_train_group, shared, first_group), partial(_compile_forecast, shared, first_group)),
+        (partial(_train_group, shared, group) for group in groups),
+    )
+    for event in run_on_cores(works, lambda work: work()):
         if isinstance(event, EpochReport):
             on_epoch(event)
         else:
@@ -161,6 +167,11 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
         built = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
         rows.append(network.pack(built.get_weights()))
     return _Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
+
+
+def _compile_forecast(shared: _Shared, group: _Group) -> Iterator[Any]:
+    shared.forecast(shared.inputs, shared.everything, tf.constant(group.weights))
+    return iter(())
 
 
 def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trained]:

@@ -28,7 +28,8 @@ class Training:
         choice: Which engine trained them, and why.
         seeds: One record per seed.
         forecasts: Scaled outputs of every seed at every window. Shape (seeds, windows, outputs).
-        fit_seconds: Wall time of training all seeds, compilation included.
+        fit_seconds: Wall time of training all seeds, compilation included; with the fused engine, where groups of seeds
+            train and forecast side by side, the forecasts as well.
     """
 
     choice: Choice
