@@ -28,7 +28,7 @@ class CellRule:
     Attributes:
         gates: Width of the projections, in units.
         num_states: Arrays of shape (seeds, rows, units) that it carries; the first is its output h.
-        num_saved: Arrays that `advance` saves for `retreat`.
+        num_saved: Arrays that `advance` saves for `retreat`: as many as gates, and then some.
         advance: (projected input, projected h, states) -> (next states, saved).
         retreat: (saved, gradients of the next states) -> (gradient of the projected input, gradient of the projected
             h, gradients of the states without what flows through the projected h).
@@ -47,12 +47,12 @@ def _advance_lstm(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[A
     c = f * states[1] + i * g
     squashed = tf.tanh(c)
     by_c, by_o = o * (1 - squashed * squashed), squashed * o * (1 - o)
-    saved = (by_c, by_o, g * i * (1 - i), states[1] * f * (1 - f), i * (1 - g * g), f)
+    saved = (g * i * (1 - i), states[1] * f * (1 - f), i * (1 - g * g), by_o, by_c, f)
     return (o * squashed, c), saved
 
 
 def _retreat_lstm(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
-    by_c, by_o, by_i, by_f, by_g, f = saved
+    by_i, by_f, by_g, by_o, by_c, f = saved
     dh, dc = gradients
     dc = dc + dh * by_c
     dx = tf.concat([dc * by_i, dc * by_f, dc * by_g, dh * by_o], -1)  # (seeds, rows, 4 units)
@@ -162,40 +162,53 @@ def run_cell(
 def _go_forward(
     rule: CellRule, projected: Tensor, kernel: Tensor, bias: Tensor | None, initial: Sequence[Tensor], saves: bool
 ) -> tuple[Tensor, tuple[Tensor, ...], list[Tensor]]:
-    steps = projected.shape[0]
-    kept = [_steps_of(steps, initial[0]) for _ in range(1 + (rule.num_saved if saves else 0))]
+    """Return the outputs, the last states, and what was saved: the gates' coefficients as one array, then the others.
 
-    def step(t: Tensor, states: Any, kept: Any) -> tuple[Any, Any, Any]:
+    A step's coefficients take the place of its projected inputs: clearing new arrays would cost more than filling them.
+    """
+    steps = projected.shape[0]
+    shape = (steps, *initial[0].shape)
+    outputs = _new_array(shape, projected[0, 0, 0, 0])
+    places = [tf.TensorArray(tf.float32, steps).unstack(projected)] if saves else []
+    num_others = rule.num_saved - rule.gates if saves else 0
+    others = [_new_array(shape, projected[-1, 0, 0, number]) for number in range(num_others)]
+
+    def step(t: Tensor, states: Any, outputs: Any, places: Any, others: Any) -> tuple[Any, ...]:
         inner = multiply(states[0], kernel)  # (seeds, rows, gates * units)
         inner = inner if bias is None else inner + bias[:, None]
-        states, saved = rule.advance(projected[t], inner, states)
-        return t + 1, states, [array.write(t, value) for array, value in zip(kept, (states[0], *saved), strict=False)]
+        x = places[0].read(t) if saves else projected[t]
+        states, saved = rule.advance(x, inner, states)
+        coefficients = tf.concat(saved[: rule.gates], -1)
+        places = [place.write(t, coefficients) for place in places]
+        others = [other.write(t, value) for other, value in zip(others, saved[rule.gates :], strict=False)]
+        return t + 1, states, outputs.write(t, states[0]), places, others
 
-    states, kept = _repeat(steps, 0, 1, step, (tuple(initial), kept))
-    outputs, *saved = [array.stack() for array in kept]
-    return outputs, states, saved
+    states, outputs, places, others = _repeat(steps, 0, 1, step, (tuple(initial), outputs, places, others))
+    return outputs.stack(), states, [array.stack() for array in (*places, *others)]
 
 
 def _go_backward(rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the gradients of the projected inputs, in the place of the coefficients, and of the projected h."""
     steps = d_outputs.shape[0]
     transposed = tf.transpose(kernel, (0, 2, 1))  # (seeds, gates * units, units)
     zero = tf.zeros_like(d_outputs[0])
-    shape = (*d_outputs.shape[1:3], kernel.shape[2])
-    same = rule is not CELL_RULES[Cell.gru]  # then both projections have one gradient, kept once
-    kept = [tf.TensorArray(tf.float32, steps, element_shape=shape) for _ in range(1 if same else 2)]
+    places = tf.TensorArray(tf.float32, steps).unstack(saved[0])
+    # Both projections have one gradient, but for the GRU, which projects h by itself.
+    inners = [_new_array(saved[0].shape, saved[0][0, 0, 0, 0])] if rule is CELL_RULES[Cell.gru] else []
 
-    def step(t: Tensor, gradients: Any, kept: Any) -> tuple[Any, Any, Any]:
+    def step(t: Tensor, gradients: Any, places: Any, inners: Any) -> tuple[Any, ...]:
         dh = gradients[0] + d_outputs[t]
-        dx, d_inner, rest = rule.retreat([array[t] for array in saved], (dh, *gradients[1:]))
+        coefficients = tf.split(places.read(t), rule.gates, -1)
+        dx, d_inner, rest = rule.retreat([*coefficients, *(array[t] for array in saved[1:])], (dh, *gradients[1:]))
         gradients = (rest[0] + multiply(d_inner, transposed), *rest[1:])
-        return t - 1, gradients, [array.write(t, value) for array, value in zip(kept, (dx, d_inner), strict=False)]
+        return t - 1, gradients, places.write(t, dx), [inner.write(t, d_inner) for inner in inners]
 
-    _, kept = _repeat(steps, steps - 1, -1, step, ((zero,) * rule.num_states, kept))
-    arrays = [array.stack() for array in kept]
-    return arrays[0], arrays[-1]
+    _, places, inners = _repeat(steps, steps - 1, -1, step, ((zero,) * rule.num_states, places, inners))
+    dx = places.stack()
+    return dx, inners[0].stack() if inners else dx
 
 
-def _repeat(steps: int, first: int, stride: int, step: Callable[..., Any], carried: tuple[Any, Any]) -> Any:
+def _repeat(steps: int, first: int, stride: int, step: Callable[..., Any], carried: tuple[Any, ...]) -> Any:
     """Run `step` for every time step: written out when short, otherwise as a loop of the compiled program."""
     if steps <= _WRITTEN_OUT:
         for t in range(first, first + stride * steps, stride):
@@ -207,8 +220,12 @@ def _repeat(steps: int, first: int, stride: int, step: Callable[..., Any], carri
     return carried
 
 
-def _steps_of(steps: int, example: Tensor) -> Any:
-    return tf.TensorArray(tf.float32, steps, element_shape=example.shape)
+def _new_array(shape: Sequence[int], filling: Tensor) -> Any:
+    """Return an array of steps, all of which are written later.
+
+    XLA fills it with a number that it does not know faster than it clears it: zeros it makes once, and copies.
+    """
+    return tf.TensorArray(tf.float32, shape[0]).unstack(tf.fill(shape, filling))
 
 
 def _by_seed(sequence: Tensor) -> Tensor:
