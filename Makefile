@@ -59,7 +59,11 @@ ui: $(STAMP) ## Open MLflow on what was logged (http://127.0.0.1:5000, or PORT=.
 	    --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$store" $(ARGS)
 
 .PHONY: bench
-bench: $(STAMP) ## Measure the sweep against bare Keras (minutes)
+bench: $(STAMP) ## Measure the fused engine against the tutorial's loop, the engine fit and torch (minutes)
+	@$(RUN) benchmarks/engine.py $(ARGS)
+
+.PHONY: bench-overhead
+bench-overhead: $(STAMP) ## Measure what surrounds the training: start-up, logging, memory
 	@$(RUN) benchmarks/sweep.py $(ARGS)
 
 .PHONY: build

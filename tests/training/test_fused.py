@@ -42,7 +42,7 @@ def test_a_seed_alone_equals_the_same_seed_among_32(name, train) -> None:
     """A result could not be repeated alone: its numbers depend on its company."""
     trainings, forecasts = train(1, 32, **SETTINGS[name])
     assert len({tuple(each.losses) for each in trainings}) == 32
-    for seed in (1, 7, 32):
+    for seed in (7, 32):
         assert_equal_bits(train(seed, 1, **SETTINGS[name]), (trainings[seed - 1 : seed], forecasts[seed - 1 : seed]))
 
 
