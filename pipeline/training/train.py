@@ -47,7 +47,6 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
             seeds, and the record of the one that failed says so.
     """
     keras.backend.clear_session()  # a sweep runs many jobs in one process: without this its memory grows
-    gc.collect()
     start = time.perf_counter()
     choice = choose_engine(config, data)
     if choice.network is not None:
@@ -65,6 +64,8 @@ def start_tensorflow() -> None:
     """Make TensorFlow look for devices now, so that what it says about them comes at a known moment; errors only."""
     tf.get_logger().setLevel("ERROR")  # every job of a sweep traces its functions anew, and is meant to
     tf.config.list_physical_devices()
+    if not gc.get_freeze_count():  # what is loaded now stays: clearing a session need not search it for garbage, 0.3 s
+        gc.freeze()
 
 
 def serving_network(config: Config, data: PreparedData, weights: list[Any]) -> keras.Model:
