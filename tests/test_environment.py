@@ -59,3 +59,16 @@ def test_the_oldest_programs_are_forgotten(monkeypatch) -> None:
     monkeypatch.setattr(environment, "_MOST_CACHED", 100)
     prepare_environment()
     assert sorted(file.name for file in cache_folder().iterdir()) == ["new", "older"]
+
+
+def test_a_repeated_command_does_not_compile_again(command, tmp_path) -> None:
+    """A sweep that is repeated would pay seconds of compilation for every configuration again."""
+
+    def compiled() -> set[str]:
+        done = command("debug=smoke", "seeds=8", "tracking.log_model=false")
+        assert done.returncode == 0, done.stderr
+        return {file.name for file in tmp_path.rglob("xla_compile_cache*")}
+
+    first = compiled()
+    assert len(first) == 2  # the training and the forecasts
+    assert compiled() == first

@@ -9,7 +9,6 @@ import random
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -92,12 +91,7 @@ def train_fused(
     first_group = next(groups)
     shared = _share(config, data, network, first_group)
     trained: dict[int, _Trained] = {}
-    works = chain(
-        # While one core compiles the training, another one compiles the forecasts.
-        (partial(_train_group, shared, first_group), partial(_compile_forecast, shared, first_group)),
-        (partial(_train_group, shared, group) for group in groups),
-    )
-    for event in run_on_cores(works, lambda work: work()):
+    for event in run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group)):
         if isinstance(event, EpochReport):
             on_epoch(event)
         else:
@@ -137,7 +131,8 @@ def _trace(shared: _Shared, group: _Group) -> None:
     """Turn the programs into graphs now, in the main thread, under names that a repeated command gives again.
 
     XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
-    counts everything that happens in a process. It is moved on to a round number.
+    counts everything that happens in a process. It is moved on to a round number. For the same reason nothing else is
+    compiled while a training is: XLA, too, counts.
     """
     while ops.uid() % _ROUND:
         pass
@@ -167,11 +162,6 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
         built = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
         rows.append(network.pack(built.get_weights()))
     return _Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
-
-
-def _compile_forecast(shared: _Shared, group: _Group) -> Iterator[Any]:
-    shared.forecast(shared.inputs, shared.everything, tf.constant(group.weights))
-    return iter(())
 
 
 def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trained]:
