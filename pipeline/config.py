@@ -79,6 +79,17 @@ class Cell(Enum):
     simple_rnn = "simple_rnn"
 
 
+class Wiring(Enum):
+    """Which time steps go in and which come out; auto: many_to_many with return_sequences, otherwise many_to_one."""
+
+    auto = "auto"
+    one_to_one = "one_to_one"
+    one_to_many = "one_to_many"
+    many_to_one = "many_to_one"
+    many_to_many = "many_to_many"
+    encoder_decoder = "encoder_decoder"
+
+
 class Engine(Enum):
     """How a run is trained: all seeds inside XLA, one keras.Model.fit per seed, or fused when the network can be."""
 
@@ -137,6 +148,7 @@ class ModelConfig:
     """The network. Units and meanings: conf/model/."""
 
     cell: Cell = Cell.lstm
+    wiring: Wiring = Wiring.auto
     units: list[int] = field(default_factory=lambda: [4])
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -191,6 +203,23 @@ class Config:
         if self.dataset.horizons is Horizons.all:
             return tuple(range(1, self.horizon + 1))
         return (self.horizon,)
+
+    @property
+    def wiring(self) -> Wiring:
+        """The wiring in use, with `auto` resolved."""
+        if self.model.wiring is not Wiring.auto:
+            return self.model.wiring
+        return Wiring.many_to_many if self.return_sequences else Wiring.many_to_one
+
+    @property
+    def answers_every_step(self) -> bool:
+        """Whether every time step of a window has a target of its own: many-to-many."""
+        return self.wiring is Wiring.many_to_many
+
+    @property
+    def can_carry(self) -> bool:
+        """Whether a state can be carried from window to window: the wirings whose recurrent layers read the series."""
+        return self.wiring in (Wiring.many_to_one, Wiring.many_to_many)
 
     @property
     def time_steps(self) -> int:

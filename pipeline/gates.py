@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import Config, Engine, Horizons, LagsAs, Order, Source, Transform
+from pipeline.config import Config, Engine, Horizons, LagsAs, Order, Source, Transform, Wiring
 from pipeline.errors import UserError
 
 
@@ -88,8 +88,7 @@ def _combinations(config: Config) -> Iterator[str]:
             f"horizon={config.horizon} with dataset.transforms={[step.value for step in dataset.transforms]} cannot "
             "be inverted from one step alone; add dataset.horizons=all"
         )
-    if config.return_sequences and dataset.lags_as is LagsAs.features:
-        yield "return_sequences=true needs dataset.lags_as=time_steps: with lags as features a sample has one time step"
+    yield from _wiring(config)
     if dataset.order is Order.overlapping and not config.stateful:
         yield "dataset.order=overlapping needs stateful=true; a stateless network always sees every window"
     if dataset.order is Order.overlapping and (dataset.segments > 1 or config.batch_size > 1):
@@ -109,6 +108,34 @@ def _combinations(config: Config) -> Iterator[str]:
             f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
             f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
         )
+
+
+def _wiring(config: Config) -> Iterator[str]:
+    wiring, given = config.wiring, f"model.wiring={config.wiring.value}"
+    if config.return_sequences and wiring is not Wiring.many_to_many:
+        yield f"return_sequences=true is short for model.wiring=many_to_many, but got {given}; leave one of them out"
+    if wiring is Wiring.many_to_many and config.dataset.lags_as is LagsAs.features:
+        yield (
+            f"return_sequences=true needs dataset.lags_as=time_steps, and so does {given}: with lags as features a "
+            "sample has one time step"
+        )
+    if wiring in (Wiring.one_to_one, Wiring.one_to_many) and config.time_steps > 1:
+        yield (
+            f"{given} reads one time step, but look_back={config.look_back} gives {config.time_steps}; set look_back=1 "
+            "or dataset.lags_as=features"
+        )
+    if wiring in (Wiring.one_to_many, Wiring.encoder_decoder) and len(config.horizon_steps) < 2:
+        yield (
+            f"{given} gives several steps, but horizon={config.horizon} with dataset.horizons="
+            f"{config.dataset.horizons.value} asks for one; set for example horizon=6 dataset.horizons=all"
+        )
+    if config.stateful and not config.can_carry:
+        yield (
+            f"stateful=true carries a state from window to window, which {given} has none for; use many_to_one or "
+            "many_to_many, or stateful=false"
+        )
+    if wiring is Wiring.one_to_one and max(config.model.dropout, config.model.recurrent_dropout) > 0:
+        yield f"model.dropout and model.recurrent_dropout belong to recurrent layers, and {given} has none; set them to 0"
 
 
 def num_lanes(config: Config) -> int:

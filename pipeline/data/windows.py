@@ -158,7 +158,7 @@ def make_windows(
         look_back=config.look_back,
         horizon_steps=steps,
         lags_as=config.dataset.lags_as,
-        return_sequences=config.return_sequences,
+        return_sequences=config.answers_every_step,
         starts=starts,
         train=starts[in_train & measured],
         validation=starts[in_validation & measured],
@@ -169,7 +169,7 @@ def _all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) ->
     """Return True for windows none of whose targets was filled in. Shape (windows,)."""
     length = len(scorable_rows)
     filled_before = np.concatenate([[0], np.cumsum(~scorable_rows)])  # (time + 1,)
-    first_position = 0 if config.return_sequences else config.look_back - 1
+    first_position = 0 if config.answers_every_step else config.look_back - 1
     first_target = np.minimum(starts + first_position + min(config.horizon_steps), length)
     after_last = np.minimum(starts + config.look_back + max(config.horizon_steps), length)
     return filled_before[after_last] == filled_before[first_target]

@@ -21,6 +21,18 @@ _NOT_PLAIN = (
     "activity_regularizer",
 )
 
+_DENSE_SETTINGS = {"activation": "linear", "lora_rank": None, "quantization_config": None}
+_CELL_SETTINGS = {
+    "activation": "tanh",
+    "recurrent_activation": "sigmoid",
+    "reset_after": True,
+    "go_backwards": False,
+    "return_state": False,
+    "recurrent_dropout": 0.0,
+    "zero_output_for_mask": False,
+}
+_ALSO_COVERED = {(keras.layers.Dense, "activation"): ("tanh",)}
+
 
 class NotCoveredError(Exception):
     """A network has a part that is not known here; the text names it."""
@@ -40,10 +52,31 @@ class Recurrent:
 
 @dataclass(frozen=True)
 class Dense:
-    """One linear layer, the same at every time step; its weights are kernel and bias."""
+    """One dense layer, linear or tanh, the same at every time step; its weights are kernel and bias."""
 
     name: str
+    activation: str = "linear"
     num_weights: int = 2
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One vector becomes equal time steps."""
+
+    name: str
+    repeats: int
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """All time steps become one vector."""
+
+    name: str
+    num_weights: int = 0
+
+
+Layer = Recurrent | Dense | Repeat | Flatten
 
 
 @dataclass(frozen=True)
@@ -55,7 +88,7 @@ class NetworkFunction:
     network: h (and c) of every recurrent layer, each of shape (seeds, rows, units).
     """
 
-    layers: tuple[Recurrent | Dense, ...]
+    layers: tuple[Layer, ...]
     shapes: tuple[tuple[int, ...], ...]
 
     @property
@@ -128,8 +161,8 @@ class NetworkFunction:
         after: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
-            if isinstance(layer, Dense):
-                hidden = _apply_dense(own, hidden)
+            if not isinstance(layer, Recurrent):
+                hidden = _apply_plain(layer, own, hidden)
                 continue
             initial, states_left = states_left[: layer.rule.num_states], states_left[layer.rule.num_states :]
             if learns and layer.dropout > 0:
@@ -150,6 +183,16 @@ def _apply_recurrent(
     if bias.shape.rank == 3:  # a GRU's bias is one for the inputs and one for h: (seeds, 2, 3 units)
         bias, inner_bias = bias[:, 0], bias[:, 1]
     return run_cell(layer.rule, project(inputs, kernel, bias), recurrent_kernel, inner_bias, initial, learns)
+
+
+def _apply_plain(layer: Dense | Repeat | Flatten, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    if isinstance(layer, Repeat):
+        return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
+    if isinstance(layer, Flatten):
+        side_by_side = tf.transpose(inputs, (1, 2, 0, 3))  # (seeds or 1, rows, steps, features)
+        return tf.reshape(side_by_side, (*side_by_side.shape[:2], -1))
+    outputs = _apply_dense(weights, inputs)
+    return tf.tanh(outputs) if layer.activation == "tanh" else outputs
 
 
 def _apply_dense(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
@@ -186,29 +229,22 @@ def read_network(network: keras.Model) -> NetworkFunction:
     return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
 
 
-def _read_layer(layer: keras.layers.Layer) -> Recurrent | Dense:
-    kind = type(layer).__name__
-    if type(layer) is not keras.layers.Dense and type(layer) not in _CELLS:
-        raise NotCoveredError(f"the layer {layer.name} is of the kind {kind}")
-    settings = layer.get_config()
+def _read_layer(layer: keras.layers.Layer) -> Layer:
+    kind, settings = type(layer), layer.get_config()
+    if kind is keras.layers.RepeatVector:
+        return Repeat(layer.name, layer.n)
+    if kind is keras.layers.Flatten:
+        return Flatten(layer.name)
+    if kind is not keras.layers.Dense and kind not in _CELLS:
+        raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
     expected: dict[str, Any] = {"use_bias": True, "trainable": True}
     expected |= {name: None for name in _NOT_PLAIN if name in settings}
-    if type(layer) is keras.layers.Dense:
-        expected |= {"activation": "linear", "lora_rank": None, "quantization_config": None}
-    else:
-        expected |= {"activation": "tanh", "recurrent_activation": "sigmoid", "reset_after": True}
-        expected |= {
-            "go_backwards": False,
-            "return_state": False,
-            "recurrent_dropout": 0.0,
-            "zero_output_for_mask": False,
-        }
+    expected |= _DENSE_SETTINGS if kind is keras.layers.Dense else _CELL_SETTINGS
     for name, value in expected.items():
-        if settings.get(name, value) != value:
-            raise NotCoveredError(f"the layer {layer.name} ({kind}) has {name}={settings[name]}")
+        if settings.get(name, value) != value and settings[name] not in _ALSO_COVERED.get((kind, name), ()):
+            raise NotCoveredError(f"the layer {layer.name} ({kind.__name__}) has {name}={settings[name]}")
     if layer.compute_dtype != "float32":
         raise NotCoveredError(f"the layer {layer.name} computes in {layer.compute_dtype}")
-    if type(layer) is keras.layers.Dense:
-        return Dense(layer.name)
-    rule = CELL_RULES[_CELLS[type(layer)]]
-    return Recurrent(layer.name, rule, layer.units, layer.dropout, layer.return_sequences)
+    if kind is keras.layers.Dense:
+        return Dense(layer.name, settings["activation"])
+    return Recurrent(layer.name, CELL_RULES[_CELLS[kind]], layer.units, layer.dropout, layer.return_sequences)

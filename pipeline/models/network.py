@@ -1,4 +1,4 @@
-"""Build a network: recurrent layers, then one Dense head. The Keras model is the only definition of a network.
+"""Build a network from its plan, in standard Keras layers.
 
 Three builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
@@ -10,6 +10,7 @@ Three builds share one list of weights, so `twin.set_weights(network.get_weights
 import keras
 
 from pipeline.config import Cell, Config
+from pipeline.models.plan import Kind, LayerPlan, plan_layers
 
 _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple_rnn: keras.layers.SimpleRNN}
 
@@ -18,21 +19,21 @@ def build_training_network(config: Config, num_features: int, num_outputs: int) 
     """Build the network that is trained.
 
     Args:
-        config: Cell, units, dropout, time steps, whether it is stateful and returns sequences.
+        config: Wiring, cell, units, dropout, time steps, whether it is stateful and returns sequences.
         num_features: Features of one time step.
         num_outputs: Numbers predicted at one time step.
 
     Returns:
         Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
-        (windows, outputs), or with return_sequences (windows, time_steps, outputs).
+        (windows, outputs), or many-to-many (windows, time_steps, outputs).
     """
     shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
-    return _build(config, shape, num_outputs, config.stateful, config.return_sequences)
+    return _build(config, shape, num_outputs, config.stateful)
 
 
 def build_streaming_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
     """Build the twin that reads one sequence of any length, (1, steps, features), and answers at every step."""
-    return _build(config, (1, None, num_features), num_outputs, stateful=False, return_sequences=True)
+    return _build(config, (1, None, num_features), num_outputs, stateful=False, every_step=True)
 
 
 def build_serving_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
@@ -43,7 +44,7 @@ def build_serving_network(config: Config, num_features: int, num_outputs: int) -
     once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
-    return _build(config, shape, num_outputs, stateful=False, return_sequences=config.return_sequences)
+    return _build(config, shape, num_outputs, stateful=False)
 
 
 def _build(
@@ -51,20 +52,27 @@ def _build(
     batch_shape: tuple[int | None, int | None, int],
     num_outputs: int,
     stateful: bool,
-    return_sequences: bool,
+    every_step: bool = False,
 ) -> keras.Model:
-    layer_type = _LAYERS[config.model.cell]
     inputs = keras.Input(batch_shape=batch_shape, name="window")
     hidden = inputs  # (batch, time_steps, features)
-    last = len(config.model.units) - 1
-    for number, units in enumerate(config.model.units):
-        hidden = layer_type(
-            units,
-            return_sequences=return_sequences or number < last,
+    for layer in plan_layers(config, batch_shape[-1] or 0, num_outputs):
+        hidden = _make_layer(config, layer, stateful, every_step)(hidden)
+    return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
+
+
+def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bool) -> keras.layers.Layer:
+    if layer.cell is not None:
+        return _LAYERS[layer.cell](
+            layer.outputs,
+            return_sequences=layer.return_sequences or every_step,
             stateful=stateful,
             dropout=config.model.dropout,
             recurrent_dropout=config.model.recurrent_dropout,
-            name=f"{config.model.cell.value}_{number + 1}",
-        )(hidden)  # (batch, time_steps, units), or (batch, units) from a last many-to-one layer
-    outputs = keras.layers.Dense(num_outputs, name="head")(hidden)  # (batch, [time_steps,] outputs)
-    return keras.Model(inputs, outputs, name=f"{config.model.cell.value}_network")
+            name=layer.name,
+        )
+    if layer.kind is Kind.dense:
+        return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
+    if layer.kind is Kind.repeat:
+        return keras.layers.RepeatVector(layer.repeats, name=layer.name)
+    return keras.layers.Flatten(name=layer.name)

@@ -48,7 +48,7 @@ class Forecaster:
         for first in range(0, len(starts), _WINDOWS_AT_ONCE):
             samples = self._windows.gather_inputs(starts[first : first + _WINDOWS_AT_ONCE])
             outputs = self._apply(tf.constant(samples)).numpy()  # (windows, outputs) or (windows, time_steps, outputs)
-            parts.append(outputs[:, -1] if self._config.return_sequences else outputs)
+            parts.append(outputs[:, -1] if self._config.answers_every_step else outputs)
         return np.concatenate(parts)
 
     def _stream(self, starts: IntArray) -> FloatArray:

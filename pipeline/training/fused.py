@@ -103,7 +103,8 @@ def train_fused(
 
 def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     """Return how many seeds share a call: several of a small network, one of a large one, which fills a core alone."""
-    largest = max(layer.rule.gates * layer.units**2 for layer in network.layers if isinstance(layer, Recurrent))
+    recurrent = [layer for layer in network.layers if isinstance(layer, Recurrent)]
+    largest = max((layer.rule.gates * layer.units**2 for layer in recurrent), default=0)
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 

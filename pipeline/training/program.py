@@ -189,7 +189,7 @@ class Program:
             tape.watch(carry.weights)
             outputs, after = self.network.learn(carry.weights, samples, states, draws)
             losses = LOSS_OF_EACH[self.config.training.loss](wanted, outputs)  # ([positions,] seeds, rows)
-            if self.config.return_sequences:
+            if self.config.answers_every_step:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
             summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
@@ -232,7 +232,7 @@ class Program:
         def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
             samples = self._gather_samples(inputs, reading.first_rows[block][None])
             outputs, _ = self.network.apply(weights, samples, states, every_step=False)
-            last = outputs[-1] if self.config.return_sequences else outputs  # (seeds, windows, outputs)
+            last = outputs[-1] if self.config.answers_every_step else outputs  # (seeds, windows, outputs)
             return block + 1, kept.write(block, tf.transpose(last, (1, 0, 2)))
 
         kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self.windows.num_outputs))
@@ -266,4 +266,4 @@ class Program:
         offsets = self.windows.target_rows()  # (positions, horizon_steps)
         rows = starts[None, ..., None] + tf.constant(offsets, tf.int32)[:, None, None]  # (positions, s, rows, horizons)
         wanted = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
-        return wanted if self.config.return_sequences else wanted[0]
+        return wanted if self.config.answers_every_step else wanted[0]

@@ -80,7 +80,7 @@ REFUSED = {
     "has recurrent_dropout=0.5": [keras.layers.LSTM(2, recurrent_dropout=0.5)],
     "has kernel_regularizer=": [keras.layers.LSTM(2, kernel_regularizer="l2")],
     "has recurrent_constraint=": [keras.layers.LSTM(2, recurrent_constraint="unit_norm")],
-    "(Dense) has activation=tanh": [keras.layers.LSTM(2), keras.layers.Dense(1, activation="tanh")],
+    "(Dense) has activation=relu": [keras.layers.LSTM(2), keras.layers.Dense(1, activation="relu")],
     "computes in float16": [keras.layers.LSTM(2, dtype="float16")],
 }
 

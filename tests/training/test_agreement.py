@@ -9,7 +9,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, Engine, Horizons, LagsAs, Loss, Optimizer, Order
+from pipeline.config import Cell, Engine, Horizons, LagsAs, Loss, Optimizer, Order, Wiring
 from pipeline.training.train import train_seeds
 
 EPOCHS = 20
@@ -97,6 +97,19 @@ OTHERS = {
         "batch_size": 4,
         "return_sequences": True,
         "dataset": {"horizons": Horizons.all, "segments": 2, "features": ["a", "b"], "targets": ["a", "b"]},
+    },
+    "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
+    "one to many": {
+        "look_back": 1,
+        "horizon": 3,
+        "model": {"wiring": Wiring.one_to_many},
+        "dataset": {"horizons": Horizons.all, "features": ["a", "b"], "targets": ["a", "b"]},
+    },
+    "encoder-decoder": {
+        "horizon": 3,
+        "batch_size": 4,
+        "model": {"wiring": Wiring.encoder_decoder, "cell": Cell.gru, "units": [3, 4]},
+        "dataset": {"horizons": Horizons.all},
     },
 }
 

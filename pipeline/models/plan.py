@@ -1,0 +1,144 @@
+"""The layers of a network as plain facts: what Keras builds, what a drawing shows, what NumPy runs.
+
+No Keras here, so that a network can be described, counted and served without it.
+
+The five wirings, `?` for any number of rows and H for the horizon steps:
+
+    one_to_one       (?, 1, features)    -> dense layers                          -> (?, outputs)
+    one_to_many      (?, 1, features)    -> repeated H times -> recurrent layers  -> (?, H x targets)
+    many_to_one      (?, steps, features) -> recurrent layers, last step only     -> (?, outputs)
+    many_to_many     (?, steps, features) -> recurrent layers, every step         -> (?, steps, outputs)
+    encoder_decoder  (?, steps, features) -> recurrent layers, last step only -> repeated H times -> recurrent layers
+                                                                                  -> (?, H x targets)
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+
+from pipeline.config import Cell, Config, Wiring
+
+
+class Kind(Enum):
+    """What a layer does."""
+
+    recurrent = "recurrent"  # a cell, one time step after another
+    dense = "dense"  # a linear map, then perhaps tanh; the same at every time step
+    repeat = "repeat"  # one vector becomes `repeats` equal time steps
+    flatten = "flatten"  # all time steps become one vector
+
+
+# Gates of a cell, and arrays of its state: h, and for an LSTM c.
+GATES = {Cell.lstm: 4, Cell.gru: 3, Cell.simple_rnn: 1}
+NUM_STATES = {Cell.lstm: 2, Cell.gru: 1, Cell.simple_rnn: 1}
+
+
+@dataclass(frozen=True)
+class LayerPlan:
+    """One layer.
+
+    Attributes:
+        kind: What it does.
+        name: Its name in Keras.
+        inputs: Numbers that enter at one time step.
+        outputs: Numbers that leave at one time step; of a recurrent layer its units.
+        cell: Of a recurrent layer.
+        return_sequences: Whether a recurrent layer gives every time step, or the last one only.
+        activation: Of a dense layer, `linear` or `tanh`.
+        repeats: Time steps that a repeat layer makes.
+    """
+
+    kind: Kind
+    name: str
+    inputs: int
+    outputs: int
+    cell: Cell | None = None
+    return_sequences: bool = False
+    activation: str = "linear"
+    repeats: int = 0
+
+    @property
+    def weight_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of its weights, in the order of Keras' `get_weights`: kernel, recurrent kernel, bias."""
+        if self.kind is Kind.dense:
+            return [(self.inputs, self.outputs), (self.outputs,)]
+        if self.cell is None:
+            return []
+        width = GATES[self.cell] * self.outputs
+        bias = (2, width) if self.cell is Cell.gru else (width,)  # a GRU has one for its inputs and one for h
+        return [(self.inputs, width), (self.outputs, width), bias]
+
+    @property
+    def num_parameters(self) -> int:
+        """Numbers that are learnt."""
+        total = 0
+        for shape in self.weight_shapes:
+            size = 1
+            for length in shape:
+                size *= length
+            total += size
+        return total
+
+
+def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
+    """Plan a network.
+
+    Args:
+        config: Wiring, cell, units and horizon steps.
+        num_features: Features of one time step of a sample.
+        num_outputs: Numbers predicted per origin: horizon steps times targets.
+
+    Returns:
+        The layers from input to output.
+
+    Example:
+        >>> [layer.num_parameters for layer in plan_layers(Config(), num_features=1, num_outputs=1)]
+        [96, 5]
+    """
+    steps = len(config.horizon_steps)
+    last = config.model.units[-1]
+    match config.wiring:
+        case Wiring.one_to_one:
+            widths = [num_features, *config.model.units]
+            hidden = [
+                LayerPlan(Kind.dense, f"dense_{number + 1}", widths[number], units, activation="tanh")
+                for number, units in enumerate(config.model.units)
+            ]
+            return [_flatten("last_step", num_features), *hidden, _head(last, num_outputs)]
+        case Wiring.one_to_many:
+            return [_flatten("last_step", num_features), *_decoder(config, num_features, num_outputs, steps)]
+        case Wiring.encoder_decoder:
+            encoder = _stack(config, num_features, every_step=False)
+            return [*encoder, *_decoder(config, last, num_outputs, steps)]
+        case _:
+            every_step = config.wiring is Wiring.many_to_many
+            return [*_stack(config, num_features, every_step), _head(last, num_outputs)]
+
+
+def _stack(config: Config, inputs: int, every_step: bool, prefix: str = "") -> list[LayerPlan]:
+    """Plan recurrent layers on each other: all but the last give every time step."""
+    cell, layers = config.model.cell, []
+    for number, units in enumerate(config.model.units):
+        sequences = every_step or number < len(config.model.units) - 1
+        name = f"{prefix}{cell.value}_{number + 1}"
+        layers.append(LayerPlan(Kind.recurrent, name, inputs, units, cell, sequences))
+        inputs = units
+    return layers
+
+
+def _decoder(config: Config, inputs: int, num_outputs: int, steps: int) -> list[LayerPlan]:
+    """Plan what turns one vector into a forecast per horizon step: each sees the vector, and the step before it."""
+    targets = num_outputs // steps
+    return [
+        LayerPlan(Kind.repeat, "repeat", inputs, inputs, repeats=steps),
+        *_stack(config, inputs, every_step=True, prefix="decoder_"),
+        _head(config.model.units[-1], targets),
+        _flatten("all_steps", targets),
+    ]
+
+
+def _head(inputs: int, outputs: int) -> LayerPlan:
+    return LayerPlan(Kind.dense, "head", inputs, outputs)
+
+
+def _flatten(name: str, width: int) -> LayerPlan:
+    return LayerPlan(Kind.flatten, name, width, width)

@@ -1,0 +1,112 @@
+"""The plan of a network is what Keras builds, and the same network in NumPy and as a function gives Keras' answers."""
+
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from pipeline.config import Cell, Config, DatasetConfig, Horizons, ModelConfig, Wiring
+from pipeline.errors import UserError
+from pipeline.gates import check_ranges
+from pipeline.models.function import read_network
+from pipeline.models.network import build_streaming_network, build_training_network
+from pipeline.models.plain import PlainNetwork, make_plain
+from pipeline.models.plan import plan_layers
+
+FEATURES, TARGETS, ROWS = 2, 3, 5
+_SETTINGS: dict[Wiring, dict[str, Any]] = {
+    Wiring.one_to_one: {"look_back": 1},
+    Wiring.one_to_many: {"look_back": 1, "horizon": 4, "dataset": DatasetConfig(horizons=Horizons.all)},
+    Wiring.many_to_one: {},
+    Wiring.many_to_many: {},
+    Wiring.encoder_decoder: {"horizon": 4, "dataset": DatasetConfig(horizons=Horizons.all)},
+}
+
+
+def configure(wiring: Wiring, cell: Cell) -> Config:
+    return Config(model=ModelConfig(cell=cell, units=[4, 3], wiring=wiring), **_SETTINGS[wiring])
+
+
+def build(config: Config, seed: int = 0) -> tuple[keras.Model, list[np.ndarray], PlainNetwork]:
+    """Return a Keras network with random weights, those weights, and the same network in NumPy."""
+    outputs = TARGETS * len(config.horizon_steps)
+    network = build_training_network(config, FEATURES, outputs)
+    random = np.random.default_rng(seed)
+    weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
+    network.set_weights(weights)
+    return network, weights, make_plain(plan_layers(config, FEATURES, outputs), weights)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+@pytest.mark.parametrize("wiring", list(_SETTINGS))
+def test_three_ways_to_compute_a_network_agree(wiring: Wiring, cell: Cell) -> None:
+    """A served forecast, or a fused training, would not be that of the Keras network."""
+    config = configure(wiring, cell)
+    network, weights, plain = build(config)
+    assert network.count_params() == sum(layer.num_parameters for layer in plain.layers)
+    samples = np.random.default_rng(1).normal(size=(ROWS, config.time_steps, FEATURES)).astype(np.float32)
+    expected = network(samples).numpy()
+    assert expected.shape[-1] == TARGETS * len(config.horizon_steps)
+    expected = expected[:, -1] if config.answers_every_step else expected  # (rows, outputs)
+    np.testing.assert_allclose(plain.answer(samples), expected, atol=2e-5)
+    function = read_network(network)
+    inputs = tf.constant(np.swapaxes(samples, 0, 1)[:, None])  # (steps, 1, rows, features)
+    packed = tf.constant(function.pack(weights))[None]
+    outputs = function.apply(packed, inputs, function.zero_states(1, ROWS), every_step=False)[0].numpy()
+    np.testing.assert_allclose(outputs[-1, 0] if config.answers_every_step else outputs[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("cell", list(Cell))
+def test_numpy_carries_the_state_that_keras_carries(cell: Cell) -> None:
+    """A stream would drift away from the network step by step."""
+    config = configure(Wiring.many_to_one, cell)
+    _, weights, plain = build(config)
+    streaming = build_streaming_network(config, FEATURES, TARGETS)
+    streaming.set_weights(weights)
+    sequence = np.random.default_rng(2).normal(size=(1, 30, FEATURES)).astype(np.float32)
+    expected = streaming(sequence).numpy()[0]  # (30, outputs)
+    states, one_by_one = plain.zero_states(1), []
+    for step in range(30):
+        outputs, states = plain.step(sequence[:, step], states)
+        one_by_one.append(outputs[0])
+    np.testing.assert_allclose(one_by_one, expected, atol=2e-5)
+    first, halfway = plain.read(sequence[:, :11], plain.zero_states(1))
+    np.testing.assert_allclose(first[0], expected[10], atol=2e-5)
+    np.testing.assert_allclose(plain.read(sequence[:, 11:], halfway)[0][0], expected[-1], atol=2e-5)
+
+
+def test_a_lane_does_not_see_its_neighbours() -> None:
+    """400 lanes in one process would mix their states."""
+    _, _, plain = build(configure(Wiring.many_to_one, Cell.lstm))
+    samples = np.random.default_rng(3).normal(size=(7, 6, FEATURES)).astype(np.float32)
+    together, _ = plain.read(samples, plain.zero_states(7))
+    alone, _ = plain.read(samples[3:4], plain.zero_states(1))
+    np.testing.assert_allclose(together[3], alone[0], atol=1e-6)
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    """A saved file of another shape would be served as if it fitted."""
+    config = configure(Wiring.many_to_one, Cell.lstm)
+    _, weights, _ = build(config)
+    with pytest.raises(ValueError, match=r"needs weights of the shapes .*\(4,.*but got"):
+        make_plain(plan_layers(config, FEATURES + 1, TARGETS), weights)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"return_sequences": True, "wiring": Wiring.encoder_decoder}, "return_sequences=true is short for .*leave"),
+        ({"wiring": Wiring.one_to_one}, "one_to_one reads one time step, but look_back=3 gives 3; set look_back=1"),
+        ({"wiring": Wiring.one_to_many, "look_back": 1}, "one_to_many gives several steps, but horizon=1"),
+        ({"wiring": Wiring.encoder_decoder}, "encoder_decoder gives several steps, .*horizon=6 dataset.horizons=all"),
+        ({"wiring": Wiring.one_to_one, "look_back": 1, "stateful": True}, "stateful=true carries .*has none for"),
+        ({"wiring": Wiring.one_to_one, "look_back": 1, "dropout": 0.1}, "belong to recurrent layers, .*set them to 0"),
+    ],
+)  # fmt: skip
+def test_wirings_that_make_no_sense_are_refused(changes: dict[str, Any], complaint: str) -> None:
+    """A wiring would be trained that is not what was asked for."""
+    model = ModelConfig(wiring=changes.pop("wiring"), dropout=changes.pop("dropout", 0.0))
+    with pytest.raises(UserError, match=complaint):
+        check_ranges(Config(model=model, dataset=DatasetConfig(path="a.csv"), **changes))
