@@ -135,7 +135,7 @@ def _wiring(config: Config) -> Iterator[str]:
             "many_to_many, or stateful=false"
         )
     if wiring is Wiring.one_to_one and max(config.model.dropout, config.model.recurrent_dropout) > 0:
-        yield f"model.dropout and model.recurrent_dropout belong to recurrent layers, and {given} has none; set them to 0"
+        yield f"model.dropout and model.recurrent_dropout belong to recurrent layers; {given} has none: set them to 0"
 
 
 def num_lanes(config: Config) -> int:

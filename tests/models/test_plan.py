@@ -102,7 +102,7 @@ def test_weights_of_another_network_are_refused() -> None:
         ({"wiring": Wiring.one_to_many, "look_back": 1}, "one_to_many gives several steps, but horizon=1"),
         ({"wiring": Wiring.encoder_decoder}, "encoder_decoder gives several steps, .*horizon=6 dataset.horizons=all"),
         ({"wiring": Wiring.one_to_one, "look_back": 1, "stateful": True}, "stateful=true carries .*has none for"),
-        ({"wiring": Wiring.one_to_one, "look_back": 1, "dropout": 0.1}, "belong to recurrent layers, .*set them to 0"),
+        ({"wiring": Wiring.one_to_one, "look_back": 1, "dropout": 0.1}, "belong to recurrent layers; .*set them to 0"),
     ],
 )  # fmt: skip
 def test_wirings_that_make_no_sense_are_refused(changes: dict[str, Any], complaint: str) -> None:
