@@ -24,6 +24,12 @@ class Source(Enum):
     packaged = "packaged"
     file = "file"
     sine = "sine"
+    delayed_copy = "delayed_copy"
+    adding = "adding"
+    seasonal_phase = "seasonal_phase"
+
+
+COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase)  # need no file
 
 
 class Missing(Enum):
@@ -124,6 +130,7 @@ class DatasetConfig:
     source: Source = MISSING
     path: str | None = None
     time_column: str | None = None
+    lane_column: str | None = None
     features: list[str] | None = None
     targets: list[str] | None = None
     unit: str = "units"
@@ -131,6 +138,7 @@ class DatasetConfig:
     missing: Missing = Missing.error
     transforms: list[Transform] = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
+    scaler_per_lane: bool = False
     lags_as: LagsAs = LagsAs.time_steps
     horizons: Horizons = Horizons.one
     order: Order = Order.phases
@@ -140,6 +148,7 @@ class DatasetConfig:
     validation_start: str | None = None
     test_start: str | None = None
     length: int = 400
+    delay: int = 4
     noise: float = 0.0
 
 
@@ -159,6 +168,7 @@ class TrainingConfig:
     """The training. Units and meanings: conf/training/."""
 
     engine: Engine = Engine.auto
+    online: bool = False
     epochs: int = 100
     optimizer: Optimizer = Optimizer.adam
     learning_rate: float = 0.001

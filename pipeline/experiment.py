@@ -1,33 +1,39 @@
 """One run from configuration to record: prepare, train, forecast, score, compare with baselines, log."""
 
-import json
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Config, Engine, flat_config, hash_config, plain_config
-from pipeline.data.notes import count_data, describe_data
+from pipeline.config import Config, Engine, flat_config, hash_config
+from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.windows import Samples
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
-from pipeline.evaluation.scores import Truth, score_run, score_seed
+from pipeline.evaluation.memory import describe_memory, measure_memory
+from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
+from pipeline.evaluation.statistics import summarize_seeds
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
+from pipeline.models.plain import make_plain
+from pipeline.models.plan import plan_layers
+from pipeline.models.weights import save_weights
 from pipeline.record import RunRecord, Status
-from pipeline.report.files import write_history, write_predictions, write_seeds
+from pipeline.report.figures import draw_memory
+from pipeline.report.files import write_history, write_memory, write_parity
+from pipeline.report.run_files import Losses, Results, write_run_files
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
 
 Array = np.ndarray
-Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
 
 
 def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
@@ -64,7 +70,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
 
     for note in describe_data(config, data):
         tell(f"{label}: {note}")
-    tags = {HASH_TAG: config_hash, "dataset_sha256": digest}
+    tags = {HASH_TAG: config_hash, "dataset_sha256": digest, "state_contract": name_contract(config)}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
         metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
@@ -94,7 +100,20 @@ def _train_and_score(
         raise TrainingError(
             "\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else "")
         )
-    return _score(config, data, training, losses, label, folder)
+    scores, results = _score(config, data, training, losses)
+    best = int(np.argmin([score["validation_rmse"] for score in scores]))
+    metrics = dict(results.metrics) | _examine(
+        config, data, training, best, folder, run, lambda text: tell(f"{label}: {text}")
+    )
+    write_run_files(folder, label, config, data, replace(results, metrics=metrics))
+    save_weights(folder, [seed.seed for seed in training.seeds], best, [seed.weights for seed in training.seeds])
+    from pipeline.training.train import serving_network
+
+    per_epoch = {
+        "loss": _mean_curve([seed.losses for seed in training.seeds]),
+        "val_loss": _mean_curve([seed.val_losses for seed in training.seeds]),
+    }
+    return metrics, per_epoch, serving_network(config, data, training.seeds[best].weights)
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":
@@ -105,38 +124,35 @@ def _train(config: Config, data: PreparedData, label: str) -> "Training":
 
         start_tensorflow()
 
-    with show_progress(label, config.seed, config.seeds, config.training.epochs) as report, wait_for_safe_point():
+    epochs = 1 if config.training.online else config.training.epochs
+    with show_progress(label, config.seed, config.seeds, epochs) as report, wait_for_safe_point():
         return train_seeds(config, data, report)
 
 
 def _score(
-    config: Config, data: PreparedData, training: "Training", losses: Losses, label: str, folder: Path
-) -> tuple[dict[str, float], dict[str, list[float]], Any]:
-    """Score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
-    from pipeline.training.train import serving_network
-
+    config: Config, data: PreparedData, training: "Training", losses: Losses
+) -> tuple[list[dict[str, float]], Results]:
+    """Score every seed and every baseline on the same timestamps."""
     forecasts = np.stack([_align(data, outputs) for outputs in training.forecasts])
     baselines = forecast_baselines(config, data)
     truth = _truth(data)
     scores = [score_seed(truth, each) for each in forecasts]
     _check_finite(scores, [seed.seed for seed in training.seeds])
     metrics = score_run(truth, scores, baselines) | {"fit_seconds": training.fit_seconds}
-    best = int(np.argmin([score["validation_rmse"] for score in scores]))
-    facts = [
+    if config.training.online:
+        metrics |= summarize_seeds("prequential_rmse", [score_all(truth, each) for each in forecasts])
+    rows = [
         {
             "seed": seed.seed,
             "epochs": len(seed.losses),
             "kept_epoch": seed.kept_epoch,
             "seconds": round(seed.seconds, 3),
         }
-        for seed in training.seeds
+        | score
+        for seed, score in zip(training.seeds, scores, strict=True)
     ]
-    _write_files(config, data, folder, label, forecasts, baselines["linear"], metrics, scores, facts, losses)
-    per_epoch = {
-        "loss": _mean_curve([seed.losses for seed in training.seeds]),
-        "val_loss": _mean_curve([seed.val_losses for seed in training.seeds]),
-    }
-    return metrics, per_epoch, serving_network(config, data, training.seeds[best].weights)
+    lanes = score_lanes(truth, list(forecasts), baselines) if data.series.lane_names else []
+    return scores, Results(forecasts, baselines["linear"], metrics, rows, lanes, losses)
 
 
 def _check_finite(scores: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> None:
@@ -149,34 +165,72 @@ def _check_finite(scores: Sequence[Mapping[str, float]], seeds: Sequence[int]) -
             )
 
 
+def _examine(
+    config: Config,
+    data: PreparedData,
+    training: "Training",
+    best: int,
+    folder: Path,
+    run: "LiveRun",
+    tell: Callable[[str], None],
+) -> dict[str, float]:
+    """Certify that the best network answers alike however it is read, and measure how far back it remembers.
+
+    Raises:
+        TrainingError: If it does not answer alike.
+    """
+    if not config.can_carry:
+        run.set_tags({"parity": f"not applicable: {config.wiring.value} carries no state"})
+        return {}
+    from pipeline.training.parity import certify_parity
+
+    weights, outputs = training.seeds[best].weights, training.forecasts[best]
+    certificate = certify_parity(config, data, weights, outputs)
+    write_parity(folder / "parity.csv", certificate.differences)
+    run.set_tags({"parity": f"certified over {certificate.steps} steps"})
+    metrics = {"parity_difference": certificate.largest}
+    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+    memory = None if config.training.online else measure_memory(config, data, make_plain(layers, weights), outputs)
+    if memory is not None:
+        sentence = describe_memory(config, memory)
+        run.set_tags({"memory": sentence})
+        tell(sentence)
+        write_memory(folder / "memory.csv", memory.warm_up, memory.zeroed)
+        draw_memory(folder / "memory.png", sentence, config.dataset.unit, memory.warm_up, memory.zeroed, memory.whole)
+        metrics["memory_steps"] = float(memory.memory_steps)
+    return metrics
+
+
 def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     """Return the forecasts of every baseline, each of shape (time, horizon_steps, targets), in the data's own units.
 
     The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
     """
-    windows, actual = data.windows, data.series.actual()
+    windows, actual, lanes = data.windows, data.series.actual(), data.series.lanes()
     linear = linear_fit(
         Samples(windows, windows.train),
         windows.gather_last_targets(windows.train),
         Samples(windows, windows.starts),
     )  # (windows, outputs)
     return {
-        "persistence": persistence(actual, windows.horizon_steps),
-        "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period),
+        "persistence": persistence(actual, windows.horizon_steps, lanes),
+        "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period, lanes),
         "linear": _align(data, linear),
     }
 
 
 def _align(data: PreparedData, outputs: Array) -> Array:
     """Turn scaled outputs, one row per window, into forecasts in the data's units, placed at the rows they predict."""
-    windows = data.windows
+    windows, series = data.windows, data.series
     forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(data.series))
+    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
+    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
 
 
 def _truth(data: PreparedData) -> Truth:
+    series = data.series
     parts = {part: data.split.rows(part) for part in ("train", "validation", "test")}
-    return Truth(data.series.actual(), data.series.scorable(), parts, data.series.targets)
+    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
 
 
 def _mean_curve(curves: list[list[float]]) -> list[float]:
@@ -185,76 +239,9 @@ def _mean_curve(curves: list[list[float]]) -> list[float]:
     return [float(np.mean([curve[epoch] for curve in curves if epoch < len(curve)])) for epoch in range(longest)]
 
 
-def _write_files(
-    config: Config,
-    data: PreparedData,
-    folder: Path,
-    label: str,
-    forecasts: Array,
-    linear: Array,
-    metrics: Mapping[str, float],
-    scores: list[dict[str, float]],
-    facts: list[dict[str, float]],
-    losses: Losses,
-) -> None:
-    from omegaconf import OmegaConf
-
-    from pipeline.report.figures import draw_forecast, draw_learning_curve
-
-    series, windows = data.series, data.windows
-    title = f"{config.dataset.name}: {label}"
-    actual = np.where(series.scorable(), series.actual(), np.nan)  # (time, targets)
-    logged = plain_config(config)
-    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)))
-    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n")
-    write_predictions(
-        folder / "predictions.csv",
-        series.timestamps,
-        series.targets,
-        windows.horizon_steps,
-        data.split.part_names(),
-        actual,
-        forecasts,
-        list(losses),
-    )
-    write_seeds(folder / "seeds.csv", scores, facts)
-    write_history(folder / "history.csv", losses)
-    scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
-    draw_forecast(
-        folder / "forecast.png",
-        f"{title}\n{scored} {config.dataset.unit}",
-        config.dataset.unit,
-        series.timestamps,
-        series.targets,
-        data.split.validation_end,
-        actual,
-        forecasts,
-        linear,
-    )
-    draw_learning_curve(folder / "learning_curve.png", title, losses)
-
-
-def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
-    """Return what a client of the served model needs: scaled = (transformed - offset) / scale, per column."""
-    columns = {
-        name: {"offset": float(offset), "scale": float(scale)}
-        for name, offset, scale in zip(data.series.columns, data.scaling.offset, data.scaling.scale, strict=True)
-    }
-    return {
-        "features": list(data.series.features),
-        "targets": list(data.series.targets),
-        "transforms": [step.value for step in config.dataset.transforms],
-        "period": config.dataset.period,
-        "look_back": config.look_back,
-        "horizon_steps": list(data.windows.horizon_steps),
-        "lags_as": config.dataset.lags_as.value,
-        "stateful": config.stateful,
-        "columns": columns,
-    }
-
-
 def _series_frame(data: PreparedData) -> pd.DataFrame:
-    return pd.DataFrame(
-        data.series.values, columns=list(data.series.columns), index=data.series.timestamps
-    ).reset_index()
+    series = data.series
+    frame = pd.DataFrame(series.values, columns=list(series.columns), index=series.timestamps).reset_index()
+    if series.lane_names:
+        frame.insert(0, "lane", np.array(series.lane_names)[series.lane_of_rows()])
+    return frame

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import Config, Engine, Horizons, LagsAs, Order, Source, Transform, Wiring
+from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Transform, Wiring
 from pipeline.errors import UserError
 
 
@@ -30,6 +30,7 @@ def _numbers(config: Config) -> Iterator[str]:
         "seeds": config.seeds,
         "dataset.period": config.dataset.period,
         "dataset.segments": config.dataset.segments,
+        "dataset.delay": config.dataset.delay,
         "training.epochs": config.training.epochs,
         "training.patience": config.training.patience,
     }
@@ -63,9 +64,9 @@ def _dataset(config: Config) -> Iterator[str]:
         )
     if (dataset.validation_start is None) != (dataset.test_start is None):
         yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
-    if dataset.source is not Source.sine and dataset.path is None:
+    if dataset.source not in COMPUTED and dataset.path is None:
         yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
-    if dataset.source is Source.sine and not 10 <= dataset.length <= 10_000_000:
+    if dataset.source in COMPUTED and not 10 <= dataset.length <= 10_000_000:
         yield f"dataset.length must be at least 10 and at most 10000000, but got dataset.length={dataset.length}"
     if not 0 <= dataset.noise < float("inf"):
         yield f"dataset.noise must be at least 0, but got dataset.noise={dataset.noise}"
@@ -91,7 +92,8 @@ def _combinations(config: Config) -> Iterator[str]:
     yield from _wiring(config)
     if dataset.order is Order.overlapping and not config.stateful:
         yield "dataset.order=overlapping needs stateful=true; a stateless network always sees every window"
-    if dataset.order is Order.overlapping and (dataset.segments > 1 or config.batch_size > 1):
+    one_series = dataset.lane_column is None
+    if dataset.order is Order.overlapping and (dataset.segments > 1 or (one_series and config.batch_size > 1)):
         yield (
             f"dataset.order=overlapping is one lane, but got batch_size={config.batch_size} and "
             f"dataset.segments={dataset.segments}; set both to 1"
@@ -101,13 +103,36 @@ def _combinations(config: Config) -> Iterator[str]:
             f"training.engine=fused does not cover model.recurrent_dropout={config.model.recurrent_dropout}; "
             "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
+    if config.training.online:
+        yield from _online(config)
     if dataset.segments > 1 and not config.stateful:
         yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"
-    if config.stateful and config.batch_size > num_lanes(config):
+    if dataset.scaler_per_lane and one_series:
+        yield "dataset.scaler_per_lane=true needs dataset.lane_column, the column that names the series of each row"
+    if dataset.lane_column is not None and dataset.lane_column == dataset.time_column:
+        yield f"dataset.lane_column and dataset.time_column both name the column '{dataset.lane_column}'"
+    if config.stateful and one_series and config.batch_size > num_lanes(config):
         yield (
             f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
             f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
         )
+
+
+def _online(config: Config) -> Iterator[str]:
+    wrong = {
+        f"stateful=true, but got stateful={str(config.stateful).lower()}": not config.stateful,
+        f"one step ahead, because a later target is not known when the next step is learnt; but got horizon="
+        f"{config.horizon}: set horizon=1": config.horizon > 1,
+        "no dropout, because one pass both forecasts and learns; set model.dropout=0 and model.recurrent_dropout=0": (
+            max(config.model.dropout, config.model.recurrent_dropout) > 0
+        ),
+        "the engine fused; set training.engine=auto": config.training.engine is Engine.fit,
+        "dataset.order=phases: it reads every row once": config.dataset.order is Order.overlapping,
+        "dataset.segments=1: it reads in time order": config.dataset.segments > 1,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"training.online=true needs {needed}"
 
 
 def _wiring(config: Config) -> Iterator[str]:

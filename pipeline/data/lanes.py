@@ -7,9 +7,10 @@ must continue the same sequence. Windows of one phase touch but do not overlap. 
     phase 1     [b c d] [e f g]            batch 1 row 1, batch 2 row 1, then padding of weight 0
     phase 2       [c d e] [f g h]          ...
 
-Over all phases every window is used exactly once per epoch.
+Over all phases every window is used exactly once per epoch. Many series (400 stocks) make as many lanes per phase.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -44,25 +45,26 @@ class Batches:
         return self.weights.size - self.num_windows
 
 
-def cut_lanes(starts: IntArray, order: Order, stride: int, segments: int) -> list[IntArray]:
+def cut_lanes(series: Sequence[IntArray], order: Order, stride: int, segments: int) -> list[IntArray]:
     """Arrange contiguous windows as lanes.
 
     Args:
-        starts: First rows of all training windows, consecutive. Shape (windows,).
-        order: `phases` or `overlapping` (one lane with every window, the tutorial's literal order).
+        series: First rows of all training windows of each series, consecutive. Each of shape (windows,).
+        order: `phases` or `overlapping` (one lane with every window of a series, the tutorial's literal order).
         stride: Rows from one window of a lane to the next: the time steps of a sample.
-        segments: Contiguous pieces the series is cut into, each with lanes of its own.
+        segments: Contiguous pieces each series is cut into, each with lanes of its own.
 
     Returns:
-        Window starts of each lane; lanes that would be empty are left out.
+        Window starts of each lane, all series of one phase before the next phase; lanes that would be empty are left
+        out.
 
     Example:
-        >>> [lane.tolist() for lane in cut_lanes(np.arange(5), Order.phases, stride=3, segments=1)]
+        >>> [lane.tolist() for lane in cut_lanes([np.arange(5)], Order.phases, stride=3, segments=1)]
         [[0, 3], [1, 4], [2]]
     """
     if order is Order.overlapping:
-        return [starts]
-    pieces = np.array_split(starts, segments)
+        return [starts for starts in series if starts.size]
+    pieces = [piece for starts in series for piece in np.array_split(starts, segments)]
     lanes = [piece[phase::stride] for phase in range(stride) for piece in pieces]
     return [lane for lane in lanes if lane.size]
 

@@ -16,12 +16,21 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
     Returns:
         Sentences without a final stop, none when there is nothing to say.
     """
+    if data.series.lane_names:
+        sizes = [rows.stop - rows.start for rows in data.series.lanes()]
+        scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
+        yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
+    if config.training.online:
+        yield (
+            "online: one pass in time order, so training.epochs and training.patience do not apply; each forecast, "
+            "also of the test part, comes from a network that has learnt from every target before it"
+        )
     filled = int(data.series.filled.sum())
     if filled:
         yield f"{filled} missing values were filled (dataset.missing={config.dataset.missing.value}) and are not scored"
     if filled and config.dataset.missing is Missing.interpolate:
         yield "interpolate draws a line to the next known value: inputs in a gap know the future; forward_fill does not"
-    if data.lanes is not None:
+    if data.lanes is not None and not config.training.online:
         lanes = data.lanes
         yield (
             f"{lanes.num_windows} windows in {len(lanes.starts)} batches of {config.batch_size} lanes an epoch, "
@@ -32,6 +41,13 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             "dataset.order=overlapping carries the state over windows that overlap, so the network reads 1,2,3, 2,3,4, "
             "3,4,5 as one sequence; dataset.order=phases continues it properly"
         )
+
+
+def name_contract(config: Config) -> str:
+    """Say for MLflow what holds for the state: `kept`, `overlapping` (asked for, with a warning) or `stateless`."""
+    if not config.stateful:
+        return "stateless"
+    return "overlapping" if config.dataset.order is Order.overlapping else "kept"
 
 
 def count_data(data: PreparedData) -> dict[str, float]:

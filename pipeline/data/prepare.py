@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config, Transform
+from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
 from pipeline.data.series import FloatArray, IntArray, Series
@@ -41,7 +42,7 @@ class PreparedData:
         columns = self.series.column_numbers(self.series.targets)
         steps = self.windows.horizon_steps
         shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(steps), len(columns))
-        transformed = invert_scaling(self.scaling, shaped, columns)
+        transformed = invert_scaling(self.scaling, shaped, columns, self.series.lane_of_rows()[starts])
         return invert_forecasts(self.transformed, transformed, self.windows.origins(starts), steps, columns)
 
 
@@ -62,16 +63,17 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
     split = split_series(series, config.dataset)
     _check_size(config, series)
     _check_log(config, series)
-    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period)
-    first_row = transformed.first_defined
-    _check_length(config, series, split, first_row)
-    train_values = transformed.values[first_row : split.train_end]
+    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.lanes())
+    lost = transformed.lost
+    _check_length(config, series, split, lost)
+    in_train = split.rows("train")
+    train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.lanes()]
     _check_constant(config, series, train_values)
-    scaling = fit_scaling(config.dataset.scaler, train_values)
-    scaled = apply_scaling(scaling, transformed.values)
+    scaling = fit_scaling(config.dataset.scaler, train_values, config.dataset.scaler_per_lane)
+    scaled = apply_scaling(scaling, transformed.values, series.lane_of_rows())
     inputs = scaled[:, series.column_numbers(series.features)]  # (time, features)
     targets = scaled[:, series.column_numbers(series.targets)]  # (time, targets)
-    windows = make_windows(config, inputs, targets, series.scorable(), split, first_row)
+    windows = make_windows(config, inputs, targets, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
         if not starts.size:
             raise UserError(
@@ -79,27 +81,46 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
                 f"look_back={config.look_back} and horizon={config.horizon}; enlarge that part or lower horizon"
             )
     _check_measured(config, series, split)
-    return PreparedData(series, split, transformed, scaling, windows, _lanes(config, windows, split))
+    return PreparedData(series, split, transformed, scaling, windows, _lanes(config, windows, series, split))
 
 
-def _lanes(config: Config, windows: Windows, split: Split) -> Batches | None:
+def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Batches | None:
     """Lanes are cut from all windows before the training part ends, so that a filled target leaves no hole."""
     if not config.stateful:
         return None
-    last_targets = windows.origins(windows.starts) + max(windows.horizon_steps)
-    consecutive = windows.starts[last_targets < split.train_end]
-    if config.dataset.segments > len(consecutive):
+    if config.training.online and config.batch_size != len(series.lanes()):
+        raise UserError(
+            f"training.online=true reads all {len(series.lanes())} series side by side; set "
+            f"batch_size={len(series.lanes())}, not {config.batch_size}"
+        )
+    consecutive = consecutive_windows(windows, series, split)
+    fewest = min(len(starts) for starts in consecutive)
+    if config.dataset.segments > fewest:
         raise UserError(
             f"dataset.segments={config.dataset.segments} needs at least as many training windows, but there are "
-            f"{len(consecutive)}; lower dataset.segments"
+            f"{fewest}; lower dataset.segments"
         )
     lanes = cut_lanes(consecutive, config.dataset.order, config.time_steps, config.dataset.segments)
     if len(lanes) < config.batch_size:
         raise UserError(
-            f"batch_size={config.batch_size} needs as many lanes, but the {len(consecutive)} training windows make "
-            f"only {len(lanes)}; lower batch_size"
+            f"batch_size={config.batch_size} needs as many lanes, but the {sum(map(len, consecutive))} training "
+            f"windows make only {len(lanes)}; lower batch_size"
         )
-    return batch_lanes(lanes, config.batch_size, windows.train)
+    batches = batch_lanes(lanes, config.batch_size, windows.train)
+    check_contract(batches, consecutive, windows.train, config.dataset.order, config.time_steps)
+    return batches
+
+
+def consecutive_windows(windows: Windows, series: Series, split: Split) -> list[IntArray]:
+    """Return, for each lane of the series, the starts of all windows whose targets lie in the training part."""
+    in_train = split.rows("train")
+    each = []
+    for rows in series.lanes():
+        starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
+        last_targets = windows.origins(starts) + max(windows.horizon_steps)
+        inside = last_targets < rows.stop
+        each.append(starts[inside][in_train[last_targets[inside]]])
+    return each
 
 
 def _check_size(config: Config, series: Series) -> None:
@@ -124,35 +145,45 @@ def _check_log(config: Config, series: Series) -> None:
         )
 
 
-def _check_length(config: Config, series: Series, split: Split, first_row: int) -> None:
-    usable = max(split.train_end - first_row, 0)
+def _check_length(config: Config, series: Series, split: Split, lost: int) -> None:
+    in_train, in_validation = split.rows("train"), split.rows("validation")
     needed = config.look_back + config.horizon
-    if usable < needed:
-        lost = f" after {first_row} lost to differences" if first_row else ""
+    for number, rows in enumerate(series.lanes()):
+        where = f"dataset '{config.dataset.name}'{series.describe_lane(number)}"
+        usable = max(int(in_train[rows].sum()) - lost, 0)
+        if usable < needed:
+            gone = f" after {lost} lost to differences" if lost else ""
+            remedy = " or leave out the lane" if series.lane_names else ""
+            raise UserError(
+                f"{where} has {usable} training steps{gone}, but look_back={config.look_back} and "
+                f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction{remedy}"
+            )
+        if config.dataset.period > in_train[rows].sum():
+            raise UserError(
+                f"dataset.period={config.dataset.period} is longer than the {in_train[rows].sum()} training steps of "
+                f"{where}; the seasonal baseline needs a period inside them; lower dataset.period"
+            )
+    longest = max(int(in_validation[rows].sum()) for rows in series.lanes())
+    if config.horizon > longest:
         raise UserError(
-            f"dataset '{config.dataset.name}' has {usable} training steps{lost}, but look_back={config.look_back} and "
-            f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction"
-        )
-    if config.horizon > split.validation_end - split.train_end:
-        raise UserError(
-            f"horizon={config.horizon} is longer than the validation part of "
-            f"{split.validation_end - split.train_end} steps; lower horizon or raise dataset.validation_fraction"
-        )
-    if config.dataset.period > split.train_end:
-        raise UserError(
-            f"dataset.period={config.dataset.period} is longer than the {split.train_end} training steps of "
-            f"dataset '{config.dataset.name}'; the seasonal baseline needs a period inside them; lower dataset.period"
+            f"horizon={config.horizon} is longer than the validation part of {longest} steps; lower horizon or raise "
+            "dataset.validation_fraction"
         )
 
 
-def _check_constant(config: Config, series: Series, train_values: FloatArray) -> None:
-    constant = np.flatnonzero(np.ptp(train_values, axis=0) == 0)
-    if constant.size:
-        name = series.columns[int(constant[0])]
-        raise UserError(
-            f"dataset '{config.dataset.name}': the column '{name}' is constant in the training part, so nothing can be "
-            "learnt from it; leave it out of dataset.features, or change the split or dataset.transforms"
-        )
+def _check_constant(config: Config, series: Series, lanes: list[FloatArray]) -> None:
+    per_lane = config.dataset.scaler_per_lane
+    for number, values in enumerate(lanes if per_lane else [np.concatenate(lanes)]):
+        constant = np.flatnonzero(np.ptp(values, axis=0) == 0)
+        if constant.size:
+            name = series.columns[int(constant[0])]
+            where = series.describe_lane(number) if per_lane else ""
+            remedy = ", or set dataset.scaler_per_lane=false" if where else ""
+            raise UserError(
+                f"dataset '{config.dataset.name}'{where}: the column '{name}' is constant in the training part, so "
+                "nothing can be learnt from it; leave it out of dataset.features, or change the split or "
+                f"dataset.transforms{remedy}"
+            )
 
 
 def _check_measured(config: Config, series: Series, split: Split) -> None:

@@ -1,11 +1,12 @@
-"""Scalers fitted on the training part only: scaled = (value - offset) / scale, per column."""
+"""Scalers fitted on the training part only: scaled = (value - offset) / scale, per column, for all lanes or each."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.config import Scaler
-from pipeline.data.series import FloatArray
+from pipeline.data.series import FloatArray, IntArray
 
 
 @dataclass(frozen=True)
@@ -14,8 +15,8 @@ class Scaling:
 
     Attributes:
         kind: How offset and scale were chosen.
-        offset: Per column, in units of the transformed series. Shape (columns,).
-        scale: Per column, above zero, same units. Shape (columns,).
+        offset: Per column, in units of the transformed series. Shape (lanes, columns); all lanes alike if shared.
+        scale: Per column, above zero, same units. Shape (lanes, columns).
     """
 
     kind: Scaler
@@ -23,42 +24,62 @@ class Scaling:
     scale: FloatArray
 
 
-def fit_scaling(kind: Scaler, values: FloatArray) -> Scaling:
+def fit_scaling(kind: Scaler, lanes: Sequence[FloatArray], per_lane: bool = False) -> Scaling:
     """Fit a scaler.
 
     Args:
         kind: minmax (training part to 0..1), standard (mean 0, standard deviation 1) or none.
-        values: The training part, transformed. Shape (time, columns), without NaN.
+        lanes: The training part of each lane, transformed. Each (time, columns), without NaN.
+        per_lane: Whether each lane is scaled by itself, or all by the values of all.
 
     Returns:
         The fitted scaler.
 
     Example:
-        >>> fit_scaling(Scaler.minmax, np.array([[10.0], [30.0]])).scale.tolist()
-        [20.0]
+        >>> fit_scaling(Scaler.minmax, [np.array([[10.0], [30.0]])]).scale.tolist()
+        [[20.0]]
     """
+    fitted = [_fit(kind, values) for values in (lanes if per_lane else [np.concatenate(lanes)])]
+    offset, scale = (np.stack(each) for each in zip(*fitted, strict=True))
+    shape = (len(lanes), offset.shape[1])
+    return Scaling(kind, np.broadcast_to(offset, shape), np.broadcast_to(scale, shape))
+
+
+def _fit(kind: Scaler, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     columns = values.shape[1]
     if kind is Scaler.minmax:
-        return Scaling(kind, values.min(axis=0), np.ptp(values, axis=0))
+        return values.min(axis=0), np.ptp(values, axis=0)
     if kind is Scaler.standard:
-        return Scaling(kind, values.mean(axis=0), values.std(axis=0))
-    return Scaling(kind, np.zeros(columns), np.ones(columns))
+        return values.mean(axis=0), values.std(axis=0)
+    return np.zeros(columns), np.ones(columns)
 
 
-def apply_scaling(scaling: Scaling, values: FloatArray) -> FloatArray:
-    """Scale values. Shape (..., columns) in and out."""
-    return (values - scaling.offset) / scaling.scale
+def apply_scaling(scaling: Scaling, values: FloatArray, lanes: IntArray) -> FloatArray:
+    """Scale values.
+
+    Args:
+        scaling: The fitted scaler.
+        values: In units of the transformed series. Shape (rows, columns).
+        lanes: Number of the lane of each row. Shape (rows,).
+    """
+    return (values - scaling.offset[lanes]) / scaling.scale[lanes]
 
 
-def invert_scaling(scaling: Scaling, values: FloatArray, columns: list[int]) -> FloatArray:
+def invert_scaling(scaling: Scaling, values: FloatArray, columns: list[int], lanes: IntArray) -> FloatArray:
     """Undo the scaling of some columns.
 
     Args:
         scaling: The fitted scaler.
-        values: Scaled values whose last axis holds the given columns. Shape (..., len(columns)).
-        columns: Column numbers of that axis.
+        values: Scaled values. Shape (rows, ..., len(columns)).
+        columns: Column numbers of the last axis.
+        lanes: Number of the lane of each row. Shape (rows,).
 
     Returns:
         Values in units of the transformed series, same shape.
     """
-    return values * scaling.scale[columns] + scaling.offset[columns]
+    between = (1,) * (values.ndim - 2)
+    offset, scale = (
+        fitted[lanes][:, columns].reshape(len(lanes), *between, len(columns))
+        for fitted in (scaling.offset, scaling.scale)
+    )
+    return values * scale + offset

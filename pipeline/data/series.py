@@ -1,4 +1,10 @@
-"""A validated series: values in time order, with the columns that go in and the columns that are predicted."""
+"""A validated series: values in time order, with the columns that go in and the columns that are predicted.
+
+Many series that share one network (400 stocks) lie one after another, each a lane of its own:
+
+    rows   0 .. 4  5 .. 7  8 .. 11      lane_ends (5, 8, 12)
+    lane   a       b       c            no window, transform or baseline reaches over a border
+"""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,13 +22,15 @@ class Series:
     """Values in time order, in the data's own units, finite everywhere.
 
     Attributes:
-        timestamps: One label per step, sorted and unique: dates, or numbers when the file has no dates.
+        timestamps: One label per step, sorted and unique in each lane: dates, or numbers when the file has no dates.
         values: Shape (time, columns), float64, in the data's own units.
         columns: Name of each column of `values`.
         features: The columns the network sees.
         targets: The columns that are predicted.
         filled: Shape (time, columns); True where the file had no value and one was filled in.
         origin: Where the values came from: a path, or the name of the generator.
+        lane_names: Name of each lane; empty for a single series.
+        lane_ends: Row after the last one of each lane; empty for a single series.
     """
 
     timestamps: pd.Index
@@ -32,6 +40,8 @@ class Series:
     targets: tuple[str, ...]
     filled: BoolArray
     origin: str
+    lane_names: tuple[str, ...] = ()
+    lane_ends: tuple[int, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -40,6 +50,19 @@ class Series:
     def column_numbers(self, names: tuple[str, ...]) -> list[int]:
         """Return the position in `values` of each named column."""
         return [self.columns.index(name) for name in names]
+
+    def lanes(self) -> list[slice]:
+        """Return the rows of each lane; of a single series, all."""
+        ends = self.lane_ends or (len(self),)
+        return [slice(first, end) for first, end in zip((0, *ends[:-1]), ends, strict=True)]
+
+    def lane_of_rows(self) -> IntArray:
+        """Return the number of the lane of every row. Shape (time,)."""
+        return np.repeat(np.arange(len(self.lanes())), [rows.stop - rows.start for rows in self.lanes()])
+
+    def describe_lane(self, number: int) -> str:
+        """Return `, lane 'NAME'` for an error text; nothing for a single series."""
+        return f", lane '{self.lane_names[number]}'" if self.lane_names else ""
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""
@@ -51,7 +74,10 @@ class Series:
 
     def digest(self) -> str:
         """Return the sha256 of names, timestamps and values: what decides a result, whatever the file's format."""
-        identity = hashlib.sha256(repr((self.columns, self.features, self.targets)).encode())
+        names: tuple[object, ...] = (self.columns, self.features, self.targets)
+        if self.lane_names:
+            names = (*names, self.lane_names, self.lane_ends)
+        identity = hashlib.sha256(repr(names).encode())
         for part in (_plain_times(self.timestamps), self.values, self.filled):
             identity.update(np.ascontiguousarray(part).tobytes())
         return identity.hexdigest()

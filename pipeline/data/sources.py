@@ -1,4 +1,4 @@
-"""Load a dataset: a packaged CSV, the user's own .csv or .parquet, or a synthetic sine. Nothing read is executed."""
+"""Load a dataset: a packaged CSV, the user's own .csv or .parquet, or a computed one. Nothing read is executed."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig, Source
-from pipeline.data.series import Series
+from pipeline.config import COMPUTED, DatasetConfig, Source
+from pipeline.data.computed import compute_table
+from pipeline.data.series import IntArray, Series
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
 from pipeline.errors import UserError
 from pipeline.paths import data_dir
@@ -28,8 +29,8 @@ def load_series(dataset: DatasetConfig) -> Series:
         UserError: If the file cannot be read or holds something that cannot be trained on; the text names the
             column, the row and the remedy.
     """
-    if dataset.source is Source.sine:
-        frame, origin = _sine(dataset), "sine"
+    if dataset.source in COMPUTED:
+        frame, origin = compute_table(dataset), dataset.source.value
     else:
         assert dataset.path is not None
         path = data_dir() / dataset.path if dataset.source is Source.packaged else Path(dataset.path).expanduser()
@@ -39,12 +40,43 @@ def load_series(dataset: DatasetConfig) -> Series:
             f"{origin} holds no rows; dataset.path must name a file with a header and one row per time step"
         )
     features, targets = _choose_columns(frame, dataset, origin)
-    timestamps = _timestamps(frame, dataset, origin)
-    check_timestamps(timestamps, origin)
+    names, lanes = _lanes(frame, dataset, origin)
+    timestamps = _timestamps(frame, dataset, origin, lanes)
     columns = tuple(dict.fromkeys((*features, *targets)))
     numbers = numeric_values(frame, columns, origin)  # (time, columns)
-    values, filled = fill_missing(numbers, columns, dataset.missing, origin)
-    return Series(timestamps, values, columns, features, targets, filled, origin)
+    values, filled = [], []
+    for rows in lanes:
+        check_timestamps(timestamps[rows], origin, rows)
+        both = fill_missing(numbers[rows], columns, dataset.missing, origin, rows)
+        values.append(both[0])
+        filled.append(both[1])
+    return Series(
+        timestamps=timestamps if not names else timestamps[np.concatenate(lanes)],
+        values=np.concatenate(values),
+        columns=columns,
+        features=features,
+        targets=targets,
+        filled=np.concatenate(filled),
+        origin=origin,
+        lane_names=names,
+        lane_ends=tuple(int(end) for end in np.cumsum([len(rows) for rows in lanes])) if names else (),
+    )
+
+
+def _lanes(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
+    """Return the name of each lane, in order of appearance, and its rows in the file; for a single series no name."""
+    if dataset.lane_column is None:
+        return (), [np.arange(len(frame))]
+    column = frame[dataset.lane_column]
+    empty = np.flatnonzero(column.isna())
+    if empty.size:
+        raise UserError(
+            f"{origin}, data row {empty[0] + 1}: the lane column '{dataset.lane_column}' is empty; every row must say "
+            "which series it belongs to"
+        )
+    codes, names = pd.factorize(column)
+    in_order = np.argsort(codes, kind="stable")
+    return tuple(map(str, names)), list(np.split(in_order, np.cumsum(np.bincount(codes))[:-1]))
 
 
 def _read_table(path: Path) -> pd.DataFrame:
@@ -82,17 +114,10 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()
 
 
-def _sine(dataset: DatasetConfig) -> pd.DataFrame:
-    """One wave per `dataset.period` steps, amplitude 1, plus normal noise; the same values at every call."""
-    steps = np.arange(dataset.length)
-    noise = np.random.default_rng(0).normal(0.0, dataset.noise, dataset.length) if dataset.noise > 0 else 0.0
-    return pd.DataFrame({"step": steps, "value": np.sin(2 * np.pi * steps / dataset.period) + noise})
-
-
 def _choose_columns(
     frame: pd.DataFrame, dataset: DatasetConfig, origin: str
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    present = [name for name in frame.columns if name != dataset.time_column]
+    present = [name for name in frame.columns if name not in (dataset.time_column, dataset.lane_column)]
     features = tuple(dataset.features) if dataset.features is not None else tuple(present)
     targets = tuple(dataset.targets) if dataset.targets is not None else features[:1]
     if dataset.targets is None and len(features) > 1:
@@ -101,6 +126,7 @@ def _choose_columns(
         )
     wanted = {
         "time_column": [dataset.time_column] if dataset.time_column else [],
+        "lane_column": [dataset.lane_column] if dataset.lane_column else [],
         "features": features,
         "targets": targets,
     }
@@ -117,9 +143,14 @@ def _choose_columns(
     return features, targets
 
 
-def _timestamps(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> pd.Index:
+def _timestamps(frame: pd.DataFrame, dataset: DatasetConfig, origin: str, lanes: list[IntArray]) -> pd.Index:
     if dataset.time_column is None:
-        return pd.RangeIndex(len(frame), name="row")
+        if len(lanes) == 1:
+            return pd.RangeIndex(len(frame), name="row")
+        numbers = np.empty(len(frame), dtype=int)
+        for rows in lanes:
+            numbers[rows] = np.arange(len(rows))
+        return pd.Index(numbers, name="row")
     column = frame[dataset.time_column]
     if pd.api.types.is_numeric_dtype(column) and column.notna().all():
         return pd.Index(column, name=dataset.time_column)

@@ -36,18 +36,21 @@ class Transformed:
         return self.stages[-1]
 
     @property
-    def first_defined(self) -> int:
-        """First row without NaN."""
+    def lost(self) -> int:
+        """Rows at the beginning of a series that are undefined (NaN)."""
         return sum(_lag(step, self.period) for step in self.steps)
 
 
-def apply_transforms(values: FloatArray, steps: Sequence[Transform], period: int) -> Transformed:
+def apply_transforms(
+    values: FloatArray, steps: Sequence[Transform], period: int, lanes: Sequence[slice] = (slice(None),)
+) -> Transformed:
     """Apply the transforms in order.
 
     Args:
         values: Raw values. Shape (time, columns). Above zero if `log` is among the steps.
         steps: The transforms.
         period: Lag of the seasonal difference, in steps.
+        lanes: Rows of each lane; a difference never reaches from one into another.
 
     Returns:
         All stages.
@@ -64,7 +67,8 @@ def apply_transforms(values: FloatArray, steps: Sequence[Transform], period: int
             continue
         lag = _lag(step, period)
         after = np.full_like(before, np.nan)
-        after[lag:] = before[lag:] - before[:-lag]
+        for rows in lanes:
+            after[rows][lag:] = before[rows][lag:] - before[rows][:-lag]
         stages.append(after)
     return Transformed(tuple(steps), period, tuple(stages))
 

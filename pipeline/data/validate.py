@@ -6,24 +6,30 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Missing
-from pipeline.data.series import BoolArray, FloatArray
+from pipeline.data.series import BoolArray, FloatArray, IntArray
 from pipeline.errors import UserError
 
 
-def check_timestamps(timestamps: pd.Index, origin: str) -> None:
-    """Raise a UserError unless the timestamps are unique and ascending."""
+def check_timestamps(timestamps: pd.Index, origin: str, rows: IntArray) -> None:
+    """Raise a UserError unless the timestamps of a series are unique and ascending.
+
+    Args:
+        timestamps: Of one series.
+        origin: The file, for error texts.
+        rows: Where each of them stands in the file.
+    """
     repeated = np.flatnonzero(timestamps.duplicated())
     if repeated.size:
         row = int(repeated[0])
         raise UserError(
-            f"{origin}, data row {row + 1}: the timestamp {timestamps[row]} appears twice "
+            f"{origin}, data row {rows[row] + 1}: the timestamp {timestamps[row]} appears twice "
             f"({repeated.size} duplicates in all); keep one row per time step"
         )
     if not timestamps.is_monotonic_increasing:
         numbers = timestamps.to_numpy()
         row = int(np.flatnonzero(numbers[1:] < numbers[:-1])[0]) + 1
         raise UserError(
-            f"{origin}, data row {row + 1}: the timestamp {timestamps[row]} comes after {timestamps[row - 1]}; "
+            f"{origin}, data row {rows[row] + 1}: the timestamp {timestamps[row]} comes after {timestamps[row - 1]}; "
             "sort the file by time"
         )
 
@@ -58,7 +64,7 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> 
 
 
 def fill_missing(
-    numbers: FloatArray, columns: Sequence[str], missing: Missing, origin: str
+    numbers: FloatArray, columns: Sequence[str], missing: Missing, origin: str, rows: IntArray
 ) -> tuple[FloatArray, BoolArray]:
     """Fill empty cells as `dataset.missing` says.
 
@@ -67,6 +73,7 @@ def fill_missing(
         columns: Name of each column.
         missing: `error`, `forward_fill` (the last value before the gap) or `interpolate` (a straight line over it).
         origin: The file, for error texts.
+        rows: Where each row stands in the file.
 
     Returns:
         The values without NaN, shape (time, columns), and where they were filled, same shape.
@@ -80,8 +87,8 @@ def fill_missing(
     row, column = (int(axis[0]) for axis in np.nonzero(empty))
     if missing is Missing.error:
         raise UserError(
-            f"{origin}, data row {row + 1}: the column '{columns[column]}' has no value ({empty.sum()} missing in "
-            "all); set dataset.missing=forward_fill or interpolate, or mend the file"
+            f"{origin}, data row {rows[row] + 1}: the column '{columns[column]}' has no value ({empty.sum()} missing "
+            "in all); set dataset.missing=forward_fill or interpolate, or mend the file"
         )
     frame = pd.DataFrame(numbers)
     filled = frame.ffill() if missing is Missing.forward_fill else frame.interpolate(limit_area="inside")
@@ -89,7 +96,7 @@ def fill_missing(
     if left.size:
         row, column = (int(position) for position in left[0])
         raise UserError(
-            f"{origin}, data row {row + 1}: the column '{columns[column]}' has no value, and "
+            f"{origin}, data row {rows[row] + 1}: the column '{columns[column]}' has no value, and "
             f"dataset.missing={missing.value} has nothing to fill it from; cut these rows off"
         )
     return filled.to_numpy(), empty

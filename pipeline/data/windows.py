@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config, LagsAs
-from pipeline.data.series import BoolArray, FloatArray, IntArray
-from pipeline.data.split import Split
+from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
+from pipeline.data.split import PARTS, Split
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ class Windows:
         starts: Every window with a known origin, also those whose target lies beyond the end. Shape (windows,).
         train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
         validation: Starts of windows whose targets all lie in the validation part. Shape (validation windows,).
+        first_of_lane: The first window of the same lane, for each of `starts`. Shape (windows,).
     """
 
     inputs: FloatArray
@@ -43,6 +44,7 @@ class Windows:
     starts: IntArray
     train: IntArray
     validation: IntArray
+    first_of_lane: IntArray
 
     @property
     def time_steps(self) -> int:
@@ -128,9 +130,9 @@ def make_windows(
     config: Config,
     inputs: FloatArray,
     targets: FloatArray,
-    scorable: BoolArray,
+    series: Series,
     split: Split,
-    first_row: int,
+    lost: int,
 ) -> Windows:
     """Find every window and the part it belongs to.
 
@@ -138,20 +140,25 @@ def make_windows(
         config: look_back, horizon, return_sequences and the dataset's settings.
         inputs: Scaled features. Shape (time, features).
         targets: Scaled targets. Shape (time, targets).
-        scorable: False where a target was filled in: such windows are neither trained on nor scored. (time, targets).
-        split: Borders of the parts.
-        first_row: First row that the transforms left defined.
+        series: Its lanes, whose borders no window crosses; a window with a target that was filled in is neither
+            trained on nor scored.
+        split: The part of every row.
+        lost: Rows at the beginning of each lane that the transforms left undefined.
 
     Returns:
         The windows. A series of N defined values gives N - look_back windows with known targets at horizon 1.
     """
     steps = config.horizon_steps
-    starts = np.arange(first_row, split.length - config.look_back - min(steps) + 1)
+    each = [np.arange(rows.start + lost, rows.stop - config.look_back - min(steps) + 1) for rows in series.lanes()]
+    starts = np.concatenate(each)
+    ends = np.repeat([rows.stop for rows in series.lanes()], [len(some) for some in each])  # (windows,)
     origins = starts + config.look_back - 1
-    first_target, last_target = origins + min(steps), origins + max(steps)
-    in_train = last_target < split.train_end
-    in_validation = (first_target >= split.train_end) & (last_target < split.validation_end)
-    measured = _all_measured(config, np.all(scorable, axis=1), starts)
+    complete = origins + max(steps) < ends
+    first_part = split.parts[origins + min(steps)]
+    last_part = split.parts[np.minimum(origins + max(steps), ends - 1)]
+    in_train = complete & (last_part == PARTS.index("train"))
+    in_validation = complete & (first_part == PARTS.index("validation")) & (last_part == first_part)
+    measured = _all_measured(config, np.all(series.scorable(), axis=1), starts)
     return Windows(
         inputs=inputs.astype(np.float32),
         targets=targets.astype(np.float32),
@@ -162,6 +169,7 @@ def make_windows(
         starts=starts,
         train=starts[in_train & measured],
         validation=starts[in_validation & measured],
+        first_of_lane=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
     )
 
 

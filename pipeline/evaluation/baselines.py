@@ -1,6 +1,7 @@
 """What every network is compared with, on the same timestamps: three forecasts that need no network.
 
-All results have the shape (time, horizon_steps, targets), NaN where the past does not reach back far enough.
+All results have the shape (time, horizon_steps, targets), NaN where the past does not reach back far enough. The rows
+of several lanes lie one after another, and no forecast reaches from one lane into another.
 """
 
 from collections.abc import Sequence
@@ -9,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 Array = np.ndarray
+_ONE_LANE = (slice(None),)
 _WINDOWS_AT_ONCE = 8192  # bounds the memory of gathered windows
 
 
@@ -22,36 +24,42 @@ class Samples(Protocol):
         """Return some samples. Shape (samples, ...)."""
 
 
-def persistence(actual: Array, horizon_steps: Sequence[int]) -> Array:
+def persistence(actual: Array, horizon_steps: Sequence[int], lanes: Sequence[slice] = _ONE_LANE) -> Array:
     """Repeat the last known value.
 
     Args:
         actual: The targets. Shape (time, targets), in the data's own units.
         horizon_steps: Steps ahead.
+        lanes: Rows of each lane.
 
     Example:
         >>> persistence(np.array([[1.0], [2.0], [3.0]]), [1]).ravel().tolist()
         [nan, 1.0, 2.0]
     """
-    return _shifted(actual, horizon_steps, list(horizon_steps))
+    return _shifted(actual, horizon_steps, list(horizon_steps), lanes)
 
 
-def seasonal_naive(actual: Array, horizon_steps: Sequence[int], period: int) -> Array:
+def seasonal_naive(
+    actual: Array, horizon_steps: Sequence[int], period: int, lanes: Sequence[slice] = _ONE_LANE
+) -> Array:
     """Repeat the value one period ago, or the fewest whole periods that were known; period 1 is persistence.
 
     Args:
         actual: The targets. Shape (time, targets), in the data's own units.
         horizon_steps: Steps ahead.
         period: Steps per season.
+        lanes: Rows of each lane.
     """
-    return _shifted(actual, horizon_steps, [period * -(-ahead // period) for ahead in horizon_steps])
+    return _shifted(actual, horizon_steps, [period * -(-ahead // period) for ahead in horizon_steps], lanes)
 
 
-def _shifted(actual: Array, horizon_steps: Sequence[int], lags: Sequence[int]) -> Array:
+def _shifted(actual: Array, horizon_steps: Sequence[int], lags: Sequence[int], lanes: Sequence[slice]) -> Array:
     time, targets = actual.shape
     forecasts = np.full((time, len(horizon_steps), targets), np.nan)
-    for position, lag in enumerate(lags):
-        forecasts[lag:, position] = actual[: max(time - lag, 0)]
+    for rows in lanes:
+        known, forecast = actual[rows], forecasts[rows]
+        for position, lag in enumerate(lags):
+            forecast[lag:, position] = known[: max(len(known) - lag, 0)]
     return forecasts
 
 
@@ -89,7 +97,9 @@ def _with_intercept(samples: Array) -> Array:
     return np.hstack([flat, np.ones((len(flat), 1))])
 
 
-def align_forecasts(forecasts: Array, origins: Array, horizon_steps: Sequence[int], time: int) -> Array:
+def align_forecasts(
+    forecasts: Array, origins: Array, horizon_steps: Sequence[int], time: int, ends: Array | None = None
+) -> Array:
     """Place forecasts at the row they predict.
 
     Args:
@@ -97,12 +107,14 @@ def align_forecasts(forecasts: Array, origins: Array, horizon_steps: Sequence[in
         origins: Last row each forecast knew. Shape (origins,).
         horizon_steps: Steps ahead.
         time: Rows of the series; what lies beyond is left out.
+        ends: Row after the end of each origin's lane; by default `time`. Shape (origins,).
 
     Returns:
         Shape (time, horizon_steps, targets), NaN where nothing was forecast.
     """
     aligned = np.full((time, len(horizon_steps), forecasts.shape[2]), np.nan)
+    ends = np.full(len(origins), time) if ends is None else ends
     for position, ahead in enumerate(horizon_steps):
-        inside = origins + ahead < time
+        inside = origins + ahead < ends
         aligned[origins[inside] + ahead, position] = forecasts[inside, position]
     return aligned

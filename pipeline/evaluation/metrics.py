@@ -4,6 +4,8 @@ Shapes everywhere: actual (time, targets); forecasts (time, horizon_steps, targe
 row t from horizon_steps[j] rows before it; scored (time, targets), True where the row counts.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 Array = np.ndarray
@@ -37,24 +39,33 @@ def mae(actual: Array, forecasts: Array, scored: Array) -> float:
     return float(np.nanmean(np.abs(errors(actual, forecasts, scored))))
 
 
-def mase(actual: Array, forecasts: Array, scored: Array, train_actual: Array) -> float:
+def mase(
+    actual: Array, forecasts: Array, scored: Array, trained: Array, lanes: Sequence[slice] = (slice(None),)
+) -> float:
     """Mean absolute scaled error: MAE over the in-sample MAE of repeating the last value.
 
-    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets: the mean of
-    each target's MASE.
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets or lanes: the
+    mean of the MASE of each.
 
     Args:
         actual: Shape (time, targets).
         forecasts: Shape (time, horizon_steps, targets).
         scored: Shape (time, targets).
-        train_actual: The training part of the targets, NaN where filled, same units. Shape (train time, targets).
+        trained: True for values of the training part that were measured. Shape (time, targets).
+        lanes: Rows of each lane.
 
     Returns:
         No unit; below 1 is better than one-step persistence was on the training part.
     """
-    scale = np.nanmean(np.abs(np.diff(train_actual, axis=0)), axis=0)  # (targets,)
-    each = np.nanmean(np.abs(errors(actual, forecasts, scored)), axis=(0, 1))  # (targets,)
-    return float(np.mean(each / scale))
+    absolute = np.abs(errors(actual, forecasts, scored))  # (time, horizon_steps, targets)
+    known = np.where(trained, actual, np.nan)
+    scaled = []
+    for rows in lanes:
+        if not scored[rows].any():
+            continue
+        scale = np.nanmean(np.abs(np.diff(known[rows], axis=0)), axis=0)  # (targets,)
+        scaled.append(np.nanmean(absolute[rows], axis=(0, 1)) / scale)
+    return float(np.mean(scaled))
 
 
 def smape(actual: Array, forecasts: Array, scored: Array) -> float:

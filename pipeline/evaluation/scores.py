@@ -19,20 +19,20 @@ class Truth:
     Attributes:
         actual: Targets in the data's own units. Shape (time, targets).
         scorable: False where a target was filled in. Shape (time, targets).
-        parts: Rows of `train`, `validation` and `test`.
+        parts: True for the rows of `train`, `validation` and `test`. Each of shape (time,).
         targets: Names of the targets.
+        lanes: Rows of each lane; of a single series, all.
     """
 
     actual: Array
     scorable: Array
-    parts: Mapping[str, slice]
+    parts: Mapping[str, Array]
     targets: Sequence[str]
+    lanes: Sequence[slice] = (slice(None),)
 
     def scored(self, part: str) -> Array:
         """Return the rows that count in a part. Shape (time, targets)."""
-        mask = np.zeros_like(self.scorable)
-        mask[self.parts[part]] = self.scorable[self.parts[part]]
-        return mask
+        return self.scorable & self.parts[part][:, None]
 
 
 def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
@@ -48,13 +48,12 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
     """
     test = truth.scored("test")
     train = truth.scored("train") & ~np.isnan(forecasts).any(axis=1)
-    measured = np.where(truth.scorable, truth.actual, np.nan)  # (time, targets)
     scores = {
         "train_rmse": rmse(truth.actual, forecasts, train),
         "validation_rmse": rmse(truth.actual, forecasts, truth.scored("validation")),
         "test_rmse": rmse(truth.actual, forecasts, test),
         "test_mae": mae(truth.actual, forecasts, test),
-        "test_mase": mase(truth.actual, forecasts, test, measured[truth.parts["train"]]),
+        "test_mase": mase(truth.actual, forecasts, test, truth.scored("train"), truth.lanes),
         "test_smape": smape(truth.actual, forecasts, test),
     }
     if len(truth.targets) > 1:
@@ -62,6 +61,11 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
             only = [column]
             scores[f"test_rmse.{name}"] = rmse(truth.actual[:, only], forecasts[:, :, only], test[:, only])
     return scores
+
+
+def score_all(truth: Truth, forecasts: Array) -> float:
+    """Return the RMSE over every row that has a forecast, whatever its part: the prequential error of an online run."""
+    return rmse(truth.actual, forecasts, truth.scorable & ~np.isnan(forecasts).any(axis=1))
 
 
 def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mapping[str, Array]) -> dict[str, float]:
@@ -83,3 +87,31 @@ def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mappin
         metrics[f"baseline_{name}_rmse"] = baseline
         metrics[f"skill_{name}"] = skill(metrics["test_rmse"], baseline)
     return metrics
+
+
+def score_lanes(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[str, Array]) -> list[dict[str, float]]:
+    """Score each lane by itself on the test part.
+
+    Args:
+        truth: What really happened.
+        forecasts: Of each seed. Each (time, horizon_steps, targets), in the data's own units.
+        baselines: Forecasts by name, same shape.
+
+    Returns:
+        For each lane test_rows, test_rmse and test_mae (means over seeds) and the RMSE of each baseline; NaN for a lane
+        without test rows.
+    """
+    test = truth.scored("test")
+    scores = []
+    for rows in truth.lanes:
+        actual, scored = truth.actual[rows], test[rows]
+        lane: dict[str, float] = {"test_rows": float(scored.any(axis=1).sum())}
+        if not scored.any():
+            scores.append(lane)
+            continue
+        lane["test_rmse"] = float(np.mean([rmse(actual, each[rows], scored) for each in forecasts]))
+        lane["test_mae"] = float(np.mean([mae(actual, each[rows], scored) for each in forecasts]))
+        for name, baseline in baselines.items():
+            lane[f"baseline_{name}_rmse"] = rmse(actual, baseline[rows], scored)
+        scores.append(lane)
+    return scores

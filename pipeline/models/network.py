@@ -1,9 +1,9 @@
 """Build a network from its plan, in standard Keras layers.
 
-Three builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
+All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
     training    (batch_size, time_steps, features); stateful or not, as configured
-    forecasting stateful: (1, any length, features), an output at every step: the state carried over a whole series
+    forecasting stateful: (lanes, any length, features), an output at every step: the state carried over a whole series
     serving     stateless, any number of windows; a stateful network is served whole histories of any length
 """
 
@@ -32,8 +32,13 @@ def build_training_network(config: Config, num_features: int, num_outputs: int) 
 
 
 def build_streaming_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
-    """Build the twin that reads one sequence of any length, (1, steps, features), and answers at every step."""
-    return _build(config, (1, None, num_features), num_outputs, stateful=False, every_step=True)
+    """Build the twin that reads sequences of any length, (lanes, steps, features), and answers at every step."""
+    return _build(config, (None, None, num_features), num_outputs, stateful=False, every_step=True)
+
+
+def build_chunk_network(config: Config, length: int, num_features: int, num_outputs: int) -> keras.Model:
+    """Build the stateful twin that reads one lane chunk by chunk, (1, length, features), and answers at every step."""
+    return _build(config, (1, length, num_features), num_outputs, stateful=True, every_step=True)
 
 
 def build_serving_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:

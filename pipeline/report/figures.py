@@ -1,6 +1,8 @@
 """The two figures of every run: forecasts against the truth, and the learning curves."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -11,69 +13,66 @@ from matplotlib.figure import Figure
 
 _DPI = 100
 _ACTUAL, _NETWORK, _BASELINE = "#222222", "#1f77b4", "#e08214"
-_MAX_TARGETS = 4  # more panels than that cannot be read
+MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
 
-def draw_forecast(
-    path: Path,
-    title: str,
-    unit: str,
-    timestamps: pd.Index,
-    targets: Sequence[str],
-    test_start: int,
-    actual: np.ndarray,
-    forecasts: np.ndarray,
-    linear: np.ndarray,
-) -> None:
-    """Draw the last horizon step of every seed, and of the linear fit, before and in the test part.
+@dataclass(frozen=True)
+class ForecastPanel:
+    """One target of one lane.
+
+    Attributes:
+        name: What the axis is called.
+        timestamps: Of every row. Shape (time,).
+        test_start: First row of the test part.
+        actual: Shape (time,).
+        forecasts: Of every seed. Shape (seeds, time).
+        linear: Of a linear fit on the same lags. Shape (time,).
+    """
+
+    name: str
+    timestamps: pd.Index
+    test_start: int
+    actual: np.ndarray
+    forecasts: np.ndarray
+    linear: np.ndarray
+
+
+def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> None:
+    """Draw the forecasts of every seed, and of the linear fit, before and in the test part.
 
     Args:
         path: The PNG file.
         title: What was trained, and its scores.
-        unit: Unit of the targets.
-        timestamps: Of every row. Shape (time,).
-        targets: Names of the targets; the first four are drawn.
-        test_start: First row of the test part.
-        actual: Shape (time, targets).
-        forecasts: Shape (seeds, time, horizon_steps, targets).
-        linear: Forecasts of a linear fit on the same lags. Shape (time, horizon_steps, targets).
+        panels: Below each other; the first four are drawn.
     """
-    num_test = len(timestamps) - test_start
-    shown = min(num_test, _MAX_TEST_ROWS)
-    last = test_start + shown
-    rows = slice(max(0, test_start - min(shown, _MAX_ROWS_BEFORE)), last)
-    part = "test part" if shown == num_test else f"test part, first {shown} of {num_test} steps"
-    names = list(targets)[:_MAX_TARGETS]
-    figure, axes = _panels(len(names))
-    for column, (axis, name) in enumerate(zip(axes, names, strict=True)):
-        each = forecasts[:, rows, -1, column]  # (seeds, time)
-        axis.plot(timestamps[rows], actual[rows, column], color=_ACTUAL, linewidth=1.4, label="actual")
-        axis.plot(
-            timestamps[rows],
-            linear[rows, -1, column],
-            color=_BASELINE,
-            linewidth=1,
-            linestyle="--",
-            label="linear fit, same lags",
-        )
-        axis.plot(timestamps[rows], each.mean(axis=0), color=_NETWORK, linewidth=1.4, label="network, mean of seeds")
-        if len(each) > 1:
-            axis.fill_between(
-                timestamps[rows],
-                each.min(axis=0),
-                each.max(axis=0),
-                color=_NETWORK,
-                alpha=0.2,
-                linewidth=0,
-                label="lowest to highest seed",
-            )
-        axis.axvspan(timestamps[test_start], timestamps[last - 1], color="#888888", alpha=0.1, linewidth=0, label=part)
-        axis.set_ylabel(f"{name} [{unit}]")
-        axis.margins(x=0.01)
+    shown = list(panels)[:MAX_PANELS]
+    figure, axes = _panels(len(shown), share=len({panel.test_start for panel in shown}) == 1)
+    for axis, panel in zip(axes, shown, strict=True):
+        _draw_panel(axis, panel)
     axes[0].set_title(title, fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
     _save(figure, path)
+
+
+def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
+    num_test = len(panel.timestamps) - panel.test_start
+    count = min(num_test, _MAX_TEST_ROWS)
+    last = panel.test_start + count
+    rows = slice(max(0, panel.test_start - min(count, _MAX_ROWS_BEFORE)), last)
+    part = "test part" if count == num_test else f"test part, first {count} of {num_test} steps"
+    times, each = panel.timestamps[rows], panel.forecasts[:, rows]  # (seeds, time)
+    axis.plot(times, panel.actual[rows], color=_ACTUAL, linewidth=1.4, label="actual")
+    axis.plot(times, panel.linear[rows], color=_BASELINE, linewidth=1, linestyle="--", label="linear fit, same lags")
+    axis.plot(times, each.mean(axis=0), color=_NETWORK, linewidth=1.4, label="network, mean of seeds")
+    if len(each) > 1:
+        lowest, highest = each.min(axis=0), each.max(axis=0)
+        label = "lowest to highest seed"
+        axis.fill_between(times, lowest, highest, color=_NETWORK, alpha=0.2, linewidth=0, label=label)
+    first, end = panel.timestamps[panel.test_start], panel.timestamps[last - 1]
+    axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
+    axis.set_ylabel(panel.name)
+    axis.margins(x=0.01)
 
 
 def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]]) -> None:
@@ -111,14 +110,41 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
     _save(figure, path)
 
 
-def _panels(count: int) -> tuple[Figure, Sequence[Axes]]:
+def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroed: np.ndarray, whole: float) -> None:
+    """Draw the validation RMSE against the steps that were read from a zero state.
+
+    Args:
+        path: The PNG file.
+        sentence: What the curves mean.
+        unit: Unit of the targets.
+        warm_up: After 1, 2, ... steps. Shape (steps,).
+        zeroed: With the state zeroed every 1, 2, ... steps. Shape (steps,).
+        whole: After the whole past.
+    """
+    figure, (axis,) = _panels(1)
+    steps = np.arange(1, len(warm_up) + 1)
+    marker = "o" if len(steps) < 16 else None
+    axis.plot(steps, warm_up, color=_NETWORK, marker=marker, label="after so many steps from a zero state")
+    axis.plot(steps, zeroed, color=_BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
+    axis.axhline(whole, color=_ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
+    axis.set_xlabel("steps")
+    axis.set_ylabel(f"validation RMSE [{unit}]")
+    if len(steps) > 32:
+        axis.set_xscale("log", base=2)
+    axis.set_title("\n".join(textwrap.wrap(sentence, 100)), fontsize=10)
+    axis.legend(fontsize=8)
+    axis.grid(alpha=0.3)
+    _save(figure, path)
+
+
+def _panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:
     """Return a figure without pyplot, whose import and global state cost more than the drawing."""
     height = 2.2 + 1.8 * count
     figure = Figure(figsize=(9, height), dpi=_DPI)
     FigureCanvasAgg(figure)
     # Fixed margins, in inches above and below: a layout engine draws everything twice.
     figure.subplots_adjust(left=0.09, right=0.985, bottom=0.75 / height, top=1 - 0.55 / height)
-    return figure, np.atleast_1d(figure.subplots(count, 1, sharex=True)).tolist()
+    return figure, np.atleast_1d(figure.subplots(count, 1, sharex=share)).tolist()
 
 
 def _save(figure: Figure, path: Path) -> None:

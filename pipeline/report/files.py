@@ -1,4 +1,4 @@
-"""The files of a run: predictions.csv, seeds.csv, history.csv."""
+"""The tables of a run: predictions.csv, seeds.csv, lanes.csv, history.csv."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,6 +16,7 @@ def write_predictions(
     actual: np.ndarray,
     forecasts: np.ndarray,
     seeds: Sequence[int],
+    lanes: np.ndarray | None = None,
 ) -> None:
     """Write one row per timestamp, target and horizon step, in the data's own units.
 
@@ -28,13 +29,16 @@ def write_predictions(
         actual: Shape (time, targets); NaN where the file had no value, which is never scored.
         forecasts: Shape (seeds, time, horizon_steps, targets); rows without a forecast are left out.
         seeds: Number of each seed.
+        lanes: Name of the lane of every row, shape (time,); None for a single series, which has no column `lane`.
     """
     blocks = []
+    lane = {} if lanes is None else {"lane": lanes}
     for column, target in enumerate(targets):
         for position, ahead in enumerate(horizon_steps):
             each = forecasts[:, :, position, column]  # (seeds, time)
             block = pd.DataFrame(
-                {
+                lane
+                | {
                     "timestamp": timestamps,
                     "target": target,
                     "part": parts,
@@ -48,9 +52,14 @@ def write_predictions(
     pd.concat(blocks).to_csv(path, index=False)
 
 
-def write_seeds(path: Path, scores: Sequence[Mapping[str, float]], facts: Sequence[Mapping[str, float]]) -> None:
+def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     """Write one row per seed: what it was (seed, kept epoch, seconds), then its scores."""
-    pd.DataFrame([{**fact, **score} for fact, score in zip(facts, scores, strict=True)]).to_csv(path, index=False)
+    pd.DataFrame(rows).to_csv(path, index=False)
+
+
+def write_lanes(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> None:
+    """Write one row per lane: its name, its scores on the test part and those of the baselines."""
+    pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)]).to_csv(path, index=False)
 
 
 def write_history(path: Path, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]]) -> None:
@@ -61,3 +70,14 @@ def write_history(path: Path, losses: Mapping[int, tuple[Sequence[float], Sequen
         for epoch, (loss, val_loss) in enumerate(zip(*both, strict=True))
     ]
     pd.DataFrame(rows).to_csv(path, index=False)
+
+
+def write_parity(path: Path, differences: Mapping[str, float]) -> None:
+    """Write how far each way to read a sequence lies from the whole sequence, in units of the target's scale."""
+    pd.DataFrame({"way": list(differences), "difference": list(differences.values())}).to_csv(path, index=False)
+
+
+def write_memory(path: Path, warm_up: np.ndarray, zeroed: np.ndarray) -> None:
+    """Write the validation RMSE after 1, 2, ... steps of warm-up, and with the state zeroed every 1, 2, ... steps."""
+    steps = np.arange(1, len(warm_up) + 1)
+    pd.DataFrame({"steps": steps, "rmse_after_warm_up": warm_up, "rmse_zeroed_every": zeroed}).to_csv(path, index=False)

@@ -52,14 +52,14 @@ class Forecaster:
         return np.concatenate(parts)
 
     def _stream(self, starts: IntArray) -> FloatArray:
-        first_rows, positions = read_in_order(self._config, self._windows, starts)
-        sequence = self._windows.gather_steps(first_rows)  # (steps, features)
-        outputs = self._apply(tf.constant(sequence[None])).numpy()  # (1, steps, outputs)
-        return outputs[0, positions]
+        first_rows, steps, lanes = read_in_order(self._config, self._windows, starts)
+        sequences = self._windows.gather_steps(first_rows.ravel()).reshape(*first_rows.shape, -1)
+        outputs = self._apply(tf.constant(np.swapaxes(sequences, 0, 1))).numpy()  # (lanes, steps, outputs)
+        return outputs[lanes, steps]
 
 
-def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the steps a stateful network reads from the first row to the last of some windows.
+def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the steps a stateful network reads in each lane of the series, up to the last of some windows.
 
     Args:
         config: Decides the order: each row once, or the tutorial's overlapping windows one after another.
@@ -67,10 +67,26 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[I
         starts: First row of each window, ascending. Shape (windows,).
 
     Returns:
-        The first row of each step, shape (steps,), and the step at which each window ends, shape (windows,).
+        The first row of each step, shape (steps, lanes), the last one repeated where a lane has ended; and for each
+        window the step at which it ends, shape (windows,), and the lane it lies in, shape (windows,).
     """
-    first = windows.starts[0]
-    every_start = np.arange(first, starts[-1] + 1)
+    firsts, lane_of_starts = np.unique(
+        windows.first_of_lane[np.searchsorted(windows.starts, starts)], return_inverse=True
+    )
+    lasts = starts[np.append(np.flatnonzero(np.diff(lane_of_starts)), len(starts) - 1)]
+    read, positions = [], np.empty(len(starts), dtype=int)
+    for lane, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        mine = lane_of_starts == lane
+        rows, positions[mine] = _read_lane(config, windows, first, last, starts[mine])
+        read.append(rows)
+    longest = max(map(len, read))
+    padded = [np.append(rows, np.full(longest - len(rows), rows[-1])) for rows in read]
+    return np.stack(padded, axis=1), positions, lane_of_starts
+
+
+def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the first row of each step from the lane's first window to some last one, and where windows end."""
+    every_start = np.arange(first, last + 1)
     if config.dataset.lags_as is LagsAs.features:
         return every_start, starts - first
     if config.dataset.order is Order.overlapping:

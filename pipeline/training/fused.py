@@ -33,13 +33,19 @@ _ROUND = 2**17  # more than a run counts, and counted in 10 ms
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Seeds that are trained together; the last one is repeated until the group is full."""
+class Group:
+    """Seeds that are trained together; the last one is repeated until the group is full.
+
+    Attributes:
+        seeds: The seeds, without repetition.
+        weights: Their initial weights, full. Shape (seeds per group, numbers).
+    """
 
     seeds: list[int]
-    weights: Any  # (seeds, numbers)
+    weights: Any
 
     def full(self, size: int) -> list[int]:
+        """Return the seed in each place of a full group."""
         return self.seeds + [self.seeds[-1]] * (size - len(self.seeds))
 
 
@@ -82,12 +88,8 @@ def train_fused(
         that diverged says so in its record; the others are not touched by it.
     """
     start = time.perf_counter()
-    size = seeds_per_group(config, network)
     seeds = range(config.seed, config.seed + config.seeds)
-    groups = (
-        _make_group(config, data, network, list(seeds[first : first + size]), size)
-        for first in range(0, len(seeds), size)
-    )
+    groups = make_groups(config, data, network)
     first_group = next(groups)
     shared = _share(config, data, network, first_group)
     trained: dict[int, _Trained] = {}
@@ -108,7 +110,7 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 
-def _share(config: Config, data: PreparedData, network: NetworkFunction, group: _Group) -> _Shared:
+def _share(config: Config, data: PreparedData, network: NetworkFunction, group: Group) -> _Shared:
     windows, size = data.windows, len(group.weights)
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
     program = Program(config, network, windows, size, counted)
@@ -128,7 +130,7 @@ def _share(config: Config, data: PreparedData, network: NetworkFunction, group: 
     return shared
 
 
-def _trace(shared: _Shared, group: _Group) -> None:
+def _trace(shared: _Shared, group: Group) -> None:
     """Turn the programs into graphs now, in the main thread, under names that a repeated command gives again.
 
     XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
@@ -145,7 +147,7 @@ def _trace(shared: _Shared, group: _Group) -> None:
     shared.forecast.get_concrete_function(shared.inputs, shared.everything, carry.weights)
 
 
-def _plan(shared: _Shared, group: _Group, first_epoch: int) -> tuple[BatchPlan, Any]:
+def _plan(shared: _Shared, group: Group, first_epoch: int) -> tuple[BatchPlan, Any]:
     """Return the batches of as many epochs as one plan holds, and an empty history of their losses."""
     windows, size = shared.data.windows, shared.program.seeds
     epochs = count_epochs(shared.config, windows, size)
@@ -153,7 +155,15 @@ def _plan(shared: _Shared, group: _Group, first_epoch: int) -> tuple[BatchPlan, 
     return plan, tf.zeros((epochs, 2, size))
 
 
-def _make_group(config: Config, data: PreparedData, network: NetworkFunction, seeds: list[int], size: int) -> _Group:
+def make_groups(config: Config, data: PreparedData, network: NetworkFunction) -> Iterator[Group]:
+    """Divide the seeds of a run into groups."""
+    size = seeds_per_group(config, network)
+    seeds = range(config.seed, config.seed + config.seeds)
+    for first in range(0, len(seeds), size):
+        yield _make_group(config, data, network, list(seeds[first : first + size]), size)
+
+
+def _make_group(config: Config, data: PreparedData, network: NetworkFunction, seeds: list[int], size: int) -> Group:
     """Take initial weights from ordinary Keras networks, each built with its own seed as the reference engine does."""
     rows = []
     for seed in seeds:
@@ -162,10 +172,10 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
         random.seed(seed)
         built = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
         rows.append(network.pack(built.get_weights()))
-    return _Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
+    return Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
 
 
-def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trained]:
+def _train_group(shared: _Shared, group: Group) -> Iterator[EpochReport | _Trained]:
     carry, losses = shared.program.begin(group.weights), np.zeros((0, 2, shared.program.seeds))
     for carry, ended in _call_by_call(shared, group):
         if not len(ended):
@@ -181,7 +191,7 @@ def _train_group(shared: _Shared, group: _Group) -> Iterator[EpochReport | _Trai
         yield _Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
 
 
-def _call_by_call(shared: _Shared, group: _Group) -> Iterator[tuple[Carry, FloatArray]]:
+def _call_by_call(shared: _Shared, group: Group) -> Iterator[tuple[Carry, FloatArray]]:
     """Yield the carry after each call of the program, and the losses of the epochs that ended in it."""
     plan, history = _plan(shared, group, 0)
     epochs, num_batches = len(history), len(plan.weights)

@@ -69,16 +69,18 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         targets: What is forecast there, or an empty array. Shape (windows, outputs).
     """
     if config.stateful:
-        first_rows, positions = read_in_order(config, windows, starts)
-        size = min(len(first_rows), _STEPS_AT_ONCE)
+        first_rows, steps, lane_of_starts = read_in_order(config, windows, starts)
+        lanes = first_rows.shape[1]
+        positions = steps * lanes + lane_of_starts
+        size = min(len(first_rows), max(1, _STEPS_AT_ONCE // lanes))
     else:
         first_rows, positions = starts, np.arange(len(starts))
         size = min(len(first_rows), max(1, _ROWS_AT_ONCE // windows.look_back))
     blocks = -(-len(first_rows) // size)
-    padded = np.full(blocks * size, first_rows[0])
+    padded = np.full((blocks * size, *first_rows.shape[1:]), first_rows[0])
     padded[: len(first_rows)] = first_rows
     return ReadingPlan(
-        tf.constant(padded.reshape(blocks, size), tf.int32),
+        tf.constant(padded.reshape(blocks, size, *first_rows.shape[1:]), tf.int32),
         tf.constant(positions, tf.int32),
         tf.constant(targets, tf.float32),
     )

@@ -69,8 +69,8 @@ class ReadingPlan(NamedTuple):
 
     Attributes:
         first_rows: First row of each sample that is read. A stateless network reads windows, (blocks, windows); a
-            stateful one steps, whose state is carried on from block to block, (blocks, steps).
-        positions: Where in that order each forecast is made. (windows,)
+            stateful one steps of all lanes, whose state is carried on from block to block, (blocks, steps, lanes).
+        positions: Where in that order, flattened, each forecast is made. (windows,)
         targets: What is forecast there. (windows, outputs)
     """
 
@@ -180,11 +180,38 @@ class Program:
             tf.minimum(epoch - plan.first_epoch, plan.starts.shape[0] - 1), :, batch
         ]  # (seeds|1, rows)
         counts = plan.weights[batch]  # (rows,)
-        samples = self._gather_samples(inputs, starts)  # (time_steps, seeds|1, rows, features of a step)
-        wanted = self._gather_targets(targets, starts)  # ([positions,] seeds|1, rows, outputs)
         kept = tf.cast(~plan.resets[batch], tf.float32)
         states = [state * kept for state in carry.states] if self.config.stateful else carry.states
         draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
+        samples = self.gather_samples(inputs, starts)
+        wanted = self.gather_targets(targets, starts)
+        after, _, carry = self.learn_batch(carry, samples, wanted, counts, states, draws, number)
+        return carry._replace(states=after) if self.config.stateful else carry
+
+    def learn_batch(
+        self,
+        carry: Carry,
+        samples: Tensor,
+        wanted: Tensor,
+        counts: Tensor,
+        states: list[Tensor],
+        draws: Tensor | None,
+        number: Tensor,
+    ) -> tuple[list[Tensor], Tensor, Carry]:
+        """Answer one batch and take one step of the optimizer.
+
+        Args:
+            carry: Weights, slots and the sum of losses.
+            samples: Shape (time_steps, seeds or 1, rows, features of a step).
+            wanted: Targets. Shape ([positions,] seeds or 1, rows, outputs).
+            counts: 1 for a row that counts. Shape (rows,).
+            states: Before the first step.
+            draws: As `NetworkFunction.learn` takes them.
+            number: Of this batch in the whole training, from 0.
+
+        Returns:
+            The states after the last step, the outputs before the step of the optimizer, and the new carry.
+        """
         with tf.GradientTape() as tape:
             tape.watch(carry.weights)
             outputs, after = self.network.learn(carry.weights, samples, states, draws)
@@ -195,12 +222,7 @@ class Program:
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
         gradient = clip_gradient(tape.gradient(total, carry.weights), self.config.training.clip_norm)
         weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradient)
-        return carry._replace(
-            weights=weights,
-            slots=slots,
-            states=after if self.config.stateful else carry.states,
-            loss_sum=carry.loss_sum + summed,
-        )
+        return after, outputs, carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
 
     def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         forecasts = self.forecast(inputs, validation, weights)  # (seeds, windows, outputs)
@@ -230,7 +252,7 @@ class Program:
         states = self.network.zero_states(self.seeds, size)
 
         def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
-            samples = self._gather_samples(inputs, reading.first_rows[block][None])
+            samples = self.gather_samples(inputs, reading.first_rows[block][None])
             outputs, _ = self.network.apply(weights, samples, states, every_step=False)
             last = outputs[-1] if self.config.answers_every_step else outputs  # (seeds, windows, outputs)
             return block + 1, kept.write(block, tf.transpose(last, (1, 0, 2)))
@@ -240,20 +262,22 @@ class Program:
         return kept.concat()
 
     def _read_steps(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
-        """Read step by step with a carried state. Returns (steps read, seeds, outputs)."""
-        blocks, size = reading.first_rows.shape
+        """Read step by step with a carried state per lane. Returns (steps read times lanes, seeds, outputs)."""
+        blocks, size, lanes = reading.first_rows.shape
+        shape = (size * lanes, self.seeds, self.windows.num_outputs)
 
         def read(block: Tensor, states: Any, kept: Any) -> tuple[Tensor, Any, Any]:
-            steps = self._gather_steps(inputs, reading.first_rows[block][:, None, None])
-            outputs, states = self.network.apply(weights, steps, states, every_step=True)  # (steps, seeds, 1, outputs)
-            return block + 1, states, kept.write(block, outputs[:, :, 0])
+            steps = self._gather_steps(inputs, reading.first_rows[block][:, None])  # (steps, 1, lanes, features)
+            outputs, states = self.network.apply(weights, steps, states, every_step=True)
+            by_lane = tf.reshape(tf.transpose(outputs, (0, 2, 1, 3)), shape)
+            return block + 1, states, kept.write(block, by_lane)
 
-        kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self.windows.num_outputs))
-        first = (0, self.network.zero_states(self.seeds, 1), kept)
+        kept = tf.TensorArray(tf.float32, blocks, element_shape=shape)
+        first = (0, self.network.zero_states(self.seeds, lanes), kept)
         _, _, kept = tf.while_loop(lambda block, *_: block < blocks, read, first, maximum_iterations=blocks)
         return kept.concat()
 
-    def _gather_samples(self, inputs: Tensor, starts: Tensor) -> Tensor:
+    def gather_samples(self, inputs: Tensor, starts: Tensor) -> Tensor:
         """Return the windows that start at (seeds|1, rows) as (time_steps, seeds|1, rows, features of a step)."""
         return self._gather_steps(inputs, starts[None] + tf.range(self.windows.time_steps)[:, None, None])
 
@@ -262,7 +286,8 @@ class Program:
         rows = first_rows[..., None] + tf.range(self.windows.rows_per_step)  # (steps, seeds|1, rows, rows of a step)
         return tf.reshape(tf.gather(inputs, rows), (*first_rows.shape, self.windows.num_features))
 
-    def _gather_targets(self, targets: Tensor, starts: Tensor) -> Tensor:
+    def gather_targets(self, targets: Tensor, starts: Tensor) -> Tensor:
+        """Return their targets as ([positions,] seeds|1, rows, outputs)."""
         offsets = self.windows.target_rows()  # (positions, horizon_steps)
         rows = starts[None, ..., None] + tf.constant(offsets, tf.int32)[:, None, None]  # (positions, s, rows, horizons)
         wanted = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))

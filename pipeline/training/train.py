@@ -17,6 +17,7 @@ from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.fused import train_fused
+from pipeline.training.online import train_online
 from pipeline.training.record import OnEpoch, SeedTraining
 
 
@@ -27,7 +28,8 @@ class Training:
     Attributes:
         choice: Which engine trained them, and why.
         seeds: One record per seed.
-        forecasts: Scaled outputs of every seed at every window. Shape (seeds, windows, outputs).
+        forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
+            windows, outputs).
         fit_seconds: Wall time of training all seeds, compilation included; with the fused engine, where groups of seeds
             train and forecast side by side, the forecasts as well.
     """
@@ -50,7 +52,8 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
     start = time.perf_counter()
     choice = choose_engine(config, data)
     if choice.network is not None:
-        seeds, forecasts = train_fused(config, data, choice.network, on_epoch)
+        train = train_online if config.training.online else train_fused
+        seeds, forecasts = train(config, data, choice.network, on_epoch)
         return Training(choice, seeds, forecasts, time.perf_counter() - start)
     forecaster = Forecaster(config, data.windows)
     numbers = range(config.seed, config.seed + config.seeds)

@@ -1,0 +1,129 @@
+"""Does the state help? The validation error of a trained network against how much of the past it has read.
+
+From a zero state at every row, K steps forward: output j of that reading is the forecast of a network that has warmed
+up for j steps. All warm-up lengths come from one sweep, and so does a state that is zeroed every k steps, which at the
+n-th row of a lane has read n mod k + 1 steps.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Config, Order
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import FloatArray, IntArray
+from pipeline.models.plain import PlainNetwork
+
+_LONGEST = 256  # steps
+_MOST_ORIGINS = 512
+_FEWEST_ORIGINS = 48
+_BUDGET = 5e8  # multiplications: a tenth of a second, or a few
+_TOLERANCE = 1.01  # an error within 1 % of the lowest is as good
+
+
+@dataclass(frozen=True)
+class Memory:
+    """How far back information still lowers the validation error.
+
+    Attributes:
+        warm_up: RMSE after reading 1, 2, ... steps from a zero state, in the data's own units. Shape (steps,).
+        zeroed: RMSE with the state zeroed every 1, 2, ... steps. Shape (steps,).
+        whole: RMSE after reading the whole past; of a stateless network after its window.
+        origins: Forecasts that were averaged.
+    """
+
+    warm_up: FloatArray
+    zeroed: FloatArray
+    whole: float
+    origins: int
+
+    @property
+    def memory_steps(self) -> int:
+        """The fewest steps after which the error is within 1 % of the lowest it reaches."""
+        return int(np.argmax(self.warm_up <= _TOLERANCE * self.warm_up.min())) + 1
+
+
+def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, forecasts: FloatArray) -> Memory | None:
+    """Measure a trained network.
+
+    Args:
+        config: The configuration of the run.
+        data: The prepared data.
+        network: One seed of it.
+        forecasts: Scaled outputs of that seed at every window, the state as it was served. Shape (windows, outputs).
+
+    Returns:
+        The curves; None where the question has no meaning: a wiring that cannot carry a state, or windows that overlap.
+    """
+    if not config.can_carry or config.dataset.order is Order.overlapping:
+        return None
+    windows = data.windows
+    positions = np.searchsorted(windows.starts, windows.validation)
+    last_steps = windows.validation + windows.time_steps - 1  # first row of each window's last step
+    behind = last_steps - windows.first_of_lane[positions] + 1  # steps that can be read up to there
+    longest = min(int(behind.min()), _LONGEST if config.stateful else windows.time_steps)
+    longest, chosen = _afford(network, longest, len(positions))
+    outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
+    starts = windows.validation[chosen]
+    targets = _actual(data, starts)
+    errors = np.stack([(data.in_units(each, starts) - targets) ** 2 for each in outputs])
+    squared = errors.mean(axis=(2, 3))  # (steps, origins)
+    whole = data.in_units(forecasts[positions[chosen]], starts) - targets
+    read = behind[chosen] - 1
+    zeroed = [np.mean(squared[read % every, np.arange(len(chosen))]) for every in range(1, longest + 1)]
+    return Memory(
+        np.sqrt(squared.mean(axis=1)), np.sqrt(np.array(zeroed)), float(np.sqrt(np.mean(whole**2))), len(chosen)
+    )
+
+
+def describe_memory(config: Config, memory: Memory) -> str:
+    """Say in one sentence what the curves mean for the configuration."""
+    steps, longest = memory.memory_steps, len(memory.warm_up)
+    noun = "step" if steps == 1 else "steps"
+    if not config.stateful:
+        if steps < longest:
+            return (
+                f"the last {steps} of the {longest} steps of look_back give the same validation error: fewer are enough"
+            )
+        return (
+            f"each of the {longest} step(s) of look_back lowers the validation error: a longer look_back or "
+            "stateful=true may lower it further"
+        )
+    enough = f"stateful=false look_back={steps} is enough"
+    if steps == longest:
+        return f"information from {steps} steps back still lowers the validation error: the carried state is needed"
+    best = memory.warm_up[steps - 1]
+    if memory.whole > _TOLERANCE * best:
+        worse = (memory.whole / best - 1) * 100
+        return f"carrying state beyond {steps} {noun} makes the validation error {worse:.0f} % worse: {enough}"
+    return f"carrying state beyond {steps} {noun} changes nothing: {enough}"
+
+
+def _afford(network: PlainNetwork, longest: int, origins: int) -> tuple[int, IntArray]:
+    """Return how many steps, and which of the origins, the budget allows."""
+    numbers = sum(weight.size for weights in network.weights for weight in weights)
+    while longest > 16 and (longest + _FEWEST_ORIGINS) * longest * numbers > _BUDGET:
+        longest //= 2
+    count = int(np.clip(_BUDGET / (longest * numbers) - longest, _FEWEST_ORIGINS, _MOST_ORIGINS))
+    if origins <= count:
+        return longest, np.arange(origins)
+    return longest, np.arange(origins - count, origins)  # neighbours share what they read
+
+
+def _warm_up(network: PlainNetwork, data: PreparedData, last_steps: IntArray, longest: int) -> FloatArray:
+    """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, outputs)."""
+    firsts = np.unique(last_steps[:, None] - np.arange(longest))  # rows at which some reading begins
+    beyond = int(last_steps.max())
+    states = network.zero_states(len(firsts))
+    outputs = np.empty((longest, len(last_steps), data.windows.num_outputs), np.float32)
+    for read in range(longest):
+        rows = np.minimum(firsts + read, beyond)  # a reading past the last origin is not looked at
+        answer, states = network.step(data.windows.gather_steps(rows), states)
+        outputs[read] = answer[np.searchsorted(firsts, last_steps - read)]
+    return outputs
+
+
+def _actual(data: PreparedData, starts: IntArray) -> FloatArray:
+    """Return what came, in the data's own units. Shape (origins, horizon_steps, targets)."""
+    rows = data.windows.origins(starts)[:, None] + np.array(data.windows.horizon_steps)
+    return data.series.actual()[rows]

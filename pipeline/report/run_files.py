@@ -1,0 +1,121 @@
+"""Everything a finished run leaves in its folder, from which a person can read it, repeat it and serve it."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.config import Config, plain_config
+from pipeline.data.prepare import PreparedData
+from pipeline.report.figures import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
+from pipeline.report.files import write_history, write_lanes, write_predictions, write_seeds
+
+Array = np.ndarray
+Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run found.
+
+    Attributes:
+        forecasts: In the data's own units. Shape (seeds, time, horizon_steps, targets).
+        linear: Of the linear fit. Shape (time, horizon_steps, targets).
+        metrics: Final metrics by MLflow name.
+        seeds: One row per seed: what it was, then its scores.
+        lanes: Scores of each lane; empty for a single series.
+        losses: Loss curves of each seed.
+    """
+
+    forecasts: Array
+    linear: Array
+    metrics: Mapping[str, float]
+    seeds: Sequence[Mapping[str, float]]
+    lanes: Sequence[Mapping[str, float]]
+    losses: Losses
+
+
+def write_run_files(folder: Path, label: str, config: Config, data: PreparedData, results: Results) -> None:
+    """Write config.yaml, scaling.json, the tables and the figures of a run.
+
+    Args:
+        folder: Where they go.
+        label: Names the run for people.
+        config: Its configuration.
+        data: What it was trained and scored on.
+        results: What it found.
+    """
+    from omegaconf import OmegaConf
+
+    series = data.series
+    actual = np.where(series.scorable(), series.actual(), np.nan)  # (time, targets)
+    logged = plain_config(config)
+    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)))
+    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n")
+    write_predictions(
+        folder / "predictions.csv",
+        series.timestamps,
+        series.targets,
+        data.windows.horizon_steps,
+        data.split.part_names(),
+        actual,
+        results.forecasts,
+        list(results.losses),
+        np.array(series.lane_names)[series.lane_of_rows()] if series.lane_names else None,
+    )
+    write_seeds(folder / "seeds.csv", results.seeds)
+    if series.lane_names:
+        write_lanes(folder / "lanes.csv", series.lane_names, results.lanes)
+    write_history(folder / "history.csv", results.losses)
+    title, metrics = f"{config.dataset.name}: {label}", results.metrics
+    scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
+    panels = list(_panels(config.dataset.unit, data, actual, results))
+    draw_forecast(folder / "forecast.png", f"{title}\n{scored} {config.dataset.unit}", panels)
+    draw_learning_curve(folder / "learning_curve.png", title, results.losses)
+
+
+def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> Iterator[ForecastPanel]:
+    """Return the last horizon step of the first few lanes and targets."""
+    series, in_test = data.series, data.split.rows("test")
+    lanes = [rows for rows in series.lanes() if in_test[rows].any()][:MAX_PANELS]
+    for rows in lanes:
+        lane = series.lane_of_rows()[rows.start]
+        for column, target in enumerate(series.targets[:MAX_PANELS]):
+            yield ForecastPanel(
+                name=f"{series.lane_names[lane]}: {target} [{unit}]" if series.lane_names else f"{target} [{unit}]",
+                timestamps=series.timestamps[rows],
+                test_start=int(np.argmax(in_test[rows])),
+                actual=actual[rows, column],
+                forecasts=results.forecasts[:, rows, -1, column],
+                linear=results.linear[rows, -1, column],
+            )
+
+
+def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
+    """Return what a client of the served model needs: scaled = (transformed - offset) / scale, per column.
+
+    With dataset.scaler_per_lane, `lanes` has the columns of each lane in place of `columns`.
+    """
+    each = [
+        {
+            name: {"offset": float(offset), "scale": float(scale)}
+            for name, offset, scale in zip(data.series.columns, offsets, scales, strict=True)
+        }
+        for offsets, scales in zip(data.scaling.offset, data.scaling.scale, strict=True)
+    ]
+    per_lane = config.dataset.scaler_per_lane
+    return {
+        "features": list(data.series.features),
+        "targets": list(data.series.targets),
+        "transforms": [step.value for step in config.dataset.transforms],
+        "period": config.dataset.period,
+        "look_back": config.look_back,
+        "horizon_steps": list(data.windows.horizon_steps),
+        "lags_as": config.dataset.lags_as.value,
+        "stateful": config.stateful,
+        **({"lanes": dict(zip(data.series.lane_names, each, strict=True))} if per_lane else {"columns": each[0]}),
+    }

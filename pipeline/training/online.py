@@ -1,0 +1,196 @@
+"""Online training: one pass in time order; at each step the network forecasts, then learns from what came.
+
+Every forecast is made by a network that has learnt from all earlier targets and from no later one, so the error of all
+forecasts is an honest one, the prequential error (Dawid, "Present position and potential developments", 1984). The
+state is carried throughout. With look_back=3, at row t:
+
+    state before row t-2  ->  [t-2  t-1  t]  ->  forecast of t+1  ->  gradient through the three steps
+    then the state moves on by one row, t-2, and the window with it
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import FloatArray, IntArray
+from pipeline.models.function import NetworkFunction
+from pipeline.models.recurrence import Tensor
+from pipeline.training.cores import run_on_cores
+from pipeline.training.fused import Group, make_groups
+from pipeline.training.losses import LOSS_OF_EACH
+from pipeline.training.program import Carry, Program
+from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
+
+_STEPS_PER_CALL = 1024  # Ctrl-C waits for them
+
+
+class OnlinePlan(NamedTuple):
+    """What is read at each step; one row per lane of the series.
+
+    Attributes:
+        starts: First row of the window whose origin lies at this step. (steps, rows)
+        weights: 1 where a target was measured, from which the network learns. (steps, rows)
+        present: 1 where the lane has a window here; elsewhere its state waits. (steps, rows)
+    """
+
+    starts: Tensor
+    weights: Tensor
+    present: Tensor
+
+
+@dataclass(frozen=True)
+class _Pass:
+    """One seed after its pass, and its scaled outputs at every window, (windows, outputs)."""
+
+    training: SeedTraining
+    outputs: FloatArray
+
+
+def train_online(
+    config: Config, data: PreparedData, network: NetworkFunction, on_epoch: OnEpoch
+) -> tuple[list[SeedTraining], FloatArray]:
+    """Take one pass over the whole series with every seed.
+
+    Args:
+        config: The configuration of the run.
+        data: The prepared data.
+        network: The network as a function of its weights.
+        on_epoch: Told about each seed when its pass is over.
+
+    Returns:
+        One record per seed, and the scaled outputs of each at every window before it learnt from it, shape (seeds,
+        windows, outputs).
+    """
+    start = time.perf_counter()
+    starts, weights, present = plan_online(data)
+    groups = list(make_groups(config, data, network))
+    program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
+    learn = tf.function(lambda *arguments: _learn(program, *arguments), jit_compile=True, autograph=False)
+    trained: dict[int, _Pass] = {}
+    plan = _in_calls(starts, weights, present)
+    for event in run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group)):
+        if isinstance(event, EpochReport):
+            on_epoch(event)
+        else:
+            trained[event.training.seed] = event
+    share = (time.perf_counter() - start) / config.seeds
+    passes = [trained[seed] for seed in range(config.seed, config.seed + config.seeds)]
+    trainings = [replace(each.training, seconds=share) for each in passes]
+    return trainings, np.stack([each.outputs for each in passes])
+
+
+def plan_online(data: PreparedData) -> tuple[IntArray, FloatArray, FloatArray]:
+    """Find the window of each lane at each time step.
+
+    Returns:
+        starts, weights and present, each of shape (steps, lanes); a step is a timestamp at which any lane has a window.
+    """
+    series, windows = data.series, data.windows
+    lane = series.lane_of_rows()[windows.starts]  # (windows,)
+    times = series.timestamps[windows.origins(windows.starts)]
+    step = np.unique(times.to_numpy(), return_inverse=True)[1]  # (windows,)
+    shape = (int(step.max()) + 1, len(series.lanes()))
+    starts = np.tile([windows.starts[lane == number][0] for number in range(shape[1])], (shape[0], 1))
+    weights, present = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    starts[step, lane] = windows.starts
+    present[step, lane] = 1
+    last_rows = windows.origins(windows.starts) + max(windows.horizon_steps)
+    ends = np.array([rows.stop for rows in series.lanes()])[lane]
+    inside = last_rows < ends
+    measured = np.zeros(len(inside), dtype=bool)
+    measured[inside] = np.all(series.scorable(), axis=1)[last_rows[inside]]
+    weights[step[measured], lane[measured]] = 1
+    return starts, weights, present
+
+
+def _in_calls(starts: IntArray, weights: FloatArray, present: FloatArray) -> list[OnlinePlan]:
+    """Cut the steps into calls of equal length; what fills up the last one neither learns nor moves a state."""
+    length = min(_STEPS_PER_CALL, len(starts))
+    calls = -(-len(starts) // length)
+    missing = ((0, calls * length - len(starts)), (0, 0))
+    starts, weights, present = np.pad(starts, missing, "edge"), np.pad(weights, missing), np.pad(present, missing)
+    return [
+        OnlinePlan(tf.constant(some, tf.int32), tf.constant(count), tf.constant(there))
+        for some, count, there in zip(*(np.split(each, calls) for each in (starts, weights, present)), strict=True)
+    ]
+
+
+def _learn(
+    program: Program, inputs: Tensor, targets: Tensor, plan: OnlinePlan, carry: Carry, first: Tensor
+) -> tuple[Carry, Tensor]:
+    """Take the steps of one call. Returns the carry and the outputs at each step, (steps, seeds, rows, outputs)."""
+    steps, rows = plan.starts.shape
+
+    def step(number: Tensor, carry: Carry, kept: Any) -> tuple[Tensor, Carry, Any]:
+        starts, counts = plan.starts[number][None], plan.weights[number]  # (1, rows), (rows,)
+        samples = program.gather_samples(inputs, starts)  # (time_steps, 1, rows, features of a step)
+        wanted = program.gather_targets(targets, starts)
+        _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
+        there = plan.present[number][:, None]  # (rows, 1)
+        after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
+        _, outputs, learnt = program.learn_batch(carry, samples, wanted, counts, carry.states, None, first + number)
+        outputs = outputs[-1] if program.config.answers_every_step else outputs  # (seeds, rows, outputs)
+        # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.
+        came = tf.reduce_any(counts > 0)
+        carry = tf.nest.map_structure(lambda new, old: tf.where(came, new, old), learnt, carry)
+        return number + 1, carry._replace(states=after), kept.write(number, outputs)
+
+    shape = (program.seeds, rows, program.windows.num_outputs)
+    kept = tf.TensorArray(tf.float32, steps, element_shape=shape)
+    _, carry, kept = tf.while_loop(
+        lambda number, *_: number < steps, step, (tf.constant(0), carry, kept), maximum_iterations=steps
+    )
+    return carry, kept.stack()
+
+
+def _pass(
+    program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
+) -> Iterator[EpochReport | _Pass]:
+    windows = data.windows
+    inputs, targets = tf.constant(windows.inputs), tf.constant(_padded(windows.targets, max(windows.horizon_steps)))
+    carry, outputs, first = program.begin(group.weights), [], 0
+    for plan in calls:
+        carry, some = learn(inputs, targets, plan, carry, tf.constant(first))
+        outputs.append(some.numpy())
+        first += len(some)
+    by_step = np.concatenate(outputs)  # (steps, seeds, rows, outputs)
+    starts = np.concatenate([plan.starts.numpy() for plan in calls])
+    there = np.concatenate([plan.present.numpy() for plan in calls]) > 0  # (steps, rows)
+    order = np.argsort(starts[there])
+    for column, seed in enumerate(group.seeds):
+        at_windows = by_step[:, column][there][order]  # (windows, outputs)
+        weights = program.network.unpack(carry.weights.numpy()[column])
+        training = _record(program.config, data, seed, weights, at_windows)
+        yield EpochReport(seed, 1, training.losses[0], training.val_losses[0], last=True)
+        yield _Pass(training, at_windows)
+
+
+def _padded(targets: FloatArray, rows: int) -> FloatArray:
+    """Add rows after the end: a window at the end has no target, and a weight of zero; reading one must not fail."""
+    return np.concatenate([targets, np.repeat(targets[-1:], rows, axis=0)])
+
+
+def _record(config: Config, data: PreparedData, seed: int, weights: list[Any], outputs: FloatArray) -> SeedTraining:
+    windows = data.windows
+
+    def loss(starts: IntArray) -> float:
+        forecasts = outputs[np.searchsorted(windows.starts, starts)]
+        return float(np.mean(LOSS_OF_EACH[config.training.loss](windows.gather_last_targets(starts), forecasts)))
+
+    losses = loss(windows.train), loss(windows.validation)
+    finite = np.isfinite(losses).all() and np.isfinite(outputs).all()
+    return SeedTraining(
+        seed=seed,
+        weights=weights,
+        losses=[losses[0]],
+        val_losses=[losses[1]],
+        kept_epoch=1,
+        seconds=0.0,  # known when all seeds are trained
+        failure="" if finite else describe_divergence(seed, 1, *losses),
+    )

@@ -1,0 +1,118 @@
+"""The parity certificate: one set of weights gives one answer, in whatever pieces a sequence is read.
+
+Whole sequence = chunks with carried state = one step at a time = any number of lanes. It is a theorem of the
+recurrence, so a difference means that one of the programs which train, forecast or serve is wrong, and no score can be
+trusted.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config import Config, Order
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import FloatArray
+from pipeline.errors import TrainingError
+from pipeline.models.network import build_chunk_network, build_streaming_network
+from pipeline.models.plain import make_plain
+from pipeline.models.plan import plan_layers
+
+LIMIT = 1e-4  # of the target's scale
+_CHUNKS = 6
+_SHORTEST_CHUNK = 4  # steps
+_LANES = 3
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far the ways to read one sequence lie apart.
+
+    Attributes:
+        differences: By way, the largest difference to the whole sequence read by Keras, in units of `scale`.
+        scale: Highest minus lowest target of the training part, scaled units.
+        steps: Time steps that were read.
+    """
+
+    differences: dict[str, float]
+    scale: float
+    steps: int
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of all."""
+        return max(self.differences.values())
+
+
+def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], forecasts: FloatArray) -> Certificate:
+    """Read the beginning of the series in four ways, and compare with what the engine forecast.
+
+    Args:
+        config: A network whose wiring can carry a state, stateful or not.
+        data: The prepared data.
+        weights: Of one seed, as `get_weights` gives them.
+        forecasts: Scaled outputs of that seed at every window; compared where the engine read each row once with a
+            carried state. Shape (windows, outputs).
+
+    Returns:
+        The certificate.
+
+    Raises:
+        TrainingError: If a difference exceeds 1e-4 of the target's scale.
+    """
+    windows = data.windows
+    length = max(windows.time_steps, _SHORTEST_CHUNK)
+    inside = int((windows.first_of_lane == windows.starts[0]).sum()) + windows.time_steps - 1
+    steps = min(_CHUNKS * length, inside) // length * length
+    sequence = windows.gather_steps(windows.starts[0] + np.arange(steps))  # (steps, features)
+    whole = _read_whole(config, windows.num_outputs, weights, sequence)  # (steps, outputs)
+    ways = {
+        "chunks": _read_chunks(config, windows.num_outputs, weights, sequence, length),
+        "one step at a time": _read_steps(config, windows.num_outputs, weights, sequence, lanes=1),
+        f"{_LANES} lanes": _read_steps(config, windows.num_outputs, weights, sequence, lanes=_LANES),
+    }
+    scale = float(np.ptp(windows.gather_last_targets(windows.train))) or 1.0
+    differences = {way: float(np.abs(outputs - whole).max()) / scale for way, outputs in ways.items()}
+    if config.stateful and config.dataset.order is Order.phases and not config.training.online:
+        engine = forecasts[: steps - windows.time_steps + 1]
+        differences["engine"] = float(np.abs(engine - whole[windows.time_steps - 1 :]).max()) / scale
+    certificate = Certificate(differences, scale, steps)
+    if not certificate.largest <= LIMIT:
+        way = max(differences, key=lambda name: differences[name])
+        raise TrainingError(
+            f"parity: read as '{way}' the network answers {differences[way]:.2g} of the target's scale away from the "
+            f"whole sequence, more than {LIMIT:g}; this is a defect of the program, not of the data: please report it"
+        )
+    return certificate
+
+
+def _read_whole(config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray) -> FloatArray:
+    network = build_streaming_network(config, sequence.shape[1], num_outputs)
+    network.set_weights(weights)
+    return network(tf.constant(sequence[None]), training=False).numpy()[0]
+
+
+def _read_chunks(
+    config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray, length: int
+) -> FloatArray:
+    """Read chunk by chunk with Keras' own stateful layers."""
+    network = build_chunk_network(config, length, sequence.shape[1], num_outputs)
+    network.set_weights(weights)
+    chunks = sequence.reshape(-1, 1, length, sequence.shape[1])
+    return np.concatenate([network(tf.constant(chunk), training=False).numpy()[0] for chunk in chunks])
+
+
+def _read_steps(
+    config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray, lanes: int
+) -> FloatArray:
+    """Read step by step as `pipeline.stream` does; other lanes read the sequence backwards."""
+    plain = make_plain(plan_layers(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights])
+    mine = lanes // 2
+    batch = np.stack([sequence if lane == mine else sequence[::-1] for lane in range(lanes)])
+    states, outputs = plain.zero_states(lanes), []
+    for position in range(len(sequence)):
+        answer, states = plain.step(batch[:, position], states)
+        outputs.append(answer[mine])
+    return np.stack(outputs)
