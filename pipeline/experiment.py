@@ -70,7 +70,12 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
 
     for note in describe_data(config, data):
         tell(f"{label}: {note}")
-    tags = {HASH_TAG: config_hash, "dataset_sha256": digest, "state_contract": name_contract(config)}
+    tags = {
+        HASH_TAG: config_hash,
+        "dataset_sha256": digest,
+        "dataset_rows": str(len(data.series)),
+        "state_contract": name_contract(config),
+    }
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
         metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)

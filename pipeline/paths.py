@@ -1,6 +1,11 @@
 """Where the configuration and the packaged data lie, in a source tree and in an installed wheel."""
 
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -39,3 +44,21 @@ def _first_with(name: str, *folders: Path) -> Path:
             return folder
     looked = " or ".join(str(folder) for folder in folders)
     raise FileNotFoundError(f"{name} was not found in {looked}; reinstall lstm-pipeline")
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file in one move: a reader, or a crash, finds the old file or the whole new one.
+
+    Args:
+        path: The file; its folder must exist.
+    """
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+        try:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            Path(file.name).replace(path)
+        except BaseException:
+            Path(file.name).unlink(missing_ok=True)
+            raise

@@ -16,11 +16,13 @@ from pipeline.paths import data_dir
 _REMEDIES = {".csv": "; save it as UTF-8 text with commas between cells", ".parquet": ""}
 
 
-def load_series(dataset: DatasetConfig) -> Series:
+def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series:
     """Load and validate the series that a configuration names.
 
     Args:
         dataset: The `dataset` node of the configuration.
+        first_rows: How many rows of the file are read, so that a file which has grown gives what it held before; None:
+            all.
 
     Returns:
         The series, with missing values filled if `dataset.missing` says so.
@@ -35,6 +37,7 @@ def load_series(dataset: DatasetConfig) -> Series:
         assert dataset.path is not None
         path = data_dir() / dataset.path if dataset.source is Source.packaged else Path(dataset.path).expanduser()
         frame, origin = _read_table(path), str(path)
+    frame = frame if first_rows is None else frame.iloc[:first_rows]
     if frame.empty:
         raise UserError(
             f"{origin} holds no rows; dataset.path must name a file with a header and one row per time step"

@@ -38,7 +38,7 @@ class Transformed:
     @property
     def lost(self) -> int:
         """Rows at the beginning of a series that are undefined (NaN)."""
-        return sum(_lag(step, self.period) for step in self.steps)
+        return sum(lag_of(step, self.period) for step in self.steps)
 
 
 def apply_transforms(
@@ -65,7 +65,7 @@ def apply_transforms(
         if step is Transform.log:
             stages.append(np.log(before))
             continue
-        lag = _lag(step, period)
+        lag = lag_of(step, period)
         after = np.full_like(before, np.nan)
         for rows in lanes:
             after[rows][lag:] = before[rows][lag:] - before[rows][:-lag]
@@ -98,7 +98,7 @@ def invert_forecasts(
             with np.errstate(over="ignore"):  # a diverged network: its scores are checked, not its forecasts
                 result = np.exp(result)
             continue
-        lag = _lag(step, transformed.period)
+        lag = lag_of(step, transformed.period)
         for position, ahead in enumerate(horizon_steps):
             if ahead <= lag:
                 base = known[origins + ahead - lag][:, list(columns)]  # (origins, targets)
@@ -108,5 +108,6 @@ def invert_forecasts(
     return result
 
 
-def _lag(step: Transform, period: int) -> int:
+def lag_of(step: Transform, period: int) -> int:
+    """Return how many rows a transform looks back: 0 for log."""
     return {Transform.log: 0, Transform.difference: 1, Transform.seasonal_difference: period}[step]

@@ -80,13 +80,13 @@ def describe_memory(config: Config, memory: Memory) -> str:
     """Say in one sentence what the curves mean for the configuration."""
     steps, longest = memory.memory_steps, len(memory.warm_up)
     noun = "step" if steps == 1 else "steps"
+    if not config.stateful and longest == 1:
+        return "look_back=1 shows the network one step; a longer look_back or stateful=true may lower the error"
+    if not config.stateful and steps < longest:
+        return f"the last {steps} of the {longest} steps of look_back give the same validation error: fewer are enough"
     if not config.stateful:
-        if steps < longest:
-            return (
-                f"the last {steps} of the {longest} steps of look_back give the same validation error: fewer are enough"
-            )
         return (
-            f"each of the {longest} step(s) of look_back lowers the validation error: a longer look_back or "
+            f"each of the {longest} steps of look_back lowers the validation error: a longer look_back or "
             "stateful=true may lower it further"
         )
     enough = f"stateful=false look_back={steps} is enough"

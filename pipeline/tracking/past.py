@@ -1,10 +1,14 @@
 """Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
 
 import socket
+from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
+from pipeline.errors import UserError
 from pipeline.record import RunRecord, Status
 from pipeline.tracking.live import HASH_TAG, PROCESS_TAG, REASON_TAG
 from pipeline.tracking.store import Store
@@ -86,3 +90,58 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
         reason=run.data.tags.get(REASON_TAG, ""),
         resumed=resumed,
     )
+
+
+def choose_run(store: Store, wanted: str) -> RunRecord:
+    """Find the run that a person means.
+
+    Args:
+        store: Where it was logged.
+        wanted: A run id; or `best`: the lowest validation RMSE among the FINISHED runs on the dataset of the newest
+            one, with its horizon.
+
+    Raises:
+        UserError: If there is none, or it did not finish, or it is the parent of a sweep.
+    """
+    if wanted == "best":
+        return _record(_best(store))
+    try:
+        run = store.client.get_run(wanted)
+    except MlflowException as error:
+        raise UserError(
+            f"run={wanted} is not in {store.uri}; give a run id from MLflow, or run=best, or another tracking.uri"
+        ) from error
+    if run.data.tags.get("sweep") == "true":
+        raise UserError(f"run={wanted} is the parent of a sweep; give one of its runs, or run=best")
+    if run.info.status != Status.finished.value:
+        raise UserError(f"run={wanted} is {run.info.status}, not FINISHED; choose a run that finished")
+    return _record(run)
+
+
+def _best(store: Store) -> Run:
+    finished = _search(store, "attributes.status = 'FINISHED' and metrics.validation_rmse > 0")
+    if not finished:
+        raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
+    newest = finished[-1]
+
+    def task(run: Run) -> tuple[str | None, ...]:
+        return run.data.tags.get("dataset_sha256"), run.data.params["horizon"], run.data.params["dataset.horizons"]
+
+    same = [run for run in finished if task(run) == task(newest)]
+    return min(same, key=lambda run: run.data.metrics["validation_rmse"])
+
+
+def fetch_files(store: Store, run_id: str, names: Sequence[str], folder: Path) -> dict[str, str]:
+    """Copy files of a run into a folder, and return the run's tags.
+
+    Raises:
+        UserError: If the run has no such file.
+    """
+    for name in names:
+        try:
+            store.client.download_artifacts(run_id, name, str(folder))
+        except (MlflowException, OSError) as error:
+            raise UserError(
+                f"run {run_id} has no file {name}: an older version logged it, or its files are gone; train it again"
+            ) from error
+    return dict(store.client.get_run(run_id).data.tags)

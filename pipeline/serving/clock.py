@@ -1,0 +1,114 @@
+"""Timestamps of rows that arrive: which is later, which was left out, and how the series' own frequency goes on."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pandas.tseries.frequencies import to_offset
+
+from pipeline.data.series import Series
+
+_REMEMBERED = 100_000  # texts whose meaning is kept
+
+
+class Clock:
+    """Reads timestamps as the time column of a dataset holds them.
+
+    Attributes:
+        numbered: True when the dataset has no time column: rows are numbered.
+    """
+
+    def __init__(self, series: Series, numbered: bool) -> None:
+        self.numbered = numbered
+        self._dates = isinstance(series.timestamps, pd.DatetimeIndex)
+        self._zone = series.timestamps.tz if isinstance(series.timestamps, pd.DatetimeIndex) else None
+        self._frequency = _find_frequency(series)
+        self._keys: dict[str, float] = {}
+        self._expected: dict[float, float] = {}
+
+    def read(self, text: str) -> float:
+        """Return a number that is larger for a later timestamp: microseconds, or the number itself.
+
+        Raises:
+            ValueError: If the text is no timestamp like those of the dataset.
+        """
+        key = self._keys.get(text)
+        if key is None:
+            key = self._parse(text)
+            if len(self._keys) > _REMEMBERED:
+                self._keys.clear()
+            self._keys[text] = key
+        return key
+
+    def key_of(self, timestamp: Any) -> float:
+        """Return the number of a timestamp of the dataset."""
+        return _microseconds(pd.Timestamp(timestamp)) if self._dates else float(timestamp)
+
+    def count_missing(self, last: float, key: float) -> int:
+        """Return how many timestamps of the dataset's frequency lie between two; 0 where it has none."""
+        if self._frequency is None:
+            return 0
+        expected = self._expected.get(last)
+        if expected is None:
+            if len(self._expected) > _REMEMBERED:
+                self._expected.clear()
+            expected = self._expected[last] = self._after(last)
+        if key <= expected:
+            return 0
+        if not self._dates:
+            return round((key - expected) / self._frequency)
+        between = pd.date_range(self._time(expected), self._time(key), freq=self._frequency, inclusive="left")
+        return len(between)
+
+    def go_on(self, last: Any, count: int) -> pd.Index:
+        """Return the timestamps after the last one, in the dataset's own frequency.
+
+        Raises:
+            ValueError: If the dataset has no regular frequency.
+        """
+        if self._frequency is None:
+            raise ValueError("the timestamps of the dataset have no regular frequency, so nobody knows the next ones")
+        if self._dates:
+            return pd.date_range(last, periods=count + 1, freq=self._frequency)[1:]
+        return pd.Index(last + self._frequency * np.arange(1, count + 1))
+
+    def _parse(self, text: str) -> float:
+        if self.numbered or not self._dates:
+            number = float(text)
+            if not np.isfinite(number):
+                raise ValueError(text)
+            return number
+        if not text:
+            raise ValueError(text)
+        time = pd.to_datetime(text, format="ISO8601")
+        if (time.tzinfo is None) != (self._zone is None):
+            raise ValueError(text)
+        return _microseconds(time)
+
+    def _after(self, last: float) -> float:
+        if self._dates:
+            return self.key_of(self._time(last) + self._frequency)
+        return last + float(self._frequency)
+
+    def _time(self, key: float) -> pd.Timestamp:
+        return pd.Timestamp(int(key), unit="us", tz=self._zone)
+
+
+def _microseconds(time: pd.Timestamp) -> float:
+    """Return the microseconds since 1970, in UTC; exact in a float until the year 2255."""
+    return float(time.asm8.astype("datetime64[us]").astype(np.int64))
+
+
+def _find_frequency(series: Series) -> Any:
+    """Return the frequency of the longest lane: a calendar offset, a number, or None."""
+    rows = max(series.lanes(), key=lambda rows: rows.stop - rows.start)
+    times = series.timestamps[rows]
+    if len(times) < 3:
+        return None
+    if isinstance(times, pd.DatetimeIndex):
+        name = pd.infer_freq(times)
+        return to_offset(name) if name else None
+    steps = np.diff(times.to_numpy(dtype=float))
+    if not np.allclose(steps, steps[0]):
+        return None
+    return int(steps[0]) if float(steps[0]).is_integer() else float(steps[0])

@@ -1,0 +1,185 @@
+"""What a network remembers of each lane it serves: its state, its last rows, and how many it has read.
+
+All lanes lie side by side in arrays, so that rows of many lanes that arrive together are one step of the network.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.config import LagsAs, Order
+from pipeline.data.series import FloatArray, IntArray
+from pipeline.errors import UserError
+from pipeline.serving.model import ServedModel
+from pipeline.serving.tails import empty_tails
+
+
+class Lanes:
+    """The lanes of one served model, which grow in number as new names come.
+
+    Attributes:
+        model: The served model.
+        numbers: Position of each lane by its name.
+        consumed: Rows read in each lane, its history included. Shape (places,).
+    """
+
+    def __init__(self, model: ServedModel, places: int = 16) -> None:
+        self.model = model
+        self.numbers: dict[str, int] = {}
+        self.consumed: IntArray = np.zeros(places, np.int64)
+        dataset, data = model.config.dataset, model.data
+        self._tails = empty_tails(dataset.transforms, dataset.period, places, len(data.series.columns))
+        self._raw: np.ndarray = np.full((places, len(data.series.columns)), np.nan)  # last row of each lane
+        self._window: np.ndarray = np.zeros((places, model.config.look_back, len(data.series.features)), np.float32)
+        self._states = model.network.zero_states(places)
+        self._scaler: IntArray = np.zeros(places, np.int64)  # row of the scaler that each lane uses
+        self._features = data.series.column_numbers(data.series.features)
+        self._targets = data.series.column_numbers(data.series.targets)
+        self._newest_only = model.config.stateful and dataset.order is Order.phases
+        self._rows_needed = 1 if self._newest_only and dataset.lags_as is LagsAs.time_steps else model.config.look_back
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """Everything that is remembered, one array after another, each with the lanes in front."""
+        return [self.consumed, self._scaler, self._raw, self._window, *self._tails.rows, *self._states]
+
+    def restore(self, names: Sequence[str], arrays: Sequence[np.ndarray]) -> None:
+        """Take over what `arrays` once gave.
+
+        Raises:
+            UserError: If the shapes are not those of this model.
+        """
+        expected = [(len(names), *array.shape[1:]) for array in self.arrays]
+        if [array.shape for array in arrays] != expected:
+            raise UserError("the saved state does not have the shapes of this model; remove the file to start anew")
+        self.numbers = {name: number for number, name in enumerate(names)}
+        self._grow(len(names))
+        for mine, saved in zip(self.arrays, arrays, strict=True):
+            mine[: len(names)] = saved
+
+    def open(self, name: str, like: str | None = None) -> int:
+        """Make room for a new lane.
+
+        Args:
+            name: Its name.
+            like: A lane whose memory it begins with; None: it has seen nothing.
+
+        Returns:
+            Its number.
+
+        Raises:
+            UserError: If the scaler was fitted per lane, and this lane is not one of the run's.
+        """
+        known = self.model.data.series.lane_names
+        if self.model.config.dataset.scaler_per_lane and name not in known:
+            raise UserError(f"lane '{name}' is unknown to the run, whose scaler knows its own lanes only")
+        number = self.numbers[name] = len(self.numbers)
+        self._grow(len(self.numbers))
+        for array in self.arrays:
+            if like is not None:
+                array[number] = array[self.numbers[like]]
+        self._scaler[number] = known.index(name) if name in known else 0
+        return number
+
+    def advance(self, lanes: IntArray, values: FloatArray) -> FloatArray:
+        """Read one new row of each lane, and forecast.
+
+        Args:
+            lanes: Numbers of different lanes. Shape (n,).
+            values: Rows in the data's own units. Shape (n, columns of the series).
+
+        Returns:
+            In the data's own units; NaN while a lane has not read enough rows. Shape (n, horizon_steps, targets).
+        """
+        scaling, scaler = self.model.data.scaling, self._scaler[lanes]
+        offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
+        scaled = (self._tails.apply(lanes, values) - offset) / scale
+        window = self._window[lanes]  # (n, look_back, features)
+        window[:, :-1] = window[:, 1:]
+        window[:, -1] = scaled[:, self._features]
+        self._window[lanes], self._raw[lanes] = window, values
+        self.consumed[lanes] += 1
+        outputs = self._answer(lanes, window)  # (n, outputs)
+        steps = self.model.config.horizon_steps
+        shaped = outputs.astype(float).reshape(len(lanes), len(steps), len(self._targets))
+        changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
+        return self._tails.invert(lanes, changes, steps, self._targets)
+
+    def last_values(self, name: str) -> list[float] | None:
+        """Return the last row of a lane in the data's own units; None if it has read none."""
+        if name not in self.numbers or not self.consumed[self.numbers[name]]:
+            return None
+        return self._raw[self.numbers[name]].tolist()
+
+    def read_history(self, ends: Sequence[int]) -> None:
+        """Open every lane of the run's data and read its rows.
+
+        Args:
+            ends: Row of the series after the last one that is read, for each lane.
+        """
+        series, windows = self.model.data.series, self.model.data.windows
+        names = series.lane_names or (self.model.config.dataset.name,)
+        lost, look_back = self._tails.lost, windows.look_back
+        for lane, (name, rows, end) in enumerate(zip(names, series.lanes(), ends, strict=True)):
+            number = self.open(name)
+            self._scaler[number] = lane
+            self.consumed[number] = end - rows.start
+            self._raw[number] = series.values[end - 1]
+            self._tails.fill(number, self.model.data.transformed, slice(rows.start, end))
+            last = windows.inputs[max(rows.start + lost, end - look_back) : end]
+            if len(last):
+                self._window[number, -len(last) :] = last
+        if self.model.config.stateful:
+            firsts = np.array([rows.start + lost for rows in series.lanes()])
+            self._carry(firsts, np.array(ends) - self._rows_needed)
+
+    def _carry(self, firsts: IntArray, lasts: IntArray) -> None:
+        """Read the history of all lanes side by side with a carried state, from one first row to one last row each."""
+        windows = self.model.data.windows
+        for step in range(int((lasts - firsts).max()) + 1):
+            lanes = np.flatnonzero(firsts + step <= lasts)
+            rows = firsts[lanes] + step
+            sample = windows.gather_steps(rows)[:, None] if self._newest_only else windows.gather_inputs(rows)
+            self._read(lanes, sample)
+
+    def _answer(self, lanes: IntArray, window: FloatArray) -> FloatArray:
+        ready = self.consumed[lanes] >= self._tails.lost + self._rows_needed
+        if ready.all():
+            return self._answer_ready(lanes, window)
+        outputs = np.full((len(lanes), self.model.data.windows.num_outputs), np.nan, np.float32)
+        if ready.any():
+            outputs[ready] = self._answer_ready(lanes[ready], window[ready])
+        return outputs
+
+    def _answer_ready(self, lanes: IntArray, window: FloatArray) -> FloatArray:
+        sample: np.ndarray = window[:, -1:] if self._newest_only else window
+        if self.model.config.dataset.lags_as is LagsAs.features:
+            sample = window.reshape(len(lanes), 1, -1)
+        return self._read(lanes, sample) if self.model.config.stateful else self.model.network.answer(sample)
+
+    def _read(self, lanes: IntArray, sample: FloatArray) -> FloatArray:
+        outputs, after = self.model.network.read(sample, [state[lanes] for state in self._states])
+        for state, new in zip(self._states, after, strict=True):
+            state[lanes] = new
+        return outputs
+
+    def _grow(self, count: int) -> None:
+        """Double the places until there are enough."""
+        places = len(self.consumed)
+        if count <= places:
+            return
+        while places < count:
+            places *= 2
+        fresh = Lanes(self.model, places)
+        for mine, larger in zip(self.arrays, fresh.arrays, strict=True):
+            larger[: len(mine)] = mine
+        self.consumed, self._scaler = fresh.consumed, fresh._scaler
+        self._raw, self._window = fresh._raw, fresh._window
+        self._tails, self._states = fresh._tails, fresh._states
+
+
+def warm_lanes(model: ServedModel) -> Lanes:
+    """Return lanes that have read the whole history of the run."""
+    lanes = Lanes(model)
+    lanes.read_history([rows.stop for rows in model.data.series.lanes()])
+    return lanes

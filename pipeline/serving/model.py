@@ -1,0 +1,94 @@
+"""A finished run, ready to serve: its configuration, its data, its network and what identifies it."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from pipeline.config import Config, typed_config
+from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.series import Series
+from pipeline.data.sources import load_series
+from pipeline.errors import UserError
+from pipeline.gates import check_ranges
+from pipeline.models.plain import PlainNetwork, make_plain
+from pipeline.models.plan import plan_layers
+from pipeline.models.weights import FILE_NAME, load_weights
+
+CONFIG_NAME = "config.yaml"
+FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
+ROWS_TAG, SHA_TAG = "dataset_rows", "dataset_sha256"
+
+
+@dataclass(frozen=True)
+class ServedModel:
+    """The best seed of a finished run.
+
+    Attributes:
+        config: The run's configuration.
+        data: The run's data, prepared as it was for the training.
+        network: The network, in NumPy.
+        digest: Names network, scaler and configuration: equal digests give equal forecasts.
+    """
+
+    config: Config
+    data: PreparedData
+    network: PlainNetwork
+    digest: str
+
+
+def load_model(folder: Path, tags: Mapping[str, str]) -> ServedModel:
+    """Load a run.
+
+    Args:
+        folder: Holds its config.yaml and weights.npz.
+        tags: Its MLflow tags: the digest of its data, and how many rows the data had.
+
+    Raises:
+        UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
+    """
+    config = _load_config(folder / CONFIG_NAME)
+    data = prepare_data(config, _load_history(config, tags))
+    saved = load_weights(folder / FILE_NAME)
+    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+    try:
+        network = make_plain(layers, saved.of_best())
+    except ValueError as error:
+        raise UserError(f"{FILE_NAME} of the run does not fit its configuration: {error}") from error
+    identity = hashlib.sha256(saved.digest().encode())
+    for array in (data.scaling.offset, data.scaling.scale):
+        identity.update(np.ascontiguousarray(array).tobytes())
+    dataset = config.dataset
+    reading = (config.look_back, config.horizon_steps, config.stateful, config.wiring, data.series.columns)
+    identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
+    return ServedModel(config, data, network, identity.hexdigest())
+
+
+def _load_config(path: Path) -> Config:
+    try:
+        loaded = OmegaConf.load(path)
+        if not isinstance(loaded, DictConfig):
+            raise ValueError("it is not a configuration")
+        config = typed_config(loaded)
+    except (OSError, OmegaConfBaseException, YAMLError, ValueError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(f"{path.name} of the run cannot be read: {reason}; train the run again") from error
+    check_ranges(config)
+    return config
+
+
+def _load_history(config: Config, tags: Mapping[str, str]) -> Series:
+    """Load what the run was trained on, also when the file has grown since."""
+    rows = int(tags[ROWS_TAG]) if tags.get(ROWS_TAG, "").isdigit() else None
+    series = load_series(config.dataset, first_rows=rows)
+    if series.digest() != tags.get(SHA_TAG):
+        raise UserError(
+            f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "
+            "at the end), or train the run again"
+        )
+    return series

@@ -1,0 +1,138 @@
+"""Rows of a CSV that arrives bit by bit: each line becomes a lane, a timestamp and values, or one clear complaint."""
+
+import csv
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.config import Config, Missing, Transform
+from pipeline.data.series import Series
+from pipeline.errors import UserError
+
+LANE = "lane"
+
+
+class RowError(Exception):
+    """A row that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row as it was read.
+
+    Attributes:
+        lane: Name of its lane.
+        timestamp: As it stands in the file; empty when rows are numbered.
+        values: Of the series' columns; NaN where a cell is empty, or a column is not needed.
+    """
+
+    lane: str
+    timestamp: str
+    values: list[float]
+
+
+@dataclass(frozen=True)
+class Header:
+    """Where the columns of the dataset stand in the rows that arrive.
+
+    Attributes:
+        width: Cells of a row.
+        time: Position of the timestamp; None when rows are numbered.
+        lane: Position of the lane; None: all rows are one series.
+        values: Position of each column of the series; None where it is not needed and not there.
+        columns: Names of the series' columns.
+        single: Name of the lane when there is no lane column.
+        positive: Whether values must be above zero, for a logarithm.
+        fill: Whether an empty cell takes the last value of its lane.
+    """
+
+    width: int
+    time: int | None
+    lane: int | None
+    values: Sequence[int | None]
+    columns: Sequence[str]
+    single: str
+    positive: bool
+    fill: bool
+
+    def read(self, line: str, last_values: Callable[[str], Sequence[float] | None]) -> Row:
+        """Read one line.
+
+        Args:
+            line: Without its end.
+            last_values: Gives the last values of a lane, for cells that are filled.
+
+        Raises:
+            RowError: If it cannot be used.
+        """
+        cells = next(csv.reader([line]), []) if '"' in line else line.split(",")
+        if len(cells) != self.width:
+            raise RowError(f"has {len(cells)} cells, but the header has {self.width}")
+        lane = self.single if self.lane is None else cells[self.lane].strip()
+        if not lane:
+            raise RowError("names no lane")
+        values = [
+            math.nan if place is None else self._number(cells[place], position, lane, last_values)
+            for position, place in enumerate(self.values)
+        ]
+        return Row(lane, "" if self.time is None else cells[self.time].strip(), values)
+
+    def _number(
+        self, cell: str, position: int, lane: str, last_values: Callable[[str], Sequence[float] | None]
+    ) -> float:
+        name = self.columns[position]
+        try:
+            value = float(cell)
+        except ValueError:
+            if cell.strip():
+                raise RowError(f"has '{cell.strip()}' in the column '{name}', which is not a number") from None
+            value = math.nan
+        if math.isnan(value):
+            last = last_values(lane)
+            if not self.fill or last is None:
+                how = "and nothing came before it" if self.fill else "and dataset.missing is not forward_fill"
+                raise RowError(f"has no value in the column '{name}', {how}")
+            return last[position]
+        if math.isinf(value) or abs(value) > 1e18:
+            raise RowError(f"has {cell.strip()} in the column '{name}', which is too large to compute with")
+        if self.positive and value <= 0:
+            raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
+        return value
+
+
+def read_header(line: str, config: Config, series: Series) -> Header:
+    """Find the dataset's columns in a header.
+
+    Raises:
+        UserError: If one that is needed is missing; the text names it.
+    """
+    dataset = config.dataset
+    names = [name.strip() for name in next(csv.reader([line.removeprefix("\ufeff")]), [])]
+    differs = any(step is not Transform.log for step in dataset.transforms)
+    needed = [*series.features, *(series.targets if differs else ())]
+    if dataset.time_column is not None:
+        needed.append(dataset.time_column)
+    missing = [name for name in dict.fromkeys(needed) if name not in names]
+    if missing:
+        raise UserError(
+            f"the rows need the column(s) {', '.join(missing)}, but their header is: {', '.join(names) or 'empty'}"
+        )
+    twice = [name for name in needed if names.count(name) > 1]
+    if twice:
+        raise UserError(f"the header has the column '{twice[0]}' twice; rename one of them")
+    lane_names = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
+    if dataset.lane_column is not None and not lane_names:
+        raise UserError(
+            f"the run has many lanes: the rows need the column {dataset.lane_column} (or {LANE}), but their header is: "
+            f"{', '.join(names)}"
+        )
+    return Header(
+        width=len(names),
+        time=names.index(dataset.time_column) if dataset.time_column is not None else None,
+        lane=names.index(lane_names[0]) if lane_names else None,
+        values=[names.index(name) if name in names else None for name in series.columns],
+        columns=series.columns,
+        single=dataset.name,
+        positive=Transform.log in dataset.transforms,
+        fill=dataset.missing is Missing.forward_fill,
+    )

@@ -1,0 +1,69 @@
+"""What a stream remembers, in one file: plain arrays, versioned, bound to one model, replaced in one move."""
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.paths import replace_file
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class SavedState:
+    """The lanes of a stream at one moment.
+
+    Attributes:
+        names: Name of each lane.
+        rows: Rows of the stream that each lane has consumed, its history not counted.
+        last: Key of the last timestamp of each lane; NaN where none is known.
+        arrays: `Lanes.arrays`, cut to the lanes that there are.
+    """
+
+    names: Sequence[str]
+    rows: Sequence[int]
+    last: Sequence[float]
+    arrays: Sequence[np.ndarray]
+
+
+def save_state(path: Path, digest: str, state: SavedState) -> None:
+    """Write the file in one move: after a crash it holds the old or the new state, never half of one."""
+    count = len(state.names)
+    fixed = {
+        "version": np.array(VERSION),
+        "digest": np.array(digest),
+        "names": np.array(state.names, dtype=np.str_),
+        "rows": np.array(state.rows, dtype=np.int64),
+        "last": np.array(state.last, dtype=np.float64),
+    }
+    arrays = {f"array_{number:03d}": array[:count] for number, array in enumerate(state.arrays)}
+    with replace_file(path) as file:
+        np.savez(file, allow_pickle=False, **fixed, **arrays)
+
+
+def load_state(path: Path, digest: str) -> SavedState:
+    """Read the file.
+
+    Raises:
+        UserError: If it is damaged, of another version, or of another model.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            version, owner = int(file["version"]), str(file["digest"])
+            names = [str(name) for name in file["names"]]
+            arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
+            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays)
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"state={path} is not a state file ({error}); remove it to start anew") from error
+    if version != VERSION:
+        raise UserError(f"state={path} has version {version}, but this program writes {VERSION}; remove it")
+    if owner != digest:
+        raise UserError(
+            f"state={path} belongs to another model ({owner[:12]}, this one is {digest[:12]}); choose the run that "
+            "wrote it, or another file"
+        )
+    return state

@@ -1,0 +1,187 @@
+"""A stream of rows and the forecasts it gives: rows of different lanes that are there together are one step.
+
+A row that cannot be used is answered with a complaint and touches nothing; the rows of the other lanes go on.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.errors import UserError
+from pipeline.serving.clock import Clock
+from pipeline.serving.lanes import Lanes, warm_lanes
+from pipeline.serving.model import ServedModel
+from pipeline.serving.rows import Header, Row, RowError, read_header
+from pipeline.serving.state_file import SavedState, load_state, save_state
+
+_HISTORY = ""  # a lane of no name: how every new lane begins when the run's history is one series
+
+
+@dataclass
+class _Wave:
+    """Rows of different lanes that are read in one step."""
+
+    lanes: list[int] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    seen: set[int] = field(default_factory=set)
+
+
+class Stream:
+    """One stream into one model.
+
+    Attributes:
+        skipped: Rows that were known already and were passed over.
+        refused: Rows that could not be used.
+    """
+
+    def __init__(self, model: ServedModel, warm: bool, complain: Callable[[str], None]) -> None:
+        """Begin after the run's history, or with lanes that have seen nothing.
+
+        Args:
+            model: The served model.
+            warm: Whether lanes begin after the run's history.
+            complain: Told one line about each row that cannot be used.
+        """
+        series, dataset = model.data.series, model.config.dataset
+        self._model = model
+        self._complain = complain
+        self._clock = Clock(series, numbered=dataset.time_column is None)
+        self._lanes = warm_lanes(model) if warm else Lanes(model)
+        if warm and not series.lane_names:  # the only history there is: every lane that comes begins with it
+            self._lanes.open(_HISTORY, like=dataset.name)
+        self._header: Header | None = None
+        self._line = 1
+        self._rows: dict[str, int] = {}  # of the stream, by lane
+        self._last: dict[str, float] = {}
+        self._known: dict[str, float] = {}  # timestamps up to here were read before this stream began
+        self._values: dict[str, list[float]] = {}
+        self._told: set[str] = set()
+        self.skipped = self.refused = 0
+        if warm and dataset.time_column is not None:
+            for name, rows in zip(series.lane_names or (dataset.name,), series.lanes(), strict=True):
+                self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
+
+    def resume(self, path: Path) -> tuple[int, int]:
+        """Go on from a saved state; returns how many lanes it has, and how many rows they have consumed.
+
+        Raises:
+            UserError: If the file is damaged or belongs to another model.
+        """
+        state = load_state(path, self._model.digest)
+        self._lanes = Lanes(self._model)
+        self._lanes.restore(state.names, state.arrays)
+        self._values = {}
+        self._rows = dict(zip(state.names, state.rows, strict=True))
+        self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
+        self._known = dict(self._last)
+        return len([name for name in state.names if name != _HISTORY]), sum(state.rows)
+
+    def save(self, path: Path) -> None:
+        """Save what every lane remembers, atomically."""
+        names = list(self._lanes.numbers)
+        last = [self._last.get(name, math.nan) for name in names]
+        rows = [self._rows.get(name, 0) for name in names]
+        save_state(path, self._model.digest, SavedState(names, rows, last, self._lanes.arrays))
+
+    def output_names(self) -> list[str]:
+        """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
+        steps, targets = self._model.config.horizon_steps, self._model.data.series.targets
+        return [
+            "forecast" + (f"_{step}" if len(steps) > 1 else "") + (f".{target}" if len(targets) > 1 else "")
+            for step in steps
+            for target in targets
+        ]
+
+    def answer(self, lines: Sequence[str]) -> Iterator[tuple[Row, np.ndarray]]:
+        """Read lines as they came and yield each usable row with its forecasts, (outputs,); NaN while it warms up.
+
+        Raises:
+            UserError: If the first line is no header with the dataset's columns.
+        """
+        wave = _Wave()
+        for line in lines:
+            if self._header is None:
+                self._header = read_header(line, self._model.config, self._model.data.series)
+                continue
+            self._line += 1
+            row = self._accept(self._header, line)
+            if row is None:
+                continue
+            lane = self._lanes.numbers[row.lane]
+            if lane in wave.seen:
+                yield from self._advance(wave)
+                wave = _Wave()
+            wave.lanes.append(lane)
+            wave.rows.append(row)
+            wave.seen.add(lane)
+        yield from self._advance(wave)
+
+    def _advance(self, wave: _Wave) -> Iterator[tuple[Row, np.ndarray]]:
+        if not wave.rows:
+            return
+        forecasts = self._lanes.advance(np.array(wave.lanes), np.array([row.values for row in wave.rows]))
+        yield from zip(wave.rows, forecasts.reshape(len(wave.rows), -1), strict=True)
+
+    def _accept(self, header: Header, line: str) -> Row | None:
+        """Return the row if it can be used, after noting that it came."""
+        if not line.strip():
+            return None
+        try:
+            row = header.read(line, self._last_values)
+            new = self._clock.numbered or self._check_time(row)
+            if new and row.lane not in self._lanes.numbers:
+                self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
+        except (RowError, UserError) as error:
+            self.refused += 1
+            self._complain(f"row {self._line} {error}: skipped")
+            return None
+        if not new:
+            return None
+        self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
+        self._values[row.lane] = row.values
+        return row
+
+    def _check_time(self, row: Row) -> bool:
+        """Return whether the row is new; note its time if so.
+
+        Raises:
+            RowError: If its timestamp is no timestamp, late, or repeated.
+        """
+        try:
+            key = self._clock.read(row.timestamp)
+        except ValueError:
+            raise RowError(f"has '{row.timestamp}' for a time, which is none like those of the dataset") from None
+        where, last = f"lane {row.lane}, {row.timestamp}", self._last.get(row.lane)
+        if last is not None and key <= self._known.get(row.lane, -math.inf):
+            self._pass_over(row.lane, where)
+            return False
+        if last is not None and key <= last:
+            raise RowError(
+                f"({where}) " + ("repeats a timestamp" if key == last else "is late: a later one came before")
+            )
+        missing = 0 if last is None else self._clock.count_missing(last, key)
+        if missing:
+            self._complain(
+                f"row {self._line} ({where}): {missing} row(s) are missing before it; the state goes on as if they did "
+                "not exist"
+            )
+        self._known.pop(row.lane, None)
+        self._told.discard(row.lane)
+        self._last[row.lane] = key
+        return True
+
+    def _pass_over(self, lane: str, where: str) -> None:
+        """Skip a row that was read before this stream began; say so once per lane."""
+        self.skipped += 1
+        if lane not in self._told:
+            self._told.add(lane)
+            self._complain(f"row {self._line} ({where}) was read before, as were all up to there: skipped, like others")
+
+    def _last_values(self, lane: str) -> Sequence[float] | None:
+        """Return the last values of a lane, for cells that are filled."""
+        if lane in self._values:
+            return self._values[lane]
+        return self._lanes.last_values(lane)

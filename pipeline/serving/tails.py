@@ -1,0 +1,102 @@
+"""The transforms of pipeline.data.transforms for rows that arrive one by one, in many lanes at once.
+
+Each difference of lag m needs the last m rows of what it is taken of: its tail. The same tail inverts a forecast.
+
+    tail of a lane, lag 3    [r-2  r-1  r]      a new row s becomes s - (r-2), and the tail [r-1  r  s]
+    forecast of s+1          difference + (r-1): the row 3 before it
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config import Transform
+from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.transforms import Transformed, lag_of
+
+
+@dataclass(frozen=True)
+class Tails:
+    """What the differences remember of each lane.
+
+    Attributes:
+        steps: The transforms, in order.
+        lags: Rows that each step looks back; 0 for log.
+        rows: Of each step the last rows before it. Each (lanes, lag, columns); changed in place.
+    """
+
+    steps: tuple[Transform, ...]
+    lags: tuple[int, ...]
+    rows: list[FloatArray]
+
+    @property
+    def lost(self) -> int:
+        """Rows of a lane before the first one that is defined after all steps."""
+        return sum(self.lags)
+
+    def apply(self, lanes: IntArray, values: FloatArray) -> FloatArray:
+        """Transform one new row of each lane, and remember it.
+
+        Args:
+            lanes: Different lanes. Shape (n,).
+            values: Raw rows. Shape (n, columns).
+
+        Returns:
+            Shape (n, columns); NaN while a lane is shorter than the lags.
+        """
+        for step, tail in zip(self.steps, self.rows, strict=True):
+            if step is Transform.log:
+                values = np.log(values)
+                continue
+            known = tail[lanes]  # (n, lag, columns)
+            after = values - known[:, 0]
+            known[:, :-1] = known[:, 1:]
+            known[:, -1] = values
+            tail[lanes] = known
+            values = after
+        return values
+
+    def invert(
+        self, lanes: IntArray, forecasts: FloatArray, horizon_steps: Sequence[int], columns: Sequence[int]
+    ) -> FloatArray:
+        """Bring forecasts made after the last row of each lane back to the data's own units.
+
+        Args:
+            lanes: Shape (n,).
+            forecasts: In units of the last step. Shape (n, horizon_steps, targets).
+            horizon_steps: Steps ahead, ascending.
+            columns: Column that each target is.
+        """
+        result = forecasts.copy()
+        for step, lag, tail in zip(reversed(self.steps), reversed(self.lags), reversed(self.rows), strict=True):
+            if step is Transform.log:
+                with np.errstate(over="ignore"):
+                    result = np.exp(result)
+                continue
+            for position, ahead in enumerate(horizon_steps):
+                if ahead <= lag:
+                    base = tail[lanes, ahead - 1][:, list(columns)]  # (n, targets)
+                else:
+                    base = result[:, list(horizon_steps).index(ahead - lag)]
+                result[:, position] += base
+        return result
+
+    def fill(self, lane: int, transformed: Transformed, rows: slice) -> None:
+        """Remember the end of a history.
+
+        Args:
+            lane: Which lane it is.
+            transformed: Every stage of the series.
+            rows: The rows of the history.
+        """
+        for lag, tail, stage in zip(self.lags, self.rows, transformed.stages, strict=False):
+            last = stage[rows][-lag:] if lag else stage[:0]
+            if lag and len(last):
+                tail[lane, -len(last) :] = last
+
+
+def empty_tails(steps: Sequence[Transform], period: int, lanes: int, columns: int) -> Tails:
+    """Return tails of lanes that have seen nothing: NaN."""
+    lags = tuple(lag_of(step, period) for step in steps)
+    return Tails(tuple(steps), lags, [np.full((lanes, lag, columns), np.nan) for lag in lags])

@@ -1,0 +1,189 @@
+"""Forecast as data arrive: `python -m pipeline.stream run=best < rows.csv`."""
+
+import csv
+import io
+import math
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import MISSING, dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.arguments import DONE, Manual, option, run_entry
+from pipeline.config import TrackingConfig
+from pipeline.environment import prepare_environment
+from pipeline.errors import UserError
+from pipeline.interrupt import listen_for_interrupts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.serving.model import ServedModel
+    from pipeline.serving.rows import Row
+    from pipeline.serving.stream import Stream
+
+_BYTES_AT_ONCE = 1 << 16
+_SECONDS_BETWEEN_LOOKS = 0.1  # at a file that may grow
+_SECONDS_BETWEEN_SAVES = 1.0
+
+
+class Start(Enum):
+    """What a lane remembers when the stream begins."""
+
+    warm = "warm"
+    cold = "cold"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The keys of the command."""
+
+    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
+    start: Start = option(
+        Start.warm,
+        "warm: the state after the run's history, so the first row is the one after it; cold: lanes have seen nothing.",
+    )
+    state: Path | None = option(
+        None,
+        "A file that keeps every lane's state and how many rows it has consumed. It is read if it exists, and replaced "
+        "about once a second and at the end.",
+    )
+    input: Path | None = option(None, "A CSV file to read instead of the standard input.")
+    follow: bool = option(
+        True, "With input: wait for rows that are added to the file, until Ctrl-C; false: end with it."
+    )
+    uri: str | None = option(
+        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
+    )
+    experiment: str = option("lstm-pipeline", "MLflow experiment of the runs.", name="tracking.experiment_name")
+
+
+MANUAL = Manual(
+    command="python -m pipeline.stream",
+    purpose=(
+        "Reads rows as they arrive and answers each at once with one row: lane,timestamp,forecast. The timestamp is "
+        "that of the row read; the forecast is what comes `horizon` steps later, in the data's own units."
+    ),
+    examples=(
+        ("run=best < rows.csv", "the best run by validation RMSE; rows after its history"),
+        ("run=RUN_ID start=cold < all.csv", "from the first row, with a state that has seen nothing"),
+        ("run=best input=rows.csv state=s.npz", "a file that grows; stop and start as you like"),
+    ),
+    notes=(
+        "Rows are CSV with a header: the columns of the run's dataset, and a column `lane` (or the run's "
+        "dataset.lane_column) where there are many series. Each lane has a state of its own, and a lane the run has "
+        "not seen begins with the run's history, if that is one series.",
+        "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
+        "are told, too. No other lane is touched. Without enough rows for a forecast the last cell is empty.",
+    ),
+)
+
+
+def main() -> None:
+    """Run the command line and exit with 0, 1, 2 or 130."""
+    prepare_environment()
+    listen_for_interrupts()
+    sys.exit(run_entry(sys.argv[1:], Arguments, MANUAL, stream_rows))
+
+
+def stream_rows(arguments: Arguments) -> int:
+    """Answer rows until the input ends, or Ctrl-C.
+
+    Raises:
+        UserError: If the run, the state file or the header cannot be used.
+    """
+    if arguments.input is not None and not arguments.input.is_file():
+        raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
+    if arguments.state is not None and not arguments.state.absolute().parent.is_dir():
+        raise UserError(f"state={arguments.state} lies in a folder that does not exist; create it first")
+    model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
+    from pipeline.serving.stream import Stream
+
+    stream = Stream(model, arguments.start is Start.warm, _say)
+    if arguments.state is not None and arguments.state.exists():
+        lanes, rows = stream.resume(arguments.state)
+        _say(f"state={arguments.state}: {lanes} lane(s), which have consumed {rows} row(s)")
+    try:
+        _answer_all(stream, arguments)
+    except KeyboardInterrupt:
+        if arguments.input is None or not arguments.follow:
+            raise
+    finally:
+        sys.stdout.flush()
+        if arguments.state is not None:
+            stream.save(arguments.state)
+        if stream.skipped or stream.refused:
+            _say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
+    return DONE
+
+
+def fetch_model(run: str, uri: str | None, experiment: str) -> "ServedModel":
+    """Find a run and load its best seed.
+
+    Raises:
+        UserError: If there is no such run, or it cannot be served.
+    """
+    from pipeline.serving.model import FILES, load_model
+    from pipeline.tracking.past import choose_run, fetch_files
+    from pipeline.tracking.store import open_store
+
+    store = open_store(TrackingConfig(uri=uri, experiment_name=experiment))
+    record = choose_run(store, run)
+    if run == "best":
+        _say(f"run {record.run_id}: validation RMSE {record.metrics['validation_rmse']:.4g}")
+    with tempfile.TemporaryDirectory() as folder:
+        tags = fetch_files(store, record.run_id, FILES, Path(folder))
+        return load_model(Path(folder), tags)
+
+
+def _answer_all(stream: "Stream", arguments: Arguments) -> None:
+    print(",".join(["lane", "timestamp", *stream.output_names()]), flush=True)
+    saved = time.monotonic()
+    for lines in _read_lines(arguments.input, arguments.follow):
+        sys.stdout.write("".join(_format(row, forecast) for row, forecast in stream.answer(lines)))
+        sys.stdout.flush()  # before the state is saved: what is recorded as consumed has been answered
+        if arguments.state is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
+            stream.save(arguments.state)
+            saved = time.monotonic()
+
+
+def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
+    """Yield the lines that are there, as soon as any is; a line without its end waits for it, or for the end of all."""
+    source = open(0 if path is None else path, "rb", buffering=0)  # noqa: SIM115, PTH123
+    rest = b""
+    while True:
+        some = source.read(_BYTES_AT_ONCE)
+        if some:
+            *whole, rest = (rest + some).split(b"\n")
+            if whole:
+                yield [_decode(line) for line in whole]
+        elif path is not None and follow:
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+        else:
+            if rest:
+                yield [_decode(rest)]
+            return
+
+
+def _decode(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r")
+
+
+def _format(row: "Row", forecast: "np.ndarray") -> str:
+    values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
+    if any(mark in row.lane + row.timestamp for mark in ',"\n'):
+        text = io.StringIO()
+        csv.writer(text, lineterminator="\n").writerow([row.lane, row.timestamp, *values])
+        return text.getvalue()
+    return ",".join([row.lane, row.timestamp, *values]) + "\n"
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()
