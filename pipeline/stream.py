@@ -4,7 +4,6 @@ import csv
 import io
 import math
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import MISSING, dataclass
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import DONE, Manual, option, run_entry
-from pipeline.config import TrackingConfig
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
@@ -21,7 +19,6 @@ from pipeline.interrupt import listen_for_interrupts
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.serving.model import ServedModel
     from pipeline.serving.rows import Row
     from pipeline.serving.stream import Stream
 
@@ -99,6 +96,8 @@ def stream_rows(arguments: Arguments) -> int:
         raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
     if arguments.state is not None and not arguments.state.absolute().parent.is_dir():
         raise UserError(f"state={arguments.state} lies in a folder that does not exist; create it first")
+    from pipeline.served import fetch_model
+
     model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
     from pipeline.serving.stream import Stream
 
@@ -118,25 +117,6 @@ def stream_rows(arguments: Arguments) -> int:
         if stream.skipped or stream.refused:
             _say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
     return DONE
-
-
-def fetch_model(run: str, uri: str | None, experiment: str) -> "ServedModel":
-    """Find a run and load its best seed.
-
-    Raises:
-        UserError: If there is no such run, or it cannot be served.
-    """
-    from pipeline.serving.model import FILES, load_model
-    from pipeline.tracking.past import choose_run, fetch_files
-    from pipeline.tracking.store import open_store
-
-    store = open_store(TrackingConfig(uri=uri, experiment_name=experiment))
-    record = choose_run(store, run)
-    if run == "best":
-        _say(f"run {record.run_id}: validation RMSE {record.metrics['validation_rmse']:.4g}")
-    with tempfile.TemporaryDirectory() as folder:
-        tags = fetch_files(store, record.run_id, FILES, Path(folder))
-        return load_model(Path(folder), tags)
 
 
 def _answer_all(stream: "Stream", arguments: Arguments) -> None:

@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 _DPI = 100
-_ACTUAL, _NETWORK, _BASELINE = "#222222", "#1f77b4", "#e08214"
+ACTUAL, NETWORK, BASELINE = "#222222", "#1f77b4", "#e08214"
 MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
@@ -47,12 +48,12 @@ def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> No
         panels: Below each other; the first four are drawn.
     """
     shown = list(panels)[:MAX_PANELS]
-    figure, axes = _panels(len(shown), share=len({panel.test_start for panel in shown}) == 1)
+    figure, axes = make_panels(len(shown), share=len({panel.test_start for panel in shown}) == 1)
     for axis, panel in zip(axes, shown, strict=True):
         _draw_panel(axis, panel)
     axes[0].set_title(title, fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
@@ -62,13 +63,13 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     rows = slice(max(0, panel.test_start - min(count, _MAX_ROWS_BEFORE)), last)
     part = "test part" if count == num_test else f"test part, first {count} of {num_test} steps"
     times, each = panel.timestamps[rows], panel.forecasts[:, rows]  # (seeds, time)
-    axis.plot(times, panel.actual[rows], color=_ACTUAL, linewidth=1.4, label="actual")
-    axis.plot(times, panel.linear[rows], color=_BASELINE, linewidth=1, linestyle="--", label="linear fit, same lags")
-    axis.plot(times, each.mean(axis=0), color=_NETWORK, linewidth=1.4, label="network, mean of seeds")
+    axis.plot(times, panel.actual[rows], color=ACTUAL, linewidth=1.4, label="actual")
+    axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label="linear fit, same lags")
+    axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label="network, mean of seeds")
     if len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)
         label = "lowest to highest seed"
-        axis.fill_between(times, lowest, highest, color=_NETWORK, alpha=0.2, linewidth=0, label=label)
+        axis.fill_between(times, lowest, highest, color=NETWORK, alpha=0.2, linewidth=0, label=label)
     first, end = panel.timestamps[panel.test_start], panel.timestamps[last - 1]
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
     axis.set_ylabel(panel.name)
@@ -77,14 +78,14 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
 
 def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]]) -> None:
     """Draw training and validation loss of every seed over the epochs, on a logarithmic axis, in scaled units."""
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = make_panels(1)
     for number, (train, validation) in enumerate(losses.values()):
         epochs = range(1, len(train) + 1)
         marker = "o" if len(train) == 1 else None
         axis.plot(
             epochs,
             train,
-            color=_NETWORK,
+            color=NETWORK,
             alpha=0.8,
             linewidth=1,
             marker=marker,
@@ -93,7 +94,7 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
         axis.plot(
             epochs,
             validation,
-            color=_BASELINE,
+            color=BASELINE,
             alpha=0.8,
             linewidth=1,
             marker=marker,
@@ -107,7 +108,7 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
     axis.set_title(f"{title}\none line per seed", fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
 def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroed: np.ndarray, whole: float) -> None:
@@ -121,12 +122,12 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
         zeroed: With the state zeroed every 1, 2, ... steps. Shape (steps,).
         whole: After the whole past.
     """
-    figure, (axis,) = _panels(1)
+    figure, (axis,) = make_panels(1)
     steps = np.arange(1, len(warm_up) + 1)
     marker = "o" if len(steps) < 16 else None
-    axis.plot(steps, warm_up, color=_NETWORK, marker=marker, label="after so many steps from a zero state")
-    axis.plot(steps, zeroed, color=_BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
-    axis.axhline(whole, color=_ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
+    axis.plot(steps, warm_up, color=NETWORK, marker=marker, label="after so many steps from a zero state")
+    axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
+    axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
     axis.set_xlabel("steps")
     axis.set_ylabel(f"validation RMSE [{unit}]")
     if len(steps) > 32:
@@ -134,10 +135,10 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     axis.set_title("\n".join(textwrap.wrap(sentence, 100)), fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
-    _save(figure, path)
+    save_figure(figure, path)
 
 
-def _panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:
+def make_panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:
     """Return a figure without pyplot, whose import and global state cost more than the drawing."""
     height = 2.2 + 1.8 * count
     figure = Figure(figsize=(9, height), dpi=_DPI)
@@ -147,5 +148,6 @@ def _panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:
     return figure, np.atleast_1d(figure.subplots(count, 1, sharex=share)).tolist()
 
 
-def _save(figure: Figure, path: Path) -> None:
+def save_figure(figure: Figure, path: Path | BytesIO) -> None:
+    """Write a figure as PNG."""
     figure.savefig(path)

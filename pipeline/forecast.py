@@ -1,0 +1,141 @@
+"""Forecast beyond the end of a run's data: `python -m pipeline.forecast run=best steps=24`."""
+
+import sys
+from dataclasses import MISSING, dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pipeline.arguments import DONE, Manual, option, run_entry
+from pipeline.environment import prepare_environment
+from pipeline.errors import UserError
+from pipeline.interrupt import listen_for_interrupts
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pipeline.serving.model import ServedModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class Arguments:
+    """The keys of the command."""
+
+    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
+    steps: int = option(
+        24, "Time steps that are forecast: so many beyond the end, and the last ones before it as a test."
+    )
+    output: Path = option(Path("forecast.csv"), "The CSV file; a file that is there is replaced.")
+    plot: Path | None = option(None, "The PNG file; by default the CSV file's name with .png.")
+    uri: str | None = option(
+        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
+    )
+    experiment: str = option("lstm-pipeline", "MLflow experiment of the runs.", name="tracking.experiment_name")
+
+
+MANUAL = Manual(
+    command="python -m pipeline.forecast",
+    purpose=(
+        "Forecasts the next time steps in two ways, side by side, in the data's own units: free run, where the network "
+        "is fed with its own forecasts, and one step ahead, where it is fed with what really came."
+    ),
+    examples=(
+        ("run=best steps=24", "the best run by validation RMSE; forecast.csv and forecast.png"),
+        ("run=RUN_ID steps=12 output=next.csv", "another run, other files"),
+    ),
+    notes=(
+        "What comes after the end nobody knows, so the same is done with the last `steps` known values as if they were "
+        "not known (part `backtest`): its error says how far a free run can be trusted. Timestamps go on in the "
+        "series' own frequency. A free run needs every feature to be a target.",
+    ),
+)
+
+
+def main() -> None:
+    """Run the command line and exit with 0, 1, 2 or 130."""
+    prepare_environment()
+    listen_for_interrupts()
+    sys.exit(run_entry(sys.argv[1:], Arguments, MANUAL, forecast_run))
+
+
+def forecast_run(arguments: Arguments) -> int:
+    """Forecast, write both files and print what they say.
+
+    Raises:
+        UserError: If the run cannot be served, or its data are too short.
+    """
+    from pipeline.paths import replace_file
+    from pipeline.report.forecast_figure import draw_free_run
+
+    if arguments.steps < 1:
+        raise UserError(f"steps must be at least 1, but got steps={arguments.steps}")
+    plot = arguments.output.with_suffix(".png") if arguments.plot is None else arguments.plot
+    for key, path in (("output", arguments.output), ("plot", plot)):
+        if not path.absolute().parent.is_dir():
+            raise UserError(f"{key}={path} lies in a folder that does not exist; create it first")
+    from pipeline.served import fetch_model
+    from pipeline.serving.free_run import can_run_free, forecast_steps, name_true
+
+    model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
+    table = forecast_steps(model, arguments.steps)
+    picture = BytesIO()
+    title = f"{model.config.dataset.name}: {arguments.steps} steps back and {arguments.steps} ahead"
+    draw_free_run(picture, title, model.config.dataset.unit, table, _past(model, arguments.steps), name_true(model))
+    with replace_file(arguments.output) as file:
+        table.to_csv(file, index=False)
+    with replace_file(plot) as file:
+        file.write(picture.getvalue())
+    print(table.to_string(index=False, max_rows=4 * arguments.steps, na_rep="", float_format="{:.6g}".format))
+    print(_judge(model, table, name_true(model)))
+    if not can_run_free(model):
+        missing = sorted(set(model.data.series.features) - set(model.data.series.targets))
+        print(f"No free run: nobody knows the next values of {', '.join(missing)}; make every feature a target.")
+    print(f"{arguments.output} and {plot} hold it.")
+    return DONE
+
+
+def _past(model: "ServedModel", steps: int) -> list["pd.Series"]:
+    """Return what is known before the backtest, one series per lane and target."""
+    import pandas as pd
+
+    series = model.data.series
+    return [
+        pd.Series(series.actual()[rows, column][:-steps], index=series.timestamps[rows][:-steps])
+        for rows in series.lanes()
+        for column in range(len(series.targets))
+    ]
+
+
+def _judge(model: "ServedModel", table: "pd.DataFrame", fed: str) -> str:
+    """Say what the backtest is worth, beside two forecasts that need no network."""
+    from pipeline.serving.free_run import BACKTEST
+
+    rows = table[table["part"] == BACKTEST]
+    naive = _naive(model, len(rows) // len(_past(model, 1)))
+
+    def rmse(forecast: "pd.Series | np.ndarray") -> str:
+        return f"{float(np.sqrt(np.nanmean((rows['actual'].to_numpy() - np.asarray(forecast)) ** 2))):.4g}"
+
+    parts = [f"{fed.replace('_', ' ')} {rmse(rows[fed])}"]
+    if rows["free_run"].notna().any():
+        parts.append(f"free run {rmse(rows['free_run'])}")
+    parts += [f"{name} {rmse(values)}" for name, values in naive.items()]
+    return f"RMSE over the backtest, in {model.config.dataset.unit}: {', '.join(parts)}."
+
+
+def _naive(model: "ServedModel", steps: int) -> dict[str, np.ndarray]:
+    """Return forecasts of the backtest from its origin alone: the last value, and the last season repeated."""
+    period = model.config.dataset.period
+    last, season = [], []
+    for past in _past(model, steps):
+        values = past.to_numpy()
+        last.append(np.full(steps, values[-1]))
+        season.append(np.resize(values[-period:], steps))
+    named = {"repeating the last value": np.concatenate(last)}
+    return named | ({"repeating the last season": np.concatenate(season)} if period > 1 else {})
+
+
+if __name__ == "__main__":
+    main()

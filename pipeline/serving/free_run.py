@@ -1,0 +1,139 @@
+"""Forecasts of many steps: a network fed with its own forecasts (free run), and one fed with what really came.
+
+With 5 known rows and steps=2, origins below their forecasts:
+
+    rows            0  1  2 | 3  4 | 5  6
+                    history   known  nobody knows
+    backtest                  f  f            free run from row 2: row 4 is forecast from the forecast of row 3
+    future                           f  f     free run from row 4
+    one step ahead            o  o   o        each from the true row before it
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from pipeline.data.series import FloatArray
+from pipeline.errors import UserError
+from pipeline.serving.clock import Clock
+from pipeline.serving.lanes import Lanes
+from pipeline.serving.model import ServedModel
+
+BACKTEST, FUTURE = "backtest", "future"
+
+
+def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
+    """Forecast the last known rows as if they were not known, and the rows after them.
+
+    Args:
+        model: A served model.
+        steps: How many of each.
+
+    Returns:
+        One row per lane, target, part (backtest, future) and timestamp, in the data's own units: lane (where the series
+        has lanes), target, part, timestamp, actual, free_run, the forecast from true values (`one_step_ahead`, or
+        `5_steps_ahead` where the network forecasts only that step), and with several horizon steps `direct`: all of
+        them from one origin. NaN where there is none.
+
+    Raises:
+        UserError: If a lane has too few rows, or its timestamps no regular frequency.
+    """
+    series = model.data.series
+    lead = model.config.horizon_steps[0]
+    _check_length(model, steps + lead)
+    ends = np.array([rows.stop for rows in series.lanes()])
+    clock = Clock(series, numbered=model.config.dataset.time_column is None)
+    known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
+    nothing = np.full((steps, *known.shape[1:]), np.nan)
+    fed_true = np.concatenate([known[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
+    free = [_run_free(model, first, steps) for first in (ends - steps, ends)]  # each (steps, lanes, targets)
+    direct = [_spread(known[position], steps) for position in (lead - 1, steps + lead - 1)]
+    tables = []
+    for lane, end in enumerate(ends):
+        for column, target in enumerate(series.targets):
+            name = {"lane": series.lane_names[lane]} if series.lane_names else {}
+            table = pd.DataFrame(
+                name
+                | {
+                    "target": target,
+                    "part": [BACKTEST] * steps + [FUTURE] * steps,
+                    "timestamp": _timestamps(clock, series.timestamps, int(end), steps),
+                    "actual": _actual(model, int(end), steps, column),
+                    "free_run": np.concatenate([each[:, lane, column] for each in free]),
+                    name_true(model): fed_true[:, lane, column],
+                }
+            )
+            if len(model.config.horizon_steps) > 1:
+                table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
+            tables.append(table)
+    return pd.concat(tables, ignore_index=True)
+
+
+def name_true(model: ServedModel) -> str:
+    """Name the forecasts made from true values: `one_step_ahead`, or `5_steps_ahead`."""
+    lead = model.config.horizon_steps[0]
+    return "one_step_ahead" if lead == 1 else f"{lead}_steps_ahead"
+
+
+def can_run_free(model: ServedModel) -> bool:
+    """Return whether every feature is a target: otherwise nobody can say what the network would be fed with."""
+    return set(model.data.series.features) <= set(model.data.series.targets)
+
+
+def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:
+    """Read some true rows of each lane after its history. Shape (count, lanes, horizon_steps, targets)."""
+    lanes = Lanes(model)
+    lanes.read_history(firsts.tolist())
+    every = np.arange(len(firsts))
+    return np.stack([lanes.advance(every, model.data.series.values[firsts + step]) for step in range(count)])
+
+
+def _run_free(model: ServedModel, firsts: np.ndarray, steps: int) -> FloatArray:
+    """Forecast the rows from `firsts` on, each fed back as if it had come. Shape (steps, lanes, targets)."""
+    series, lead = model.data.series, model.config.horizon_steps[0]
+    if not can_run_free(model):
+        return np.full((steps, len(firsts), len(series.targets)), np.nan)
+    lanes, every = Lanes(model), np.arange(len(firsts))
+    lanes.read_history((firsts - lead).tolist())
+    order = [series.targets.index(name) for name in series.columns]  # every column is a target
+    forecasts: list[FloatArray] = []
+    for step in range(steps):
+        back = step - lead
+        row = series.values[firsts + back] if back < 0 else forecasts[back][:, order]  # (lanes, columns)
+        forecasts.append(lanes.advance(every, row)[:, 0])
+    return np.stack(forecasts)
+
+
+def _spread(vector: FloatArray, steps: int) -> FloatArray:
+    """Lay the horizon steps of one origin, (lanes, horizon_steps, targets), out in time: (steps, lanes, targets)."""
+    laid = np.full((steps, vector.shape[0], vector.shape[2]), np.nan)
+    count = min(steps, vector.shape[1])
+    laid[:count] = np.swapaxes(vector, 0, 1)[:count]
+    return laid
+
+
+def _actual(model: ServedModel, end: int, steps: int, column: int) -> FloatArray:
+    series = model.data.series
+    rows = slice(end - steps, end)
+    known = np.where(series.scorable()[rows, column], series.actual()[rows, column], np.nan)
+    return np.concatenate([known, np.full(steps, np.nan)])
+
+
+def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Sequence[object]:
+    try:
+        return [*timestamps[end - steps : end], *clock.go_on(timestamps[end - 1], steps)]
+    except ValueError as error:
+        raise UserError(f"{error}; use pipeline.stream, which needs none") from error
+
+
+def _check_length(model: ServedModel, wanted: int) -> None:
+    series, config = model.data.series, model.config
+    lost = model.data.transformed.lost
+    for number, rows in enumerate(series.lanes()):
+        left = rows.stop - rows.start - lost - config.look_back - wanted
+        if left < 0:
+            raise UserError(
+                f"dataset '{config.dataset.name}'{series.describe_lane(number)} has {rows.stop - rows.start} rows, too "
+                f"few to hold back {wanted} and read {lost + config.look_back} before them; lower steps by {-left}"
+            )
