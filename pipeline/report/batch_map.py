@@ -23,10 +23,17 @@ class Filling(Enum):
 
 @dataclass(frozen=True)
 class Place:
-    """One row of one batch. `rows` is the first and the last row of the series that go in."""
+    """One row of one batch.
+
+    Attributes:
+        filling: What it holds.
+        rows: First and last row of the series that go in.
+        lane: Number of its lane, from 1; None when stateless.
+    """
 
     filling: Filling
     rows: tuple[int, int]
+    lane: int | None
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,7 @@ class BatchMap:
         from_zero: Of each of those batches, whether every state is zero before it.
         starts: First row of the window in each place. Shape (batches shown, rows of a batch).
         fillings: What each place holds, by position in `Filling`. Shape (batches shown, rows of a batch).
+        lanes: Number of the lane in each place, from 1; empty when stateless. Shape (batches shown, rows of a batch).
         look_back: Rows of a window.
         is_shuffled: Whether this is the order of epoch 1 of the first seed only; otherwise of every epoch.
     """
@@ -46,6 +54,7 @@ class BatchMap:
     from_zero: tuple[bool, ...]
     starts: tuple[tuple[int, ...], ...]
     fillings: tuple[tuple[Filling, ...], ...]
+    lanes: tuple[tuple[int, ...], ...]
     look_back: int
     is_shuffled: bool
 
@@ -59,7 +68,8 @@ class BatchMap:
         if row >= len(self.starts[column]):
             return None
         start = self.starts[column][row]
-        return Place(self.fillings[column][row], (start, start + self.look_back - 1))
+        lane = self.lanes[column][row] if self.lanes else None
+        return Place(self.fillings[column][row], (start, start + self.look_back - 1), lane)
 
 
 def map_batches(config: Config, data: PreparedData) -> BatchMap:
@@ -74,6 +84,7 @@ def map_batches(config: Config, data: PreparedData) -> BatchMap:
         from_zero=tuple(bool(lanes.resets[number]) for number in shown),
         starts=tuple(tuple(lanes.starts[number].tolist()) for number in shown),
         fillings=tuple(_fillings(lanes, number, data.windows.train) for number in shown),
+        lanes=tuple(_number_lanes(lanes, number) for number in shown),
         look_back=config.look_back,
         is_shuffled=False,
     )
@@ -88,6 +99,7 @@ def _map_shuffled(config: Config, data: PreparedData) -> BatchMap:
         from_zero=(True,) * len(batches),
         starts=tuple(tuple(batch.tolist()) for batch in batches),
         fillings=tuple((Filling.window,) * len(batch) for batch in batches),
+        lanes=(),
         look_back=config.look_back,
         is_shuffled=True,
     )
@@ -103,3 +115,10 @@ def _fillings(lanes: Batches, number: int, trained: IntArray) -> tuple[Filling, 
         Filling.window if count else Filling.padding if pad else Filling.unscored
         for count, pad in zip(counts.tolist(), padded.tolist(), strict=True)
     )
+
+
+def _number_lanes(lanes: Batches, number: int) -> tuple[int, ...]:
+    """Number the rows of a batch through: a group of lanes that ends is full, only the last one may be smaller."""
+    groups_before = int(lanes.resets[: number + 1].sum()) - 1
+    size = lanes.starts.shape[1]
+    return tuple(range(groups_before * size + 1, (groups_before + 1) * size + 1))

@@ -7,7 +7,7 @@ from pipeline.data.prepare import PreparedData
 from pipeline.models.plan import NUM_STATES, plan_layers
 from pipeline.report.accounts import Counts, LeftOver, Part, count_epoch, list_left_over, list_parts
 from pipeline.report.batch_map import BatchMap, map_batches
-from pipeline.report.labels import Labels
+from pipeline.report.labels import Labels, tidy
 from pipeline.report.shapes import LayerSize, Tensor, count_parameters, list_tensors
 from pipeline.report.unrolled import Stage, unroll
 from pipeline.report.wording import answer_questions, summarize
@@ -62,11 +62,6 @@ class Explanation:
         """Numbers that are learnt."""
         return sum(layer.num_parameters for layer in self.layers)
 
-    @property
-    def carries_h(self) -> bool:
-        """Whether any layer has a state."""
-        return bool(self.state_names)
-
 
 def explain(config: Config, data: PreparedData) -> Explanation:
     """Explain an experiment before it is trained.
@@ -114,4 +109,4 @@ def _title(config: Config) -> str:
         "batch_size": config.batch_size,
         "stateful": str(config.stateful).lower(),
     }
-    return f"{config.dataset.name}: " + " ".join(f"{key}={value}" for key, value in keys.items())
+    return f"{tidy(config.dataset.name)}: " + " ".join(f"{key}={value}" for key, value in keys.items())

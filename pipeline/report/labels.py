@@ -58,10 +58,16 @@ def name_rows(rows: tuple[int, ...]) -> str:
 
 def name_some(names: tuple[str, ...], most: int = 4, longest: int = 24) -> str:
     """Name the first few of many, each cut to a readable length: `DAX, SMI, CAC and 17 more`."""
-    cut = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in names]
+    cut = [name if len(name) <= longest else f"{name[: longest - 1]}…" for name in map(tidy, names)]
     if len(cut) <= most:
         return ", ".join(cut)
-    return f"{', '.join(cut[: most - 1])} and {len(cut) - most + 1} more"
+    kept = max(most - 1, 1)
+    return f"{', '.join(cut[:kept])} and {len(cut) - kept} more"
+
+
+def tidy(text: str) -> str:
+    """Return a text without line breaks and control characters, which a column name may have and a drawing may not."""
+    return " ".join("".join(character if character.isprintable() else " " for character in text).split())
 
 
 def show_few(count: int, most: int) -> list[int | None]:

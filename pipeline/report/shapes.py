@@ -16,11 +16,13 @@ class Tensor:
     Attributes:
         name: What it is.
         shape: Of one sample: (time steps, features), or (features,) where there is no time axis.
+        axes: What the axes are, without the first one, the samples.
         is_state: Whether it is a state: one per row of a batch, not one per sample of an epoch.
     """
 
     name: str
     shape: tuple[int, ...]
+    axes: tuple[str, ...]
     is_state: bool = False
 
 
@@ -44,13 +46,15 @@ def list_tensors(
         target: Shape of what the last output is compared with.
         states: Whether to list the states, too.
     """
-    shape, tensors = sample, [Tensor("window", sample)]
+    shape, axes = sample, ("time steps", "features")
+    tensors = [Tensor("window", shape, axes)]
     for layer in plan:
-        shape = _shape_after(layer, shape)
-        tensors.append(Tensor(f"{layer.name}", shape))
+        shape, axes = _shape_after(layer, shape), _axes_after(layer, axes)
+        tensors.append(Tensor(layer.name, shape, axes))
         if states and layer.cell is not None:
-            tensors.append(Tensor(f"state {_STATE_NAMES[NUM_STATES[layer.cell]]}", (layer.outputs,), is_state=True))
-    return *tensors, Tensor("target", target)
+            name = f"state {_STATE_NAMES[NUM_STATES[layer.cell]]}"
+            tensors.append(Tensor(name, (layer.outputs,), ("units",), is_state=True))
+    return *tensors, Tensor("target", target, axes)
 
 
 def count_parameters(plan: Sequence[LayerPlan]) -> tuple[LayerSize, ...]:
@@ -76,6 +80,18 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
             for side in shape:
                 length *= side
             return (length,)
+
+
+def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
+    match layer.kind:
+        case Kind.recurrent:
+            return (axes[0], "units") if layer.return_sequences else ("units",)
+        case Kind.dense:
+            return (*axes[:-1], "outputs" if layer.activation == "linear" else "units")
+        case Kind.repeat:
+            return ("horizon steps", axes[-1])
+        case Kind.flatten:
+            return axes[-1:]
 
 
 def _formula(layer: LayerPlan) -> str:

@@ -101,7 +101,7 @@ def _stateful_answers(config: Config, data: PreparedData, counts: Counts, labels
             labels.span(int(start), int(start) + config.look_back - 1) for start in lane.starts[:2, 0].tolist()
         )
         yield (
-            f"What is carried: h after {first} is where {second} begins. The gradient still ends at the first step of "
+            f"What is carried: the state after {first} is where {second} begins. The gradient still ends at the first step of "
             f"a window: it reaches {config.time_steps} time steps back."
         )
     if counts.num_padded:
