@@ -20,6 +20,8 @@ from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.record import RunRecord, Status
+from pipeline.report.explanation import explain
+from pipeline.report.explanation_files import write_explanations
 from pipeline.report.files import write_history, write_predictions, write_seeds
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     tags = {HASH_TAG: config_hash, "dataset_sha256": digest}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
+        write_explanations(Path(folder), explain(config, data))  # first: a run that fails has them, too
         metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
         run.log_dataset(_series_frame(data), config.dataset.name, digest, data.series.targets)
         run.log_folder(Path(folder))

@@ -20,7 +20,7 @@ def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float,
     cells = name_places(explanation, rows, dates=True)
     if max(text_width(text, _LEAST_SIZE) for text in cells.values()) > cell - 6:
         cells = name_places(explanation, rows, dates=False)
-    high = min(30.0, (height - 26) / max(len(rows), 1) - 7)
+    high = min(40.0, (height - 26) / len(rows) - 7)
     for number, batch in enumerate(shown.numbers):
         left = x + _NAMES + number * column + _ARROW
         gap = "…  " if number and batch != shown.numbers[number - 1] + 1 else ""
@@ -41,13 +41,17 @@ def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float,
             colour, fill = (RULE, "#F6F8FA") if empty else (RED, FILLS[RED])
             drawing.box(left, top, cell, high, colour, fill, dashed=empty)
             drawing.text(
-                left + cell / 2, top + high / 2 + 5, cells[row, number], 14, QUIET if empty else INK, "middle", room=cell - 6
+                left + cell / 2,
+                top + high / 2 + 5,
+                cells[row, number],
+                14,
+                QUIET if empty else INK,
+                "middle",
+                room=cell - 6,
             )
 
 
-def _draw_state(
-    drawing: Drawing, explanation: Explanation, number: int, left: float, y: float, column: float
-) -> None:
+def _draw_state(drawing: Drawing, explanation: Explanation, number: int, left: float, y: float, column: float) -> None:
     """Draw how the state comes to a cell: from the batch before, or from zero."""
     if not explanation.state_names:
         return

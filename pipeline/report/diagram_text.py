@@ -116,9 +116,10 @@ def explain_epoch(explanation: Explanation) -> Iterator[str]:
     if explanation.is_stateful:
         shortest, longest = counts.lane_lengths
         chunks = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
-        lanes = f"{counts.num_lanes} lane{'s' * (counts.num_lanes > 1)} of {chunks} chunks"
+        lanes = f"{counts.num_lanes} lane{'s' * (counts.num_lanes > 1)} of {chunks} chunk{'s' * (longest > 1)}"
         padded = f", {counts.num_padded} places are padding"
-        batches = f"{lanes} in {batches}{padded if counts.num_padded else ''}, {counts.num_resets} resets of the state"
+        resets = f"{counts.num_resets} reset{'s' * (counts.num_resets > 1)}"
+        batches = f"{lanes} in {batches}{padded if counts.num_padded else ''}, {resets} of the state"
     yield f"An epoch: {counts.num_windows} windows, {batches}."
     yield (
         f"Weights change after every batch: {counts.num_batches} times an epoch, "
@@ -183,9 +184,14 @@ def _name_place(explanation: Explanation, place: Place | None, dates: bool) -> s
     if place.filling is Filling.padding:
         return "(padding)"
     first, last = place.rows
-    text = explanation.labels.span(first, last) if dates else f"row {first}" + f"..{last}" * (last > first)
+    text = explanation.labels.span(first, last) if dates else _number(first, last)
     text = text if place.lane is None else f"{place.lane}: {text}"
     return f"({text})" if place.filling is Filling.unscored else text
+
+
+def _number(first: int, last: int) -> str:
+    """Number rows as error messages do: the first data row is 1."""
+    return f"data row {first + 1}" if first == last else f"rows {first + 1}..{last + 1}"
 
 
 def explain_map(explanation: Explanation) -> Iterator[str]:

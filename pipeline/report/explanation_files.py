@@ -35,3 +35,9 @@ def write_explanation(path: Path, explanation: Explanation) -> None:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+def write_explanations(folder: Path, explanation: Explanation) -> None:
+    """Write what every run logs of itself: explanation.txt and diagram.svg."""
+    for name in ("explanation.txt", "diagram.svg"):
+        write_explanation(folder / name, explanation)

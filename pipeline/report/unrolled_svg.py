@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from pipeline.report.explanation import Explanation
 from pipeline.report.labels import name_rows, name_some, show_few
-from pipeline.report.svg import BLUE, FILLS, GREEN, QUIET, RED, Drawing
+from pipeline.report.svg import BLUE, FILLS, GREEN, QUIET, RED, Drawing, text_width
 from pipeline.report.unrolled import Feed, Rows, Stage
 
-_NAMES = 158.0  # pixels for what stands left of the boxes
+_NAMES = 168.0  # pixels for what stands left of the boxes
 _START = 34.0  # pixels for the arrow into the first box
 _GAP, _BETWEEN = 0.45, 0.55  # an ellipsis, and what lies between two stages, in columns
 _MOST_ALONE, _MOST_TOGETHER, _MOST_LAYERS = 5, 3, 4
@@ -48,19 +48,19 @@ def draw_unrolled(drawing: Drawing, explanation: Explanation, x: float, y: float
     columns = [show_few(stage.num_steps, most) for stage in stages]
     slots = sum(_GAP if step is None else 1 for shown in columns for step in shown) + _BETWEEN * (len(stages) - 1)
     layers = show_few(len(stages[-1].layers), _MOST_LAYERS)
-    column = min((width - _NAMES - 2 * _START) / slots, 150.0)
+    column = min((width - _NAMES - 2 * _START) / slots, 180.0)
     level = min(height / (len(layers) + 2), 104.0)
     used = (len(layers) + 1) * level + min(level * 0.6, 54)
-    grid = _Grid(layers, y + (height + used) / 2, level, column, (column * 0.7, min(level * 0.6, 54)))
-    left = x + _NAMES + _START
+    grid = _Grid(layers, y + (height + used) / 2, level, column, (min(column * 0.7, 118.0), min(level * 0.6, 54)))
+    left, between = x + _NAMES + _START, (1 + _BETWEEN) * column - grid.box[0]
     for number, stage in enumerate(stages):
         if len(stages) > 1:
             name = ("encoder", "decoder")[number]
             drawing.text(left, y + 4, name, 15, QUIET, bold=True)
         right = _draw_stage(drawing, grid, explanation, stage, columns[number], left)
         if number + 1 < len(stages):
-            _hand_over(drawing, grid, right, left=right + (0.3 + _BETWEEN) * column, steps=columns[number + 1])
-        left = right + (0.3 + _BETWEEN) * column
+            _hand_over(drawing, grid, right, left=right + between, steps=columns[number + 1])
+        left = right + between
     _name_levels(drawing, grid, explanation, x)
 
 
@@ -72,11 +72,18 @@ def _draw_stage(
     for place, step in enumerate(columns):
         if step is None:
             for level in range(grid.top + (stage.num_outputs > 1)):
-                drawing.text(x + (_GAP - 0.3) / 2 * grid.column, grid.y(level) + high / 2 + 5, "…", 20, QUIET, "middle")
+                drawing.text(
+                    x - grid.column + wide + (grid.column - wide + (_GAP - 0.25) * grid.column) / 2,
+                    grid.y(level) + high / 2 + 4,
+                    "…",
+                    20,
+                    QUIET,
+                    "middle",
+                )
             x += _GAP * grid.column
             continue
         before = columns[place - 1] if place else 0
-        reach = grid.column * (0.3 if before is not None else 0.3 + _GAP - 0.2)
+        reach = grid.column - wide if before is not None else 0.25 * grid.column
         _draw_input(drawing, grid, explanation, stage, step, x)
         for level, number in enumerate(grid.layers, start=1):
             y = grid.y(level)
@@ -104,12 +111,10 @@ def _draw_stage(
         x += grid.column
     if stage.feed is Feed.copied_input:
         _repeat(drawing, grid, left, columns)
-    return x - 0.3 * grid.column
+    return x - grid.column + wide
 
 
-def _draw_input(
-    drawing: Drawing, grid: _Grid, explanation: Explanation, stage: Stage, step: int, x: float
-) -> None:
+def _draw_input(drawing: Drawing, grid: _Grid, explanation: Explanation, stage: Stage, step: int, x: float) -> None:
     if stage.feed is Feed.copied_state:
         _box(drawing, grid, x, 0, GREEN, "copy", "", dashed=True)
     elif stage.feed is Feed.copied_input and step > 0:
@@ -131,8 +136,8 @@ def _box(
     wide, high = grid.box
     y, middle = grid.y(level), x + wide / 2
     drawing.box(x, y, wide, high, colour, FILLS[colour], dashed)
-    two = bool(below) and high >= 38
-    drawing.text(middle, y + high / 2 + (-2 if two else 5), name, 16, anchor="middle", bold=True, room=wide - 6)
+    two = high >= 38 and 0 < text_width(below, 11) <= wide - 6
+    drawing.text(middle, y + high / 2 + (-2 if two else 5), name, 16, anchor="middle", bold=True, room=wide - 10)
     if two:
         drawing.text(middle, y + high / 2 + 16, below, 12, QUIET, "middle", room=wide - 4)
 
@@ -179,9 +184,8 @@ def _name_levels(drawing: Drawing, grid: _Grid, explanation: Explanation, x: flo
             continue
         layer = last.layers[number]
         count = sum(stage.num_steps for stage in explanation.stages)
-        state = f"state {explanation.state_names}" if layer.cell is not None else "tanh, no state"
-        carried = "carried on" if explanation.is_stateful else "starts from 0"
-        told = f"{state}: {carried}" if layer.cell is not None else state
+        start = "carried on" if explanation.is_stateful else "from zero"
+        told = f"{explanation.state_names} {start}" if layer.cell is not None else "tanh, no state"
         _name(drawing, grid, x, level, GREEN, f"{count} green: {first.layers[number].name}", told)
     count = sum(stage.num_inputs for stage in explanation.stages)
     _name(drawing, grid, x, 0, RED, f"{count} red: input", _holds(first.width, explanation.features))
@@ -197,4 +201,4 @@ def _name(drawing: Drawing, grid: _Grid, x: float, level: int, colour: str, *tex
     y = grid.y(level) + grid.box[1] / 2 + 5 - step * (len(texts) - 1) / 2
     for line, text in enumerate(texts):
         size = min(15.0 if line == 0 else 13.0, step)
-        drawing.text(x, y + line * step, text, size, colour, bold=line == 0, room=_NAMES)
+        drawing.text(x, y + line * step, text, size, colour, bold=line == 0, room=_NAMES - 8)

@@ -95,7 +95,14 @@ def _hand_over(canvas: Canvas, grid: _Grid, right: int) -> None:
 def _name_levels(canvas: Canvas, grid: _Grid, explanation: Explanation) -> None:
     first, last = explanation.stages[0], explanation.stages[-1]
     trained = "all trained on" if last.num_outputs > 1 else "trained on"
-    _name(canvas, grid.y(grid.levels + 1), Ink.blue, "blue: output", *_holds(last.output_width, explanation.targets), trained)
+    _name(
+        canvas,
+        grid.y(grid.levels + 1),
+        Ink.blue,
+        "blue: output",
+        *_holds(last.output_width, explanation.targets),
+        trained,
+    )
     for level, layer in enumerate(last.layers, start=1):
         name = first.layers[level - 1].name  # of the encoder; the decoder's has a prefix
         _name(canvas, grid.y(level), Ink.green, f"green: {name}", *_state(layer, explanation))
