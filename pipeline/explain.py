@@ -1,4 +1,4 @@
-"""Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 stateful=true output=diagram.svg`."""
+"""Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 output=diagram.svg`."""
 
 import os
 import sys
@@ -27,7 +27,7 @@ Usage
 
 Examples
   python -m pipeline.explain                                      what `python -m pipeline.run` would train
-  python -m pipeline.explain look_back=6 stateful=true            lanes: where the state is carried, and where it is reset
+  python -m pipeline.explain look_back=6 stateful=true            where the state is carried, and where reset
   python -m pipeline.explain return_sequences=true output=diagram.svg      a drawing for a slide
   python -m pipeline.explain model.wiring=encoder_decoder horizon=6 dataset.horizons=all
   python -m pipeline.explain dataset=csv dataset.path=sales.csv dataset.features=[sales]

@@ -95,9 +95,8 @@ def _lengths(counts: np.ndarray) -> IntArray:
 def list_parts(data: PreparedData, labels: Labels) -> tuple[Part, ...]:
     """Describe the three parts."""
     windows, split = data.windows, data.split
-    origins, steps = windows.origins(windows.starts), np.array(windows.horizon_steps)
-    targets = origins[:, None] + steps  # (windows, horizon_steps)
-    in_test = ((targets >= split.validation_end) & (targets < split.length)).any(axis=1)
+    origins, steps = windows.origins(windows.starts), windows.horizon_steps  # every step from the first to the last
+    in_test = (origins + steps[-1] >= split.validation_end) & (origins + steps[0] < split.length)  # (windows,)
     sizes = dict(zip(PARTS, (windows.train.size, windows.validation.size, int(in_test.sum())), strict=True))
     return tuple(
         Part(name, rows.stop - rows.start, labels[rows.start], labels[rows.stop - 1], sizes[name])
@@ -108,7 +107,9 @@ def list_parts(data: PreparedData, labels: Labels) -> tuple[Part, ...]:
 def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     """Say at which rows of the training part no training window begins: every row less the real training windows."""
     windows, split = data.windows, data.split
-    unused = np.setdiff1d(np.arange(split.train_end), windows.train)
+    begins = np.zeros(split.train_end, dtype=bool)  # (train rows,)
+    begins[windows.train] = True
+    unused = np.flatnonzero(~begins)
     lost = unused < data.transformed.first_defined
     beyond = windows.origins(unused) + max(windows.horizon_steps) >= split.train_end
     reasons = {

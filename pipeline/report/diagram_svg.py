@@ -101,15 +101,20 @@ def _draw_epoch(drawing: Drawing, explanation: Explanation) -> None:
     rows = ", ".join(f"{part.name} {part.num_rows}" for part in explanation.parts)
     told = f"{rows} rows, {explanation.parts[0].first} to {explanation.parts[-1].last}"
     drawing.text(_SPLIT, _MIDDLE + 64, told, 12.5, QUIET, room=wide)
-    y = _MIDDLE + 86
-    for text in (*explain_epoch(explanation), *explain_left_over(explanation)):
-        lines = wrap(text, 13.5, wide)
-        if y + 16 * (len(lines) - 1) > _BOTTOM:
+    _draw_texts(drawing, [*explain_epoch(explanation), *explain_left_over(explanation)], _MIDDLE + 86)
+
+
+def _draw_texts(drawing: Drawing, texts: list[str], y: float) -> None:
+    """Write paragraphs below each other, in the largest letters that leave room for all."""
+    for size in (13.5, 13.0, 12.5, 12.0, 11.5, 11.0, 10.5):
+        paragraphs = [wrap(text, size, _RIGHT - _SPLIT) for text in texts]
+        if y + sum(map(len, paragraphs)) * 1.2 * size + 3 * len(paragraphs) <= _BOTTOM + size:
             break
+    for lines in paragraphs:
         for line in lines:
-            drawing.text(_SPLIT, y, line, 13.5)
-            y += 16.5
-        y += 4
+            drawing.text(_SPLIT, y, line, size)
+            y += 1.2 * size
+        y += 3
 
 
 def _draw_warnings(drawing: Drawing, explanation: Explanation) -> None:

@@ -1,4 +1,4 @@
-"""A drawing in SVG by hand: rectangles, lines and text in a fixed frame. Self-contained: no script, no font, no link."""
+"""A drawing in SVG by hand: rectangles, lines and text in a fixed frame, with no script, font or link."""
 
 from dataclasses import dataclass, field
 from xml.sax.saxutils import escape

@@ -101,8 +101,8 @@ def _stateful_answers(config: Config, data: PreparedData, counts: Counts, labels
             labels.span(int(start), int(start) + config.look_back - 1) for start in lane.starts[:2, 0].tolist()
         )
         yield (
-            f"What is carried: the state after {first} is where {second} begins. The gradient still ends at the first step of "
-            f"a window: it reaches {config.time_steps} time steps back."
+            f"What is carried: the state after {first} is where {second} begins. The gradient still ends at "
+            f"the first step of a window: it reaches {config.time_steps} time steps back."
         )
     if counts.num_padded:
         yield (
