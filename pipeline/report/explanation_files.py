@@ -13,12 +13,17 @@ from pipeline.report.explanation import Explanation
 def print_explanation(explanation: Explanation) -> None:
     """Print the text; in colour where a person looks at it and has not set NO_COLOR."""
     lines = draw_text(explanation)
-    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+    if is_terminal() and not os.environ.get("NO_COLOR"):
         from rich.console import Console
 
-        Console(highlight=False).print(colour(lines), end="", soft_wrap=True)
+        Console(highlight=False, force_terminal=True).print(colour(lines), end="", soft_wrap=True)
     else:
         print("\n".join(map(str, lines)))
+
+
+def is_terminal() -> bool:
+    """Return whether a person, not a pipe or a file, reads what is printed."""
+    return sys.stdout.isatty()
 
 
 def write_explanation(path: Path, explanation: Explanation) -> None:
