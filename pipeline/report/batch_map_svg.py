@@ -11,8 +11,8 @@ _NAMES, _ARROW = 62.0, 38.0
 _LEAST_SIZE = 11.0
 
 
-def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float, width: float, height: float) -> None:
-    """Draw rows of batches into a rectangle."""
+def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float, width: float, height: float) -> float:
+    """Draw rows of batches into a rectangle; return where they end."""
     shown = explanation.batches
     rows = show_few(shown.num_rows, _MOST_ROWS)
     column = min((width - _NAMES) / len(shown.numbers), 250.0)
@@ -20,7 +20,7 @@ def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float,
     cells = name_places(explanation, rows, dates=True)
     if max(text_width(text, _LEAST_SIZE) for text in cells.values()) > cell - 6:
         cells = name_places(explanation, rows, dates=False)
-    high = min(40.0, (height - 26) / len(rows) - 7)
+    high = min(34.0, (height - 26) / len(rows) - 7)
     for number, batch in enumerate(shown.numbers):
         left = x + _NAMES + number * column + _ARROW
         gap = "…  " if number and batch != shown.numbers[number - 1] + 1 else ""
@@ -49,6 +49,7 @@ def draw_batches(drawing: Drawing, explanation: Explanation, x: float, y: float,
                 "middle",
                 room=cell - 6,
             )
+    return y + 22 + len(rows) * (high + 7)
 
 
 def _draw_state(drawing: Drawing, explanation: Explanation, number: int, left: float, y: float, column: float) -> None:

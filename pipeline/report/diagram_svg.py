@@ -31,8 +31,8 @@ def draw_svg(explanation: Explanation) -> str:
     drawing.line([(_LEFT, _MIDDLE - 16), (_RIGHT, _MIDDLE - 16)], RULE, 1.5)
     _draw_tensors(drawing, explanation)
     _heading(drawing, _LEFT, _MIDDLE + 12, *_map_heading(explanation))
-    draw_batches(drawing, explanation, _LEFT, _MIDDLE + 28, _SPLIT - _LEFT - 34, _BOTTOM - _MIDDLE - 28)
-    _draw_warnings(drawing, explanation)
+    below = draw_batches(drawing, explanation, _LEFT, _MIDDLE + 28, _SPLIT - _LEFT - 34, _BOTTOM - _MIDDLE - 28)
+    _draw_answers(drawing, explanation, below + 22)
     _draw_epoch(drawing, explanation)
     return drawing.render()
 
@@ -117,9 +117,14 @@ def _draw_texts(drawing: Drawing, texts: list[str], y: float) -> None:
         y += 3
 
 
-def _draw_warnings(drawing: Drawing, explanation: Explanation) -> None:
-    """Write warnings below the batches: what they warn of is one lane, which leaves room for them."""
-    room = _SPLIT - _LEFT - 34
-    lines = [line for text in explanation.answers if text.startswith("Warning") for line in wrap(text, 15, 0.9 * room)]
-    for number, line in enumerate(lines):
-        drawing.text(_LEFT, _BOTTOM - 10 - 20 * (len(lines) - 1 - number), line, 15, RED, bold=True, room=room)
+def _draw_answers(drawing: Drawing, explanation: Explanation, y: float) -> None:
+    """Write below the batches what finds room there: always a warning, which stands first and is about one lane."""
+    room, size = _SPLIT - _LEFT - 40, 14.0
+    for text in explanation.answers:
+        lines = wrap(text, size, room)
+        if y + 1.25 * size * (len(lines) - 1) > _BOTTOM:
+            break
+        for line in lines:
+            drawing.text(_LEFT, y, line, size, RED if text.startswith("Warning") else QUIET)
+            y += 1.25 * size
+        y += 5

@@ -117,7 +117,7 @@ def explain_epoch(explanation: Explanation) -> Iterator[str]:
         shortest, longest = counts.lane_lengths
         chunks = f"{longest}" if shortest == longest else f"{shortest} to {longest}"
         lanes = f"{counts.num_lanes} lane{'s' * (counts.num_lanes > 1)} of {chunks} chunk{'s' * (longest > 1)}"
-        padded = f", {counts.num_padded} places are padding"
+        padded = f", {counts.num_padded} place{'s are' if counts.num_padded > 1 else ' is'} padding"
         resets = f"{counts.num_resets} reset{'s' * (counts.num_resets > 1)}"
         batches = f"{lanes} in {batches}{padded if counts.num_padded else ''}, {resets} of the state"
     yield f"An epoch: {counts.num_windows} windows, {batches}."

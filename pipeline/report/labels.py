@@ -3,6 +3,7 @@
 import pandas as pd
 
 _DAY = 86_400.0  # seconds
+_ENOUGH_STEPS = 1000  # to know how long a step is
 # Names of a step by its median length in days, from and up to.
 _STEPS = {
     "hourly": (1 / 24, 1 / 24),
@@ -41,7 +42,8 @@ def name_frequency(timestamps: pd.Index) -> str:
     """Return `monthly`, `daily` and so on, or nothing for steps of another length."""
     if not isinstance(timestamps, pd.DatetimeIndex) or len(timestamps) < 2:
         return ""
-    days = float((timestamps[1:] - timestamps[:-1]).median().total_seconds()) / _DAY
+    steps = pd.Series(timestamps[:_ENOUGH_STEPS]).diff()
+    days = float(steps.median().total_seconds()) / _DAY
     return next((name for name, (low, high) in _STEPS.items() if low - 1e-6 <= days <= high + 1e-6), "")
 
 

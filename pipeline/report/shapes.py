@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pipeline.config import Cell
 from pipeline.models.plan import GATES, NUM_STATES, Kind, LayerPlan
 
+_SAMPLE_AXES: tuple[str, ...] = ("time steps", "features")
 _STATE_NAMES = {1: "h", 2: "h and c"}
 
 
@@ -46,7 +47,7 @@ def list_tensors(
         target: Shape of what the last output is compared with.
         states: Whether to list the states, too.
     """
-    shape, axes = sample, ("time steps", "features")
+    shape, axes = sample, _SAMPLE_AXES
     tensors = [Tensor("window", shape, axes)]
     for layer in plan:
         shape, axes = _shape_after(layer, shape), _axes_after(layer, axes)

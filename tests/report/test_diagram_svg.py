@@ -71,6 +71,14 @@ def test_nothing_is_left_out_of_an_epoch(make_explained: MakeExplained, name: st
     assert words.count("No training window begins") == len(case.facts.left_over)
 
 
+def test_the_warning_is_on_the_slide(make_explained: MakeExplained) -> None:
+    """Breaks honesty: the tutorials' overlapping order is shown without what is wrong with it."""
+    svg = draw_svg(make_explained(**SHAPES["overlapping"]).facts)
+    words = " ".join(text for _, _, _, text in texts(svg))
+    assert "Warning: dataset.order=overlapping carries the state over windows that overlap" in words
+    assert "dataset.order=phases continues it properly." in words
+
+
 @pytest.mark.parametrize(
     ("wiring", "stateful"),
     [*((wiring, False) for wiring in WIRINGS), (Wiring.many_to_one, True), (Wiring.many_to_many, True)],
