@@ -1,9 +1,9 @@
 """Which window sits where in the first batches, as a drawing: arrows carry the state, a bar stops it."""
 
 from pipeline.report.batch_map import Filling
-from pipeline.report.diagram_text import name_places
 from pipeline.report.explanation import Explanation
 from pipeline.report.labels import show_few
+from pipeline.report.sentences import name_places
 from pipeline.report.svg import FILLS, GREEN, INK, QUIET, RED, RULE, Drawing, text_width
 
 _MOST_ROWS = 4

@@ -1,9 +1,9 @@
 """An explanation as one drawing for a slide, 16:9: the boxes of a sample, shapes, batches, and one epoch."""
 
 from pipeline.report.batch_map_svg import draw_batches
-from pipeline.report.diagram_text import explain_epoch, explain_left_over
 from pipeline.report.explanation import Explanation
 from pipeline.report.labels import show_few
+from pipeline.report.sentences import explain_epoch, explain_left_over
 from pipeline.report.svg import BLUE, GREEN, INK, QUIET, RED, RULE, Drawing, text_width, wrap
 from pipeline.report.unrolled_svg import draw_unrolled
 

@@ -82,27 +82,9 @@ def _draw_stage(
                 )
             x += _GAP * grid.column
             continue
-        before = columns[place - 1] if place else 0
-        reach = grid.column - wide if before is not None else 0.25 * grid.column
         _draw_input(drawing, grid, explanation, stage, step, x)
-        for level, number in enumerate(grid.layers, start=1):
-            y = grid.y(level)
-            drawing.arrow([(x + wide / 2, grid.y(level - 1)), (x + wide / 2, y + high)], QUIET)
-            if number is None:
-                drawing.text(x + wide / 2, y + high / 2 + 5, "…", 20, GREEN, "middle", bold=True)
-                continue
-            layer = stage.layers[number]
-            _box(drawing, grid, x, level, GREEN, f"{layer.outputs} units", "")
-            if layer.cell is None:
-                continue
-            if place:
-                drawing.arrow([(x - reach, y + high / 2), (x, y + high / 2)], GREEN, 2.5)
-            elif explanation.is_stateful:
-                drawing.arrow([(x - _START + 4, y + high / 2), (x, y + high / 2)], GREEN, 3.5)
-            else:
-                drawing.reset(x - 1, y + high / 2, min(_START, 0.55 * grid.column) - 4, GREEN)
-            if explanation.is_stateful and step == stage.num_steps - 1:
-                drawing.arrow([(x + wide, y + high / 2), (x + wide + _START - 4, y + high / 2)], GREEN, 3.5)
+        skipped = place > 0 and columns[place - 1] is None
+        _draw_hidden(drawing, grid, explanation, stage, step, x, 0.25 * grid.column if skipped else grid.column - wide)
         rows = stage.output_of(step)
         if rows is not None:
             middle = x + wide / 2
@@ -112,6 +94,30 @@ def _draw_stage(
     if stage.feed is Feed.copied_input:
         _repeat(drawing, grid, left, columns)
     return x - grid.column + wide
+
+
+def _draw_hidden(
+    drawing: Drawing, grid: _Grid, explanation: Explanation, stage: Stage, step: int, x: float, reach: float
+) -> None:
+    """Draw the green boxes of a column, and the arrows of length `reach` that bring them their state."""
+    wide, high = grid.box
+    for level, number in enumerate(grid.layers, start=1):
+        y = grid.y(level) + high / 2
+        drawing.arrow([(x + wide / 2, grid.y(level - 1)), (x + wide / 2, grid.y(level) + high)], QUIET)
+        if number is None:
+            drawing.text(x + wide / 2, y + 5, "…", 20, GREEN, "middle", bold=True)
+            continue
+        _box(drawing, grid, x, level, GREEN, f"{stage.layers[number].outputs} units", "")
+        if stage.layers[number].cell is None:
+            continue
+        if step > 0:
+            drawing.arrow([(x - reach, y), (x, y)], GREEN, 2.5)
+        elif explanation.is_stateful:
+            drawing.arrow([(x - _START + 4, y), (x, y)], GREEN, 3.5)
+        else:
+            drawing.reset(x - 1, y, min(_START, 0.55 * grid.column) - 4, GREEN)
+        if explanation.is_stateful and step == stage.num_steps - 1:
+            drawing.arrow([(x + wide, y), (x + wide + _START - 4, y)], GREEN, 3.5)
 
 
 def _draw_input(drawing: Drawing, grid: _Grid, explanation: Explanation, stage: Stage, step: int, x: float) -> None:
