@@ -1,5 +1,6 @@
 """Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 output=diagram.svg`."""
 
+import io
 import os
 import sys
 import traceback
@@ -49,6 +50,8 @@ def main() -> None:
     prepare_environment()
     ConfigStore.instance().store(name="base_config", node=Config)
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without box characters shows question marks
     try:
         code = _run_command(sys.argv[1:])
         sys.stdout.flush()  # a closed pipe is told here, not while Python ends

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config
+from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import IntArray
+from pipeline.data.series import BoolArray, IntArray
 from pipeline.data.split import PARTS
 from pipeline.report.labels import Labels
 
@@ -48,7 +49,8 @@ class Counts:
         num_windows: Windows that count in the loss.
         num_batches: Weight updates.
         batch_size: Places of a batch.
-        num_padded: Places of all batches without a window that counts.
+        num_padded: Places of all batches that hold no window.
+        num_unscored: Windows that only move the state on, because a target was filled in.
         last_batch: Windows in the last batch.
         lane_lengths: Chunks of the shortest and the longest lane; (1, 1) when stateless.
         num_lanes: Lanes of an epoch, 0 when stateless.
@@ -59,6 +61,7 @@ class Counts:
     num_batches: int
     batch_size: int
     num_padded: int
+    num_unscored: int
     last_batch: int
     lane_lengths: tuple[int, int]
     num_lanes: int
@@ -70,26 +73,40 @@ def count_epoch(config: Config, data: PreparedData) -> Counts:
     windows, size = data.windows.train.size, config.batch_size
     if data.lanes is None:
         batches = -(-windows // size)
-        return Counts(windows, batches, size, 0, windows - (batches - 1) * size, (1, 1), 0, batches)
-    weights, resets = data.lanes.weights, data.lanes.resets
-    groups = np.split(weights > 0, np.flatnonzero(resets)[1:])  # each (batches of a group of lanes, batch_size)
-    lengths = np.concatenate([_lengths(group) for group in groups])
+        return Counts(windows, batches, size, 0, 0, windows - (batches - 1) * size, (1, 1), 0, batches)
+    lanes = data.lanes
+    padded = find_padding(lanes, data.windows.train)
+    groups = np.split(~padded, np.flatnonzero(lanes.resets)[1:])  # each (batches of a group of lanes, batch_size)
+    lengths = np.concatenate([group.sum(axis=0) for group in groups])
+    lengths = lengths[lengths > 0]  # (lanes,)
     return Counts(
-        num_windows=data.lanes.num_windows,
-        num_batches=len(weights),
+        num_windows=lanes.num_windows,
+        num_batches=len(lanes.starts),
         batch_size=size,
-        num_padded=data.lanes.num_padded,
-        last_batch=int(np.count_nonzero(weights[-1])),
+        num_padded=int(padded.sum()),
+        num_unscored=lanes.num_padded - int(padded.sum()),
+        last_batch=int(np.count_nonzero(lanes.weights[-1])),
         lane_lengths=(int(lengths.min()), int(lengths.max())),
         num_lanes=lengths.size,
-        num_resets=int(resets.sum()),
+        num_resets=int(lanes.resets.sum()),
     )
 
 
-def _lengths(counts: np.ndarray) -> IntArray:
-    """Return the batches up to the last window that counts, of each row that has any."""
-    ends = len(counts) - np.argmax(counts[::-1], axis=0)  # (batch_size,)
-    return ends[counts.any(axis=0)]
+def find_padding(lanes: Batches, trained: IntArray) -> BoolArray:
+    """Tell padding from windows: it has weight 0 and repeats a window.
+
+    Args:
+        lanes: The batches.
+        trained: Starts of the windows that count: each of them stands in one place with weight 1.
+
+    Returns:
+        True where a place holds no window. Shape (batches, batch_size).
+    """
+    starts = lanes.starts
+    repeats = np.isin(starts, trained)
+    repeats[1:] |= (starts[1:] == starts[:-1]) & ~lanes.resets[1:, None]  # the last window of a lane that ended
+    repeats[:, 1:] |= starts[:, 1:] == starts[:, :1]  # a row without a lane
+    return repeats & (lanes.weights == 0)
 
 
 def list_parts(data: PreparedData, labels: Labels) -> tuple[Part, ...]:

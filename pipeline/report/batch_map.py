@@ -8,7 +8,7 @@ import numpy as np
 from pipeline.config import Config
 from pipeline.data.lanes import Batches, shuffle_windows
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import IntArray
+from pipeline.report.accounts import find_padding
 
 _BATCHES_SHOWN = 3
 
@@ -77,13 +77,14 @@ def map_batches(config: Config, data: PreparedData) -> BatchMap:
     if data.lanes is None:
         return _map_shuffled(config, data)
     lanes = data.lanes
+    counts, padded = lanes.weights > 0, find_padding(lanes, data.windows.train)  # (batches, batch_size)
     later = np.flatnonzero(lanes.resets[_BATCHES_SHOWN:])[:1] + _BATCHES_SHOWN
     shown = [*range(min(_BATCHES_SHOWN, len(lanes.starts))), *map(int, later)]
     return BatchMap(
         numbers=tuple(number + 1 for number in shown),
         from_zero=tuple(bool(lanes.resets[number]) for number in shown),
         starts=tuple(tuple(lanes.starts[number].tolist()) for number in shown),
-        fillings=tuple(_fillings(lanes, number, data.windows.train) for number in shown),
+        fillings=tuple(_fillings(counts[number].tolist(), padded[number].tolist()) for number in shown),
         lanes=tuple(_number_lanes(lanes, number) for number in shown),
         look_back=config.look_back,
         is_shuffled=False,
@@ -105,15 +106,10 @@ def _map_shuffled(config: Config, data: PreparedData) -> BatchMap:
     )
 
 
-def _fillings(lanes: Batches, number: int, trained: IntArray) -> tuple[Filling, ...]:
-    """Padding repeats a window: the one before it in its row, or one that counts elsewhere."""
-    starts, counts = lanes.starts[number], lanes.weights[number] > 0
-    padded = np.isin(starts, trained)
-    if not lanes.resets[number]:
-        padded |= starts == lanes.starts[number - 1]
+def _fillings(counts: list[bool], padded: list[bool]) -> tuple[Filling, ...]:
     return tuple(
         Filling.window if count else Filling.padding if pad else Filling.unscored
-        for count, pad in zip(counts.tolist(), padded.tolist(), strict=True)
+        for count, pad in zip(counts, padded, strict=True)
     )
 
 

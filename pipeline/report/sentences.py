@@ -45,6 +45,9 @@ def explain_epoch(explanation: Explanation) -> Iterator[str]:
         resets = f"{counts.num_resets} reset{'s' * (counts.num_resets > 1)}"
         batches = f"{lanes} in {batches}{padded if counts.num_padded else ''}, {resets} of the state"
     yield f"An epoch: {counts.num_windows} windows, {batches}."
+    if counts.num_unscored:
+        windows = "window only moves" if counts.num_unscored == 1 else "windows only move"
+        yield f"{counts.num_unscored} more {windows} the state on: a target was filled in."
     yield (
         f"Weights change after every batch: {counts.num_batches} times an epoch, "
         f"{counts.num_batches * explanation.epochs} times in {explanation.epochs} epochs at most."

@@ -25,6 +25,7 @@ CASES: dict[str, dict[str, Any]] = {
     "overlapping": {"stateful": True, "order": Order.overlapping},
     "lags as features": {"look_back": 4, "stateful": True, "lags_as": LagsAs.features},
     "holes": {"stateful": True, "holes": (20, 21, 33), "batch_size": 2},
+    "holes at the ends": {"stateful": True, "holes": (3, 4, 5, 46, 47, 48, 49), "batch_size": 2},
     "holes, many-to-many": {"return_sequences": True, "holes": (20,), "look_back": 5, "horizon": 2},
     "lost rows": {"transforms": [Transform.difference, Transform.seasonal_difference], "period": 12, "look_back": 4},
     "far ahead": {"horizon": 5, "horizons": Horizons.all, "stateful": True},
@@ -90,14 +91,15 @@ def test_counts_are_those_of_the_arrays(make_explained: MakeExplained, name: str
         batches = np.array_split(np.arange(counts.num_windows), np.arange(size, counts.num_windows, size))
         assert (counts.num_batches, counts.last_batch) == (len(batches), len(batches[-1]))
         return
-    assert counts.num_batches * size == counts.num_windows + counts.num_padded
+    windows, split = data.windows, data.split
+    last_targets = windows.origins(windows.starts) + max(windows.horizon_steps)
+    every = windows.starts[last_targets < split.train_end]  # with those whose target was filled in
+    lanes = cut_lanes(every, case.config.dataset.order, case.config.time_steps, case.config.dataset.segments)
+    assert counts.num_windows + counts.num_unscored == every.size
+    assert counts.num_batches * size == every.size + counts.num_padded
     assert counts.num_resets == np.count_nonzero(data.lanes.resets)
-    if "holes" not in CASES[name]:
-        lanes = cut_lanes(
-            data.windows.train, case.config.dataset.order, case.config.time_steps, case.config.dataset.segments
-        )
-        assert counts.num_lanes == len(lanes)
-        assert counts.lane_lengths == (min(map(len, lanes)), max(map(len, lanes)))
+    assert counts.num_lanes == len(lanes)
+    assert counts.lane_lengths == (min(map(len, lanes)), max(map(len, lanes)))
 
 
 @pytest.mark.parametrize("name", CASES)
