@@ -107,6 +107,6 @@ def _stateful_answers(config: Config, data: PreparedData, counts: Counts, labels
     if counts.num_padded:
         yield (
             f"Lanes of unequal length leave {counts.num_padded} places empty: a window is repeated there with weight "
-            "0, and changes nothing."
+            "0, which adds nothing to the loss."
         )
     yield "Validation never touches this state; a test forecast starts from the state after the whole true past."
