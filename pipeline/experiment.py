@@ -19,6 +19,8 @@ from pipeline.evaluation.baselines import align_forecasts, linear_fit, persisten
 from pipeline.evaluation.memory import describe_memory, measure_memory
 from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
 from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.explanation.facts import explain
+from pipeline.explanation.files import write_explanations
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.models.plain import make_plain
@@ -78,6 +80,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     }
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
+        write_explanations(Path(folder), explain(config, data))  # first: a run that fails has them, too
         metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
         run.log_dataset(_series_frame(data), config.dataset.name, digest, data.series.targets)
         run.log_folder(Path(folder))

@@ -28,6 +28,8 @@ FILES = {
     "scaling.json",
     "forecast.png",
     "learning_curve.png",
+    "explanation.txt",
+    "diagram.svg",
 }
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "experiment").glob("*.yaml"))
 # Diverges at once: plain gradient descent on unscaled values, with steps of any length.

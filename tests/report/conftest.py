@@ -1,4 +1,4 @@
-"""Records of runs as tracking gives them, without training anything."""
+"""Records of runs as tracking gives them."""
 
 from collections.abc import Callable
 from typing import Any

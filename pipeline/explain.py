@@ -1,0 +1,123 @@
+"""Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 output=diagram.svg`."""
+
+import io
+import os
+import sys
+import traceback
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+
+from pipeline.config import Config
+from pipeline.environment import prepare_environment
+from pipeline.errors import UserError
+from pipeline.sweep import plan_jobs
+
+DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+_OUTPUT = "output="
+_SUFFIXES = (".svg", ".txt")
+_HELP = """\
+Draw an experiment before it is trained: boxes, shapes, parameters, batches and lanes, with its own numbers.
+Reads the data, trains nothing, takes a second.
+
+Usage
+  python -m pipeline.explain [-m] [key=value ...] [output=FILE.svg|FILE.txt]
+
+Examples
+  python -m pipeline.explain                                      what `python -m pipeline.run` would train
+  python -m pipeline.explain look_back=6 stateful=true            where the state is carried, and where reset
+  python -m pipeline.explain return_sequences=true output=diagram.svg      a drawing for a slide
+  python -m pipeline.explain model.wiring=encoder_decoder horizon=6 dataset.horizons=all
+  python -m pipeline.explain dataset=csv dataset.path=sales.csv dataset.features=[sales]
+  python -m pipeline.explain -m look_back=1,3 stateful=true,false     one explanation after another
+
+Keys
+  The same as those of `python -m pipeline.run`, checked in the same way: `python -m pipeline.run --help`.
+  output             a .svg drawing (16:9) or a .txt text; without it the text is printed
+
+The five pictures: model.wiring=one_to_one, one_to_many, many_to_one, many_to_many (short: return_sequences=true),
+encoder_decoder. Every run logs its own as explanation.txt and diagram.svg.
+
+Exit codes: 0 done, 1 the file could not be written, 2 wrong input (one line says what to change).
+"""
+
+
+def main() -> None:
+    """Explain the command line and exit with 0 (done), 1 (the file could not be written) or 2 (wrong input)."""
+    prepare_environment()
+    ConfigStore.instance().store(name="base_config", node=Config)
+    show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without box characters shows question marks
+    try:
+        code = _run_command(sys.argv[1:])
+        sys.stdout.flush()  # a closed pipe is told here, not while Python ends
+    except BrokenPipeError:  # `... | head` closed the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = DONE
+    except (UserError, OSError) as error:
+        if show_traceback:
+            traceback.print_exc()
+        print(f"error: {error}", file=sys.stderr)
+        code = USER_ERROR if isinstance(error, UserError) else FAILED
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        code = INTERRUPTED
+    sys.exit(code)
+
+
+def _run_command(command: Sequence[str]) -> int:
+    arguments = get_args_parser().parse_intermixed_args(command)
+    if arguments.help:
+        print(_HELP, end="")
+        return DONE
+    if arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
+        raise UserError("explain only draws; for Hydra's own flags use python -m pipeline.run, e.g. with --cfg job")
+    output = _take_output(arguments)
+    jobs = plan_jobs(arguments).jobs
+    if output is not None and len(jobs) > 1:
+        raise UserError(
+            f"output={output} is one drawing, but the sweep has {len(jobs)} jobs; give one value to each key, or leave "
+            "output out to read them one after another"
+        )
+    for number, config in enumerate(jobs):
+        if number:
+            print("\n" + "=" * 100 + "\n")
+        _explain(config, output)
+    return DONE
+
+
+def _take_output(arguments: Namespace) -> Path | None:
+    """Take the one key that Hydra does not know out of the overrides, and check it before anything else is done."""
+    given = [word for word in arguments.overrides if word.startswith(_OUTPUT)]
+    arguments.overrides = [word for word in arguments.overrides if not word.startswith(_OUTPUT)]
+    if not given:
+        return None
+    path = Path(given[-1].removeprefix(_OUTPUT))
+    if path.suffix not in _SUFFIXES:
+        raise UserError(f"output must end in .svg (a drawing) or .txt (text), but got {given[-1]}")
+    if not path.parent.is_dir():
+        raise UserError(f"{given[-1]}: the folder {path.parent} is not there; create it or name another")
+    if path.is_dir():
+        raise UserError(f"{given[-1]} is a folder; name a file in it")
+    return path
+
+
+def _explain(config: Config, output: Path | None) -> None:
+    from pipeline.data.prepare import prepare_data  # pandas takes a second: a wrong key must not wait for it
+    from pipeline.explanation.facts import explain
+    from pipeline.explanation.files import print_explanation, write_explanation
+
+    explanation = explain(config, prepare_data(config))
+    if output is None:
+        print_explanation(explanation)
+    else:
+        write_explanation(output, explanation)
+        print(f"{explanation.summary}\nwritten: {output}")
+
+
+if __name__ == "__main__":
+    main()

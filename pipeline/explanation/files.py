@@ -1,0 +1,48 @@
+"""Where an explanation goes: the terminal, a text file, a drawing."""
+
+import os
+import sys
+from pathlib import Path
+
+from pipeline.explanation.canvas import colour
+from pipeline.explanation.diagram_svg import draw_svg
+from pipeline.explanation.diagram_text import draw_text
+from pipeline.explanation.facts import Explanation
+
+
+def print_explanation(explanation: Explanation) -> None:
+    """Print the text; in colour where a person looks at it and has not set NO_COLOR."""
+    lines = draw_text(explanation)
+    if is_terminal() and not os.environ.get("NO_COLOR"):
+        from rich.console import Console
+
+        Console(highlight=False, force_terminal=True).print(colour(lines), end="", soft_wrap=True)
+    else:
+        print("\n".join(map(str, lines)))
+
+
+def is_terminal() -> bool:
+    """Return whether a person, not a pipe or a file, reads what is printed."""
+    return sys.stdout.isatty()
+
+
+def write_explanation(path: Path, explanation: Explanation) -> None:
+    """Write a `.svg` drawing, or the text; a reader sees the old file or the whole new one.
+
+    Args:
+        path: The file. Its folder must exist.
+        explanation: The facts.
+    """
+    text = draw_svg(explanation) if path.suffix == ".svg" else "\n".join(map(str, draw_text(explanation))) + "\n"
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        unfinished.write_text(text, encoding="utf-8")
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def write_explanations(folder: Path, explanation: Explanation) -> None:
+    """Write what every run logs of itself: explanation.txt and diagram.svg."""
+    for name in ("explanation.txt", "diagram.svg"):
+        write_explanation(folder / name, explanation)

@@ -1,0 +1,66 @@
+"""Explanations of experiments, without training anything."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import Config, DatasetConfig, Horizons, ModelConfig, Source, Wiring
+from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.series import Series
+from pipeline.explanation.facts import Explanation, explain
+from pipeline.gates import check_ranges
+
+MakeExplained = Callable[..., "Explained"]
+
+
+@dataclass(frozen=True)
+class Explained:
+    """An experiment with its explanation."""
+
+    config: Config
+    data: PreparedData
+    facts: Explanation
+
+
+# What a wiring needs beside its name.
+_NEEDED: dict[Wiring, dict[str, Any]] = {
+    Wiring.one_to_one: {"look_back": 1},
+    Wiring.one_to_many: {"look_back": 1, "horizon": 4, "horizons": Horizons.all},
+    Wiring.encoder_decoder: {"horizon": 4, "horizons": Horizons.all},
+}
+_DATASET_KEYS = set(DatasetConfig.__dataclass_fields__)
+_MODEL_KEYS = set(ModelConfig.__dataclass_fields__)
+
+
+@pytest.fixture
+def make_explained() -> MakeExplained:
+    """Explain a configuration, any keys of it, on a series of two random columns; `holes` are rows filled in."""
+
+    def make(
+        length: int = 90,
+        frequency: str | None = "MS",
+        columns: tuple[str, ...] = ("sales", "price"),
+        holes: tuple[int, ...] = (),
+        **keys: Any,
+    ) -> Explained:
+        keys = _NEEDED.get(keys.get("wiring", Wiring.auto), {}) | keys
+        dataset = {key: value for key, value in keys.items() if key in _DATASET_KEYS}
+        model = {key: value for key, value in keys.items() if key in _MODEL_KEYS}
+        rest = {key: value for key, value in keys.items() if key not in _DATASET_KEYS | _MODEL_KEYS}
+        named = {"name": "shop", "source": Source.sine} | dataset
+        config = Config(dataset=DatasetConfig(**named), model=ModelConfig(**model), **rest)
+        check_ranges(config)
+        times = (
+            pd.RangeIndex(length) if frequency is None else pd.date_range("2001-01-01", periods=length, freq=frequency)
+        )
+        values = np.random.default_rng(0).uniform(1, 2, size=(length, len(columns)))
+        filled = np.zeros(values.shape, dtype=bool)
+        filled[list(holes)] = True
+        data = prepare_data(config, Series(times, values, columns, columns, columns[:1], filled, "a test"))
+        return Explained(config, data, explain(config, data))
+
+    return make
