@@ -220,7 +220,7 @@ def test_a_lane_that_crosses_into_another_series() -> None:
     series = [np.arange(0, 6), np.arange(6, 12)]  # the second series begins where the first one ends
     windows = np.concatenate(series)
     batches = batch_lanes(cut_lanes([windows], Order.phases, STRIDE, segments=1), 1, windows)
-    with pytest.raises(UserError, match="window at row 3 .* batch 3 the one at row 6, .* same series"):
+    with pytest.raises(UserError, match=r"window at row 3 .* batch 3 the one at row 6, .* same series"):
         check_contract(batches, series, windows, Order.phases, STRIDE)
 
 

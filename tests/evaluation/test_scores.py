@@ -5,8 +5,8 @@ import pytest
 
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 
-PART_OF_ROWS = np.repeat(["train", "validation", "test"], [4, 2, 2])
-PARTS = {part: PART_OF_ROWS == part for part in ("train", "validation", "test")}
+ROWS = [("train", 4), ("validation", 2), ("test", 2)]
+PARTS = {part: np.repeat([name == part for name, _ in ROWS], [count for _, count in ROWS]) for part, _ in ROWS}
 ACTUAL = np.array([0.0, 2.0, 0.0, 2.0, 10.0, 10.0, 20.0, 20.0])[:, None]  # (time, targets = 1)
 
 
