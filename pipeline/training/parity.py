@@ -42,8 +42,8 @@ class Certificate:
 
     @property
     def largest(self) -> float:
-        """The largest difference of all."""
-        return max(self.differences.values())
+        """The largest difference of all; NaN if any is."""
+        return float(np.max(list(self.differences.values())))
 
 
 def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], forecasts: FloatArray) -> Certificate:
@@ -82,7 +82,7 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         differences["engine"] = float(np.abs(engine - whole[windows.time_steps - 1 :]).max()) / scale
     certificate = Certificate(differences, scale, steps)
     if not certificate.largest <= LIMIT:
-        way = max(differences, key=lambda name: differences[name])
+        way = list(differences)[int(np.argmax(list(differences.values())))]  # the first NaN, if there is one
         raise TrainingError(
             f"parity: read as '{way}' the network answers {differences[way]:.2g} of the target's scale away from the "
             f"whole sequence, more than {LIMIT:g}; this is a defect of the program, not of the data: please report it"
