@@ -156,11 +156,7 @@ def compiled(overrides: list[str]):
     from pipeline.training.engine import choose_engine
 
     network = choose_engine(config, data).network
-    size = fused.seeds_per_group(config, network)
-    seeds = list(range(config.seed, config.seed + config.seeds))
-    groups = [
-        fused._make_group(config, data, network, seeds[at : at + size], size) for at in range(0, len(seeds), size)
-    ]
+    groups = list(fused.make_groups(config, data, network))
     shared = fused._share(config, data, network, groups[0])
     next(fused._call_by_call(shared, groups[0]))  # compiles
     return shared, groups

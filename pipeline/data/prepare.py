@@ -128,7 +128,7 @@ def _check_size(config: Config, series: Series) -> None:
     if bad.size:
         row, column = (int(position) for position in bad[0])
         raise UserError(
-            f"dataset '{config.dataset.name}', data row {row + 1}: the column '{series.columns[column]}' holds "
+            f"dataset '{config.dataset.name}'{series.describe_row(row)}: the column '{series.columns[column]}' holds "
             f"{series.values[row, column]:g}, which is too large to compute with; mend the file or use another unit"
         )
 
@@ -140,7 +140,7 @@ def _check_log(config: Config, series: Series) -> None:
     if bad.size:
         row, column = (int(position) for position in bad[0])
         raise UserError(
-            f"dataset '{config.dataset.name}', data row {row + 1}: the column '{series.columns[column]}' holds "
+            f"dataset '{config.dataset.name}'{series.describe_row(row)}: the column '{series.columns[column]}' holds "
             f"{series.values[row, column]:g}, which has no logarithm; leave log out of dataset.transforms"
         )
 

@@ -64,6 +64,13 @@ class Series:
         """Return `, lane 'NAME'` for an error text; nothing for a single series."""
         return f", lane '{self.lane_names[number]}'" if self.lane_names else ""
 
+    def describe_row(self, row: int) -> str:
+        """Return `, data row N` for an error text; rows of lanes are not in the file's order: `, lane 'NAME', TIME`."""
+        if not self.lane_names:
+            return f", data row {row + 1}"
+        lane = self.describe_lane(int(self.lane_of_rows()[row]))
+        return f"{lane}, {self.timestamps.name or 'row'} {self.timestamps[row]}"
+
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""
         return self.values[:, self.column_numbers(self.targets)]  # (time, targets)

@@ -48,9 +48,10 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
     columns = tuple(dict.fromkeys((*features, *targets)))
     numbers = numeric_values(frame, columns, origin)  # (time, columns)
     values, filled = [], []
-    for rows in lanes:
-        check_timestamps(timestamps[rows], origin, rows)
-        both = fill_missing(numbers[rows], columns, dataset.missing, origin, rows)
+    for lane, rows in enumerate(lanes):
+        place = f"{origin}, lane '{names[lane]}'" if names else origin
+        check_timestamps(timestamps[rows], place, rows)
+        both = fill_missing(numbers[rows], columns, dataset.missing, place, rows)
         values.append(both[0])
         filled.append(both[1])
     return Series(

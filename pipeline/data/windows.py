@@ -158,7 +158,7 @@ def make_windows(
     last_part = split.parts[np.minimum(origins + max(steps), ends - 1)]
     in_train = complete & (last_part == PARTS.index("train"))
     in_validation = complete & (first_part == PARTS.index("validation")) & (last_part == first_part)
-    measured = _all_measured(config, np.all(series.scorable(), axis=1), starts)
+    measured = all_measured(config, np.all(series.scorable(), axis=1), starts)
     return Windows(
         inputs=inputs.astype(np.float32),
         targets=targets.astype(np.float32),
@@ -173,7 +173,7 @@ def make_windows(
     )
 
 
-def _all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) -> BoolArray:
+def all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) -> BoolArray:
     """Return True for windows none of whose targets was filled in. Shape (windows,)."""
     length = len(scorable_rows)
     filled_before = np.concatenate([[0], np.cumsum(~scorable_rows)])  # (time + 1,)

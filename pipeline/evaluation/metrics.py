@@ -45,7 +45,7 @@ def mase(
     """Mean absolute scaled error: MAE over the in-sample MAE of repeating the last value.
 
     Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets or lanes: the
-    mean of the MASE of each.
+    mean of the MASE of each that changed in the training part.
 
     Args:
         actual: Shape (time, targets).
@@ -61,11 +61,12 @@ def mase(
     known = np.where(trained, actual, np.nan)
     scaled = []
     for rows in lanes:
-        if not scored[rows].any():
-            continue
-        scale = np.nanmean(np.abs(np.diff(known[rows], axis=0)), axis=0)  # (targets,)
-        scaled.append(np.nanmean(absolute[rows], axis=(0, 1)) / scale)
-    return float(np.mean(scaled))
+        for target in np.flatnonzero(scored[rows].any(axis=0)):
+            changes = np.abs(np.diff(known[rows, target]))
+            changes = changes[~np.isnan(changes)]
+            if changes.any():
+                scaled.append(np.nanmean(absolute[rows, :, target]) / changes.mean())
+    return float(np.mean(scaled)) if scaled else float("nan")
 
 
 def smape(actual: Array, forecasts: Array, scored: Array) -> float:

@@ -19,6 +19,7 @@ import tensorflow as tf
 from pipeline.config import Config
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.windows import all_measured
 from pipeline.models.function import NetworkFunction
 from pipeline.models.recurrence import Tensor
 from pipeline.training.cores import run_on_cores
@@ -68,7 +69,7 @@ def train_online(
         windows, outputs).
     """
     start = time.perf_counter()
-    starts, weights, present = plan_online(data)
+    starts, weights, present = plan_online(config, data)
     groups = list(make_groups(config, data, network))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     learn = tf.function(lambda *arguments: _learn(program, *arguments), jit_compile=True, autograph=False)
@@ -85,7 +86,7 @@ def train_online(
     return trainings, np.stack([each.outputs for each in passes])
 
 
-def plan_online(data: PreparedData) -> tuple[IntArray, FloatArray, FloatArray]:
+def plan_online(config: Config, data: PreparedData) -> tuple[IntArray, FloatArray, FloatArray]:
     """Find the window of each lane at each time step.
 
     Returns:
@@ -102,9 +103,7 @@ def plan_online(data: PreparedData) -> tuple[IntArray, FloatArray, FloatArray]:
     present[step, lane] = 1
     last_rows = windows.origins(windows.starts) + max(windows.horizon_steps)
     ends = np.array([rows.stop for rows in series.lanes()])[lane]
-    inside = last_rows < ends
-    measured = np.zeros(len(inside), dtype=bool)
-    measured[inside] = np.all(series.scorable(), axis=1)[last_rows[inside]]
+    measured = (last_rows < ends) & all_measured(config, np.all(series.scorable(), axis=1), windows.starts)
     weights[step[measured], lane[measured]] = 1
     return starts, weights, present
 

@@ -23,7 +23,7 @@ lane_shapes = st.tuples(
 
 def arrange(num_windows: int, stride: int, segments: int, batch_size: int, first: int = 0) -> Batches:
     starts = np.arange(first, first + num_windows)
-    lanes = cut_lanes(starts, Order.phases, stride, segments)
+    lanes = cut_lanes([starts], Order.phases, stride, segments)
     return batch_lanes(lanes, batch_size, counted=starts)
 
 
@@ -47,7 +47,7 @@ def test_one_lane_after_the_other() -> None:
 
 def test_segments_are_contiguous_pieces() -> None:
     """Breaks dataset.segments: one long series is cut into pieces of nearly equal length, as char-rnn does."""
-    lanes = cut_lanes(np.arange(10, 20), Order.phases, stride=2, segments=2)
+    lanes = cut_lanes([np.arange(10, 20)], Order.phases, stride=2, segments=2)
     assert [lane.tolist() for lane in lanes] == [[10, 12, 14], [15, 17, 19], [11, 13], [16, 18]]
 
 
@@ -81,7 +81,7 @@ def test_a_row_continues_where_it_was(shape: tuple[int, int, int, int, int]) -> 
 def test_resets_exactly_where_groups_begin(shape: tuple[int, int, int, int, int]) -> None:
     """Breaks the resets: a state is dropped in the middle of a lane, or leaks from one lane into another."""
     num_windows, stride, segments, batch_size, first = shape
-    lanes = cut_lanes(np.arange(first, first + num_windows), Order.phases, stride, segments)
+    lanes = cut_lanes([np.arange(first, first + num_windows)], Order.phases, stride, segments)
     longest = [max(map(len, lanes[row : row + batch_size])) for row in range(0, len(lanes), batch_size)]
     batches = arrange(*shape)
     assert np.flatnonzero(batches.resets).tolist() == [0, *np.cumsum(longest)[:-1].tolist()]
@@ -99,7 +99,7 @@ def test_padding_repeats_a_real_window_with_weight_zero(shape: tuple[int, int, i
 
 def test_windows_that_do_not_count_still_move_the_state() -> None:
     """Breaks lanes across filled values: the window stays in its lane with weight 0, so the sequence has no hole."""
-    lanes = cut_lanes(np.arange(6), Order.phases, stride=2, segments=1)
+    lanes = cut_lanes([np.arange(6)], Order.phases, stride=2, segments=1)
     batches = batch_lanes(lanes, 2, counted=np.array([0, 1, 3, 4, 5]))
     assert batches.starts.tolist() == [[0, 1], [2, 3], [4, 5]]
     assert batches.weights.tolist() == [[1, 1], [0, 1], [1, 1]]
@@ -118,7 +118,7 @@ def test_four_hundred_lanes_side_by_side() -> None:
 
 def test_overlapping_order_is_the_tutorials() -> None:
     """Breaks the presets that reproduce published numbers: every window in order, one lane, one reset."""
-    lanes = cut_lanes(np.arange(5), Order.overlapping, stride=3, segments=1)
+    lanes = cut_lanes([np.arange(5)], Order.overlapping, stride=3, segments=1)
     batches = batch_lanes(lanes, 1, counted=np.arange(5))
     assert batches.starts.ravel().tolist() == [0, 1, 2, 3, 4]
     assert batches.resets.tolist() == [True, False, False, False, False]

@@ -9,6 +9,7 @@ import pytest
 from pipeline.config import Config, DatasetConfig, Horizons, Scaler, Source, Transform
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
+from pipeline.data.split import PARTS
 from pipeline.errors import UserError
 
 RISING = np.arange(1.0, 101.0)
@@ -87,7 +88,7 @@ def test_on_the_border(config: Config, series: Series) -> None:
     """Breaks valid runs: what just fits must pass, with at least one window in every part."""
     data = prepare_data(config, series)
     assert data.windows.train.size and data.windows.validation.size
-    assert (data.split.train_end, data.split.validation_end) == (50, 70)
+    assert [data.split.count(part) for part in PARTS] == [50, 20, 30]
 
 
 @pytest.mark.parametrize("scaler", Scaler)

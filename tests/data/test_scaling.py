@@ -14,6 +14,7 @@ from pipeline.data.scaling import apply_scaling, fit_scaling, invert_scaling
 from pipeline.data.series import Series
 
 VALUES = np.array([[10.0, 1.0], [30.0, 5.0], [20.0, 3.0], [20.0, 3.0]])
+ONE_LANE = np.zeros(4, dtype=int)
 
 
 @pytest.mark.parametrize(
@@ -26,29 +27,33 @@ VALUES = np.array([[10.0, 1.0], [30.0, 5.0], [20.0, 3.0], [20.0, 3.0]])
 )
 def test_known_numbers(kind: Scaler, offset: list[float], scale: list[float]) -> None:
     """Breaks the scalers and scaling.json: offset and scale of each column, each column on its own."""
-    scaling = fit_scaling(kind, VALUES)
-    np.testing.assert_allclose(scaling.offset, offset)
-    np.testing.assert_allclose(scaling.scale, scale)
+    scaling = fit_scaling(kind, [VALUES])
+    np.testing.assert_allclose(scaling.offset, [offset])
+    np.testing.assert_allclose(scaling.scale, [scale])
 
 
 def test_range_of_scaled_values() -> None:
     """Breaks training on comparable inputs: minmax maps the training part to 0..1, standard to mean 0, deviation 1."""
-    minmax = apply_scaling(fit_scaling(Scaler.minmax, VALUES), VALUES)
+    minmax = apply_scaling(fit_scaling(Scaler.minmax, [VALUES]), VALUES, ONE_LANE)
     assert (minmax.min(axis=0).tolist(), minmax.max(axis=0).tolist()) == ([0, 0], [1, 1])
-    standard = apply_scaling(fit_scaling(Scaler.standard, VALUES), VALUES)
+    standard = apply_scaling(fit_scaling(Scaler.standard, [VALUES]), VALUES, ONE_LANE)
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(standard.std(axis=0), 1)
-    np.testing.assert_array_equal(apply_scaling(fit_scaling(Scaler.none, VALUES), VALUES), VALUES)
+    np.testing.assert_array_equal(apply_scaling(fit_scaling(Scaler.none, [VALUES]), VALUES, ONE_LANE), VALUES)
 
 
-@given(kind=st.sampled_from(Scaler), seed=st.integers(0, 1000), column=st.integers(0, 2))
-def test_round_trip(kind: Scaler, seed: int, column: int) -> None:
+@given(kind=st.sampled_from(Scaler), seed=st.integers(0, 1000), column=st.integers(0, 2), per_lane=st.booleans())
+def test_round_trip(kind: Scaler, seed: int, column: int, per_lane: bool) -> None:
     """Breaks metrics in the data's own units: scaling and its inverse give back the values of any chosen column."""
     values = np.random.default_rng(seed).normal(5.0, 100.0, (20, 3))
-    scaling = fit_scaling(kind, values[:10])
-    scaled = apply_scaling(scaling, values)
-    np.testing.assert_allclose(invert_scaling(scaling, scaled, [0, 1, 2]), values)
-    np.testing.assert_allclose(invert_scaling(scaling, scaled[:, [column]], [column]), values[:, [column]])
+    lanes = np.repeat([0, 1], 10)
+    scaling = fit_scaling(kind, [values[:5], values[10:15]], per_lane)
+    scaled = apply_scaling(scaling, values, lanes)
+    np.testing.assert_allclose(invert_scaling(scaling, scaled, [0, 1, 2], lanes), values)
+    np.testing.assert_allclose(invert_scaling(scaling, scaled[:, [column]], [column], lanes), values[:, [column]])
+    several_steps = np.repeat(scaled[:, None], 3, axis=1)  # (rows, horizon_steps, columns)
+    inverted = invert_scaling(scaling, several_steps, [0, 1, 2], lanes)
+    np.testing.assert_allclose(inverted, np.repeat(values[:, None], 3, axis=1))
 
 
 @pytest.mark.parametrize("kind", [Scaler.minmax, Scaler.standard])
@@ -60,20 +65,20 @@ def test_fitted_on_the_training_part_only(kind: Scaler, transforms: list[Transfo
     values = np.random.default_rng(0).normal(size=(100, 1))
     before = prepare_data(config, series_of(values))
     later = values.copy()
-    later[before.split.train_end :] *= 1000
+    later[~before.split.rows("train")] *= 1000
     after = prepare_data(config, series_of(later))
     np.testing.assert_array_equal(before.scaling.offset, after.scaling.offset)
     np.testing.assert_array_equal(before.scaling.scale, after.scaling.scale)
     earlier = values.copy()
-    earlier[before.split.train_end - 1] = 1000  # the last training row does count
+    earlier[before.split.count("train") - 1] = 1000  # the last training row does count
     assert (prepare_data(config, series_of(earlier)).scaling.scale != before.scaling.scale).all()
 
 
 def test_scaling_is_a_record() -> None:
     """Breaks forecasts after training: a fitted scaler must not be changed by accident."""
-    scaling = fit_scaling(Scaler.minmax, VALUES)
+    scaling = fit_scaling(Scaler.minmax, [VALUES])
     with pytest.raises(dataclasses.FrozenInstanceError, match="offset"):
-        scaling.offset = np.zeros(2)  # type: ignore[misc]
+        scaling.offset = np.zeros((1, 2))  # type: ignore[misc]
 
 
 def series_of(values: np.ndarray) -> Series:

@@ -40,7 +40,7 @@ def make_case(case: tuple) -> tuple[np.ndarray, Transformed, np.ndarray, list[in
     transformed = apply_transforms(values, steps, period)
     shortest = min(({DIFFERENCE: 1, SEASONAL: period}[step] for step in steps if step is not LOG), default=horizon)
     ahead = list(range(1, horizon + 1)) if every_step else [min(horizon, shortest)]  # what the second gate lets pass
-    return values, transformed, np.arange(transformed.first_defined, 60 - max(ahead)), ahead
+    return values, transformed, np.arange(transformed.lost, 60 - max(ahead)), ahead
 
 
 @given(cases)
@@ -72,8 +72,8 @@ def test_undefined_rows_are_exactly_the_first(steps: list[Transform]) -> None:
     """Breaks the first window: rows that a difference leaves undefined would be trained on, or good ones lost."""
     transformed = apply_transforms(AIRLINE_START, steps, period=4)
     undefined = np.isnan(transformed.values[:, 0])
-    assert undefined.sum() == transformed.first_defined
-    assert undefined[: transformed.first_defined].all()
+    assert undefined.sum() == transformed.lost
+    assert undefined[: transformed.lost].all()
     assert len(transformed.stages) == len(steps) + 1
     assert all(stage.shape == AIRLINE_START.shape for stage in transformed.stages)
 

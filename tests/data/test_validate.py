@@ -14,7 +14,7 @@ NAN = float("nan")
 
 
 def fill(values: list[float], missing: Missing) -> tuple[list[float], list[bool]]:
-    filled, where = fill_missing(np.array(values)[:, None], ["a"], missing, "f.csv")
+    filled, where = fill_missing(np.array(values)[:, None], ["a"], missing, "f.csv", np.arange(len(values)))
     return filled.ravel().tolist(), where.ravel().tolist()
 
 
@@ -39,7 +39,7 @@ def test_filled_values(missing: Missing, expected: list[float]) -> None:
 def test_columns_are_filled_on_their_own() -> None:
     """Breaks several features: a gap must be filled from its own column, and only that cell is marked."""
     values = np.array([[1.0, 10.0], [NAN, 20.0], [3.0, NAN], [5.0, 40.0]])
-    filled, where = fill_missing(values, ["a", "b"], Missing.interpolate, "f.csv")
+    filled, where = fill_missing(values, ["a", "b"], Missing.interpolate, "f.csv", np.arange(4))
     assert filled.tolist() == [[1, 10], [2, 20], [3, 30], [5, 40]]
     assert np.argwhere(where).tolist() == [[1, 0], [2, 1]]
     assert np.isnan(values).sum() == 2  # the argument is untouched
@@ -111,8 +111,8 @@ def test_not_a_number(column: object, complaint: str) -> None:
 
 def test_gaps_in_time_are_allowed() -> None:
     """Breaks business days: timestamps must ascend, not be evenly spaced."""
-    check_timestamps(pd.DatetimeIndex(["2024-01-05", "2024-01-08", "2024-01-09"]), "f.csv")
-    check_timestamps(pd.Index([1, 2.5, 100]), "f.csv")
+    check_timestamps(pd.DatetimeIndex(["2024-01-05", "2024-01-08", "2024-01-09"]), "f.csv", np.arange(3))
+    check_timestamps(pd.Index([1, 2.5, 100]), "f.csv", np.arange(3))
 
 
 @pytest.mark.parametrize(
@@ -131,4 +131,4 @@ def test_gaps_in_time_are_allowed() -> None:
 def test_timestamps_refused(timestamps: pd.Index, complaint: str) -> None:
     """Breaks the order of time: duplicate or unsorted rows must be refused, with the row and the remedy."""
     with pytest.raises(UserError, match=complaint):
-        check_timestamps(timestamps, "f.csv")
+        check_timestamps(timestamps, "f.csv", np.arange(len(timestamps)))

@@ -18,7 +18,15 @@ from pipeline.data.windows import Windows, make_windows
 AIRLINE = DatasetConfig(
     name="airline", source=Source.packaged, path="airline.csv", time_column="month", features=["passengers"], period=12
 )
-SPLIT = Split(train_end=30, validation_end=40, length=50)
+
+
+def split_at(validation_start: int, test_start: int, length: int) -> Split:
+    sizes = [validation_start, test_start - validation_start, length - test_start]
+    return Split(np.repeat([0, 1, 2], sizes))
+
+
+VALIDATION_START, TEST_START, LENGTH = 30, 40, 50
+SPLIT = split_at(VALIDATION_START, TEST_START, LENGTH)
 
 
 def configure(look_back: int = 3, horizon: int = 1, return_sequences: bool = False, **dataset: Any) -> Config:
@@ -34,10 +42,12 @@ def windows_of_rows(
     config: Config, split: Split = SPLIT, features: int = 1, filled: Sequence[int] = (), first_row: int = 0
 ) -> Windows:
     """Return windows of a series whose values are its row numbers (plus 100, 200 in further features)."""
-    rows = np.arange(split.length, dtype=float)[:, None]
-    scorable = np.ones((split.length, 1), dtype=bool)
-    scorable[list(filled)] = False
-    return make_windows(config, rows + 100 * np.arange(features), rows, scorable, split, first_row)
+    length = len(split.parts)
+    rows = np.arange(length, dtype=float)[:, None]
+    where = np.zeros((length, 1), dtype=bool)
+    where[list(filled)] = True
+    series = Series(pd.RangeIndex(length), rows, ("a",), ("a",), ("a",), where, "test")
+    return make_windows(config, rows + 100 * np.arange(features), rows, series, split, first_row)
 
 
 shapes = st.fixed_dictionaries(
@@ -56,12 +66,14 @@ shapes = st.fixed_dictionaries(
 @given(length=st.integers(20, 90), look_back=st.integers(1, 10))
 def test_n_values_give_n_minus_look_back_windows(length: int, look_back: int) -> None:
     """Breaks the count of windows: at horizon 1 none may be dropped, in any part (the tutorial drops one per split)."""
-    split = Split(length // 2, length // 2 + length // 4, length)
+    validation_start = length // 2
+    test_start = validation_start + length // 4
+    split = split_at(validation_start, test_start, length)
     windows = windows_of_rows(configure(look_back), split)
     assert len(windows.starts) == length - look_back
-    train, validation, test = split.train_end - look_back, length // 4, length - split.validation_end
+    train, validation, test = validation_start - look_back, length // 4, length - test_start
     assert (len(windows.train), len(windows.validation)) == (train, validation)
-    assert np.sum(windows.origins(windows.starts) + 1 >= split.validation_end) == test
+    assert np.sum(windows.origins(windows.starts) + 1 >= test_start) == test
 
 
 @pytest.mark.parametrize(("look_back", "train"), [(1, 71), (3, 69), (6, 66)])
@@ -123,7 +135,9 @@ def test_order_of_several_outputs() -> None:
     """Breaks two stocks predicted together: the outputs of a row are ordered by horizon step, then by target."""
     rows = np.arange(12.0)[:, None]
     config = configure(look_back=2, horizon=2, horizons=Horizons.all)
-    windows = make_windows(config, rows, rows + np.array([0, 100]), np.ones((12, 2), dtype=bool), Split(6, 9, 12), 0)
+    both = rows + np.array([0, 100])
+    series = Series(pd.RangeIndex(12), both, ("a", "b"), ("a",), ("a", "b"), np.zeros((12, 2), dtype=bool), "test")
+    windows = make_windows(config, rows, both, series, split_at(6, 9, 12), 0)
     assert windows.num_outputs == 4
     assert windows.gather_targets(np.array([3])).tolist() == [[5, 105, 6, 106]]
     assert windows.gather_targets(np.array([3])).dtype == np.float32
@@ -137,21 +151,21 @@ def test_no_window_reaches_into_a_later_part(shape: dict[str, Any], first_row: i
     """Breaks honesty: training would see validation values, or the choice of a configuration would see the test."""
     windows = windows_of_rows(configure(**shape), first_row=first_row)
     last_train = windows.train[:, None, None] + windows.target_rows()
-    assert last_train.max() < SPLIT.train_end
-    assert windows.origins(windows.train).max() < SPLIT.train_end
+    assert last_train.max() < VALIDATION_START
+    assert windows.origins(windows.train).max() < VALIDATION_START
     predicted = windows.origins(windows.validation)[:, None] + np.array(windows.horizon_steps)
-    assert predicted.min() >= SPLIT.train_end
-    assert predicted.max() < SPLIT.validation_end
+    assert predicted.min() >= VALIDATION_START
+    assert predicted.max() < TEST_START
     assert windows.starts.min() == first_row
 
 
 def test_inputs_of_validation_and_test_reach_back() -> None:
     """Breaks the first forecasts of a part: their inputs are the true past, which lies in the part before."""
     windows = windows_of_rows(configure(look_back=5))
-    assert windows.validation[0] == SPLIT.train_end - 5
-    first_test = SPLIT.validation_end - 5
+    assert windows.validation[0] == VALIDATION_START - 5
+    first_test = TEST_START - 5
     assert first_test in windows.starts
-    assert windows.gather_last_targets(np.array([first_test])).item() == SPLIT.validation_end
+    assert windows.gather_last_targets(np.array([first_test])).item() == TEST_START
 
 
 @given(shape=shapes, filled=st.sets(st.integers(0, 49), max_size=5))

@@ -35,7 +35,7 @@ def score(actual: np.ndarray, forecasts: np.ndarray, rows: slice) -> float:
 
 def test_the_test_part_is_the_tutorials() -> None:
     """The airline scores could not be compared with any published one: the test part is another."""
-    assert prepare_airline(1).split.rows("test") == TEST
+    assert np.flatnonzero(prepare_airline(1).split.rows("test")).tolist() == list(range(96, 144))
 
 
 @pytest.mark.parametrize(

@@ -22,16 +22,18 @@ def test_known_numbers() -> None:
 
 def test_mase_is_scaled_by_persistence_on_the_training_part() -> None:
     """MASE would be scaled by the test part, and a volatile test part would make every network look good."""
-    train = np.array([[0.0], [4.0], [0.0], [4.0]])  # repeating the last value errs by 4
-    assert mase(ACTUAL, FORECASTS, SCORED, train) == pytest.approx(2 / 4)
+    actual = np.array([0.0, 4.0, 0.0, 4.0, 20.0, 40.0])[:, None]  # repeating the last value errs by 4, then by more
+    forecasts = actual[:, None] + np.array([np.nan, 9, 9, 9, 1, -3])[:, None, None]
+    train = np.array([True, True, True, True, False, False])[:, None]
+    assert mase(actual, forecasts, ~train, train) == pytest.approx(2 / 4)
 
 
 def test_mase_of_several_targets_is_the_mean_of_each() -> None:
     """A target with large numbers would drown the others: their errors are averaged before they are scaled."""
-    actual = np.zeros((2, 2))
-    forecasts = np.array([[[1.0, 100.0]], [[1.0, 300.0]]])
-    train = np.array([[0.0, 0.0], [2.0, 100.0]])  # scales 2 and 100
-    assert mase(actual, forecasts, np.ones((2, 2), dtype=bool), train) == pytest.approx((1 / 2 + 200 / 100) / 2)
+    actual = np.array([[0.0, 0.0], [2.0, 100.0], [0.0, 0.0], [0.0, 0.0]])  # scales 2 and 100
+    forecasts = np.array([[[0.0, 0.0]], [[0.0, 0.0]], [[1.0, 100.0]], [[1.0, 300.0]]])
+    train = np.repeat([True, True, False, False], 2).reshape(4, 2)
+    assert mase(actual, forecasts, ~train, train) == pytest.approx((1 / 2 + 200 / 100) / 2)
 
 
 def test_errors_average_over_horizon_steps_and_targets() -> None:
@@ -86,7 +88,7 @@ def test_skill_against_a_perfect_baseline_is_undefined() -> None:
 @settings(deadline=None, derandomize=True)
 def test_scores_follow_a_change_of_unit(scale, shift) -> None:
     """Scores in metres and in feet would tell different stories: RMSE and MAE scale, MASE and skill stay."""
-    train = np.array([[0.0], [4.0], [1.0]])
+    train = np.array([[True], [False], [True], [True]])
 
     def scores(factor: float, offset: float) -> tuple[float, float, float, float]:
         actual, forecasts = ACTUAL * factor + offset, FORECASTS * factor + offset
@@ -95,7 +97,7 @@ def test_scores_follow_a_change_of_unit(scale, shift) -> None:
         return (
             error / factor,
             mae(actual, forecasts, SCORED) / factor,
-            mase(actual, forecasts, SCORED, train * factor + offset),
+            mase(actual, forecasts, SCORED, train),
             skill(error, baseline),
         )
 

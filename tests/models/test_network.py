@@ -34,7 +34,7 @@ def test_shapes_and_weights_of_every_build(architecture, stateful, return_sequen
 
     assert training.input_shape == (2 if stateful else None, 4, FEATURES)
     assert training.output_shape == ((2 if stateful else None), *((4,) if return_sequences else ()), OUTPUTS)
-    assert streaming.input_shape == (1, None, FEATURES)
+    assert streaming.input_shape == (None, None, FEATURES)
     assert serving.input_shape == (None, None if stateful else 4, FEATURES)
 
     weights = training.get_weights()

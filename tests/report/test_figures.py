@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.report import figures
-from pipeline.report.figures import draw_forecast, draw_learning_curve
+from pipeline.report.figures import ForecastPanel, draw_forecast, draw_learning_curve
 
 DATES = pd.date_range("1949-01-01", periods=30, freq="MS")
 
@@ -18,12 +18,20 @@ def draw(path: Path, timestamps: pd.Index = DATES, targets: int = 1, seeds: int 
     random, time = np.random.default_rng(0), len(timestamps)
     actual = random.normal(size=(time, targets))
     actual[5] = np.nan  # a filled value
-    forecasts = random.normal(size=(seeds, time, 2, targets))
+    forecasts = random.normal(size=(seeds, time, targets))
     forecasts[:, :3] = np.nan  # the first window ends later
-    names = [f"target {number}" for number in range(targets)]
-    draw_forecast(
-        path, "a title\nof two lines", "units", timestamps, names, test_start, actual, forecasts, forecasts[0]
-    )
+    panels = [
+        ForecastPanel(
+            f"target {number} [units]",
+            timestamps,
+            test_start,
+            actual[:, number],
+            forecasts[:, :, number],
+            forecasts[0, :, number],
+        )
+        for number in range(targets)
+    ]
+    draw_forecast(path, "a title\nof two lines", panels)
 
 
 @pytest.mark.parametrize(
@@ -75,14 +83,11 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return kept
 
 
-def test_forecast_shows_the_last_horizon_step_of_the_network(drawn) -> None:
-    """The figure would show another horizon, seed or part than its legend says."""
+def test_forecast_shows_what_its_legend_says(drawn) -> None:
+    """The figure would show another curve, seed or part than its legend says."""
     time = np.arange(30.0)
-    actual = time[:, None]
-    each = np.stack([time + 1, time + 3])[:, :, None, None]  # (seeds, time, horizon_steps, targets)
-    forecasts = np.concatenate([each + 100, each], axis=2)  # the last horizon step is the one without 100
-    linear = np.concatenate([actual[:, None] + 200, actual[:, None] + 7], axis=1)  # (time, horizon_steps, targets)
-    draw_forecast(Path("unused.png"), "t", "kg", pd.RangeIndex(30), ["weight"], 24, actual, forecasts, linear)
+    each = np.stack([time + 1, time + 3])  # (seeds, time)
+    draw_forecast(Path("unused.png"), "t", [ForecastPanel("weight [kg]", pd.RangeIndex(30), 24, time, each, time + 7)])
     (axis,) = drawn[0].axes
     lines = {line.get_label(): (line.get_xdata()[-1], line.get_ydata()[-1]) for line in axis.lines}
     assert lines == {

@@ -32,7 +32,7 @@ def test_what_a_changed_training_value_changes(stateful, make_config, make_data)
     assert not changed[origins < LAST_TRAINING_ROW].any()  # no forecast sees the future
     in_window = (windows.starts <= LAST_TRAINING_ROW) & (origins >= LAST_TRAINING_ROW)
     assert changed[in_window].all()
-    first_target_is_test = origins + 1 >= data.split.validation_end
+    first_target_is_test = origins + 1 >= np.argmax(data.split.rows("test"))
     beyond_the_window = first_target_is_test & ~in_window
     assert (first_target_is_test & in_window).any()
     assert beyond_the_window.sum() == 8  # origins 31..38
@@ -67,8 +67,9 @@ def test_reading_begins_after_rows_lost_to_differences(make_config, make_data) -
     """A stateful network would read NaN rows that a difference left undefined: every forecast would be NaN."""
     config = make_config(stateful=True, dataset={"transforms": [Transform.difference]})
     windows = make_data(config).windows
-    first_rows, positions = read_in_order(config, windows, windows.starts)
-    sequence = windows.gather_steps(first_rows)
+    first_rows, positions, lanes = read_in_order(config, windows, windows.starts)
+    assert first_rows.shape[1] == 1 and not lanes.any()
+    sequence = windows.gather_steps(first_rows[:, 0])
     assert windows.starts[0] == 1
     assert np.isfinite(sequence).all()
     np.testing.assert_array_equal(sequence[positions], windows.inputs[windows.origins(windows.starts)])

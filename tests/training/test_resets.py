@@ -24,7 +24,7 @@ from pipeline.training.forecaster import Forecaster
 def test_no_reset_falls_inside_a_call(num_windows, stride, segments, batch_size) -> None:
     """Keras would run past a border of lanes: a lane starts with the state of another one."""
     starts = np.arange(num_windows)
-    lanes = batch_lanes(cut_lanes(starts, Order.phases, stride, segments), batch_size, starts)
+    lanes = batch_lanes(cut_lanes([starts], Order.phases, stride, segments), batch_size, starts)
     steps = steps_per_call(lanes, num_batches=0)
     assert 1 <= steps <= 64
     assert not (np.flatnonzero(lanes.resets) % steps).any()
@@ -36,7 +36,7 @@ def test_no_reset_falls_inside_a_call(num_windows, stride, segments, batch_size)
 def test_known_numbers_of_steps_per_call(num_windows, stride, expected) -> None:
     """Training would be slower than it needs to be: groups of equal length can be run many batches at a time."""
     starts = np.arange(num_windows)
-    lanes = batch_lanes(cut_lanes(starts, Order.phases, stride, segments=1), 1, starts)
+    lanes = batch_lanes(cut_lanes([starts], Order.phases, stride, segments=1), 1, starts)
     assert steps_per_call(lanes, num_batches=0) == expected
 
 
