@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.config import Config, Transform
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
+from pipeline.data.online import batch_online
 from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
 from pipeline.data.series import FloatArray, IntArray, Series
 from pipeline.data.sources import load_series
@@ -93,6 +94,8 @@ def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Ba
             f"training.online=true reads all {len(series.lanes())} series side by side; set "
             f"batch_size={len(series.lanes())}, not {config.batch_size}"
         )
+    if config.training.online:
+        return batch_online(config, series, windows)
     consecutive = consecutive_windows(windows, series, split)
     fewest = min(len(starts) for starts in consecutive)
     if config.dataset.segments > fewest:

@@ -94,7 +94,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
         counts=counts,
         epochs=1 if config.training.online else config.training.epochs,
         parts=list_parts(data, labels),
-        left_over=list_left_over(data, labels),
+        left_over=() if config.training.online else list_left_over(data, labels),
         batches=map_batches(config, data),
         labels=labels,
         example=(start, origin, origin + steps[0], origin + steps[-1]),

@@ -48,9 +48,10 @@ def explain_epoch(explanation: Explanation) -> Iterator[str]:
     if counts.num_unscored:
         windows = "window only moves" if counts.num_unscored == 1 else "windows only move"
         yield f"{counts.num_unscored} more {windows} the state on: a target was filled in."
+    noun = "epoch" if explanation.epochs == 1 else "epochs"
     yield (
         f"Weights change after every batch: {counts.num_batches} times an epoch, "
-        f"{counts.num_batches * explanation.epochs} times in {explanation.epochs} epochs at most."
+        f"{counts.num_batches * explanation.epochs} times in {explanation.epochs} {noun} at most."
     )
 
 

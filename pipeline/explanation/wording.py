@@ -53,7 +53,9 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         for note in describe_data(config, data):
             if note.startswith("dataset.order=overlapping"):
                 yield f"Warning: {note}."
-    if data.lanes is not None:
+    if config.training.online:
+        yield from _online_answers(config)
+    elif data.lanes is not None:
         yield from _stateful_answers(config, data, counts, labels)
     elif config.can_carry and config.time_steps == 1:
         yield (
@@ -81,6 +83,18 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         yield (
             "The decoder is given the same vector at every step, never its own forecasts or the true values: it "
             "learns from its state how far ahead it is."
+        )
+
+
+def _online_answers(config: Config) -> Iterator[str]:
+    yield (
+        "Online: one pass over the whole series, also its test part. At each batch the network first forecasts, and "
+        "that forecast is scored; then it learns from what came. No forecast knows a later value."
+    )
+    if config.time_steps > 1:
+        yield (
+            f"The window moves on by one row and the state with it: the state before its first row is carried, and the "
+            f"gradient reaches {config.time_steps} time steps back."
         )
 
 

@@ -17,9 +17,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
+from pipeline.data.online import plan_online
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray, IntArray
-from pipeline.data.windows import all_measured
+from pipeline.data.series import BoolArray, FloatArray, IntArray
 from pipeline.models.function import NetworkFunction
 from pipeline.models.recurrence import Tensor
 from pipeline.training.cores import run_on_cores
@@ -69,7 +69,7 @@ def train_online(
         windows, outputs).
     """
     start = time.perf_counter()
-    starts, weights, present = plan_online(config, data)
+    starts, weights, present = plan_online(config, data.series, data.windows)
     groups = list(make_groups(config, data, network))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     learn = tf.function(lambda *arguments: _learn(program, *arguments), jit_compile=True, autograph=False)
@@ -86,36 +86,14 @@ def train_online(
     return trainings, np.stack([each.outputs for each in passes])
 
 
-def plan_online(config: Config, data: PreparedData) -> tuple[IntArray, FloatArray, FloatArray]:
-    """Find the window of each lane at each time step.
-
-    Returns:
-        starts, weights and present, each of shape (steps, lanes); a step is a timestamp at which any lane has a window.
-    """
-    series, windows = data.series, data.windows
-    lane = series.lane_of_rows()[windows.starts]  # (windows,)
-    times = series.timestamps[windows.origins(windows.starts)]
-    step = np.unique(times.to_numpy(), return_inverse=True)[1]  # (windows,)
-    shape = (int(step.max()) + 1, len(series.lanes()))
-    starts = np.tile([windows.starts[lane == number][0] for number in range(shape[1])], (shape[0], 1))
-    weights, present = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    starts[step, lane] = windows.starts
-    present[step, lane] = 1
-    last_rows = windows.origins(windows.starts) + max(windows.horizon_steps)
-    ends = np.array([rows.stop for rows in series.lanes()])[lane]
-    measured = (last_rows < ends) & all_measured(config, np.all(series.scorable(), axis=1), windows.starts)
-    weights[step[measured], lane[measured]] = 1
-    return starts, weights, present
-
-
-def _in_calls(starts: IntArray, weights: FloatArray, present: FloatArray) -> list[OnlinePlan]:
+def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list[OnlinePlan]:
     """Cut the steps into calls of equal length; what fills up the last one neither learns nor moves a state."""
     length = min(_STEPS_PER_CALL, len(starts))
     calls = -(-len(starts) // length)
     missing = ((0, calls * length - len(starts)), (0, 0))
     starts, weights, present = np.pad(starts, missing, "edge"), np.pad(weights, missing), np.pad(present, missing)
     return [
-        OnlinePlan(tf.constant(some, tf.int32), tf.constant(count), tf.constant(there))
+        OnlinePlan(tf.constant(some, tf.int32), tf.constant(count), tf.constant(there, tf.float32))
         for some, count, there in zip(*(np.split(each, calls) for each in (starts, weights, present)), strict=True)
     ]
 

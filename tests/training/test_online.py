@@ -9,6 +9,7 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config import Config, Engine, Optimizer, Order, Scaler
+from pipeline.data.online import plan_online
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.errors import UserError
@@ -16,7 +17,6 @@ from pipeline.models.network import build_training_network
 from pipeline.training import online
 from pipeline.training.engine import choose_engine
 from pipeline.training.fused import make_groups
-from pipeline.training.online import plan_online
 from pipeline.training.train import Training, train_seeds
 
 LENGTHS, STARTS = (26, 19), (0, 4)  # two lanes of different length; the second begins and ends by itself
@@ -175,7 +175,7 @@ def test_plan_of_lanes(configure, make_panel) -> None:
     """A window would be learnt from at another time than its origin, or from a value that was filled in."""
     config = configure(2, lanes=2)
     data = prepare_data(config, make_panel(lanes_of_noise(), starts=STARTS, filled=[FILLED, LENGTHS[0] + 9]))
-    starts, weights, present = plan_online(config, data)
+    starts, weights, present = plan_online(config, data.series, data.windows)
     assert starts.shape == weights.shape == present.shape == (24, 2)
     for lane, (first, length, begin) in enumerate(zip((0, LENGTHS[0]), LENGTHS, STARTS, strict=True)):
         for step in range(24):
@@ -193,7 +193,7 @@ def test_a_filled_value_inside_a_window_is_not_learnt_from(configure) -> None:
     """With a target at every step, the network would learn from a value that nobody measured."""
     config = configure(3, lanes=1, return_sequences=True)
     data = prepare_data(config, plain_series())
-    starts, weights, _ = plan_online(config, data)
+    starts, weights, _ = plan_online(config, data.series, data.windows)
     waits = starts[:, 0][weights[:, 0] == 0].tolist()
     assert waits == [FILLED - 3, FILLED - 2, FILLED - 1]
 
