@@ -219,7 +219,7 @@ LONGER = "a longer look_back or stateful=true may lower it further"
             curve(5, 2, 2, 2),
             "the last 2 of the 4 steps of look_back give the same validation error: fewer are enough",
         ),
-        (False, curve(5, 4, 3), f"each of the 3 step(s) of look_back lowers the validation error: {LONGER}"),
+        (False, curve(5, 4, 3), f"each of the 3 steps of look_back lowers the validation error: {LONGER}"),
     ],
 )
 def test_sentences(stateful: bool, memory: Memory, sentence: str) -> None:
