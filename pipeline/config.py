@@ -96,6 +96,13 @@ class Wiring(Enum):
     encoder_decoder = "encoder_decoder"
 
 
+class Protocol(Enum):
+    """How a run is split, scaled and scored: without a look at the test part, or as the well-known tutorial does it."""
+
+    fair = "fair"
+    tutorial = "tutorial"
+
+
 class Engine(Enum):
     """How a run is trained: all seeds inside XLA, one keras.Model.fit per seed, or fused when the network can be."""
 
@@ -200,6 +207,7 @@ class Config:
     seed: int = 1
     seeds: int = 8
     resume: bool = False
+    protocol: Protocol = Protocol.fair
     experiment: str | None = None
     debug: str | None = None
     dataset: DatasetConfig = field(default_factory=DatasetConfig)

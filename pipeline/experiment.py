@@ -237,7 +237,7 @@ def _align(data: PreparedData, outputs: Array) -> Array:
 
 def _truth(data: PreparedData) -> Truth:
     series = data.series
-    parts = {part: data.split.rows(part) for part in ("train", "validation", "test")}
+    parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
     return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Transform, Wiring
+from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Protocol, Transform, Wiring
 from pipeline.errors import UserError
 
 
@@ -105,6 +105,8 @@ def _combinations(config: Config) -> Iterator[str]:
         )
     if config.training.online:
         yield from _online(config)
+    if config.protocol is Protocol.tutorial:
+        yield from _tutorial(config)
     if dataset.segments > 1 and not config.stateful:
         yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"
     if dataset.scaler_per_lane and one_series:
@@ -133,6 +135,19 @@ def _online(config: Config) -> Iterator[str]:
     for needed, missing in wrong.items():
         if missing:
             yield f"training.online=true needs {needed}"
+
+
+def _tutorial(config: Config) -> Iterator[str]:
+    wrong = {
+        f"horizon=1, but got horizon={config.horizon}": config.horizon > 1,
+        "one series: dataset.lane_column=null": config.dataset.lane_column is not None,
+        "dataset.transforms=[]": bool(config.dataset.transforms),
+        "training.patience=null, because it has no validation part to stop by": config.training.patience is not None,
+        "training.online=false": config.training.online,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"protocol=tutorial needs {needed}"
 
 
 def _wiring(config: Config) -> Iterator[str]:

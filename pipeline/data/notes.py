@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import Config, Missing, Order
+from pipeline.config import Config, Missing, Order, Protocol
 from pipeline.data.prepare import PreparedData
 
 
@@ -20,6 +20,11 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         sizes = [rows.stop - rows.start for rows in data.series.lanes()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
         yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
+    if config.protocol is Protocol.tutorial:
+        yield (
+            "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
+            "with a cold state, and the validation RMSE is that of the training part; protocol=fair is the honest way"
+        )
     if config.training.online:
         yield (
             "online: one pass in time order, so training.epochs and training.patience do not apply; each forecast, "

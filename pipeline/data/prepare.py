@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, Transform
+from pipeline.config import Config, Protocol, Transform
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
 from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
-from pipeline.data.series import FloatArray, IntArray, Series
+from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
@@ -29,6 +29,19 @@ class PreparedData:
     scaling: Scaling
     windows: Windows
     lanes: Batches | None  # None for a stateless network
+    protocol: Protocol = Protocol.fair
+
+    def scored_rows(self, part: str) -> BoolArray:
+        """Return the rows of a part on which forecasts are scored. Shape (time,).
+
+        With protocol=tutorial only rows that some window of the part itself predicts, and the training part stands in
+        for the validation part that it has not.
+        """
+        if self.protocol is Protocol.fair:
+            return self.split.rows(part)
+        predicted = np.zeros(len(self.series), dtype=bool)
+        predicted[self.windows.origins(self.windows.starts) + 1] = True
+        return predicted & self.split.rows("train" if part == "validation" else part)
 
     def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
         """Bring the network's outputs back to the data's own units.
@@ -47,12 +60,14 @@ class PreparedData:
         return invert_forecasts(self.transformed, transformed, self.windows.origins(starts), steps, columns)
 
 
-def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
+def prepare_data(config: Config, series: Series | None = None, scaling: Scaling | None = None) -> PreparedData:
     """Load and prepare everything a run needs.
 
     Args:
         config: The configuration of the run.
         series: An already loaded series; by default the one the configuration names is loaded.
+        scaling: A scaler fitted before; by default it is fitted as the protocol says: on the training part, or with
+            protocol=tutorial on all values.
 
     Returns:
         The prepared data.
@@ -61,7 +76,7 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
         UserError: If the data and the configuration do not go together.
     """
     series = load_series(config.dataset) if series is None else series
-    split = split_series(series, config.dataset)
+    split = split_series(series, config.dataset, config.protocol)
     _check_size(config, series)
     _check_log(config, series)
     transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.lanes())
@@ -70,7 +85,9 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
     in_train = split.rows("train")
     train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.lanes()]
     _check_constant(config, series, train_values)
-    scaling = fit_scaling(config.dataset.scaler, train_values, config.dataset.scaler_per_lane)
+    if scaling is None:
+        fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
+        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
     scaled = apply_scaling(scaling, transformed.values, series.lane_of_rows())
     inputs = scaled[:, series.column_numbers(series.features)]  # (time, features)
     targets = scaled[:, series.column_numbers(series.targets)]  # (time, targets)
@@ -82,7 +99,8 @@ def prepare_data(config: Config, series: Series | None = None) -> PreparedData:
                 f"look_back={config.look_back} and horizon={config.horizon}; enlarge that part or lower horizon"
             )
     _check_measured(config, series, split)
-    return PreparedData(series, split, transformed, scaling, windows, _lanes(config, windows, series, split))
+    lanes = _lanes(config, windows, series, split)
+    return PreparedData(series, split, transformed, scaling, windows, lanes, config.protocol)
 
 
 def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Batches | None:
@@ -167,7 +185,7 @@ def _check_length(config: Config, series: Series, split: Split, lost: int) -> No
                 f"{where}; the seasonal baseline needs a period inside them; lower dataset.period"
             )
     longest = max(int(in_validation[rows].sum()) for rows in series.lanes())
-    if config.horizon > longest:
+    if config.horizon > longest and config.protocol is Protocol.fair:
         raise UserError(
             f"horizon={config.horizon} is longer than the validation part of {longest} steps; lower horizon or raise "
             "dataset.validation_fraction"
@@ -192,7 +210,7 @@ def _check_constant(config: Config, series: Series, lanes: list[FloatArray]) -> 
 def _check_measured(config: Config, series: Series, split: Split) -> None:
     for part in ("validation", "test"):
         empty = np.flatnonzero(~series.scorable()[split.rows(part)].any(axis=0))
-        if empty.size:
+        if empty.size and split.count(part):
             raise UserError(
                 f"dataset '{config.dataset.name}': every {part} value of '{series.targets[int(empty[0])]}' was filled "
                 "in, so nothing can be scored; change the split or mend the file"

@@ -3,6 +3,8 @@
 |-------- train --------|-- validation --|-- test --|
                    validation_start   test_start
 
+With protocol=tutorial there is no validation part: all that comes before the test is trained on.
+
 Lanes share the two timestamps: no lane is trained on what comes after the test of another began.
 """
 
@@ -11,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig
+from pipeline.config import DatasetConfig, Protocol
 from pipeline.data.series import BoolArray, IntArray, Series
 from pipeline.errors import UserError
 
@@ -37,7 +39,7 @@ class Split:
         return np.array(PARTS)[self.parts]
 
 
-def split_series(series: Series, dataset: DatasetConfig) -> Split:
+def split_series(series: Series, dataset: DatasetConfig, protocol: Protocol = Protocol.fair) -> Split:
     """Cut the series by date if dates are given, otherwise by fraction of its time steps.
 
     A fraction is taken as the tutorial takes it: the part before the test has int(length * (1 - test_fraction)) steps,
@@ -54,8 +56,10 @@ def split_series(series: Series, dataset: DatasetConfig) -> Split:
     else:
         test_start = _floor(length * (1 - dataset.test_fraction))
         validation_start = test_start - _floor(length * dataset.validation_fraction)
+    if protocol is Protocol.tutorial:
+        validation_start = test_start
     for part, steps in zip(PARTS, np.diff((0, validation_start, test_start, length)), strict=True):
-        if steps < 1:
+        if steps < 1 and not (part == "validation" and protocol is Protocol.tutorial):
             raise UserError(
                 f"dataset '{dataset.name}' with {length} time steps leaves no {part} part; change "
                 "dataset.validation_fraction and dataset.test_fraction, or the dates validation_start and test_start"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, LagsAs
+from pipeline.config import Config, LagsAs, Protocol
 from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
 from pipeline.data.split import PARTS, Split
 
@@ -31,7 +31,8 @@ class Windows:
         return_sequences: Whether every input row has a target in training.
         starts: Every window with a known origin, also those whose target lies beyond the end. Shape (windows,).
         train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
-        validation: Starts of windows whose targets all lie in the validation part. Shape (validation windows,).
+        validation: Starts of windows whose targets all lie in the validation part; with protocol=tutorial, which has
+            none, the training windows. Shape (validation windows,).
         first_of_lane: The first window of the same lane, for each of `starts`. Shape (windows,).
     """
 
@@ -149,9 +150,11 @@ def make_windows(
         The windows. A series of N defined values gives N - look_back windows with known targets at horizon 1.
     """
     steps = config.horizon_steps
-    each = [np.arange(rows.start + lost, rows.stop - config.look_back - min(steps) + 1) for rows in series.lanes()]
+    pieces = _pieces(config, series, split)
+    dropped = min(steps) - 1 if config.protocol is Protocol.fair else 1  # the tutorial drops one sample per part
+    each = [np.arange(rows.start + lost, rows.stop - config.look_back - dropped) for rows in pieces]
     starts = np.concatenate(each)
-    ends = np.repeat([rows.stop for rows in series.lanes()], [len(some) for some in each])  # (windows,)
+    ends = np.repeat([rows.stop for rows in pieces], [len(some) for some in each])  # (windows,)
     origins = starts + config.look_back - 1
     complete = origins + max(steps) < ends
     first_part = split.parts[origins + min(steps)]
@@ -168,9 +171,17 @@ def make_windows(
         return_sequences=config.answers_every_step,
         starts=starts,
         train=starts[in_train & measured],
-        validation=starts[in_validation & measured],
+        validation=starts[(in_validation if config.protocol is Protocol.fair else in_train) & measured],
         first_of_lane=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
     )
+
+
+def _pieces(config: Config, series: Series, split: Split) -> list[slice]:
+    """Return the rows that windows may span: a lane; or with protocol=tutorial the training and the test part apart."""
+    if config.protocol is Protocol.fair:
+        return series.lanes()
+    border = split.count("train")
+    return [slice(0, border), slice(border, len(series))]
 
 
 def all_measured(config: Config, scorable_rows: BoolArray, starts: IntArray) -> BoolArray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, Order
+from pipeline.config import Config, Order, Protocol
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import FloatArray, IntArray
 from pipeline.models.plain import PlainNetwork
@@ -53,9 +53,11 @@ def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, fo
         forecasts: Scaled outputs of that seed at every window, the state as it was served. Shape (windows, outputs).
 
     Returns:
-        The curves; None where the question has no meaning: a wiring that cannot carry a state, or windows that overlap.
+        The curves; None where the question has no meaning: a wiring that cannot carry a state, windows that overlap, or
+        protocol=tutorial.
     """
-    if not config.can_carry or config.dataset.order is Order.overlapping:
+    whole_past = config.protocol is Protocol.fair and config.dataset.order is Order.phases
+    if not config.can_carry or not whole_past:
         return None
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config
+from pipeline.config import Config, Protocol
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import BoolArray, IntArray
@@ -144,10 +144,12 @@ def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     lost = unused - first_rows[unused] < data.transformed.lost
     last_targets = windows.origins(unused) + max(windows.horizon_steps)
     beyond = (last_targets >= ends) | ~in_train[np.minimum(last_targets, ends - 1)]
+    dropped = ~lost & ~beyond & (data.protocol is Protocol.tutorial)
     reasons = {
         "before them dataset.transforms has nothing to subtract": lost,
         "the target would lie after the training part": beyond & ~lost,
-        "a target was missing in the file and filled in": ~lost & ~beyond,
+        "protocol=tutorial drops the last sample of a part": dropped,
+        "a target was missing in the file and filled in": ~lost & ~beyond & ~dropped,
     }
     return tuple(
         LeftOver(reason, tuple(rows.tolist()), labels[rows[0]], labels[rows[-1]])

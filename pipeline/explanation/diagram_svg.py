@@ -86,11 +86,13 @@ def _draw_tensors(drawing: Drawing, explanation: Explanation) -> None:
 
 
 def _draw_epoch(drawing: Drawing, explanation: Explanation) -> None:
-    """Draw the three parts as one bar, and say in words what an epoch holds and what is left over."""
-    _heading(drawing, _SPLIT, _MIDDLE + 12, "One epoch, and the three parts")
+    """Draw the parts of the series as one bar, and say in words what an epoch holds and what is left over."""
+    _heading(drawing, _SPLIT, _MIDDLE + 12, "One epoch, and the parts of the series")
     length = sum(part.num_rows for part in explanation.parts)
     x, wide = _SPLIT, _RIGHT - _SPLIT
-    for part, fill in zip(explanation.parts, ("#AFB8C1", "#D0D7DE", "#EAEEF2"), strict=True):
+    fills = {"train": "#AFB8C1", "validation": "#D0D7DE", "test": "#EAEEF2"}
+    for part in explanation.parts:
+        fill = fills[part.name]
         share = wide * part.num_rows / length
         drawing.bar(x, _MIDDLE + 24, share, 24, fill)
         name = f"{part.name} {part.num_rows}"

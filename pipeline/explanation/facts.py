@@ -30,7 +30,7 @@ class Explanation:
         layers: Parameters.
         counts: One epoch.
         epochs: Epochs at most.
-        parts: Train, validation, test.
+        parts: Train, validation, test; no validation with protocol=tutorial.
         left_over: Rows of the training part at which no training window begins.
         batches: Which window sits where.
         labels: Names the rows of the series.

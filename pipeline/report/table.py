@@ -11,6 +11,7 @@ from pipeline.record import RunRecord, Status
 _DECIDE_NO_RESULT = ("resume", "experiment", "debug")
 _WHAT_IS_PREDICTED = (
     "horizon",
+    "protocol",
     "dataset.name",
     "dataset.source",
     "dataset.path",
@@ -23,6 +24,8 @@ _WHAT_IS_PREDICTED = (
     "dataset.validation_start",
     "dataset.test_start",
     "dataset.length",
+    "dataset.delay",
+    "dataset.lane_column",
     "dataset.noise",
 )
 _WITHOUT_SWEEP = ("look_back", "stateful")  # what names the one row of a single run
