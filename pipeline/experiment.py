@@ -20,6 +20,7 @@ from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.record import RunRecord, Status
+from pipeline.report import errors_file
 from pipeline.report.files import write_history, write_predictions, write_seeds
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     check_ranges(config)
     data = prepare_data(config)
     prepare_environment()
-    from pipeline.tracking.live import HASH_TAG, track_run
+    from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, track_run
     from pipeline.tracking.past import find_finished, note_resumed
     from pipeline.tracking.store import open_store
 
@@ -64,7 +65,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
 
     for note in describe_data(config, data):
         tell(f"{label}: {note}")
-    tags = {HASH_TAG: config_hash, "dataset_sha256": digest}
+    tags = {HASH_TAG: config_hash, DIGEST_TAG: digest}
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
         metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
@@ -131,7 +132,7 @@ def _score(
         }
         for seed in training.seeds
     ]
-    _write_files(config, data, folder, label, forecasts, baselines["linear"], metrics, scores, facts, losses)
+    _write_files(config, data, folder, label, forecasts, baselines, metrics, scores, facts, losses)
     per_epoch = {
         "loss": _mean_curve([seed.losses for seed in training.seeds]),
         "val_loss": _mean_curve([seed.val_losses for seed in training.seeds]),
@@ -191,7 +192,7 @@ def _write_files(
     folder: Path,
     label: str,
     forecasts: Array,
-    linear: Array,
+    baselines: Mapping[str, Array],
     metrics: Mapping[str, float],
     scores: list[dict[str, float]],
     facts: list[dict[str, float]],
@@ -218,6 +219,17 @@ def _write_files(
         forecasts,
         list(losses),
     )
+    errors_file.write_test_errors(
+        folder / errors_file.NAME,
+        series.timestamps,
+        series.targets,
+        windows.horizon_steps,
+        data.split.rows("test"),
+        actual,
+        forecasts,
+        baselines,
+        list(losses),
+    )
     write_seeds(folder / "seeds.csv", scores, facts)
     write_history(folder / "history.csv", losses)
     scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
@@ -230,7 +242,7 @@ def _write_files(
         data.split.validation_end,
         actual,
         forecasts,
-        linear,
+        baselines["linear"],
     )
     draw_learning_curve(folder / "learning_curve.png", title, losses)
 

@@ -1,14 +1,18 @@
 """Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
 
 import socket
+from collections.abc import Sequence
 
 import psutil
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
-from pipeline.record import RunRecord, Status
-from pipeline.tracking.live import HASH_TAG, PROCESS_TAG, REASON_TAG
+from pipeline.errors import UserError
+from pipeline.record import LoggedRun, RunRecord, Status
+from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, PROCESS_TAG, REASON_TAG
 from pipeline.tracking.store import Store
 
+_SWEEP = "sweep"
 _RESUMED = "resumed."
 _PER_EPOCH = ("loss", "val_loss")
 _PAGE = 1000
@@ -30,10 +34,53 @@ def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
 
 def sweep_records(store: Store, parent_run_id: str) -> list[RunRecord]:
     """Return every run of a sweep: trained by it, or resumed from an earlier one."""
-    found = _search(store, f"tags.mlflow.parentRunId = '{parent_run_id}'")
-    tags = store.client.get_run(parent_run_id).data.tags
-    earlier = [key.removeprefix(_RESUMED) for key in tags if key.startswith(_RESUMED)]
-    return [_record(run) for run in found] + [_record(store.client.get_run(run_id), resumed=True) for run_id in earlier]
+    return [run.record for run in sweep_runs(store, parent_run_id)]
+
+
+def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
+    """Return every run of a sweep, with what a comparison needs."""
+    parent = store.client.get_run(parent_run_id)
+    found = _search(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
+    earlier = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
+    return [_logged(run) for run in found] + [_logged(store.client.get_run(run_id), resumed=True) for run_id in earlier]
+
+
+def latest_sweep(store: Store) -> str | None:
+    """Return the id of the newest sweep of the experiment, or None."""
+    found = store.client.search_runs(
+        [store.experiment_id], "tags.sweep = 'true'", max_results=1, order_by=["attributes.start_time DESC"]
+    )
+    return str(found[0].info.run_id) if found else None
+
+
+def is_sweep(store: Store, run_id: str) -> bool:
+    """Return whether a run is the parent run of a sweep.
+
+    Raises:
+        UserError: If there is no such run.
+    """
+    return _SWEEP in _get_run(store, run_id).data.tags
+
+
+def experiment_runs(store: Store) -> list[LoggedRun]:
+    """Return every run of the experiment that trained one configuration."""
+    return [_logged(run) for run in _search(store, f"tags.{HASH_TAG} != ''")]
+
+
+def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
+    """Return runs by their ids.
+
+    Raises:
+        UserError: If there is no such run.
+    """
+    return [_logged(_get_run(store, run_id)) for run_id in dict.fromkeys(run_ids)]
+
+
+def _get_run(store: Store, run_id: str) -> Run:
+    try:
+        return store.client.get_run(run_id)
+    except MlflowException as error:
+        raise UserError(f"there is no run {run_id} in {store.uri}; `mlflow ui` shows the ids of all runs") from error
 
 
 def kill_crashed(store: Store) -> int:
@@ -63,17 +110,27 @@ def _is_gone(process: str | None) -> bool:
         return True
 
 
-def _search(store: Store, wanted: str) -> list[Run]:
+def _search(store: Store, wanted: str, experiment_id: str | None = None) -> list[Run]:
+    experiment = store.experiment_id if experiment_id is None else experiment_id
     runs: list[Run] = []
     token = None
     while True:
         page = store.client.search_runs(
-            [store.experiment_id], wanted, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
+            [experiment], wanted, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
         )
         runs += page
         token = page.token
         if not token:
             return runs
+
+
+def _logged(run: Run, resumed: bool = False) -> LoggedRun:
+    return LoggedRun(
+        record=_record(run, resumed),
+        dataset_digest=run.data.tags.get(DIGEST_TAG, ""),
+        artifact_uri=run.info.artifact_uri,
+        started=run.info.start_time,
+    )
 
 
 def _record(run: Run, resumed: bool = False) -> RunRecord:
