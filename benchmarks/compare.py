@@ -61,7 +61,6 @@ def log_sweep(folder: Path, num_runs: int) -> None:
 
     from pipeline.config import Config, TrackingConfig, flat_config, typed_config
     from pipeline.paths import conf_dir
-    from pipeline.report.files import write_predictions, write_seeds
     from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, close_parent, open_parent, track_run
     from pipeline.tracking.store import open_store
 
@@ -96,7 +95,8 @@ def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[s
     actual = 300 + 100 * np.sin(np.arange(144.0))[:, None]  # (time, targets)
     forecasts = actual[None, :, None] + scale * random.standard_normal((SEEDS, 144, 1, 1))
     baselines = {
-        name: actual[:, None] + 45 * random.standard_normal((144, 1, 1)) for name in ("persistence", "seasonal", "linear")
+        name: actual[:, None] + 45 * random.standard_normal((144, 1, 1))
+        for name in ("persistence", "seasonal", "linear")
     }
     test = slice(144 - TEST_ROWS, 144)
     parts = {"train": slice(0, 72), "validation": slice(72, test.start), "test": test}
@@ -105,7 +105,8 @@ def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[s
     scores = [score_seed(truth, each) for each in forecasts]
     seeds = list(range(1, SEEDS + 1))
     write_predictions(folder / "predictions.csv", months, ["passengers"], [1], names, actual, forecasts, seeds)
-    write_test_errors(folder / NAME, months, ["passengers"], [1], test, actual, forecasts, baselines, seeds)
+    chosen_by = [score["validation_rmse"] for score in scores]
+    write_test_errors(folder / NAME, months, ["passengers"], [1], test, actual, forecasts, baselines, seeds, chosen_by)
     write_seeds(folder / "seeds.csv", scores, [{"seed": seed, "epochs": 100} for seed in seeds])
     return score_run(truth, scores, baselines) | {"fit_seconds": 1.0}
 

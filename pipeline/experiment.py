@@ -229,6 +229,7 @@ def _write_files(
         forecasts,
         baselines,
         list(losses),
+        [score["validation_rmse"] for score in scores],
     )
     write_seeds(folder / "seeds.csv", scores, facts)
     write_history(folder / "history.csv", losses)

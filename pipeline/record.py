@@ -61,6 +61,7 @@ class TestErrors:
     Attributes:
         errors: Shape (seeds, time, horizon_steps, targets), in the data's own units; NaN where nothing is scored.
         seeds: Number of each seed.
+        validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
         baselines: Errors of forecasts that need no network, by name. Each (time, horizon_steps, targets). Empty for
             runs that did not log them.
         rows: sha256 of the timestamps, targets and steps ahead that are scored: equal for comparable runs.
@@ -72,6 +73,7 @@ class TestErrors:
 
     errors: np.ndarray
     seeds: tuple[int, ...]
+    validation_rmse: np.ndarray
     baselines: Mapping[str, np.ndarray]
     rows: str
     span: str

@@ -24,6 +24,7 @@ def write_test_errors(
     forecasts: np.ndarray,
     baselines: Mapping[str, np.ndarray],
     seeds: Sequence[int],
+    validation_rmse: Sequence[float],
 ) -> None:
     """Write the errors of the test part.
 
@@ -37,6 +38,7 @@ def write_test_errors(
         forecasts: Shape (seeds, time, horizon_steps, targets), in the data's own units.
         baselines: Forecasts by name. Each (time, horizon_steps, targets).
         seeds: Number of each seed.
+        validation_rmse: Of each seed.
     """
     told = timestamps.astype(str).to_numpy(dtype=str)[test]  # as predictions.csv writes them
     measured = actual[test, None]  # (test time, 1, targets)
@@ -47,6 +49,7 @@ def write_test_errors(
         allow_pickle=False,
         errors=(forecasts[:, test] - measured).astype(np.float32),
         seeds=np.asarray(seeds, dtype=np.int64),
+        validation_rmse=np.asarray(validation_rmse, dtype=float),
         rows=np.array([rows, span]),
         horizon=np.array(max(horizon_steps)),
         **{name: each.astype(np.float32) for name, each in arrays.items()},
@@ -67,6 +70,7 @@ def read_test_errors(folder: Path) -> TestErrors:
         return TestErrors(
             errors=arrays["errors"],
             seeds=tuple(arrays["seeds"].tolist()),
+            validation_rmse=arrays["validation_rmse"],
             baselines={
                 name.removeprefix(_BASELINE): arrays[name] for name in arrays.files if name.startswith(_BASELINE)
             },
@@ -76,17 +80,34 @@ def read_test_errors(folder: Path) -> TestErrors:
         )
 
 
+def read_scored_rows(folder: Path) -> tuple[str, str]:
+    """Return only what identifies the scored rows, as digest and in words: `rows` and `span` of TestErrors."""
+    if not (folder / NAME).is_file():
+        errors = _read_predictions(folder / FALLBACK)
+        return errors.rows, errors.span
+    with np.load(folder / NAME, allow_pickle=False) as arrays:
+        rows, span = arrays["rows"].tolist()
+    return rows, span
+
+
 def _read_predictions(path: Path) -> TestErrors:
     frame = pd.read_csv(path, dtype={"timestamp": str, "target": str}, keep_default_na=False, na_values={"actual": ""})
-    frame = frame[frame["part"] == "test"]
     columns = [name for name in frame.columns if name.startswith("seed_")]
-    told, targets, steps = (frame[name].unique() for name in ("timestamp", "target", "horizon"))
     errors = frame[columns].to_numpy(dtype=float) - frame[["actual"]].to_numpy(dtype=float)  # (rows, seeds)
-    shaped = errors.reshape(len(targets), len(steps), len(told), len(columns)).transpose(3, 2, 1, 0)
+    test = (frame["part"] == "test").to_numpy()
+    told, targets, steps = (frame.loc[test, name].unique() for name in ("timestamp", "target", "horizon"))
+    shaped = errors[test].reshape(len(targets), len(steps), len(told), len(columns)).transpose(3, 2, 1, 0)
     scored = np.isfinite(shaped[0, :, 0])  # (time, targets)
     rows, span = _identify(told.astype(str), targets.tolist(), steps.tolist(), scored)
-    seeds = tuple(int(name.removeprefix("seed_")) for name in columns)
-    return TestErrors(shaped.astype(np.float32), seeds, {}, rows, span, int(max(steps)))
+    return TestErrors(
+        errors=shaped.astype(np.float32),
+        seeds=tuple(int(name.removeprefix("seed_")) for name in columns),
+        validation_rmse=np.sqrt(np.nanmean(errors[(frame["part"] == "validation").to_numpy()] ** 2, axis=0)),
+        baselines={},
+        rows=rows,
+        span=span,
+        horizon=int(max(steps)),
+    )
 
 
 def _identify(told: np.ndarray, targets: Sequence[str], steps: Sequence[int], scored: np.ndarray) -> tuple[str, str]:
