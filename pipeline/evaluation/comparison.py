@@ -91,8 +91,11 @@ def compare_all(
         *(each for axis in axes for each in _along_axis(cells, axis, horizon)),
         *_with_baselines(configurations[0], baselines, horizon),
     ]
-    corrected = correct_holm([each.p for each in found])
-    return [replace(each, p_holm=float(p)) for each, p in zip(found, corrected, strict=True)]
+    # With one axis, a step to or from the best is the same test under two names; it counts once.
+    tests, places = np.unique([abs(each.statistic) for each in found], return_inverse=True)
+    p = np.array([each.p for each in found])
+    corrected = correct_holm([p[places == number][0] for number in range(len(tests))])
+    return [replace(each, p_holm=float(corrected[place])) for each, place in zip(found, places, strict=True)]
 
 
 def _with_best(configurations: Sequence[Configuration], horizon: int) -> list[Comparison]:

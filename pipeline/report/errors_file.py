@@ -1,6 +1,7 @@
 """test_errors.npz: the errors of the test part in one small file, so that a thousand runs are compared in seconds."""
 
 import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from pipeline.record import TestErrors
 
 NAME = "test_errors.npz"
 FALLBACK = "predictions.csv"
-_BASELINE = "baseline_"
 
 
 def write_test_errors(
@@ -43,16 +43,20 @@ def write_test_errors(
     told = timestamps.astype(str).to_numpy(dtype=str)[test]  # as predictions.csv writes them
     measured = actual[test, None]  # (test time, 1, targets)
     rows, span = _identify(told, targets, horizon_steps, np.isfinite(actual[test]))
-    arrays = {f"{_BASELINE}{name}": each[test] - measured for name, each in baselines.items()}
+    facts = {
+        "rows": rows,
+        "span": span,
+        "horizon": int(max(horizon_steps)),
+        "seeds": [int(seed) for seed in seeds],
+        "baselines": list(baselines),
+    }
     np.savez(
         path,
         allow_pickle=False,
+        facts=np.array(json.dumps(facts)),
         errors=(forecasts[:, test] - measured).astype(np.float32),
-        seeds=np.asarray(seeds, dtype=np.int64),
         validation_rmse=np.asarray(validation_rmse, dtype=float),
-        rows=np.array([rows, span]),
-        horizon=np.array(max(horizon_steps)),
-        **{name: each.astype(np.float32) for name, each in arrays.items()},
+        baselines=np.stack([each[test] - measured for each in baselines.values()]).astype(np.float32),
     )
 
 
@@ -66,17 +70,15 @@ def read_test_errors(folder: Path) -> TestErrors:
     if not path.is_file():
         return _read_predictions(folder / FALLBACK)
     with np.load(path, allow_pickle=False) as arrays:
-        rows, span = arrays["rows"].tolist()
+        facts = json.loads(arrays["facts"].item())
         return TestErrors(
             errors=arrays["errors"],
-            seeds=tuple(arrays["seeds"].tolist()),
+            seeds=tuple(facts["seeds"]),
             validation_rmse=arrays["validation_rmse"],
-            baselines={
-                name.removeprefix(_BASELINE): arrays[name] for name in arrays.files if name.startswith(_BASELINE)
-            },
-            rows=rows,
-            span=span,
-            horizon=int(arrays["horizon"]),
+            baselines=dict(zip(facts["baselines"], arrays["baselines"], strict=True)),
+            rows=facts["rows"],
+            span=facts["span"],
+            horizon=facts["horizon"],
         )
 
 
@@ -86,8 +88,8 @@ def read_scored_rows(folder: Path) -> tuple[str, str]:
         errors = _read_predictions(folder / FALLBACK)
         return errors.rows, errors.span
     with np.load(folder / NAME, allow_pickle=False) as arrays:
-        rows, span = arrays["rows"].tolist()
-    return rows, span
+        facts = json.loads(arrays["facts"].item())
+    return facts["rows"], facts["span"]
 
 
 def _read_predictions(path: Path) -> TestErrors:

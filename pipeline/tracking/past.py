@@ -1,7 +1,9 @@
 """Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
 
+import json
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import psutil
 from mlflow.entities import Run
@@ -16,6 +18,16 @@ _SWEEP = "sweep"
 _RESUMED = "resumed."
 _PER_EPOCH = ("loss", "val_loss")
 _PAGE = 1000
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The parent run of a sweep: its id, its name and the command line that made it."""
+
+    run_id: str
+    name: str
+    command: tuple[str, ...]
 
 
 def find_finished(store: Store, config_hash: str) -> RunRecord | None:
@@ -45,21 +57,32 @@ def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
     return [_logged(run) for run in found] + [_logged(store.client.get_run(run_id), resumed=True) for run_id in earlier]
 
 
-def latest_sweep(store: Store) -> str | None:
-    """Return the id of the newest sweep of the experiment, or None."""
+def find_sweep(store: Store, run_id: str) -> Sweep:
+    """Return a sweep by its id; `latest` is the newest one of the experiment.
+
+    Raises:
+        UserError: If there is none, or the run is no sweep.
+    """
+    if run_id != LATEST:
+        return _sweep(_get_run(store, run_id))
     found = store.client.search_runs(
         [store.experiment_id], "tags.sweep = 'true'", max_results=1, order_by=["attributes.start_time DESC"]
     )
-    return str(found[0].info.run_id) if found else None
+    if not found:
+        raise UserError(
+            "there is no sweep yet in this MLflow experiment; make one (python -m pipeline.run -m look_back=1,3,6), or "
+            "choose experiment=NAME or runs=[ID,ID]"
+        )
+    return _sweep(found[0])
 
 
-def is_sweep(store: Store, run_id: str) -> bool:
-    """Return whether a run is the parent run of a sweep.
-
-    Raises:
-        UserError: If there is no such run.
-    """
-    return _SWEEP in _get_run(store, run_id).data.tags
+def _sweep(parent: Run) -> Sweep:
+    tags = parent.data.tags
+    if _SWEEP not in tags:
+        raise UserError(
+            f"run {parent.info.run_id} is no sweep but one run of it; write runs=[{parent.info.run_id},...]"
+        )
+    return Sweep(parent.info.run_id, parent.info.run_name or "", tuple(json.loads(tags.get("command", "[]"))))
 
 
 def experiment_runs(store: Store) -> list[LoggedRun]:
@@ -71,9 +94,13 @@ def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
     """Return runs by their ids.
 
     Raises:
-        UserError: If there is no such run.
+        UserError: If there is no such run, or one is the parent of a sweep.
     """
-    return [_logged(_get_run(store, run_id)) for run_id in dict.fromkeys(run_ids)]
+    found = [_get_run(store, run_id) for run_id in dict.fromkeys(run_ids)]
+    for run in found:
+        if _SWEEP in run.data.tags:
+            raise UserError(f"run {run.info.run_id} is a whole sweep; write sweep={run.info.run_id}")
+    return [_logged(run) for run in found]
 
 
 def _get_run(store: Store, run_id: str) -> Run:

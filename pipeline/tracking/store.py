@@ -69,8 +69,12 @@ def open_store(tracking: TrackingConfig) -> Store:
     return Store(uri, experiment_id)
 
 
-def find_store(tracking: TrackingConfig) -> Store:
-    """Open a store and an experiment to read them: neither is created where it is missing.
+def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
+    """Open a store to read it: neither the store nor the experiment is created where it is missing.
+
+    Args:
+        tracking: Where the store is.
+        experiment: Name of an experiment; None if the runs are known by their ids.
 
     Raises:
         UserError: If the store or the experiment is not there, or cannot be used.
@@ -83,17 +87,19 @@ def find_store(tracking: TrackingConfig) -> Store:
         )
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # not how it creates its tables
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
     try:
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
-        found = client.get_experiment_by_name(tracking.experiment_name)
+        if experiment is None:
+            return Store(uri, "")
+        found = client.get_experiment_by_name(experiment)
         names = [] if found is not None else [each.name for each in client.search_experiments()]
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
         raise _unusable(uri, error) from error
     if found is None:
-        near = suggest(tracking.experiment_name, names, f"it has: {', '.join(sorted(names)) or 'none'}")
-        raise UserError(f"there is no MLflow experiment '{tracking.experiment_name}' in {uri}; {near}")
+        near = suggest(experiment, names, f"it has: {', '.join(sorted(names))}")
+        raise UserError(f"there is no MLflow experiment '{experiment}' in {uri}; {near}")
     return Store(uri, str(found.experiment_id))
 
 
