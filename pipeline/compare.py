@@ -151,11 +151,12 @@ def _write(document: dict[str, Any], form: Format, path: Path | None) -> None:
             with path.open("w") as file:
                 print_comparison(document, Console(file=file, highlight=False, width=110))
         return
-    text = {
-        Format.csv: write_csv,
-        Format.html: write_comparison_page,
-        Format.json: lambda found: json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n",
-    }[form](document)
+    if form is Format.csv:
+        text = write_csv(document)
+    elif form is Format.html:
+        text = write_comparison_page(document)
+    else:
+        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
     if path is None:
         sys.stdout.write(text)
     else:

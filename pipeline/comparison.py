@@ -58,11 +58,16 @@ def compare_runs(store: "Store", runs: Sequence[LoggedRun], by: Sequence[str] = 
 
         cells = pool_seeds(finished, read, list(dict.fromkeys([*keys, *by])))
         configurations = group_cells(cells, by)
-        best = read(configurations[0].cells[0].runs[0])
+        best = _with_baselines([read(run) for run in configurations[0].cells[0].runs])
     axes = _untie([key for key in by if key in keys], lambda axis: tied_keys(cells, axis))
     baselines = best.baselines if len(configurations[0].cells) == 1 else {}
     comparisons = compare_all(configurations, cells, list(axes), baselines, best.horizon)
     return _document(configurations, cells, axes, comparisons, runs, by, best.span, selection)
+
+
+def _with_baselines(errors: Sequence[TestErrors]) -> TestErrors:
+    """Return the first that has the errors of the baselines; runs from before test_errors.npz have none."""
+    return next((each for each in errors if each.baselines), errors[0])
 
 
 def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRun]:
@@ -124,15 +129,25 @@ def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str,
 
 def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) -> str:
     """Return the argument that keeps these runs and no other."""
+    from pipeline.evaluation.pooling import NO_AXES
+
     params = members[0].record.params
-    for key in sorted(params, key=lambda key: "." in key):
+    for key in sorted(params, key=_tells_data_apart, reverse=True):
         alike = all(run.record.params.get(key) == params[key] for run in members)
-        if alike and not any(run.record.params.get(key) == params[key] for run in others):
+        alone = not any(run.record.params.get(key) == params[key] for run in others)
+        if alike and alone and key not in NO_AXES:
             return f"where=[{key}={params[key]}]"
     digest = members[0].dataset_digest
     if digest and not any(run.dataset_digest == digest for run in others):
         return f"where=[{_DIGEST}={digest[:8]}]"
     return f"runs=[{','.join(run.record.run_id for run in members[:3])}{',...' if len(members) > 3 else ''}]"
+
+
+def _tells_data_apart(key: str) -> int:
+    """Rank the keys that people would choose by: the data and the horizon before anything else."""
+    if key in ("dataset.name", "horizon"):
+        return 2
+    return 1 if key.startswith("dataset.") else 0
 
 
 def _untie(axes: Sequence[str], tied: Callable[[str], Sequence[str]]) -> dict[str, list[str]]:
@@ -209,7 +224,8 @@ def _verdict(
     from pipeline.report.verdict import state_verdict
 
     single = configurations if len(configurations) == len(cells) else group_cells(cells, list(cells[0].parameters))
-    sentences = [state_verdict([_pooled_record(each) for each in single])]
+    num_seeds = len(single[0].scores)  # of the best; for all, because the number of seeds is not part of a name
+    sentences = [state_verdict([_pooled_record(each, num_seeds) for each in single])]
     if baselines:
         strongest = min(baselines, key=lambda each: each.second_rmse)
         sentences.append(f"Over the test timestamps: {state_comparison(strongest)}.")
@@ -218,7 +234,7 @@ def _verdict(
     return " ".join(sentences)
 
 
-def _pooled_record(configuration: "Configuration") -> RunRecord:
+def _pooled_record(configuration: "Configuration", num_seeds: int) -> RunRecord:
     """Return the newest record of a single configuration with the scores of all its seeds."""
     (cell,) = configuration.cells
     newest = cell.runs[0].record
@@ -230,7 +246,7 @@ def _pooled_record(configuration: "Configuration") -> RunRecord:
     return replace(
         newest,
         metrics=told | (spread if len(cell.seeds) > 1 else {}),
-        params={**newest.params, **alike, "seeds": str(len(cell.seeds))},
+        params={**newest.params, **alike, "seeds": str(num_seeds)},
     )
 
 
@@ -241,11 +257,9 @@ def _among(configurations: "Sequence[Configuration]", others: "Sequence[Comparis
     better = sum(each.evidence and each.difference < 0 for each in others)
     undecided = len(others) - worse - better
     name = label(configurations[0].parameters)
-    many = f"the {len(others)} other configurations" if len(others) > 1 else "the other configuration"
-    counts = [
-        f"{worse} worse with evidence",
-        f"{better} better with evidence",
-        f"{undecided} that cannot be told apart",
-    ]
+    many = f"of {len(others)} other configurations" if len(others) > 1 else "of one other configuration"
     hint = " (nothing before the test says which)" if better else ""
-    return f"Among {many}, compared with {name}, chosen by validation: {', '.join(counts)}{hint}."
+    return (
+        f"Compared with {name}, chosen by validation: {many} {worse} worse with evidence, {better} better with "
+        f"evidence{hint}, {undecided} not to be told apart from it."
+    )

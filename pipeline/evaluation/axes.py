@@ -51,7 +51,7 @@ def sort_levels(levels: Sequence[str]) -> list[str]:
     distinct = list(dict.fromkeys(levels))
     for number in (float, _numbers):
         try:
-            return sorted(distinct, key=number)  # type: ignore[arg-type]  # both can be compared
+            return sorted(distinct, key=number)
         except ValueError:
             continue
     return sorted(distinct) if set(distinct) == {"false", "true"} else distinct

@@ -46,7 +46,7 @@ def _by_size(samples: Sequence[tuple[Array, ...]], statistic: Callable[..., Arra
     for size in np.unique(sizes, axis=0):
         if size.min() < 2:
             continue
-        alike = np.flatnonzero((sizes == size).all(axis=1))
+        alike = np.flatnonzero((sizes == size).all(axis=1)).tolist()
         found = bootstrap(
             [np.stack([samples[number][side] for number in alike]) for side in range(len(size))],  # (alike, seeds)
             statistic,

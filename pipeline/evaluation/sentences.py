@@ -4,13 +4,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from pipeline.evaluation.comparison import Comparison, Kind
+from pipeline.evaluation.comparison import LEVEL, Comparison, Kind
 
-BASELINES = {
-    "persistence": "repeating the last value",
-    "seasonal": "repeating the value of one season ago",
-    "linear": "the linear fit on the same lags",
-}
+BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "linear fit"}
 
 
 def state_comparison(comparison: Comparison) -> str:
@@ -26,6 +22,8 @@ def state_comparison(comparison: Comparison) -> str:
     p = f"p{_show_p(comparison.p_holm)}"
     lower = comparison.difference < 0
     if not comparison.significant:
+        if comparison.p_holm < LEVEL:
+            p += ", but squared errors and mean RMSE disagree on which is better"
         return f"{pair}: no evidence ({p}); RMSE of {first} {_size(comparison, 'lower' if lower else 'higher')}"
     better = first if lower else second
     if comparison.evidence:
@@ -39,11 +37,11 @@ def state_comparison(comparison: Comparison) -> str:
 
 
 def label(parameters: Mapping[str, str]) -> str:
-    """Name a configuration: `look_back=3 stateful=true`; a baseline by what it does.
+    """Name a configuration: `look_back=3 stateful=true`; a baseline by its name.
 
     Example:
         >>> label({"look_back": "3", "stateful": "true"}), label({"baseline": "persistence"}), label({})
-        ('look_back=3 stateful=true', 'repeating the last value', 'the configuration')
+        ('look_back=3 stateful=true', 'persistence', 'the configuration')
     """
     if list(parameters) == ["baseline"]:
         return BASELINES.get(parameters["baseline"], parameters["baseline"])
