@@ -24,6 +24,7 @@ class Format(Enum):
     html = "html"
 
 
+_MOST_INDENTED = 100  # configurations; JSON of more is for programs, and Python indents slowly
 _DEFAULTS = TrackingConfig()
 
 
@@ -156,7 +157,8 @@ def _write(document: dict[str, Any], form: Format, path: Path | None) -> None:
     elif form is Format.html:
         text = write_comparison_page(document)
     else:
-        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        indent = 2 if len(document["configurations"]) <= _MOST_INDENTED else None
+        text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
     if path is None:
         sys.stdout.write(text)
     else:

@@ -81,6 +81,8 @@ def _train_and_score(
     config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
 ) -> tuple[dict[str, float], dict[str, list[float]], Any]:
     """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+    from pipeline.tracking.live import ROWS_TAG
+
     training = _train(config, data, label)
     engine, reason = training.choice.engine.value, training.choice.reason
     run.set_tags({"engine": engine, "engine_reason": reason})
@@ -95,7 +97,9 @@ def _train_and_score(
         raise TrainingError(
             "\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else "")
         )
-    return _score(config, data, training, losses, label, folder)
+    scored = _score(config, data, training, losses, label, folder)
+    run.set_tags({ROWS_TAG: errors_file.read_scored_rows(folder)[0]})
+    return scored
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":

@@ -46,12 +46,14 @@ class LoggedRun:
         dataset_digest: sha256 of the values it was trained on and scored with; empty if it was not logged.
         artifact_uri: Where its files are.
         started: Start in milliseconds since 1970.
+        scored_rows: What identifies the rows it was scored on, see TestErrors.rows; empty if it was not logged.
     """
 
     record: RunRecord
     dataset_digest: str
     artifact_uri: str
     started: int
+    scored_rows: str = ""
 
 
 @dataclass(frozen=True)

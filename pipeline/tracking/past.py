@@ -11,7 +11,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.record import LoggedRun, RunRecord, Status
-from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, PROCESS_TAG, REASON_TAG
+from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, PROCESS_TAG, REASON_TAG, ROWS_TAG
 from pipeline.tracking.store import Store
 
 _SWEEP = "sweep"
@@ -157,6 +157,7 @@ def _logged(run: Run, resumed: bool = False) -> LoggedRun:
         dataset_digest=run.data.tags.get(DIGEST_TAG, ""),
         artifact_uri=run.info.artifact_uri,
         started=run.info.start_time,
+        scored_rows=run.data.tags.get(ROWS_TAG, ""),
     )
 
 
