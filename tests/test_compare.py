@@ -19,6 +19,7 @@ from pipeline.config import TrackingConfig
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.report.errors_file import NAME, write_test_errors
 from pipeline.report.files import write_predictions
+from pipeline.sweep_report import FOLDER, report_sweep
 from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 
@@ -297,3 +298,24 @@ def test_help_needs_no_store(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown.startswith("usage: python -m pipeline.compare [key=value ...]")
     for key in ("sweep=latest|ID", "by=[KEY,KEY,...]", "format=table|csv|json|html", "tracking.uri=URI"):
         assert f"  {key}\n" in shown
+
+
+def test_the_report_of_a_sweep_is_logged_on_its_parent(store: Store, tmp_path: Path) -> None:
+    """The report cannot be found in MLflow, lacks the failed run, or mixes what was scored on different values."""
+    parent = open_parent(store, "sweep", ["-m", "horizon=1,2"])
+    for horizon, rows in (("1", TIME), ("2", 110)):
+        run_id = log_run(store, parent, 1.0, {"horizon": horizon}, rows=rows)
+        history = tmp_path / "history.csv"
+        history.write_text("seed,epoch,loss,val_loss\n1,1,3.0,4.0\n1,2,2.0,3.0\n2,1,3.0,4.5\n")
+        store.client.log_artifact(run_id, str(history))
+    with pytest.raises(ValueError, match="diverged"), track_run(store, "run", PARAMS, {HASH_TAG: "x"}, parent):
+        raise ValueError("diverged")
+    close_parent(store, parent, "FAILED")
+    report_sweep(store, parent)
+    logged = {Path(each.path).name for each in store.client.list_artifacts(parent, FOLDER)}
+    figures = {f"{number}_{name}.png" for number in (1, 2) for name in ("cost", "learning_curves", "forecast")}
+    assert logged == figures | {"report.html"}
+    page = Path(store.client.download_artifacts(parent, f"{FOLDER}/report.html")).read_text()
+    assert "60 timestamps from" in page and "50 timestamps from" in page
+    assert "FAILED: horizon=1: diverged" in page
+    assert "python -m pipeline.run -m horizon=1,2" in page

@@ -44,7 +44,7 @@ def write_comparison_page(document: Mapping[str, Any]) -> str:
         [
             f'<p class="verdict">{escape(document["verdict"])}</p>',
             f"<p>Scored on {escape(document['dataset']['scored'])}; {escape(document['selection'])}.</p>",
-            _section("Configurations, the best validation score first", [write_table(document)]),
+            section("Configurations, the best validation score first", [write_table(document)]),
             *sentence_sections(document),
             f"<p>{escape(EXPLANATION)}</p>",
         ],
@@ -80,12 +80,13 @@ def write_table(document: Mapping[str, Any]) -> str:
 def sentence_sections(document: Mapping[str, Any]) -> list[str]:
     """Return the sentences as lists under their headings."""
     return [
-        _section(heading, ["<ul>", *(f"<li>{escape(sentence)}</li>" for sentence in sentences), "</ul>"])
+        section(heading, ["<ul>", *(f"<li>{escape(sentence)}</li>" for sentence in sentences), "</ul>"])
         for heading, sentences in list_sentences(document, MOST_SENTENCES)
     ]
 
 
-def _section(heading: str, blocks: Sequence[str]) -> str:
+def section(heading: str, blocks: Sequence[str]) -> str:
+    """Return blocks under a heading."""
     return f"<section><h2>{escape(heading)}</h2>{''.join(blocks)}</section>"
 
 
