@@ -259,8 +259,9 @@ def _among(configurations: "Sequence[Configuration]", others: "Sequence[Comparis
     undecided = len(others) - worse - better
     name = label(configurations[0].parameters)
     many = f"of {len(others)} other configurations" if len(others) > 1 else "of one other configuration"
+    are = "is" if worse == 1 else "are"
     hint = " (nothing before the test says which)" if better else ""
     return (
-        f"Compared with {name}, chosen by validation: {many} {worse} worse with evidence, {better} better with "
-        f"evidence{hint}, {undecided} not to be told apart from it."
+        f"Compared with {name}, chosen by validation: {many}, {worse} {are} worse with evidence, "
+        f"{better} better with evidence{hint}, and {undecided} cannot be told apart from it."
     )

@@ -147,8 +147,10 @@ def test_the_verdict_counts_and_names_the_baseline(answer: Answer) -> None:
     verdict = json.loads(out)["verdict"]
     assert "The best LSTM, look_back=3 stateful=" in verdict and "beats the linear fit on the last 3 values" in verdict
     assert "seeds=" not in verdict
-    assert "Over the test timestamps: look_back=3 stateful=" in verdict and "vs linear fit: evidence that" in verdict
-    assert "of 3 other configurations 2 worse with evidence, 0 better with evidence" in verdict
+    assert (
+        "Over the test timestamps: look_back=3 stateful=" in verdict and "vs the linear fit: evidence that" in verdict
+    )
+    assert "of 3 other configurations, 2 are worse with evidence, 0 better with evidence" in verdict
 
 
 def test_a_table_for_the_terminal(answer: Answer) -> None:
@@ -163,7 +165,7 @@ def test_a_table_for_the_terminal(answer: Answer) -> None:
     ):
         assert text in out
     assert "FAILED: look_back=99 stateful=false: <b>too large</b>" in out
-    assert out.rstrip().endswith("not to be told apart from it.")
+    assert out.rstrip().endswith("cannot be told apart from it.")
 
 
 def test_csv_has_every_run(answer: Answer) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.evaluation.comparison import LEVEL, Comparison, Kind
 
-BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "linear fit"}
+BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "the linear fit"}
 
 
 def state_comparison(comparison: Comparison) -> str:
