@@ -82,7 +82,7 @@ MANUAL = Manual(
         "How to read it: the best configuration is chosen by validation RMSE, never by the test. Every other one is "
         "compared with it, every level of an axis with the level before it, and it with the baselines. p comes from "
         "the Diebold-Mariano test with the correction of Harvey, Leybourne and Newbold, then Holm's correction for all "
-        "comparisons together. 'evidence' needs p < 0.05 and an interval over seeds without zero.",
+        "comparisons together. 'evidence' needs p < 0.05 there and in a t test over the seeds.",
         "Exit codes: 0 done, 2 wrong input (one line says what to change).",
     ],
 )

@@ -10,7 +10,13 @@ from pipeline.evaluation.axes import take_steps
 from pipeline.evaluation.configurations import Configuration
 from pipeline.evaluation.intervals import bootstrap_differences, bootstrap_means
 from pipeline.evaluation.pooling import Cell
-from pipeline.evaluation.significance import correct_holm, diebold_mariano, loss_series
+from pipeline.evaluation.significance import (
+    compare_seeds,
+    compare_with_value,
+    correct_holm,
+    diebold_mariano,
+    loss_series,
+)
 
 Array = np.ndarray
 LEVEL = 0.05  # of the tests, after Holm's correction
@@ -36,6 +42,7 @@ class Comparison:
         second_rmse: The same of the other one.
         low: Lower end of the 95 % bootstrap interval over seeds of their difference; NaN where a side has one seed.
         high: Upper end.
+        p_seeds: Of a t test over the seeds (Welch's; paired by seed along an axis); NaN where a side has one seed.
         statistic: Diebold-Mariano, corrected for few timestamps; below 0 when the first has the smaller loss.
         p: Two-sided.
         p_holm: Corrected for all comparisons that are shown together.
@@ -49,6 +56,7 @@ class Comparison:
     second_rmse: float
     low: float
     high: float
+    p_seeds: float
     statistic: float
     p: float
     p_holm: float = float("nan")
@@ -67,7 +75,7 @@ class Comparison:
     @property
     def evidence(self) -> bool:
         """Whether the timestamps tell the two apart, and the seeds do as well."""
-        return self.significant and (self.low > 0 or self.high < 0)
+        return self.significant and self.p_seeds < LEVEL
 
 
 def compare_all(
@@ -103,7 +111,8 @@ def _with_best(configurations: Sequence[Configuration], horizon: int) -> list[Co
     if not others:
         return []
     tests = diebold_mariano(np.stack([other.losses - best.losses for other in others]), horizon)
-    ends = bootstrap_differences([other.scores for other in others], [best.scores] * len(others))
+    sides = [other.scores for other in others], [best.scores] * len(others)
+    ends, p_seeds = bootstrap_differences(*sides), compare_seeds(*sides)
     return [
         Comparison(
             kind=Kind.best,
@@ -113,6 +122,7 @@ def _with_best(configurations: Sequence[Configuration], horizon: int) -> list[Co
             second_rmse=best.test_rmse.mean,
             low=float(ends[number, 0]),
             high=float(ends[number, 1]),
+            p_seeds=float(p_seeds[number]),
             statistic=float(tests.statistic[number]),
             p=float(tests.p[number]),
         )
@@ -135,6 +145,7 @@ def _along_axis(cells: Sequence[Cell], axis: str, horizon: int) -> list[Comparis
             second_rmse=step.before_rmse,
             low=float(ends[number, 0]),
             high=float(ends[number, 1]),
+            p_seeds=compare_with_value(step.per_seed, 0.0),
             statistic=float(tests.statistic[number]),
             p=float(tests.p[number]),
             matched=step.matched,
@@ -157,6 +168,7 @@ def _with_baselines(best: Configuration, baselines: Mapping[str, Array], horizon
             second_rmse=rmse,
             low=best.test_rmse.low - rmse,
             high=best.test_rmse.high - rmse,
+            p_seeds=compare_with_value(best.scores, rmse),
             statistic=float(tests.statistic[number]),
             p=float(tests.p[number]),
         )

@@ -40,6 +40,7 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
         "difference": _number(comparison.difference),
         "low": _number(comparison.low),
         "high": _number(comparison.high),
+        "p_seeds": _number(comparison.p_seeds),
         "diebold_mariano": _number(comparison.statistic),
         "p": _number(comparison.p),
         "p_holm": _number(comparison.p_holm),

@@ -12,8 +12,8 @@ BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear
 def state_comparison(comparison: Comparison) -> str:
     """Say in one sentence what a comparison supports.
 
-    `evidence` needs both: p below 0.05 after Holm's correction over the test timestamps, and an interval over the seeds
-    that leaves zero out. The first without the second is said to hold for these trainings only.
+    `evidence` needs both: p below 0.05 over the test timestamps after Holm's correction, and p below 0.05 of a t test
+    over the seeds. The first without the second is said to hold for these trainings only.
     """
     first, second = _names(comparison)
     pair = f"{first} vs {second}{_held_fixed(comparison)}"
@@ -30,8 +30,9 @@ def state_comparison(comparison: Comparison) -> str:
         return f"{pair}: evidence that {better} is better ({p}); RMSE {_size(comparison, 'lower')}"
     why = (
         "one seed cannot tell configurations apart"
-        if np.isnan(comparison.low)
-        else f"over seeds the difference lies between {comparison.low:.3g} and {comparison.high:.3g}"
+        if np.isnan(comparison.p_seeds)
+        else f"the seeds do not decide it (p{_show_p(comparison.p_seeds)}, 95 % interval of the difference "
+        f"{comparison.low:.3g} to {comparison.high:.3g})"
     )
     return f"{pair}: {better} is better for these trainings only ({p}); RMSE {_size(comparison, 'lower')}, but {why}"
 

@@ -80,6 +80,44 @@ def _long_run_variance(differences: Array, horizon: int) -> Array:
     return np.where(total > 0, total, lagged[:, 0])
 
 
+def compare_seeds(left: Sequence[Array], right: Sequence[Array]) -> Array:
+    """Test whether the mean scores of each pair differ over the seeds: Welch's t test, two-sided.
+
+    With few seeds it is careful where a bootstrap interval is not: of two seeds that reaches from one to the other.
+
+    Args:
+        left: Scores of one side of each pair, one per seed. Each (seeds,).
+        right: Of the other side.
+
+    Returns:
+        p of each pair, NaN where a side has one seed. Shape (pairs,).
+    """
+    from scipy.stats import ttest_ind_from_stats
+
+    def facts(samples: Sequence[Array]) -> tuple[Array, Array, Array]:
+        spread = [sample.std(ddof=1) if len(sample) > 1 else np.nan for sample in samples]
+        return (
+            np.array([sample.mean() for sample in samples]),
+            np.array(spread),
+            np.array([len(each) for each in samples]),
+        )
+
+    with np.errstate(invalid="ignore", divide="ignore"):  # seeds that all agree
+        return np.asarray(ttest_ind_from_stats(*facts(left), *facts(right), equal_var=False).pvalue)
+
+
+def compare_with_value(sample: Array, value: float) -> float:
+    """Test whether the mean of a sample over seeds is a value: Student's t test, two-sided; NaN for one seed."""
+    from scipy.stats import t as student
+
+    if len(sample) < 2:
+        return float("nan")
+    distance, error = abs(float(sample.mean()) - value), float(sample.std(ddof=1)) / len(sample) ** 0.5
+    if error <= 1e-12 * abs(float(sample.mean())):  # seeds that all agree
+        return 1.0 if distance <= error else 0.0
+    return float(2 * student.sf(distance / error, len(sample) - 1))
+
+
 def correct_holm(p: Sequence[float]) -> Array:
     """Return p values corrected for how many there are, by Holm's method; NaN stays NaN and does not count.
 

@@ -13,12 +13,12 @@ Document = Mapping[str, Any]
 MOST_ROWS = 30  # in the terminal; more cannot be read there
 EXPLANATION = (
     "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test (Harvey-Leybourne-Newbold) of squared "
-    "errors on identical timestamps, corrected by Holm for all comparisons. Evidence needs p < 0.05 and an interval "
-    "over seeds without zero."
+    "errors on identical timestamps, corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in "
+    "a t test over the seeds."
 )
 _SCORES = ("validation_rmse", "test_rmse", "test_mae")
 _STATISTICS = ("mean", "std", "low", "high")
-_AGAINST_BEST = ("difference", "low", "high", "diebold_mariano", "p", "p_holm", "evidence", "sentence")
+_AGAINST_BEST = ("difference", "low", "high", "p_seeds", "diebold_mariano", "p", "p_holm", "evidence", "sentence")
 
 
 def print_comparison(document: Document, console: Console) -> None:

@@ -87,7 +87,7 @@ def test_a_single_configuration_is_compared_with_nothing(make_run, make_errors) 
 def comparison(**changes) -> Comparison:
     values = {
         "kind": Kind.axis, "first": {"look_back": "6"}, "second": {"look_back": "3"}, "first_rmse": 60.0,
-        "second_rmse": 50.0, "low": 4.0, "high": 16.0, "statistic": 3.0, "p": 0.001, "p_holm": 0.004,
+        "second_rmse": 50.0, "low": 4.0, "high": 16.0, "p_seeds": 0.001, "statistic": 3.0, "p": 0.001, "p_holm": 0.004,
     }  # fmt: skip
     return Comparison(**(values | changes))
 
@@ -103,12 +103,12 @@ def comparison(**changes) -> Comparison:
             "(17 %)",
         ),
         (
-            {"low": -1.0},
-            "look_back=6 vs 3: 3 is better for these trainings only (p=0.004); RMSE 10 lower (17 %), but over seeds "
-            "the difference lies between -1 and 16",
+            {"low": -1.0, "p_seeds": 0.2},
+            "look_back=6 vs 3: 3 is better for these trainings only (p=0.004); RMSE 10 lower (17 %), but the seeds do "
+            "not decide it (p=0.20, 95 % interval of the difference -1 to 16)",
         ),
         (
-            {"low": float("nan"), "high": float("nan"), "p_holm": 0.0002},
+            {"p_seeds": float("nan"), "p_holm": 0.0002},
             "look_back=6 vs 3: 3 is better for these trainings only (p<0.001); RMSE 10 lower (17 %), but one seed "
             "cannot tell configurations apart",
         ),

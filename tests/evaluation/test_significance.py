@@ -5,7 +5,13 @@ import pytest
 from scipy import stats
 from statsmodels.regression.linear_model import OLS
 
-from pipeline.evaluation.significance import correct_holm, diebold_mariano, loss_series
+from pipeline.evaluation.significance import (
+    compare_seeds,
+    compare_with_value,
+    correct_holm,
+    diebold_mariano,
+    loss_series,
+)
 
 
 def autocorrelated(length: int, seed: int = 0) -> np.ndarray:
@@ -119,3 +125,21 @@ def test_what_cannot_be_tested_does_not_count_as_a_comparison() -> None:
     assert found == pytest.approx([0.02, float("nan"), 0.03], nan_ok=True)
     assert correct_holm([]).size == 0
     assert np.isnan(correct_holm([float("nan")])).all()
+
+
+def test_seeds_are_compared_as_scipy_does() -> None:
+    """Two lucky seeds are taken for a better configuration."""
+    left = [np.array([1.0, 2.0]), np.array([1.0, 2.0, 4.0]), np.array([5.0, 5.5, 6.0, 5.2])]
+    right = [np.array([2.5, 4.0]), np.array([9.0, 9.5]), np.array([5.1, 5.4, 6.1, 5.3])]
+    expected = [stats.ttest_ind(*pair, equal_var=False).pvalue for pair in zip(left, right, strict=True)]
+    assert compare_seeds(left, right) == pytest.approx(expected)
+    assert compare_with_value(left[1], 2.0) == pytest.approx(stats.ttest_1samp(left[1], 2.0).pvalue)
+
+
+def test_one_seed_and_seeds_that_agree() -> None:
+    """One training decides between configurations, or equal scores end in a warning."""
+    same = np.array([3.0, 3.0])
+    found = compare_seeds([np.array([1.0]), same, same], [same, same, same + 1])
+    assert np.isnan(found[0]) and not found[1] < 0.05 and found[2] == 0
+    assert np.isnan(compare_with_value(np.array([1.0]), 2.0))
+    assert (compare_with_value(same, 3.0), compare_with_value(same, 4.0)) == (1.0, 0.0)
