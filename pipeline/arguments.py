@@ -119,9 +119,8 @@ def parse_arguments(record: type[Record], words: Sequence[str]) -> Record:
 def describe_arguments(record: type[Any], manual: Manual) -> str:
     """Return the text of --help."""
     lines = [f"usage: {manual.command} [key=value ...]", "", *textwrap.wrap(manual.purpose, _WIDTH), "", "Examples"]
-    longest = max((len(arguments) for arguments, _ in manual.examples), default=0)
     for arguments, meaning in manual.examples:
-        lines.append(f"  {manual.command} {arguments:<{longest}}   {meaning}".rstrip())
+        lines += [f"  {manual.command} {arguments}".rstrip(), f"      {meaning}"]
     lines += ["", "Keys"]
     kinds = typing.get_type_hints(record)
     for each in _fields(record):
@@ -188,8 +187,16 @@ def _choose(key: str, value: str, choices: Mapping[str, Any]) -> Any:
 
 
 def _items(value: str) -> list[str]:
+    """Split at commas, but not at those inside brackets: [units=[8,4],horizon=1] has two items."""
     inside = value[1:-1] if value.startswith("[") and value.endswith("]") else value
-    return [item.strip() for item in inside.split(",")] if inside.strip() else []
+    items, depth = [""], 0
+    for letter in inside:
+        depth += (letter == "[") - (letter == "]")
+        if letter == "," and depth == 0:
+            items.append("")
+        else:
+            items[-1] += letter
+    return [item.strip() for item in items] if inside.strip() else []
 
 
 def _unquote(value: str) -> str:

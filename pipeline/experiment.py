@@ -27,6 +27,7 @@ from pipeline.models.plain import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.models.weights import save_weights
 from pipeline.record import RunRecord, Status
+from pipeline.report.errors_file import read_scored_rows
 from pipeline.report.figures import draw_memory
 from pipeline.report.files import write_history, write_memory, write_parity
 from pipeline.report.run_files import Losses, Results, write_run_files
@@ -56,7 +57,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     check_ranges(config)
     data = prepare_data(config)
     prepare_environment()
-    from pipeline.tracking.live import HASH_TAG, track_run
+    from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, track_run
     from pipeline.tracking.past import find_finished, note_resumed
     from pipeline.tracking.store import open_store
 
@@ -74,7 +75,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
         tell(f"{label}: {note}")
     tags = {
         HASH_TAG: config_hash,
-        "dataset_sha256": digest,
+        DIGEST_TAG: digest,
         "dataset_rows": str(len(data.series)),
         "state_contract": name_contract(config),
     }
@@ -94,6 +95,8 @@ def _train_and_score(
     config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
 ) -> tuple[dict[str, float], dict[str, list[float]], Any]:
     """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+    from pipeline.tracking.live import ROWS_TAG
+
     training = _train(config, data, label)
     engine, reason = training.choice.engine.value, training.choice.reason
     run.set_tags({"engine": engine, "engine_reason": reason})
@@ -114,6 +117,7 @@ def _train_and_score(
         config, data, training, best, folder, run, lambda text: tell(f"{label}: {text}")
     )
     write_run_files(folder, label, config, data, replace(results, metrics=metrics))
+    run.set_tags({ROWS_TAG: read_scored_rows(folder)[0]})
     save_weights(folder, [seed.seed for seed in training.seeds], best, [seed.weights for seed in training.seeds])
     from pipeline.training.train import serving_network
 
@@ -160,7 +164,7 @@ def _score(
         for seed, score in zip(training.seeds, scores, strict=True)
     ]
     lanes = score_lanes(truth, list(forecasts), baselines) if data.series.lane_names else []
-    return scores, Results(forecasts, baselines["linear"], metrics, rows, lanes, losses)
+    return scores, Results(forecasts, baselines, metrics, rows, lanes, losses)
 
 
 def _check_finite(scores: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+import numpy as np
+
 
 class Status(Enum):
     """How a run ended. A run that raised, or whose loss is not a number, is FAILED; a crash is KILLED."""
@@ -33,3 +35,48 @@ class RunRecord:
     metrics: Mapping[str, float]
     reason: str = ""
     resumed: bool = False
+
+
+@dataclass(frozen=True)
+class LoggedRun:
+    """A run read back from MLflow, with what a comparison needs beside its record.
+
+    Attributes:
+        record: The run.
+        dataset_digest: sha256 of the values it was trained on and scored with; empty if it was not logged.
+        artifact_uri: Where its files are.
+        started: Start in milliseconds since 1970.
+        scored_rows: What identifies the rows it was scored on, see TestErrors.rows; empty if it was not logged.
+    """
+
+    record: RunRecord
+    dataset_digest: str
+    artifact_uri: str
+    started: int
+    scored_rows: str = ""
+
+
+@dataclass(frozen=True)
+class TestErrors:
+    """Forecast minus actual on the test part of one run: all that statistics over timestamps need.
+
+    Attributes:
+        errors: Shape (seeds, time, horizon_steps, targets), in the data's own units; NaN where nothing is scored.
+        seeds: Number of each seed.
+        validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
+        baselines: Errors of forecasts that need no network, by name. Each (time, horizon_steps, targets). Empty for
+            runs that did not log them.
+        rows: sha256 of the timestamps, targets and steps ahead that are scored: equal for comparable runs.
+        span: The same for people, for example `48 timestamps from 1957-01-01 to 1960-12-01, passengers, 1 ahead`.
+        horizon: The largest step ahead.
+    """
+
+    __test__ = False  # pytest: this is no test
+
+    errors: np.ndarray
+    seeds: tuple[int, ...]
+    validation_rmse: np.ndarray
+    baselines: Mapping[str, np.ndarray]
+    rows: str
+    span: str
+    horizon: int

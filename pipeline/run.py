@@ -163,9 +163,22 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
         close_parent(store, parent, ending)
         records = sweep_records(store, parent)
         _summarize(records, store)
+    _report(store, parent)
     if isinstance(failure, UserError):
         raise failure
     return DONE if failure is None else FAILED
+
+
+def _report(store: "Store", parent: str) -> None:
+    """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
+    try:
+        from pipeline.sweep_report import FOLDER, report_sweep
+
+        report_sweep(store, parent)
+        _say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [""]
+        _say(f"the report of the sweep could not be written: {type(error).__name__}: {reason[0]}")
 
 
 def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:

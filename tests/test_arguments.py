@@ -59,6 +59,7 @@ def test_no_words_give_the_defaults() -> None:
         ("by=look_back,stateful", "by", ("look_back", "stateful")),
         ("by=[ look_back , 'stateful' ]", "by", ("look_back", "stateful")),
         ("by=[]", "by", ()),
+        ("by=[units=[8, 4],horizon=1]", "by", ("units=[8, 4]", "horizon=1")),
         ("steps=[1,5]", "steps", (1, 5)),
         ("format=csv", "format", Format.csv),
         ("output=a/b.html", "output", Path("a/b.html")),
@@ -116,7 +117,8 @@ def test_help_shows_every_key_with_its_values_and_default() -> None:
     text = describe_arguments(Arguments, MANUAL)
     for line in (
         "usage: tool [key=value ...]",
-        "  tool by=[look_back]   one row per look_back",
+        "  tool by=[look_back]",
+        "      one row per look_back",
         "  sweep=latest|RUN_ID",
         "  format=table|csv",
         "      How the answer is written. Default: table.",

@@ -23,6 +23,7 @@ BASELINES = ("persistence", "seasonal", "linear")
 FILES = {
     "config.yaml",
     "predictions.csv",
+    "test_errors.npz",
     "seeds.csv",
     "history.csv",
     "scaling.json",

@@ -10,6 +10,9 @@ import numpy as np
 
 from pipeline.config import Config, plain_config
 from pipeline.data.prepare import PreparedData
+from pipeline.data.series import Series
+from pipeline.report.errors_file import NAME as ERRORS_FILE
+from pipeline.report.errors_file import write_test_errors
 from pipeline.report.figures import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 from pipeline.report.files import write_history, write_lanes, write_predictions, write_seeds
 
@@ -23,7 +26,7 @@ class Results:
 
     Attributes:
         forecasts: In the data's own units. Shape (seeds, time, horizon_steps, targets).
-        linear: Of the linear fit. Shape (time, horizon_steps, targets).
+        baselines: Of the baselines by name. Each (time, horizon_steps, targets).
         metrics: Final metrics by MLflow name.
         seeds: One row per seed: what it was, then its scores.
         lanes: Scores of each lane; empty for a single series.
@@ -31,7 +34,7 @@ class Results:
     """
 
     forecasts: Array
-    linear: Array
+    baselines: Mapping[str, Array]
     metrics: Mapping[str, float]
     seeds: Sequence[Mapping[str, float]]
     lanes: Sequence[Mapping[str, float]]
@@ -67,6 +70,18 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
         list(results.losses),
         np.array(series.lane_names)[series.lane_of_rows()] if series.lane_names else None,
     )
+    write_test_errors(
+        folder / ERRORS_FILE,
+        name_rows(series),
+        series.targets,
+        data.windows.horizon_steps,
+        data.scored_rows("test"),
+        actual,
+        results.forecasts,
+        results.baselines,
+        list(results.losses),
+        [seed["validation_rmse"] for seed in results.seeds],
+    )
     write_seeds(folder / "seeds.csv", results.seeds)
     if series.lane_names:
         write_lanes(folder / "lanes.csv", series.lane_names, results.lanes)
@@ -76,6 +91,15 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
     panels = list(_panels(config.dataset.unit, data, actual, results))
     draw_forecast(folder / "forecast.png", f"{title}\n{scored} {config.dataset.unit}", panels)
     draw_learning_curve(folder / "learning_curve.png", title, results.losses)
+
+
+def name_rows(series: Series) -> np.ndarray:
+    """Name every row: its timestamp as predictions.csv writes it, after the lane where there are several. (time,)."""
+    times = series.timestamps.astype(str).to_numpy(dtype=str)
+    if not series.lane_names:
+        return times
+    lanes = np.array(series.lane_names)[series.lane_of_rows()]
+    return np.char.add(np.char.add(lanes, " "), times)
 
 
 def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> Iterator[ForecastPanel]:
@@ -91,7 +115,7 @@ def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> I
                 test_start=int(np.argmax(in_test[rows])),
                 actual=actual[rows, column],
                 forecasts=results.forecasts[:, rows, -1, column],
-                linear=results.linear[rows, -1, column],
+                linear=results.baselines["linear"][rows, -1, column],
             )
 
 

@@ -1,7 +1,9 @@
 """Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
 
+import json
 import socket
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -9,13 +11,24 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
-from pipeline.record import RunRecord, Status
-from pipeline.tracking.live import HASH_TAG, PROCESS_TAG, REASON_TAG
+from pipeline.record import LoggedRun, RunRecord, Status
+from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, PROCESS_TAG, REASON_TAG, ROWS_TAG
 from pipeline.tracking.store import Store
 
+_SWEEP = "sweep"
 _RESUMED = "resumed."
 _PER_EPOCH = ("loss", "val_loss")
 _PAGE = 1000
+LATEST = "latest"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """The parent run of a sweep: its id, its name and the command line that made it."""
+
+    run_id: str
+    name: str
+    command: tuple[str, ...]
 
 
 def find_finished(store: Store, config_hash: str) -> RunRecord | None:
@@ -34,10 +47,68 @@ def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
 
 def sweep_records(store: Store, parent_run_id: str) -> list[RunRecord]:
     """Return every run of a sweep: trained by it, or resumed from an earlier one."""
-    found = _search(store, f"tags.mlflow.parentRunId = '{parent_run_id}'")
-    tags = store.client.get_run(parent_run_id).data.tags
-    earlier = [key.removeprefix(_RESUMED) for key in tags if key.startswith(_RESUMED)]
-    return [_record(run) for run in found] + [_record(store.client.get_run(run_id), resumed=True) for run_id in earlier]
+    return [run.record for run in sweep_runs(store, parent_run_id)]
+
+
+def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
+    """Return every run of a sweep, with what a comparison needs."""
+    parent = store.client.get_run(parent_run_id)
+    found = _search(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
+    earlier = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
+    return [_logged(run) for run in found] + [_logged(store.client.get_run(run_id), resumed=True) for run_id in earlier]
+
+
+def find_sweep(store: Store, run_id: str) -> Sweep:
+    """Return a sweep by its id; `latest` is the newest one of the experiment.
+
+    Raises:
+        UserError: If there is none, or the run is no sweep.
+    """
+    if run_id != LATEST:
+        return _sweep(_get_run(store, run_id))
+    found = store.client.search_runs(
+        [store.experiment_id], "tags.sweep = 'true'", max_results=1, order_by=["attributes.start_time DESC"]
+    )
+    if not found:
+        raise UserError(
+            "there is no sweep yet in this MLflow experiment; make one (python -m pipeline.run -m look_back=1,3,6), or "
+            "choose experiment=NAME or runs=[ID,ID]"
+        )
+    return _sweep(found[0])
+
+
+def _sweep(parent: Run) -> Sweep:
+    tags = parent.data.tags
+    if _SWEEP not in tags:
+        raise UserError(
+            f"run {parent.info.run_id} is no sweep but one run of it; write runs=[{parent.info.run_id},...]"
+        )
+    return Sweep(parent.info.run_id, parent.info.run_name or "", tuple(json.loads(tags.get("command", "[]"))))
+
+
+def experiment_runs(store: Store) -> list[LoggedRun]:
+    """Return every run of the experiment that trained one configuration."""
+    return [_logged(run) for run in _search(store, f"tags.{HASH_TAG} != ''")]
+
+
+def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
+    """Return runs by their ids.
+
+    Raises:
+        UserError: If there is no such run, or one is the parent of a sweep.
+    """
+    found = [_get_run(store, run_id) for run_id in dict.fromkeys(run_ids)]
+    for run in found:
+        if _SWEEP in run.data.tags:
+            raise UserError(f"run {run.info.run_id} is a whole sweep; write sweep={run.info.run_id}")
+    return [_logged(run) for run in found]
+
+
+def _get_run(store: Store, run_id: str) -> Run:
+    try:
+        return store.client.get_run(run_id)
+    except MlflowException as error:
+        raise UserError(f"there is no run {run_id} in {store.uri}; `mlflow ui` shows the ids of all runs") from error
 
 
 def kill_crashed(store: Store) -> int:
@@ -67,17 +138,28 @@ def _is_gone(process: str | None) -> bool:
         return True
 
 
-def _search(store: Store, wanted: str) -> list[Run]:
+def _search(store: Store, wanted: str, experiment_id: str | None = None) -> list[Run]:
+    experiment = store.experiment_id if experiment_id is None else experiment_id
     runs: list[Run] = []
     token = None
     while True:
         page = store.client.search_runs(
-            [store.experiment_id], wanted, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
+            [experiment], wanted, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
         )
         runs += page
         token = page.token
         if not token:
             return runs
+
+
+def _logged(run: Run, resumed: bool = False) -> LoggedRun:
+    return LoggedRun(
+        record=_record(run, resumed),
+        dataset_digest=run.data.tags.get(DIGEST_TAG, ""),
+        artifact_uri=run.info.artifact_uri,
+        started=run.info.start_time,
+        scored_rows=run.data.tags.get(ROWS_TAG, ""),
+    )
 
 
 def _record(run: Run, resumed: bool = False) -> RunRecord:
@@ -125,7 +207,7 @@ def _best(store: Store) -> Run:
     newest = finished[-1]
 
     def task(run: Run) -> tuple[str | None, ...]:
-        return run.data.tags.get("dataset_sha256"), run.data.params["horizon"], run.data.params["dataset.horizons"]
+        return run.data.tags.get(DIGEST_TAG), run.data.params["horizon"], run.data.params["dataset.horizons"]
 
     same = [run for run in finished if task(run) == task(newest)]
     return min(same, key=lambda run: run.data.metrics["validation_rmse"])

@@ -11,6 +11,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipeline.arguments import suggest
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.paths import home_dir
@@ -59,16 +60,52 @@ def open_store(tracking: TrackingConfig) -> Store:
             found.experiment_id if found is not None else _create_experiment(client, uri, tracking.experiment_name)
         )
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI"
-        ) from error
+        raise _unusable(uri, error) from error
     if found is not None and found.lifecycle_stage == "deleted":
         raise UserError(
             f"the MLflow experiment '{tracking.experiment_name}' in {uri} is deleted; restore it in MLflow or choose "
             "another tracking.experiment_name"
         )
     return Store(uri, experiment_id)
+
+
+def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
+    """Open a store to read it: neither the store nor the experiment is created where it is missing.
+
+    Args:
+        tracking: Where the store is.
+        experiment: Name of an experiment; None if the runs are known by their ids.
+
+    Raises:
+        UserError: If the store or the experiment is not there, or cannot be used.
+    """
+    uri = tracking_uri(tracking)
+    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+        raise UserError(
+            f"there is no MLflow store {uri}; train something first (python -m pipeline.run), or check tracking.uri "
+            "and MLFLOW_TRACKING_URI"
+        )
+    if uri.startswith(("http://", "https://")):
+        _check_server(uri)
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    try:
+        _set_tracking_uri(uri)
+        client = mlflow.MlflowClient(uri)
+        if experiment is None:
+            return Store(uri, "")
+        found = client.get_experiment_by_name(experiment)
+        names = [] if found is not None else [each.name for each in client.search_experiments()]
+    except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:
+        raise _unusable(uri, error) from error
+    if found is None:
+        near = suggest(experiment, names, f"it has: {', '.join(sorted(names))}")
+        raise UserError(f"there is no MLflow experiment '{experiment}' in {uri}; {near}")
+    return Store(uri, str(found.experiment_id))
+
+
+def _unusable(uri: str, error: Exception) -> UserError:
+    reason = str(error).strip().splitlines()[0]
+    return UserError(f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI")
 
 
 def _set_tracking_uri(uri: str) -> None:

@@ -9,9 +9,30 @@ from collections.abc import Iterator
 import pytest
 
 from pipeline.config import TrackingConfig
+from pipeline.errors import UserError
 from pipeline.record import RunRecord, Status
-from pipeline.tracking.live import HASH_TAG, PROCESS_TAG, REASON_TAG, close_parent, open_parent, process_name, track_run
-from pipeline.tracking.past import find_finished, kill_crashed, note_resumed, sweep_records
+from pipeline.tracking.live import (
+    DIGEST_TAG,
+    HASH_TAG,
+    PROCESS_TAG,
+    REASON_TAG,
+    close_parent,
+    open_parent,
+    process_name,
+    track_run,
+)
+from pipeline.tracking.past import (
+    LATEST,
+    Sweep,
+    experiment_runs,
+    find_finished,
+    find_sweep,
+    kill_crashed,
+    named_runs,
+    note_resumed,
+    sweep_records,
+    sweep_runs,
+)
 from pipeline.tracking.store import Store, open_store
 
 
@@ -133,3 +154,38 @@ def test_crashed_runs_are_found_beyond_the_first_page(store: Store, monkeypatch:
     crashed = [open_run(store, dead) for _ in range(5)]
     assert kill_crashed(store) == len(crashed)
     assert {status(store, run_id) for run_id in crashed} == {"KILLED"}
+
+
+def test_the_newest_sweep_is_the_latest(store: Store) -> None:
+    """The comparison shows an older sweep, or a sweep of another experiment, without a word."""
+    with pytest.raises(UserError, match=r"no sweep yet .*experiment=NAME or runs=\[ID,ID\]"):
+        find_sweep(store, LATEST)
+    open_parent(store, "first", ["-m", "look_back=1"])
+    newest = open_parent(store, "second", ["-m", "look_back=3"])
+    open_parent(open_store(TrackingConfig(uri=store.uri, experiment_name="a third")), "third", [])
+    assert find_sweep(store, LATEST) == Sweep(newest, "second", ("-m", "look_back=3"))
+    assert find_sweep(store, newest).name == "second"
+
+
+def test_a_run_is_no_sweep_and_a_sweep_no_run(store: Store) -> None:
+    """The wrong id gives an empty comparison instead of the way to the right one."""
+    parent = open_parent(store, "sweep", [])
+    run_id = log_run(store, "aaaa", 1.0, parent)
+    with pytest.raises(UserError, match=rf"run {run_id} is no sweep but one run of it; write runs=\[{run_id},...\]"):
+        find_sweep(store, run_id)
+    with pytest.raises(UserError, match=f"run {parent} is a whole sweep; write sweep={parent}"):
+        named_runs(store, [parent])
+    with pytest.raises(UserError, match=r"there is no run nope in .*`mlflow ui` shows the ids"):
+        named_runs(store, ["nope"])
+
+
+def test_runs_come_with_what_a_comparison_needs(store: Store) -> None:
+    """A comparison cannot find the files of a run, or compares runs on different data."""
+    parent = open_parent(store, "sweep", [])
+    with track_run(store, "a run", {"look_back": "3"}, {HASH_TAG: "aaaa", DIGEST_TAG: "0a1b"}, parent) as run:
+        pass
+    (found,) = experiment_runs(store)  # without the parent, which is no run of one configuration
+    assert (found.record.run_id, found.dataset_digest) == (run.run_id, "0a1b")
+    assert found.artifact_uri.startswith("file://") and found.started > 0
+    assert named_runs(store, [run.run_id, run.run_id]) == [found]
+    assert sweep_runs(store, parent) == [found]

@@ -15,7 +15,7 @@ import pytest
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.paths import home_dir
-from pipeline.tracking.store import Store, open_store, tracking_uri
+from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
 
 NUM_WRITERS, NUM_RUNS, NUM_EPOCHS = 4, 2, 50
 
@@ -142,3 +142,17 @@ def test_processes_that_write_at_once_lose_nothing(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "mlflow.db")) as database:
         ((num_values,),) = database.execute("select count(*) from metrics")
     assert num_values == NUM_WRITERS * NUM_RUNS * (1 + 2 * NUM_EPOCHS)
+
+
+def test_reading_creates_nothing(store: Store, tmp_path: Path) -> None:
+    """A typo in a path or a name leaves an empty database or experiment behind, and is reported as `no runs`."""
+    missing = tmp_path / "typo.db"
+    with pytest.raises(UserError, match=r"there is no MLflow store sqlite:///.*typo\.db; train something first"):
+        find_store(TrackingConfig(uri=f"sqlite:///{missing}"), "lstm-pipeline")
+    assert not missing.exists()
+    tracking = TrackingConfig(uri=store.uri)
+    with pytest.raises(UserError, match=r"no MLflow experiment 'lstm-pipelin' in .*; did you mean 'lstm-pipeline'\?"):
+        find_store(tracking, "lstm-pipelin")
+    assert store.client.get_experiment_by_name("lstm-pipelin") is None
+    assert find_store(tracking, "lstm-pipeline") == store
+    assert find_store(tracking, None).experiment_id == ""

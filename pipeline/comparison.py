@@ -1,0 +1,267 @@
+"""The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one plain document."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline.arguments import suggest
+from pipeline.errors import UserError
+from pipeline.record import LoggedRun, RunRecord, Status, TestErrors
+
+if TYPE_CHECKING:
+    from pipeline.evaluation.comparison import Comparison
+    from pipeline.evaluation.configurations import Configuration
+    from pipeline.evaluation.pooling import Cell
+    from pipeline.tracking.store import Store
+
+Document = dict[str, Any]
+_DIGEST = "dataset_sha256"
+_GROUPS_SHOWN = 4
+
+
+def compare_runs(store: "Store", runs: Sequence[LoggedRun], by: Sequence[str] = (), selection: str = "") -> Document:
+    """Compare every finished run with the best one by validation, with the baselines, and along every axis.
+
+    Args:
+        store: Where the runs are.
+        runs: Any runs of one configuration each; those that did not finish are listed.
+        by: Keys to group by; what they leave out is averaged over. Empty: every key in which the runs differ.
+        selection: What was chosen, in words.
+
+    Returns:
+        Plain values, ready for JSON: `configurations`, `axes`, `baselines`, `failed`, `sentences`, `verdict` and what
+        they are about.
+
+    Raises:
+        UserError: If no run finished, a key of `by` is unknown, or runs were not scored on the same values.
+    """
+    from pipeline.evaluation.axes import tied_keys
+    from pipeline.evaluation.comparison import compare_all
+    from pipeline.evaluation.configurations import group_cells
+    from pipeline.evaluation.pooling import pool_seeds, varying_keys
+    from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+    from pipeline.tracking.artifacts import run_folders
+
+    finished = [run for run in runs if run.record.status is Status.finished]
+    if not finished:
+        raise UserError(f"none of the {len(runs)} runs {selection} finished, so there is nothing to compare")
+    keys = varying_keys(finished)
+    by = _check_by(by, keys, finished)
+    _refuse_mixed(finished, {run.record.run_id: (run.dataset_digest, "other data") for run in finished}, "data")
+    with run_folders(store, finished, (NAME, FALLBACK)) as found:
+        folders = {run.record.run_id: folder for run, folder in zip(finished, found, strict=True)}
+        if len({run.scored_rows or run.record.run_id for run in finished}) > 1:  # not told by tags: read the files
+            rows = {run_id: read_scored_rows(folder) for run_id, folder in folders.items()}
+            _refuse_mixed(finished, rows, "timestamps")
+
+        def read(run: LoggedRun) -> TestErrors:
+            return read_test_errors(folders[run.record.run_id])
+
+        cells = pool_seeds(finished, read, list(dict.fromkeys([*keys, *by])))
+        configurations = group_cells(cells, by)
+        best = _with_baselines([read(run) for run in configurations[0].cells[0].runs])
+    axes = _untie([key for key in by if key in keys], lambda axis: tied_keys(cells, axis))
+    baselines = best.baselines if len(configurations[0].cells) == 1 else {}
+    comparisons = compare_all(configurations, cells, list(axes), baselines, best.horizon)
+    return _document(configurations, cells, axes, comparisons, runs, by, best.span, selection)
+
+
+def _with_baselines(errors: Sequence[TestErrors]) -> TestErrors:
+    """Return the first that has the errors of the baselines; runs from before test_errors.npz have none."""
+    return next((each for each in errors if each.baselines), errors[0])
+
+
+def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRun]:
+    """Keep the runs whose parameters have the given values.
+
+    Args:
+        runs: Any runs.
+        where: Conditions such as `horizon=1`; `dataset_sha256=0a1b2c` takes the beginning of the digest.
+
+    Raises:
+        UserError: If a condition has no `=`, its key is unknown, or no run is left.
+    """
+    kept = list(runs)
+    known = sorted({key for run in runs for key in run.record.params})
+    for condition in where:
+        key, equals, value = condition.partition("=")
+        if not equals:
+            raise UserError(f"where={condition} is no condition; write where=[KEY=VALUE]")
+        if key != _DIGEST and key not in known:
+            raise UserError(f"unknown key '{key}' in where; {suggest(key, known, 'see the parameters of a run')}")
+        kept = [run for run in kept if _fulfils(run, key, value)]
+    if runs and not kept:
+        raise UserError(f"no run fulfils where=[{','.join(where)}]; {len(runs)} were looked at")
+    return kept
+
+
+def _fulfils(run: LoggedRun, key: str, value: str) -> bool:
+    from pipeline.evaluation.document import typed_value
+
+    if key == _DIGEST:
+        return run.dataset_digest.startswith(value)
+    return key in run.record.params and typed_value(run.record.params[key]) == typed_value(value)
+
+
+def _check_by(by: Sequence[str], keys: Sequence[str], runs: Sequence[LoggedRun]) -> list[str]:
+    known = sorted({key for run in runs for key in run.record.params})
+    for key in by:
+        if key not in known:
+            differ = f"the runs differ in: {', '.join(keys)}" if keys else "the runs do not differ"
+            raise UserError(f"unknown key '{key}' in by; {suggest(key, [*keys, *known], differ)}")
+    return list(dict.fromkeys(by)) or list(keys)
+
+
+def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str, str]], what: str) -> None:
+    """Refuse runs that were not scored on the same values, and say which groups there are and how to choose one."""
+    groups: dict[str, list[LoggedRun]] = {}
+    for run in runs:
+        groups.setdefault(identities[run.record.run_id][0], []).append(run)
+    if len(groups) < 2:
+        return
+    told = []
+    for digest, members in list(groups.items())[:_GROUPS_SHOWN]:
+        others = [run for other, those in groups.items() if other != digest for run in those]
+        span = identities[members[0].record.run_id][1] if what == "timestamps" else f"{_DIGEST} {digest[:8] or 'none'}"
+        told.append(f"{_how_to_choose(members, others)} for {len(members)} runs ({span})")
+    more = f"; {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""
+    raise UserError(f"runs scored on different {what} cannot be compared; choose one group: {'; '.join(told)}{more}")
+
+
+def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) -> str:
+    """Return the argument that keeps these runs and no other."""
+    from pipeline.evaluation.pooling import NO_AXES
+
+    params = members[0].record.params
+    for key in sorted(params, key=_tells_data_apart, reverse=True):
+        alike = all(run.record.params.get(key) == params[key] for run in members)
+        alone = not any(run.record.params.get(key) == params[key] for run in others)
+        if alike and alone and key not in NO_AXES:
+            return f"where=[{key}={params[key]}]"
+    digest = members[0].dataset_digest
+    if digest and not any(run.dataset_digest == digest for run in others):
+        return f"where=[{_DIGEST}={digest[:8]}]"
+    return f"runs=[{','.join(run.record.run_id for run in members[:3])}{',...' if len(members) > 3 else ''}]"
+
+
+def _tells_data_apart(key: str) -> int:
+    """Rank the keys that people would choose by: the data and the horizon before anything else."""
+    if key in ("dataset.name", "horizon"):
+        return 2
+    return 1 if key.startswith("dataset.") else 0
+
+
+def _untie(axes: Sequence[str], tied: Callable[[str], Sequence[str]]) -> dict[str, list[str]]:
+    """Return each axis with the keys that change together with it; those are no axes of their own."""
+    found: dict[str, list[str]] = {}
+    for axis in axes:
+        if not any(axis in together for together in found.values()):
+            found[axis] = list(tied(axis))
+    return found
+
+
+def _document(
+    configurations: "Sequence[Configuration]",
+    cells: "Sequence[Cell]",
+    axes: Mapping[str, Sequence[str]],
+    comparisons: "Sequence[Comparison]",
+    runs: Sequence[LoggedRun],
+    by: Sequence[str],
+    span: str,
+    selection: str,
+) -> Document:
+    from pipeline.evaluation.comparison import Kind
+    from pipeline.evaluation.document import (
+        describe_axis,
+        describe_comparison,
+        describe_configuration,
+        describe_failure,
+    )
+    from pipeline.evaluation.pooling import varying_keys
+    from pipeline.evaluation.sentences import state_comparison
+
+    of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
+    record = configurations[0].cells[0].runs[0].record
+    against = [None, *of[Kind.best]]
+    return {
+        "selection": selection,
+        "dataset": {
+            "name": record.params.get("dataset.name", ""),
+            "unit": record.params.get("dataset.unit", ""),
+            "sha256": configurations[0].cells[0].runs[0].dataset_digest,
+            "scored": span,
+        },
+        "by": list(by),
+        "configurations": [
+            describe_configuration(each, other) for each, other in zip(configurations, against, strict=True)
+        ],
+        "axes": [
+            describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first])
+            for axis, together in axes.items()
+        ],
+        "baselines": [
+            {"name": each.second["baseline"], "test_rmse": each.second_rmse} | describe_comparison(each)
+            for each in of[Kind.baseline]
+        ],
+        "failed": [
+            describe_failure(run.record, list(dict.fromkeys([*by, *varying_keys(runs)])))
+            for run in runs
+            if run.record.status is not Status.finished
+        ],
+        "sentences": [state_comparison(each) for each in comparisons],
+        "verdict": _verdict(configurations, cells, of[Kind.best], of[Kind.baseline]),
+    }
+
+
+def _verdict(
+    configurations: "Sequence[Configuration]",
+    cells: "Sequence[Cell]",
+    others: "Sequence[Comparison]",
+    baselines: "Sequence[Comparison]",
+) -> str:
+    """Say what the evidence supports: against the strongest baseline, over the timestamps, among the configurations."""
+    from pipeline.evaluation.configurations import group_cells
+    from pipeline.evaluation.sentences import state_comparison
+    from pipeline.report.verdict import state_verdict
+
+    single = configurations if len(configurations) == len(cells) else group_cells(cells, list(cells[0].parameters))
+    num_seeds = len(single[0].scores)  # of the best; for all, because the number of seeds is not part of a name
+    sentences = [state_verdict([_pooled_record(each, num_seeds) for each in single])]
+    if baselines:
+        strongest = min(baselines, key=lambda each: each.second_rmse)
+        sentences.append(f"Over the test timestamps: {state_comparison(strongest)}.")
+    if others:
+        sentences.append(_among(configurations, others))
+    return " ".join(sentences)
+
+
+def _pooled_record(configuration: "Configuration", num_seeds: int) -> RunRecord:
+    """Return the newest record of a single configuration with the scores of all its seeds."""
+    (cell,) = configuration.cells
+    newest = cell.runs[0].record
+    test = configuration.test_rmse
+    spread = {"test_rmse_std": test.std, "test_rmse_low": test.low, "test_rmse_high": test.high}
+    told = {key: value for key, value in newest.metrics.items() if key not in spread}
+    told |= {"validation_rmse": configuration.validation_rmse.mean, "test_rmse": test.mean}
+    alike = dict.fromkeys(("seed", "dataset.path"), "")  # not part of its name
+    return replace(
+        newest,
+        metrics=told | (spread if len(cell.seeds) > 1 else {}),
+        params={**newest.params, **alike, "seeds": str(num_seeds)},
+    )
+
+
+def _among(configurations: "Sequence[Configuration]", others: "Sequence[Comparison]") -> str:
+    from pipeline.evaluation.sentences import label
+
+    worse = sum(each.evidence and each.difference > 0 for each in others)
+    better = sum(each.evidence and each.difference < 0 for each in others)
+    undecided = len(others) - worse - better
+    name = label(configurations[0].parameters)
+    many = f"of {len(others)} other configurations" if len(others) > 1 else "of one other configuration"
+    are = "is" if worse == 1 else "are"
+    hint = " (nothing before the test says which)" if better else ""
+    return (
+        f"Compared with {name}, chosen by validation: {many}, {worse} {are} worse with evidence, "
+        f"{better} better with evidence{hint}, and {undecided} cannot be told apart from it."
+    )

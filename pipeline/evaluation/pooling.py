@@ -1,0 +1,93 @@
+"""Runs that differ only in their seeds become one configuration with all those seeds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.evaluation.significance import loss_series
+from pipeline.record import LoggedRun, TestErrors
+
+Array = np.ndarray
+# What does not make a configuration: which seeds, and what decides no result.
+NO_AXES = ("seed", "seeds", "resume", "experiment", "debug", "dataset.path")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration with the seeds of all its runs.
+
+    Attributes:
+        parameters: The keys in which the compared runs differ.
+        runs: The runs, the newest first.
+        seeds: Number of each seed.
+        validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
+        test_rmse: The same on the test part. Shape (seeds,).
+        test_mae: Mean absolute error on the test part. Shape (seeds,).
+        losses: Loss at every test timestamp, see `loss_series`. Shape (time,).
+    """
+
+    parameters: Mapping[str, str]
+    runs: tuple[LoggedRun, ...]
+    seeds: tuple[int, ...]
+    validation_rmse: Array
+    test_rmse: Array
+    test_mae: Array
+    losses: Array
+
+
+def varying_keys(runs: Sequence[LoggedRun]) -> list[str]:
+    """Return the keys in which runs differ, seeds aside; root keys first."""
+    keys = dict.fromkeys(key for run in runs for key in run.record.params if key not in NO_AXES)
+    varying = [key for key in keys if len({run.record.params.get(key) for run in runs}) > 1]
+    return sorted(varying, key=lambda key: "." in key)
+
+
+def pool_seeds(
+    runs: Sequence[LoggedRun], read_errors: Callable[[LoggedRun], TestErrors], keys: Sequence[str]
+) -> list[Cell]:
+    """Pool runs that are equal in all keys.
+
+    A seed that was trained twice counts once, by its newest run: a copy is no new evidence.
+
+    Args:
+        runs: Finished runs, scored on the same rows.
+        read_errors: Gives the errors of a run; they are kept only until its configuration is done.
+        keys: Keys in which the runs differ, seeds aside.
+
+    Returns:
+        One cell per configuration, in the order of the oldest run of each.
+    """
+    members: dict[tuple[str, ...], list[LoggedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        members.setdefault(tuple(run.record.params.get(key, "-") for key in keys), []).append(run)
+    return [
+        _pool(dict(zip(keys, values, strict=True)), [(run, read_errors(run)) for run in alike[::-1]])
+        for values, alike in members.items()
+    ]
+
+
+def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun, TestErrors]]) -> Cell:
+    seeds: list[int] = []
+    chosen: list[Array] = []
+    validation: list[float] = []
+    runs = []
+    for run, found in newest_first:
+        new = [position for position, seed in enumerate(found.seeds) if seed not in seeds]
+        if not new:
+            continue
+        runs.append(run)
+        seeds += [found.seeds[position] for position in new]
+        chosen.append(found.errors[new])
+        validation += found.validation_rmse[new].tolist()
+    errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets)
+    flat = errors.reshape(len(errors), -1)  # (seeds, rows)
+    return Cell(
+        parameters=parameters,
+        runs=tuple(runs),
+        seeds=tuple(seeds),
+        validation_rmse=np.array(validation),
+        test_rmse=np.sqrt(np.nanmean(flat**2, axis=1)),
+        test_mae=np.nanmean(np.abs(flat), axis=1),
+        losses=loss_series(errors),
+    )

@@ -1,0 +1,99 @@
+"""The story of a sweep's report: group what is comparable, compare, read curves and forecasts, write, log."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.comparison import Document, compare_runs
+from pipeline.record import LoggedRun, Status
+from pipeline.report.comparison_text import describe_failed
+from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+from pipeline.report.sweep_figures import MOST_CURVES, Forecast
+from pipeline.report.sweep_page import Part, name_row, write_sweep_report
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+FOLDER = "report"
+_HISTORY = "history.csv"
+
+
+def report_sweep(store: "Store", parent_run_id: str) -> None:
+    """Write the report of a sweep and log it, page and figures, on the parent run.
+
+    Args:
+        store: Where the sweep is.
+        parent_run_id: The parent run.
+    """
+    from pipeline.evaluation.document import describe_failure
+    from pipeline.evaluation.pooling import varying_keys
+    from pipeline.tracking.past import find_sweep, sweep_runs
+
+    runs = sweep_runs(store, parent_run_id)
+    finished = [run for run in runs if run.record.status is Status.finished]
+    unfinished = [run for run in runs if run.record.status is not Status.finished]
+    failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
+    parts = [_read_part(store, group) for group in _comparable(store, finished)]
+    with TemporaryDirectory() as folder:
+        write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed)
+        store.client.log_artifacts(parent_run_id, folder, FOLDER)
+
+
+def _comparable(store: "Store", runs: Sequence[LoggedRun]) -> list[list[LoggedRun]]:
+    """Group runs that were scored on the same values."""
+    from pipeline.tracking.artifacts import run_folders
+
+    groups: dict[tuple[str, str], list[LoggedRun]] = {}
+    unknown = [run for run in runs if not run.scored_rows]
+    with run_folders(store, unknown, (NAME, FALLBACK)) as folders:
+        read = {run.record.run_id: read_scored_rows(folder)[0] for run, folder in zip(unknown, folders, strict=True)}
+    for run in runs:
+        rows = run.scored_rows or read[run.record.run_id]
+        groups.setdefault((run.dataset_digest, rows), []).append(run)
+    return list(groups.values())
+
+
+def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
+    from pipeline.tracking.artifacts import run_folders
+
+    document = compare_runs(store, runs)
+    by_id = {run.record.run_id: run for run in runs}
+    shown = document["configurations"][:MOST_CURVES]
+    newest = [by_id[each["runs"][0]] for each in shown]
+    with run_folders(store, newest, (_HISTORY,)) as folders:
+        curves = {name_row(each): _read_losses(folder / _HISTORY) for each, folder in zip(shown, folders, strict=True)}
+    with (
+        run_folders(store, newest[:1], (NAME, FALLBACK)) as (errors,),
+        run_folders(store, newest[:1], (FALLBACK,)) as (predictions,),
+    ):
+        forecast = _read_forecast(errors, predictions / FALLBACK, document)
+    return Part(document, curves, forecast)
+
+
+def _read_losses(path: Path) -> np.ndarray:
+    """Return the validation loss of every seed, NaN after it has stopped. Shape (seeds, epochs)."""
+    table = pd.read_csv(path).pivot_table(index="seed", columns="epoch", values="val_loss")
+    return table.to_numpy(dtype=float)
+
+
+def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -> Forecast:
+    """Read the first target and the furthest step ahead of the test part."""
+    frame = pd.read_csv(
+        predictions, dtype={"timestamp": str, "target": str}, keep_default_na=False, na_values={"actual": ""}
+    )
+    target, ahead = frame["target"].iloc[0], frame["horizon"].max()
+    frame = frame[(frame["part"] == "test") & (frame["target"] == target) & (frame["horizon"] == ahead)]
+    actual = frame["actual"].to_numpy(dtype=float)  # (time,)
+    errors = read_test_errors(errors_folder)
+    return Forecast(
+        name=name_row(document["configurations"][0]),
+        times=frame["timestamp"].tolist(),
+        actual=actual,
+        seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
+        baselines={name: actual + each[:, -1, 0] for name, each in errors.baselines.items()},
+        label=f"{target} [{document['dataset']['unit']}], {ahead} ahead",
+    )

@@ -1,0 +1,63 @@
+"""The files of many runs: read where they are when they are on this machine, else downloaded side by side."""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import unquote, urlsplit
+
+from mlflow.exceptions import MlflowException
+
+from pipeline.errors import UserError
+from pipeline.record import LoggedRun
+from pipeline.tracking.store import Store
+
+_DOWNLOADS_AT_ONCE = 16
+
+
+@contextmanager
+def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -> Iterator[list[Path]]:
+    """Give a folder for each run that holds its files, for as long as the block lasts.
+
+    Args:
+        store: Where the runs are.
+        runs: Any runs.
+        names: The files that are wanted, the best first: of a run whose files are elsewhere, the first that it has is
+            downloaded.
+
+    Raises:
+        UserError: If a run has none of the files.
+    """
+    with TemporaryDirectory() as downloads, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+        yield list(pool.map(lambda run: _folder(store, run, names, Path(downloads)), runs))
+
+
+def _folder(store: Store, run: LoggedRun, names: Sequence[str], downloads: Path) -> Path:
+    local = _local_path(run.artifact_uri)
+    if local is not None:
+        if not any((local / name).is_file() for name in names):
+            raise _missing(run, names)
+        return local
+    target = downloads / run.record.run_id
+    target.mkdir(exist_ok=True)
+    for name in names:
+        try:
+            store.client.download_artifacts(run.record.run_id, name, str(target))
+            return target
+        except (MlflowException, OSError):
+            continue
+    raise _missing(run, names)
+
+
+def _local_path(uri: str) -> Path | None:
+    """Return the folder of a file URI or a plain path, None for what a server or a cloud keeps."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
+
+
+def _missing(run: LoggedRun, names: Sequence[str]) -> UserError:
+    return UserError(
+        f"run {run.record.run_id} has no artifact {' or '.join(names)} in {run.artifact_uri}; leave it out with "
+        "runs=[...], or train it again"
+    )
