@@ -59,7 +59,9 @@ def test_every_kind_of_run_is_certified(changes, engine, make_config, make_data)
 @pytest.mark.parametrize("lengths", [(7, 40), (40, 10), (10, 10)])
 def test_panels_are_certified_on_their_longest_lane(lengths, make_config, make_panel) -> None:
     """A panel would fail, or be certified over nothing, because its first lane is short."""
-    config = make_config(look_back=2, stateful=True, dataset={"lane_column": "stock", "test_fraction": 0.2, "validation_fraction": 0.2})
+    config = make_config(
+        look_back=2, stateful=True, dataset={"lane_column": "stock", "test_fraction": 0.2, "validation_fraction": 0.2}
+    )
     random = np.random.default_rng(8)
     series = make_panel([random.normal(size=length) for length in lengths])
     certificate = certify(config, prepare_data(config, series))
