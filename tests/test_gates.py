@@ -21,6 +21,7 @@ NUMBERS = {
     "batch_size=0": "batch_size must be at least 1, but got batch_size=0",
     "seeds=0": "seeds must be at least 1, but got seeds=0",
     "dataset.period=0": "dataset.period must be at least 1, but got dataset.period=0",
+    "dataset.delay=0": "dataset.delay must be at least 1, but got dataset.delay=0",
     "dataset.segments=0": "dataset.segments must be at least 1, but got dataset.segments=0",
     "training.epochs=0": "training.epochs must be at least 1, but got training.epochs=0",
     "training.patience=0": "training.patience must be at least 1, but got training.patience=0",
@@ -64,6 +65,12 @@ COMBINATIONS = {
     "stateful=true dataset.order=overlapping dataset.segments=2": "is one lane, but got .*segments=2; set both to 1",
     "dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set it to 1",
     "stateful=true batch_size=4": "batch_size=4 .*look_back=3 and dataset.segments=1 make 3; lower batch_size",
+    "dataset.scaler_per_lane=true": "dataset.scaler_per_lane=true needs dataset.lane_column",
+    "dataset.lane_column=a dataset.time_column=a": "lane_column and dataset.time_column both name the column 'a'",
+    "dataset.lane_column=a dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set",
+    "dataset.lane_column=a dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
+    "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
+    "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
     "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",
 }
 
@@ -83,6 +90,10 @@ ALLOWED = [
     "stateful=true batch_size=3",
     "stateful=true batch_size=400 look_back=1 dataset.segments=400",
     "stateful=true dataset.order=overlapping",
+    "stateful=true dataset.lane_column=a dataset.order=overlapping batch_size=400",  # a lane per series
+    "stateful=true dataset.lane_column=a dataset.scaler_per_lane=true batch_size=400 look_back=1",
+    "stateful=true training.online=true",
+    "stateful=true training.online=true dataset.lane_column=a batch_size=400 return_sequences=true",
     "batch_size=1000",
 ]
 

@@ -69,8 +69,8 @@ class Series:
         if not self.lane_names:
             return f", data row {row + 1}"
         lane = self.describe_lane(int(self.lane_of_rows()[row]))
-        column = "row" if self.timestamps.name is None else self.timestamps.name
-        return f"{lane}, {column} {self.timestamps[row]}"
+        name = "row" if self.timestamps.name is None else self.timestamps.name
+        return f"{lane}, {name} {self.timestamps[row]}"
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""

@@ -36,6 +36,17 @@ def test_mase_of_several_targets_is_the_mean_of_each() -> None:
     assert mase(actual, forecasts, ~train, train) == pytest.approx((1 / 2 + 200 / 100) / 2)
 
 
+def test_mase_of_lanes_is_the_mean_of_each() -> None:
+    """A step from one stock to the next would count as a change, or one that never moves make MASE infinite."""
+    lanes = [slice(0, 3), slice(3, 6), slice(6, 9), slice(9, 11)]
+    actual = np.array([0.0, 2.0, 0.0, 100.0, 150.0, 150.0, 7.0, 7.0, 7.0, 1.0, 5.0])[:, None]  # scales 2, 50, none
+    forecasts = actual[:, None] + np.array([0, 0, 1.0, 0, 0, 25.0, 0, 0, 9.0, 0, 0])[:, None, None]
+    test = np.zeros((11, 1), dtype=bool)
+    test[[2, 5, 8]] = True  # the last lane has no test row
+    train = ~test
+    assert mase(actual, forecasts, test, train, lanes) == pytest.approx((1 / 2 + 25 / 50) / 2)
+
+
 def test_errors_average_over_horizon_steps_and_targets() -> None:
     """With several horizon steps and targets some errors would count twice or not at all."""
     actual = np.array([[1.0, 2.0], [3.0, 4.0]])  # (time, targets)

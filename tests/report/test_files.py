@@ -7,7 +7,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.report.files import write_history, write_predictions, write_seeds
+from pipeline.report.files import (
+    write_history,
+    write_lanes,
+    write_memory,
+    write_parity,
+    write_predictions,
+    write_seeds,
+)
 
 PARTS = np.array(["train", "train", "validation", "test"])
 
@@ -82,6 +89,36 @@ def test_seeds_file(tmp_path: Path) -> None:
     """The spread in the table could not be traced back to its seeds."""
     write_seeds(tmp_path / "seeds.csv", [{"seed": 7, "test_rmse": 1.5}, {"seed": 8, "test_rmse": 2.5}])
     assert read(tmp_path / "seeds.csv") == [{"seed": "7", "test_rmse": "1.5"}, {"seed": "8", "test_rmse": "2.5"}]
+
+
+def test_predictions_name_their_lane(tmp_path: Path) -> None:
+    """Rows of several series with the same timestamp could not be told apart."""
+    stocks, forecasts = np.array(["a", "a", "b", "b"]), np.arange(4.0).reshape(1, 4, 1, 1)
+    days = pd.Index([1, 2, 1, 2])
+    write_predictions(tmp_path / "p.csv", days, ["price"], [1], PARTS, np.ones((4, 1)), forecasts, [7], stocks)
+    rows = [(row["lane"], row["timestamp"], row["seed_7"]) for row in read(tmp_path / "p.csv")]
+    assert rows == [("a", "1", "0.0"), ("a", "2", "1.0"), ("b", "1", "2.0"), ("b", "2", "3.0")]
+    assert next(iter(read(tmp_path / "p.csv")[0])) == "lane"
+
+
+def test_lanes_file(tmp_path: Path) -> None:
+    """A stock would get the scores of another, or one without test rows would get some."""
+    write_lanes(tmp_path / "lanes.csv", ["a", "b"], [{"test_rows": 0}, {"test_rows": 5, "test_rmse": 1.5}])
+    assert read(tmp_path / "lanes.csv") == [
+        {"lane": "a", "test_rows": "0", "test_rmse": ""},
+        {"lane": "b", "test_rows": "5", "test_rmse": "1.5"},
+    ]
+
+
+def test_parity_and_memory_files(tmp_path: Path) -> None:
+    """The certificate, or the curves of the memory, could not be read again: a way or a number of steps is missing."""
+    write_parity(tmp_path / "parity.csv", {"chunks": 1e-7, "engine": 2e-7})
+    assert read(tmp_path / "parity.csv") == [
+        {"way": "chunks", "difference": "1e-07"},
+        {"way": "engine", "difference": "2e-07"},
+    ]
+    write_memory(tmp_path / "memory.csv", np.array([3.0, 2.0]), np.array([3.0, 2.5]))
+    assert [tuple(row.values()) for row in read(tmp_path / "memory.csv")] == [("1", "3.0", "3.0"), ("2", "2.0", "2.5")]
 
 
 def test_history_file(tmp_path: Path) -> None:

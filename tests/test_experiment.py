@@ -1,0 +1,193 @@
+"""One run from configuration to record, inside this process: panels, wirings without a state, a lost certificate."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from pipeline.config import (
+    Config,
+    DatasetConfig,
+    Horizons,
+    ModelConfig,
+    Order,
+    Source,
+    TrackingConfig,
+    TrainingConfig,
+    Wiring,
+)
+from pipeline.errors import TrainingError
+from pipeline.experiment import run_experiment
+from pipeline.models.plain import PlainNetwork
+from pipeline.models.weights import load_weights
+
+SINE: dict[str, Any] = {"name": "sine", "source": Source.sine, "length": 60, "period": 6, "features": ["value"]}
+
+
+@dataclass
+class Place:
+    """A folder with one MLflow store, and what was told to the person who waits."""
+
+    folder: Path
+    told: list[str] = field(default_factory=list)
+
+    def run(self, config: Config, name: str) -> Run:
+        """Run an experiment of its own; return its run, also when it failed."""
+        uri = f"sqlite:///{self.folder / 'mlflow.db'}"
+        config.tracking = TrackingConfig(uri=uri, experiment_name=name, log_model=False)
+        try:
+            with pytest.MonkeyPatch.context() as patch:
+                patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+                patch.chdir(self.folder)
+                run_experiment(config, name, self.told.append)
+        finally:
+            experiment = self.client.get_experiment_by_name(name)
+        assert experiment is not None
+        (run,) = self.client.search_runs([experiment.experiment_id])
+        return run
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(f"sqlite:///{self.folder / 'mlflow.db'}")
+
+    def file(self, run: Run, name: str) -> Path:
+        return Path(self.client.download_artifacts(run.info.run_id, name))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    return Place(tmp_path_factory.mktemp("experiment"))
+
+
+def configure(dataset: dict[str, Any], training: dict[str, Any] | None = None, **root: Any) -> Config:
+    return Config(
+        **{"look_back": 3, "seeds": 2} | root,
+        dataset=DatasetConfig(**SINE | dataset),
+        training=TrainingConfig(**{"epochs": 1} | (training or {})),
+    )
+
+
+# --------------------------------------------------------------------------------- a panel, trained online, by lane
+
+
+@pytest.fixture(scope="module")
+def panel(place: Place) -> Run:
+    """Two stocks in long format, the second one later and a hundred times larger; scaled by itself."""
+    random = np.random.default_rng(0)
+    rows = [
+        (day, stock, size + size * random.normal())
+        for day in range(60)
+        for stock, first, size in (("small", 0, 1.0), ("large", 9, 100.0))
+        if day >= first
+    ]
+    pd.DataFrame(rows, columns=["day", "stock", "price"]).to_csv(place.folder / "stocks.csv", index=False)
+    dataset = {
+        "name": "stocks",
+        "source": Source.file,
+        "path": str(place.folder / "stocks.csv"),
+        "time_column": "day",
+        "lane_column": "stock",
+        "features": ["price"],
+        "targets": ["price"],
+        "period": 1,
+        "scaler_per_lane": True,
+    }
+    config = configure(dataset, {"online": True}, look_back=2, stateful=True, batch_size=2)
+    return place.run(config, "panel")
+
+
+def test_scores_of_each_lane_are_logged(panel: Run, place: Place) -> None:
+    """Nobody could see which stock is predicted badly, or its scores would be those of another."""
+    lanes = pd.read_csv(place.file(panel, "lanes.csv"))
+    predictions = pd.read_csv(place.file(panel, "predictions.csv"))
+    assert lanes["lane"].tolist() == ["small", "large"]
+    for row in lanes.itertuples():
+        mine = predictions[(predictions["lane"] == row.lane) & (predictions["part"] == "test")]
+        assert row.test_rows == len(mine) > 0
+        each = [np.sqrt(np.mean((mine[f"seed_{seed}"] - mine["actual"]) ** 2)) for seed in (1, 2)]
+        assert row.test_rmse == pytest.approx(np.mean(each), rel=1e-9)
+        assert np.isfinite([row.test_mae, row.baseline_persistence_rmse, row.baseline_linear_rmse]).all()
+
+
+def test_predictions_of_a_panel_belong_to_their_lane(panel: Run, place: Place) -> None:
+    """A forecast would be shown beside the price of another stock or day."""
+    table = pd.read_csv(place.folder / "stocks.csv").set_index(["day", "stock"])["price"]
+    predictions = pd.read_csv(place.file(panel, "predictions.csv"))
+    for row in predictions.itertuples():
+        assert row.actual == pytest.approx(table[row.timestamp, row.lane])
+    first = predictions.groupby("lane")["timestamp"].min()
+    assert first.to_dict() == {"small": 2, "large": 11}  # look_back rows after each began
+
+
+def test_scaling_of_each_lane_is_logged(panel: Run, place: Place) -> None:
+    """A client of the served model would scale every stock like the first one."""
+    scaling = yaml.safe_load(place.file(panel, "scaling.json").read_text())
+    assert set(scaling["lanes"]) == {"small", "large"}
+    assert scaling["lanes"]["large"]["price"]["scale"] > 20 * scaling["lanes"]["small"]["price"]["scale"]
+
+
+def test_an_online_run_is_logged(panel: Run, place: Place) -> None:
+    """The prequential error is missing in MLflow, or is not that of all forecasts of predictions.csv."""
+    predictions = pd.read_csv(place.file(panel, "predictions.csv"))
+    each = [np.sqrt(np.mean((predictions[f"seed_{seed}"] - predictions["actual"]) ** 2)) for seed in (1, 2)]
+    assert panel.data.metrics["prequential_rmse"] == pytest.approx(np.mean(each), rel=1e-9)
+    assert (panel.data.tags["state_contract"], panel.data.tags["engine"]) == ("kept", "fused")
+    assert panel.data.tags["parity"].startswith("certified over ")
+    assert panel.data.metrics["parity_difference"] < 1e-4
+    assert any("online: one pass in time order" in note for note in place.told)
+    assert any("2 lanes of 51 to 60 rows share the network; scaler: each lane by itself" in note for note in place.told)
+
+
+def test_weights_of_every_seed_are_logged(panel: Run, place: Place) -> None:
+    """A run could not be streamed or explained: its weights are missing, or not of all seeds."""
+    weights = load_weights(place.file(panel, "weights.npz"))
+    assert weights.seeds.tolist() == [1, 2]
+    assert all(len(array) == 2 for array in weights.arrays)
+
+
+# --------------------------------------------------------------------------------------- a wiring without a state
+
+
+def test_encoder_decoder_has_no_parity(place: Place) -> None:
+    """A run that carries no state fails because of it, or claims a certificate that it never got."""
+    config = configure({"horizons": Horizons.all}, horizon=3, batch_size=8)
+    config.model = ModelConfig(units=[3], wiring=Wiring.encoder_decoder)
+    run = place.run(config, "encoder_decoder")
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["parity"] == "not applicable: encoder_decoder carries no state"
+    assert run.data.tags["state_contract"] == "stateless"
+    assert "memory" not in run.data.tags and "parity_difference" not in run.data.metrics
+    predictions = pd.read_csv(place.file(run, "predictions.csv"))
+    assert sorted(set(predictions["horizon"])) == [1, 2, 3]
+    assert np.isfinite([run.data.metrics[name] for name in ("test_rmse", "validation_rmse", "skill_linear")]).all()
+
+
+# -------------------------------------------------------------------------------------------- a lost certificate
+
+
+def test_a_run_without_certificate_is_failed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run whose programs do not agree counts as a score; or the tutorial's order is not told and tagged."""
+    step = PlainNetwork.step
+
+    def spoiled(self, inputs, states):
+        outputs, after = step(self, inputs, states)
+        return outputs + 1, after
+
+    monkeypatch.setattr(PlainNetwork, "step", spoiled)
+    config = configure({"order": Order.overlapping}, stateful=True)
+    with pytest.raises(TrainingError, match=r"parity: read as '.*' the network answers .* defect of the program"):
+        place.run(config, "spoiled")
+    experiment = place.client.get_experiment_by_name("spoiled")
+    assert experiment is not None
+    (run,) = place.client.search_runs([experiment.experiment_id])
+    assert run.info.status == "FAILED"
+    assert run.data.tags["failure_reason"].startswith("parity: read as")
+    assert "test_rmse" not in run.data.metrics
+    assert run.data.tags["state_contract"] == "overlapping"
+    assert any("dataset.order=overlapping carries the state over windows that overlap" in note for note in place.told)
