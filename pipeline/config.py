@@ -185,6 +185,13 @@ class TrainingConfig:
 
 
 @dataclass
+class EvaluationConfig:
+    """How a run is scored. Units and meanings: conf/evaluation/."""
+
+    origins: int = 1
+
+
+@dataclass
 class TrackingConfig:
     """Where runs are recorded. Units and meanings: conf/tracking/."""
 
@@ -213,6 +220,7 @@ class Config:
     dataset: DatasetConfig = field(default_factory=DatasetConfig)
     model: ModelConfig = field(default_factory=ModelConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
 
     @property

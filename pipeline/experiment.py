@@ -1,7 +1,7 @@
 """One run from configuration to record: prepare, train, forecast, score, compare with baselines, log."""
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,31 +12,23 @@ import pandas as pd
 from pipeline.config import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
-from pipeline.data.windows import Samples
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
-from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
-from pipeline.evaluation.memory import describe_memory, measure_memory
-from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
-from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.examination import examine_network
 from pipeline.explanation.facts import explain
 from pipeline.explanation.files import write_explanations
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
-from pipeline.models.plain import make_plain
-from pipeline.models.plan import plan_layers
 from pipeline.models.weights import save_weights
 from pipeline.record import RunRecord, Status
 from pipeline.report.errors_file import read_scored_rows
-from pipeline.report.figures import draw_memory
-from pipeline.report.files import write_history, write_memory, write_parity
-from pipeline.report.run_files import Losses, Results, write_run_files
+from pipeline.report.files import write_history
+from pipeline.report.run_files import Losses, write_run_files
+from pipeline.scoring import join_origins, score_trainings
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
-
-Array = np.ndarray
 
 
 def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
@@ -97,35 +89,34 @@ def _train_and_score(
     """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
     from pipeline.tracking.live import ROWS_TAG
 
-    training = _train(config, data, label)
-    engine, reason = training.choice.engine.value, training.choice.reason
-    run.set_tags({"engine": engine, "engine_reason": reason})
+    later = range(1, config.evaluation.origins)
+    origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
+    trainings = [
+        _train(config, each, label if not later else f"{label} origin {number + 1}/{len(origins)}")
+        for number, each in enumerate(origins)
+    ]
+    choice, last = trainings[-1].choice, trainings[-1]
+    run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason})
     if config.training.engine is Engine.auto:
-        tell(f"{label}: engine {engine}: {reason}")
-    losses = {seed.seed: (seed.losses, seed.val_losses) for seed in training.seeds}
-    failures = [seed.failure for seed in training.seeds if seed.failure]
-    if failures:  # what the other seeds learnt is not lost
-        write_history(folder / "history.csv", losses)
-        run.log_folder(folder)
-        others = len(losses) - len(failures)
-        raise TrainingError(
-            "\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else "")
-        )
-    scores, results = _score(config, data, training, losses)
-    best = int(np.argmin([score["validation_rmse"] for score in scores]))
-    metrics = dict(results.metrics) | _examine(
-        config, data, training, best, folder, run, lambda text: tell(f"{label}: {text}")
+        tell(f"{label}: engine {choice.engine.value}: {choice.reason}")
+    losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
+    _check_failures(trainings, losses, folder, run)
+    results = score_trainings(config, origins, trainings, losses)
+    weights = last.seeds[results.best].weights
+    found = examine_network(
+        config, origins[-1], weights, last.forecasts[results.best], folder, run, lambda text: tell(f"{label}: {text}")
     )
-    write_run_files(folder, label, config, data, replace(results, metrics=metrics))
+    metrics = dict(results.metrics) | found
+    write_run_files(folder, label, config, join_origins(config, origins), replace(results, metrics=metrics))
     run.set_tags({ROWS_TAG: read_scored_rows(folder)[0]})
-    save_weights(folder, [seed.seed for seed in training.seeds], best, [seed.weights for seed in training.seeds])
+    save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
     from pipeline.training.train import serving_network
 
     per_epoch = {
-        "loss": _mean_curve([seed.losses for seed in training.seeds]),
-        "val_loss": _mean_curve([seed.val_losses for seed in training.seeds]),
+        "loss": _mean_curve([seed.losses for seed in last.seeds]),
+        "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
     }
-    return metrics, per_epoch, serving_network(config, data, training.seeds[best].weights)
+    return metrics, per_epoch, serving_network(config, origins[-1], weights)
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":
@@ -141,108 +132,15 @@ def _train(config: Config, data: PreparedData, label: str) -> "Training":
         return train_seeds(config, data, report)
 
 
-def _score(
-    config: Config, data: PreparedData, training: "Training", losses: Losses
-) -> tuple[list[dict[str, float]], Results]:
-    """Score every seed and every baseline on the same timestamps."""
-    forecasts = np.stack([_align(data, outputs) for outputs in training.forecasts])
-    baselines = forecast_baselines(config, data)
-    truth = _truth(data)
-    scores = [score_seed(truth, each) for each in forecasts]
-    _check_finite(scores, [seed.seed for seed in training.seeds])
-    metrics = score_run(truth, scores, baselines) | {"fit_seconds": training.fit_seconds}
-    if config.training.online:
-        metrics |= summarize_seeds("prequential_rmse", [score_all(truth, each) for each in forecasts])
-    rows = [
-        {
-            "seed": seed.seed,
-            "epochs": len(seed.losses),
-            "kept_epoch": seed.kept_epoch,
-            "seconds": round(seed.seconds, 3),
-        }
-        | score
-        for seed, score in zip(training.seeds, scores, strict=True)
-    ]
-    lanes = score_lanes(truth, list(forecasts), baselines) if data.series.lane_names else []
-    return scores, Results(forecasts, baselines, metrics, rows, lanes, losses)
-
-
-def _check_finite(scores: Sequence[Mapping[str, float]], seeds: Sequence[int]) -> None:
-    for seed, score in zip(seeds, scores, strict=True):
-        bad = [name for name, value in score.items() if not np.isfinite(value)]
-        if bad:
-            raise TrainingError(
-                f"seed {seed}: {bad[0]} is {score[bad[0]]}, although the losses are numbers: the forecasts are too "
-                "large; lower training.learning_rate or set training.clip_norm"
-            )
-
-
-def _examine(
-    config: Config,
-    data: PreparedData,
-    training: "Training",
-    best: int,
-    folder: Path,
-    run: "LiveRun",
-    tell: Callable[[str], None],
-) -> dict[str, float]:
-    """Certify that the best network answers alike however it is read, and measure how far back it remembers.
-
-    Raises:
-        TrainingError: If it does not answer alike.
-    """
-    if not config.can_carry:
-        run.set_tags({"parity": f"not applicable: {config.wiring.value} carries no state"})
-        return {}
-    from pipeline.training.parity import certify_parity
-
-    weights, outputs = training.seeds[best].weights, training.forecasts[best]
-    certificate = certify_parity(config, data, weights, outputs)
-    write_parity(folder / "parity.csv", certificate.differences)
-    run.set_tags({"parity": f"certified over {certificate.steps} steps"})
-    metrics = {"parity_difference": certificate.largest}
-    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
-    memory = None if config.training.online else measure_memory(config, data, make_plain(layers, weights), outputs)
-    if memory is not None:
-        sentence = describe_memory(config, memory)
-        run.set_tags({"memory": sentence})
-        tell(sentence)
-        write_memory(folder / "memory.csv", memory.warm_up, memory.zeroed)
-        draw_memory(folder / "memory.png", sentence, config.dataset.unit, memory.warm_up, memory.zeroed, memory.whole)
-        metrics["memory_steps"] = float(memory.memory_steps)
-    return metrics
-
-
-def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
-    """Return the forecasts of every baseline, each of shape (time, horizon_steps, targets), in the data's own units.
-
-    The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
-    """
-    windows, actual, lanes = data.windows, data.series.actual(), data.series.lanes()
-    linear = linear_fit(
-        Samples(windows, windows.train),
-        windows.gather_last_targets(windows.train),
-        Samples(windows, windows.starts),
-    )  # (windows, outputs)
-    return {
-        "persistence": persistence(actual, windows.horizon_steps, lanes),
-        "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period, lanes),
-        "linear": _align(data, linear),
-    }
-
-
-def _align(data: PreparedData, outputs: Array) -> Array:
-    """Turn scaled outputs, one row per window, into forecasts in the data's units, placed at the rows they predict."""
-    windows, series = data.windows, data.series
-    forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
-    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
-
-
-def _truth(data: PreparedData) -> Truth:
-    series = data.series
-    parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
-    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
+def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:
+    """Fail the run if a seed diverged; what the other seeds learnt is not lost."""
+    failures = [seed.failure for training in trainings for seed in training.seeds if seed.failure]
+    if not failures:
+        return
+    write_history(folder / "history.csv", losses)
+    run.log_folder(folder)
+    others = sum(len(training.seeds) for training in trainings) - len(failures)
+    raise TrainingError("\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else ""))
 
 
 def _mean_curve(curves: list[list[float]]) -> list[float]:

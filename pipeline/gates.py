@@ -31,6 +31,7 @@ def _numbers(config: Config) -> Iterator[str]:
         "dataset.period": config.dataset.period,
         "dataset.segments": config.dataset.segments,
         "dataset.delay": config.dataset.delay,
+        "evaluation.origins": config.evaluation.origins,
         "training.epochs": config.training.epochs,
         "training.patience": config.training.patience,
     }
@@ -131,6 +132,7 @@ def _online(config: Config) -> Iterator[str]:
         "the engine fused; set training.engine=auto": config.training.engine is Engine.fit,
         "dataset.order=phases: it reads every row once": config.dataset.order is Order.overlapping,
         "dataset.segments=1: it reads in time order": config.dataset.segments > 1,
+        "evaluation.origins=1: every forecast has an origin of its own": config.evaluation.origins > 1,
     }
     for needed, missing in wrong.items():
         if missing:
@@ -144,6 +146,7 @@ def _tutorial(config: Config) -> Iterator[str]:
         "dataset.transforms=[]": bool(config.dataset.transforms),
         "training.patience=null, because it has no validation part to stop by": config.training.patience is not None,
         "training.online=false": config.training.online,
+        "evaluation.origins=1": config.evaluation.origins > 1,
     }
     for needed, missing in wrong.items():
         if missing:

@@ -25,6 +25,11 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
             "with a cold state, and the validation RMSE is that of the training part; protocol=fair is the honest way"
         )
+    if config.evaluation.origins > 1:
+        yield (
+            f"evaluation.origins={config.evaluation.origins}: before each block of the test part scaler and networks "
+            "are fitted anew on what came before; the validation RMSE is that of the first origin"
+        )
     if config.training.online:
         yield (
             "online: one pass in time order, so training.epochs and training.patience do not apply; each forecast, "

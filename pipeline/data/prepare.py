@@ -60,7 +60,9 @@ class PreparedData:
         return invert_forecasts(self.transformed, transformed, self.windows.origins(starts), steps, columns)
 
 
-def prepare_data(config: Config, series: Series | None = None, scaling: Scaling | None = None) -> PreparedData:
+def prepare_data(
+    config: Config, series: Series | None = None, scaling: Scaling | None = None, origin: int = 0
+) -> PreparedData:
     """Load and prepare everything a run needs.
 
     Args:
@@ -68,6 +70,7 @@ def prepare_data(config: Config, series: Series | None = None, scaling: Scaling 
         series: An already loaded series; by default the one the configuration names is loaded.
         scaling: A scaler fitted before; by default it is fitted as the protocol says: on the training part, or with
             protocol=tutorial on all values.
+        origin: Which origin of a rolling one, from 0.
 
     Returns:
         The prepared data.
@@ -76,7 +79,7 @@ def prepare_data(config: Config, series: Series | None = None, scaling: Scaling 
         UserError: If the data and the configuration do not go together.
     """
     series = load_series(config.dataset) if series is None else series
-    split = split_series(series, config.dataset, config.protocol)
+    split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
     transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.lanes())

@@ -3,6 +3,13 @@
 |-------- train --------|-- validation --|-- test --|
                    validation_start   test_start
 
+A rolling origin (evaluation.origins=3) cuts the test part into blocks. Before each, everything moves on, and rows
+after the block are not looked at:
+
+    origin 0   |--- train ---|-- validation --|- test -|
+    origin 1   |------- train -------|-- validation --|- test -|
+    origin 2   |----------- train ------------|-- validation --|- test -|
+
 With protocol=tutorial there is no validation part: all that comes before the test is trained on.
 
 Lanes share the two timestamps: no lane is trained on what comes after the test of another began.
@@ -18,11 +25,12 @@ from pipeline.data.series import BoolArray, IntArray, Series
 from pipeline.errors import UserError
 
 PARTS = ("train", "validation", "test")
+_LATER = "later"  # after the block of a rolling origin
 
 
 @dataclass(frozen=True)
 class Split:
-    """The part of every row: 0 train, 1 validation, 2 test; ascending in each lane. Shape (time,)."""
+    """The part of every row: 0 train, 1 validation, 2 test, 3 later; ascending in each lane. Shape (time,)."""
 
     parts: IntArray
 
@@ -36,14 +44,27 @@ class Split:
 
     def part_names(self) -> np.ndarray:
         """Return the part of every row. Shape (time,)."""
-        return np.array(PARTS)[self.parts]
+        return np.array([*PARTS, _LATER])[self.parts]
 
 
-def split_series(series: Series, dataset: DatasetConfig, protocol: Protocol = Protocol.fair) -> Split:
+def split_series(
+    series: Series,
+    dataset: DatasetConfig,
+    protocol: Protocol = Protocol.fair,
+    origin: int = 0,
+    origins: int = 1,
+) -> Split:
     """Cut the series by date if dates are given, otherwise by fraction of its time steps.
 
     A fraction is taken as the tutorial takes it: the part before the test has int(length * (1 - test_fraction)) steps,
     so airline with 0.33 has 96 rows before the test and 48 test rows.
+
+    Args:
+        series: The series.
+        dataset: Dates or fractions.
+        protocol: With `tutorial`, no validation part.
+        origin: Number of the block of the test part, from 0.
+        origins: How many blocks the test part is cut into.
 
     Raises:
         UserError: If a date lies outside the series, or a part is empty.
@@ -64,8 +85,16 @@ def split_series(series: Series, dataset: DatasetConfig, protocol: Protocol = Pr
                 f"dataset '{dataset.name}' with {length} time steps leaves no {part} part; change "
                 "dataset.validation_fraction and dataset.test_fraction, or the dates validation_start and test_start"
             )
+    if length - test_start < origins:
+        raise UserError(
+            f"evaluation.origins={origins} needs as many steps in the test part, but dataset '{dataset.name}' has "
+            f"{length - test_start}; lower evaluation.origins"
+        )
+    blocks = test_start + np.arange(origins + 1) * (length - test_start) // origins
+    moved = blocks[origin] - test_start
+    borders = [validation_start + moved, test_start + moved, blocks[origin + 1]]
     step_of_rows = times.get_indexer(series.timestamps) if series.lane_names else np.arange(length)
-    return Split(np.searchsorted([validation_start, test_start], step_of_rows, side="right"))
+    return Split(np.searchsorted(borders, step_of_rows, side="right"))
 
 
 def _floor(number: float) -> int:

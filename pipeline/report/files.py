@@ -62,6 +62,11 @@ def write_lanes(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, 
     pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)]).to_csv(path, index=False)
 
 
+def write_origins(path: Path, blocks: Sequence[Mapping[str, object]]) -> None:
+    """Write one row per origin of a rolling one: its block of the test part, and its scores."""
+    pd.DataFrame(blocks).to_csv(path, index=False)
+
+
 def write_history(path: Path, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]]) -> None:
     """Write one row per seed and epoch: loss and val_loss, in scaled units."""
     rows = [

@@ -14,7 +14,7 @@ from pipeline.data.series import Series
 from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.errors_file import write_test_errors
 from pipeline.report.figures import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
-from pipeline.report.files import write_history, write_lanes, write_predictions, write_seeds
+from pipeline.report.files import write_history, write_lanes, write_origins, write_predictions, write_seeds
 
 Array = np.ndarray
 Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
@@ -30,7 +30,9 @@ class Results:
         metrics: Final metrics by MLflow name.
         seeds: One row per seed: what it was, then its scores.
         lanes: Scores of each lane; empty for a single series.
-        losses: Loss curves of each seed.
+        origins: Scores of each origin of a rolling one, on its own block of the test part; empty for one origin.
+        best: Position of the seed with the lowest validation RMSE; of a rolling origin, at the last one.
+        losses: Loss curves of each seed; of a rolling origin, at the last one.
     """
 
     forecasts: Array
@@ -38,6 +40,8 @@ class Results:
     metrics: Mapping[str, float]
     seeds: Sequence[Mapping[str, float]]
     lanes: Sequence[Mapping[str, float]]
+    origins: Sequence[Mapping[str, object]]
+    best: int
     losses: Losses
 
 
@@ -85,6 +89,8 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
     write_seeds(folder / "seeds.csv", results.seeds)
     if series.lane_names:
         write_lanes(folder / "lanes.csv", series.lane_names, results.lanes)
+    if results.origins:
+        write_origins(folder / "origins.csv", results.origins)
     write_history(folder / "history.csv", results.losses)
     title, metrics = f"{config.dataset.name}: {label}", results.metrics
     scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"

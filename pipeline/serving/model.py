@@ -53,7 +53,8 @@ def load_model(folder: Path, tags: Mapping[str, str]) -> ServedModel:
         UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
     """
     config = _load_config(folder / CONFIG_NAME)
-    data = prepare_data(config, _load_history(config, tags))
+    last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
+    data = prepare_data(config, _load_history(config, tags), origin=last)
     saved = load_weights(folder / FILE_NAME)
     layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
     try:

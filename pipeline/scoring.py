@@ -1,0 +1,157 @@
+"""From trained seeds to scores: every seed and every baseline on the same rows, in the data's own units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.config import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.split import split_series
+from pipeline.data.windows import Samples
+from pipeline.errors import TrainingError
+from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
+from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
+from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.report.run_files import Losses, Results
+
+if TYPE_CHECKING:
+    from pipeline.training.train import Training
+
+Array = np.ndarray
+Scores = list[dict[str, float]]
+
+
+def score_trainings(
+    config: Config, origins: Sequence[PreparedData], trainings: Sequence["Training"], losses: Losses
+) -> Results:
+    """Score the seeds of a run.
+
+    Args:
+        config: The configuration of the run.
+        origins: The data as each origin of a rolling one saw them; usually there is one.
+        trainings: All seeds, trained at each origin.
+        losses: Loss curves of each seed, for the files.
+
+    Returns:
+        Forecasts, metrics and scores. Each test row is forecast by the networks of its own origin; validation and
+        training scores are those of the first one, which has seen no test row: one may choose by them.
+
+    Raises:
+        TrainingError: If a score is not a finite number.
+    """
+    last = trainings[-1]
+    each = [
+        np.stack([align_outputs(data, outputs) for outputs in training.forecasts])
+        for data, training in zip(origins, trainings, strict=True)
+    ]  # of each origin (seeds, time, horizon_steps, targets)
+    baselines = [forecast_baselines(config, data) for data in origins]
+    forecasts = _join(origins, each, axis=1)
+    joined = {name: _join(origins, [some[name] for some in baselines], axis=0) for name in baselines[0]}
+    whole = join_origins(config, origins)
+    truth = make_truth(whole)
+    scores = [score_seed(truth, some) for some in forecasts]
+    _check_finite(scores, [seed.seed for seed in last.seeds])
+    metrics = score_run(truth, scores, joined)
+    metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
+    if config.training.online:
+        metrics |= summarize_seeds("prequential_rmse", [score_all(truth, some) for some in forecasts])
+    blocks = _score_origins(origins, each, baselines) if len(origins) > 1 else []
+    if blocks:
+        by_origin = [block["test_rmse"] for block in blocks]
+        metrics |= {"origin_rmse_mean": float(np.mean(by_origin)), "origin_rmse_std": float(np.std(by_origin, ddof=1))}
+    newest = make_truth(origins[-1])
+    facts = [
+        {
+            "seed": seed.seed,
+            "epochs": len(seed.losses),
+            "kept_epoch": seed.kept_epoch,
+            "seconds": round(seed.seconds, 3),
+        }
+        for seed in last.seeds
+    ]
+    return Results(
+        forecasts=forecasts,
+        baselines=joined,
+        metrics=metrics,
+        seeds=[fact | score for fact, score in zip(facts, scores, strict=True)],
+        lanes=score_lanes(truth, list(forecasts), joined) if whole.series.lane_names else [],
+        origins=blocks,
+        best=int(np.argmin([score_seed(newest, some)["validation_rmse"] for some in each[-1]])),
+        losses=losses,
+    )
+
+
+def join_origins(config: Config, origins: Sequence[PreparedData]) -> PreparedData:
+    """Return the data of the last origin with the whole test part, as one origin would have it."""
+    last = origins[-1]
+    if len(origins) == 1:
+        return last
+    return replace(last, split=split_series(last.series, config.dataset, config.protocol))
+
+
+def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
+    """Return the forecasts of every baseline, each of shape (time, horizon_steps, targets), in the data's own units.
+
+    The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
+    """
+    windows, actual, lanes = data.windows, data.series.actual(), data.series.lanes()
+    linear = linear_fit(
+        Samples(windows, windows.train),
+        windows.gather_last_targets(windows.train),
+        Samples(windows, windows.starts),
+    )  # (windows, outputs)
+    return {
+        "persistence": persistence(actual, windows.horizon_steps, lanes),
+        "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period, lanes),
+        "linear": align_outputs(data, linear),
+    }
+
+
+def align_outputs(data: PreparedData, outputs: Array) -> Array:
+    """Turn scaled outputs, one row per window, into forecasts in the data's units, placed at the rows they predict."""
+    windows, series = data.windows, data.series
+    forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
+    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
+    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
+
+
+def make_truth(data: PreparedData) -> Truth:
+    """Return what forecasts are compared with, and on which rows."""
+    series = data.series
+    parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
+    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
+
+
+def _join(origins: Sequence[PreparedData], forecasts: Sequence[Array], axis: int) -> Array:
+    """Take the rows before the test from the first origin, and each block of the test from its own."""
+    joined = forecasts[0].copy()
+    for data, own in zip(origins[1:], forecasts[1:], strict=True):
+        rows = (slice(None),) * axis + (data.split.rows("test"),)
+        joined[rows] = own[rows]
+    return joined
+
+
+def _score_origins(
+    origins: Sequence[PreparedData], each: Sequence[Array], baselines: Sequence[Mapping[str, Array]]
+) -> list[dict[str, Any]]:
+    """Score each origin on its own block of the test part: means over the seeds, and their spread."""
+    blocks: list[dict[str, Any]] = []
+    for number, (data, own, naive) in enumerate(zip(origins, each, baselines, strict=True)):
+        truth, rows = make_truth(data), np.flatnonzero(data.split.rows("test"))
+        metrics = score_run(truth, [score_seed(truth, some) for some in own], naive)
+        kept = {name: value for name, value in metrics.items() if name.startswith(("test_rmse", "baseline_"))}
+        times = data.series.timestamps[rows]
+        blocks.append({"origin": number, "first": times.min(), "last": times.max(), "rows": len(rows)} | kept)
+    return blocks
+
+
+def _check_finite(scores: Scores, seeds: Sequence[int]) -> None:
+    for seed, score in zip(seeds, scores, strict=True):
+        bad = [name for name, value in score.items() if not np.isfinite(value)]
+        if bad:
+            raise TrainingError(
+                f"seed {seed}: {bad[0]} is {score[bad[0]]}, although the losses are numbers: the forecasts are too "
+                "large; lower training.learning_rate or set training.clip_norm"
+            )
