@@ -12,6 +12,7 @@ from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.errors import TrainingError
 from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
+from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
 from pipeline.evaluation.statistics import summarize_seeds
 from pipeline.report.run_files import Losses, Results
@@ -54,6 +55,7 @@ def score_trainings(
     scores = [score_seed(truth, some) for some in forecasts]
     _check_finite(scores, [seed.seed for seed in last.seeds])
     metrics = score_run(truth, scores, joined)
+    metrics["mean_forecast_rmse"] = rmse(truth.actual, forecasts.mean(axis=0), truth.scored("test"))
     metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
     if config.training.online:
         metrics |= summarize_seeds("prequential_rmse", [score_all(truth, some) for some in forecasts])

@@ -85,7 +85,8 @@ def describe_memory(config: Config, memory: Memory) -> str:
     if not config.stateful and longest == 1:
         return "look_back=1 shows the network one step; a longer look_back or stateful=true may lower the error"
     if not config.stateful and steps < longest:
-        return f"the last {steps} of the {longest} steps of look_back give the same validation error: fewer are enough"
+        last = "last step" if steps == 1 else f"last {steps} steps"
+        return f"the {last} of look_back={longest} give{'s' * (steps == 1)} the same validation error: fewer are enough"
     if not config.stateful:
         return (
             f"each of the {longest} steps of look_back lowers the validation error: a longer look_back or "

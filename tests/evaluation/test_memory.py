@@ -217,7 +217,7 @@ LONGER = "a longer look_back or stateful=true may lower it further"
         (
             False,
             curve(5, 2, 2, 2),
-            "the last 2 of the 4 steps of look_back give the same validation error: fewer are enough",
+            "the last 2 steps of look_back=4 give the same validation error: fewer are enough",
         ),
         (False, curve(5, 4, 3), f"each of the 3 steps of look_back lowers the validation error: {LONGER}"),
     ],
