@@ -179,7 +179,7 @@ def _decode(line: bytes) -> str:
 
 def _format(row: "Row", forecast: "np.ndarray") -> str:
     values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
-    if any(mark in row.lane + row.timestamp for mark in ',"\n'):
+    if any(mark in row.lane + row.timestamp for mark in ',"\r\n'):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow([row.lane, row.timestamp, *values])
         return text.getvalue()

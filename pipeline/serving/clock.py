@@ -2,6 +2,7 @@
 
 import math
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,10 @@ class Clock:
         """
         key = self._keys.get(text)
         if key is None:
-            key = self._parse(text)
+            try:
+                key = self._parse(text)
+            except (ValueError, OverflowError):
+                raise ValueError(f"'{text}' is no timestamp like those of the dataset") from None
             if len(self._keys) > _REMEMBERED:
                 self._keys.clear()
             self._keys[text] = key
@@ -133,8 +137,10 @@ def _find_frequency(series: Series) -> Any:
     if len(times) < 3:
         return None
     if isinstance(times, pd.DatetimeIndex):
-        name = pd.infer_freq(times)
-        return to_offset(name) if name else None
+        with warnings.catch_warnings():  # pandas 4 will give the offset itself, pandas 3 warns of it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = pd.infer_freq(times)
+        return None if found is None else to_offset(found)
     steps = np.diff(times.to_numpy(dtype=float))
     if not np.allclose(steps, steps[0]):
         return None
