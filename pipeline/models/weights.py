@@ -61,10 +61,10 @@ def load_weights(path: Path) -> SavedWeights:
         UserError: If it is not one.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             names = sorted(name for name in file.files if name.startswith("weight_"))
             saved = SavedWeights(file["seeds"], int(file["best"]), [file[name] for name in names])
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
     if not 0 <= saved.best < len(saved.seeds) or any(len(array) != len(saved.seeds) for array in saved.arrays):
         raise UserError(f"{path.name} of the run is damaged: its arrays do not have one entry per seed")

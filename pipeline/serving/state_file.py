@@ -56,7 +56,7 @@ def load_state(path: Path, digest: str) -> SavedState:
         UserError: If it is damaged, of another version, or of another model.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             version, owner = int(file["version"]), str(file["digest"])
             names = [str(name) for name in json.loads(file["names"].tobytes())]
             arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
