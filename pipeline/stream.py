@@ -156,21 +156,21 @@ def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
 
     Of a line that is too long only the beginning is kept.
     """
-    source = open(0 if path is None else path, "rb", buffering=0)  # noqa: SIM115, PTH123
-    rest = b""
-    while True:
-        some = source.read(_BYTES_AT_ONCE)
-        if some:
-            *whole, rest = (rest + some).split(b"\n")
-            rest = rest[:_LONGEST_LINE]
-            if whole:
-                yield [_decode(line) for line in whole]
-        elif path is not None and follow:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-        else:
-            if rest:
-                yield [_decode(rest)]
-            return
+    with open(0 if path is None else path, "rb", buffering=0, closefd=path is not None) as source:  # noqa: PTH123
+        rest = b""
+        while True:
+            some = source.read(_BYTES_AT_ONCE)
+            if some:
+                *whole, rest = (rest + some).split(b"\n")
+                rest = rest[:_LONGEST_LINE]
+                if whole:
+                    yield [_decode(line) for line in whole]
+            elif path is not None and follow:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            else:
+                if rest:
+                    yield [_decode(rest)]
+                return
 
 
 def _decode(line: bytes) -> str:

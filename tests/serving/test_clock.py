@@ -148,8 +148,10 @@ def test_what_is_no_timestamp_of_the_dataset_is_refused(timestamps: pd.Index, te
 def test_one_moment_in_two_time_zones_is_the_same() -> None:
     """A sender in another time zone is late by hours."""
     clock = make_clock(BERLIN)
-    assert clock.read("2024-04-01T00:00+02:00") == clock.read("2024-03-31T22:00Z") == clock.key_of(
-        pd.Timestamp("2024-04-01", tz="Europe/Berlin")
+    assert (
+        clock.read("2024-04-01T00:00+02:00")
+        == clock.read("2024-03-31T22:00Z")
+        == clock.key_of(pd.Timestamp("2024-04-01", tz="Europe/Berlin"))
     )
 
 

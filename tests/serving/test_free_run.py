@@ -26,7 +26,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "stateful": {"stateful": True},
     "stateful, differences": {"stateful": True, "dataset": SEASONAL},
     "stateful, horizon 3": {"stateful": True, "horizon": 3, "dataset": SEASONAL},
-    "stateful, every horizon": {"stateful": True, "horizon": 3, "dataset": ALL | {"transforms": [Transform.difference]}},
+    "stateful, every horizon": {
+        "stateful": True,
+        "horizon": 3,
+        "dataset": ALL | {"transforms": [Transform.difference]},
+    },
     "overlapping": {"stateful": True, "dataset": {"order": Order.overlapping}},
     "lags as features": {"stateful": True, "dataset": {"lags_as": LagsAs.features}},
     "two columns": {"dataset": {"features": ["a", "b"], "targets": ["b", "a"]}, "model": {"cell": Cell.gru}},

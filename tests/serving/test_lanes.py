@@ -27,7 +27,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "many to many": {"return_sequences": True},
     "lags as features": {"dataset": FEATURES | MANY},
     "several columns": {"dataset": MANY | SEASONAL},
-    "target that is no feature": {"dataset": {"features": ["b"], "targets": ["a"], "transforms": SEASONAL["transforms"]}},
+    "target that is no feature": {
+        "dataset": {"features": ["b"], "targets": ["a"], "transforms": SEASONAL["transforms"]}
+    },
     "gru, two layers": {"model": {"cell": Cell.gru, "units": [3, 2]}},
     "look_back 1": {"look_back": 1},
     "phases": STATEFUL,
