@@ -156,7 +156,7 @@ def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
 
     Of a line that is too long only the beginning is kept.
     """
-    with open(0 if path is None else path, "rb", buffering=0, closefd=path is not None) as source:  # noqa: PTH123
+    with open(0 if path is None else path, "rb", buffering=0, closefd=path is not None) as source:
         rest = b""
         while True:
             some = source.read(_BYTES_AT_ONCE)

@@ -18,6 +18,7 @@ MakeServed = Callable[..., ServedModel]
 Expect = Callable[[ServedModel, np.ndarray], np.ndarray]
 STEPS = 5
 ALL = {"horizons": Horizons.all}
+DIFFERENCE = {"transforms": [Transform.difference]}
 SEASONAL = {"transforms": [Transform.log, Transform.seasonal_difference]}
 KINDS: dict[str, dict[str, Any]] = {
     "stateless": {},
@@ -153,7 +154,7 @@ def test_numbers_go_on(make_served: MakeServed) -> None:
 def test_irregular_timestamps_are_refused(make_served: MakeServed) -> None:
     """Timestamps are invented, or a person reads a traceback."""
     irregular = pd.DatetimeIndex(pd.date_range("2024-01-01", periods=40).delete(7).append(pd.DatetimeIndex(["2025"])))
-    with pytest.raises(UserError, match="no regular frequency, so nobody knows the next ones; use pipeline.stream"):
+    with pytest.raises(UserError, match="no regular frequency, so nobody knows the next ones; use pipeline"):
         forecast_steps(make_served(timestamps=irregular), 2)
 
 
