@@ -66,6 +66,10 @@ bench: $(STAMP) ## Measure the fused engine against the tutorial's loop, the eng
 bench-overhead: $(STAMP) ## Measure what surrounds the training: start-up, logging, memory
 	@$(RUN) benchmarks/sweep.py $(ARGS)
 
+.PHONY: bench-stream
+bench-stream: $(STAMP) ## Measure rows per second of pipeline.stream, one lane and 400, on one core
+	@$(RUN) benchmarks/stream.py $(ARGS)
+
 .PHONY: build
 build: $(STAMP) ## Build the sdist and the wheel into dist/
 	@$(RUN) -m build $(ARGS)

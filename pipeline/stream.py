@@ -3,9 +3,10 @@
 import csv
 import io
 import math
+import os
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass
 from enum import Enum
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING
 from pipeline.arguments import DONE, Manual, option, run_entry
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
-from pipeline.interrupt import listen_for_interrupts
+from pipeline.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
 
 if TYPE_CHECKING:
     import numpy as np
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 
 _BYTES_AT_ONCE = 1 << 16
 _SECONDS_BETWEEN_LOOKS = 0.1  # at a file that may grow
-_SECONDS_BETWEEN_SAVES = 1.0
+_SECONDS_BETWEEN_SAVES = 1.0  # at least; and so many that saving takes a tenth of the time at most
+_LONGEST_LINE = 1 << 20  # bytes; a longer one is none of a CSV
+_MOST_NAMED = 5  # lanes that are told one by one
 
 
 class Start(Enum):
@@ -96,6 +99,8 @@ def stream_rows(arguments: Arguments) -> int:
         raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
     if arguments.state is not None and not arguments.state.absolute().parent.is_dir():
         raise UserError(f"state={arguments.state} lies in a folder that does not exist; create it first")
+    if arguments.state is not None and not os.access(arguments.state.absolute().parent, os.W_OK):
+        raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
     from pipeline.served import fetch_model
 
     model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
@@ -103,49 +108,69 @@ def stream_rows(arguments: Arguments) -> int:
 
     stream = Stream(model, arguments.start is Start.warm, _say)
     if arguments.state is not None and arguments.state.exists():
-        lanes, rows = stream.resume(arguments.state)
-        _say(f"state={arguments.state}: {lanes} lane(s), which have consumed {rows} row(s)")
+        stream.resume(arguments.state)
+        _say(f"state={arguments.state}: {_count_rows(stream.consumed)}")
     try:
         _answer_all(stream, arguments)
     except KeyboardInterrupt:
         if arguments.input is None or not arguments.follow:
             raise
     finally:
-        sys.stdout.flush()
-        if arguments.state is not None:
-            stream.save(arguments.state)
         if stream.skipped or stream.refused:
             _say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
     return DONE
 
 
 def _answer_all(stream: "Stream", arguments: Arguments) -> None:
+    """Answer row after row. What is saved as consumed has been answered, and nothing is saved in the middle of a row.
+
+    An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
+    the file keeps what it held: those rows are answered again after a resume.
+    """
     print(",".join(["lane", "timestamp", *stream.output_names()]), flush=True)
-    saved = time.monotonic()
-    for lines in _read_lines(arguments.input, arguments.follow):
-        sys.stdout.write("".join(_format(row, forecast) for row, forecast in stream.answer(lines)))
-        sys.stdout.flush()  # before the state is saved: what is recorded as consumed has been answered
-        if arguments.state is not None and time.monotonic() - saved > _SECONDS_BETWEEN_SAVES:
-            stream.save(arguments.state)
-            saved = time.monotonic()
+    next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
+    all_answered = True
+    try:
+        for lines in _read_lines(arguments.input, arguments.follow):
+            all_answered = False
+            with wait_for_safe_point():
+                sys.stdout.write("".join(_format(row, forecast) for row, forecast in stream.answer(lines)))
+                sys.stdout.flush()
+            all_answered = True
+            check_interrupt()
+            if arguments.state is not None and time.monotonic() > next_save:
+                began = time.monotonic()
+                stream.save(arguments.state)
+                took = time.monotonic() - began
+                next_save = time.monotonic() + max(_SECONDS_BETWEEN_SAVES, 9 * took)
+        if not stream.has_header:
+            raise UserError("the input is empty; its first line must name the columns of the dataset")
+    finally:
+        if all_answered and stream.has_header and arguments.state is not None:
+            with wait_for_safe_point():
+                stream.save(arguments.state)
 
 
 def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
-    """Yield the lines that are there, as soon as any is; a line without its end waits for it, or for the end of all."""
-    source = open(0 if path is None else path, "rb", buffering=0)  # noqa: SIM115, PTH123
-    rest = b""
-    while True:
-        some = source.read(_BYTES_AT_ONCE)
-        if some:
-            *whole, rest = (rest + some).split(b"\n")
-            if whole:
-                yield [_decode(line) for line in whole]
-        elif path is not None and follow:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
-        else:
-            if rest:
-                yield [_decode(rest)]
-            return
+    """Yield the lines that are there, as soon as any is; a line without its end waits for it, or for the end of all.
+
+    Of a line that is too long only the beginning is kept.
+    """
+    with open(0 if path is None else path, "rb", buffering=0, closefd=path is not None) as source:
+        rest = b""
+        while True:
+            some = source.read(_BYTES_AT_ONCE)
+            if some:
+                *whole, rest = (rest + some).split(b"\n")
+                rest = rest[:_LONGEST_LINE]
+                if whole:
+                    yield [_decode(line) for line in whole]
+            elif path is not None and follow:
+                time.sleep(_SECONDS_BETWEEN_LOOKS)
+            else:
+                if rest:
+                    yield [_decode(rest)]
+                return
 
 
 def _decode(line: bytes) -> str:
@@ -154,11 +179,19 @@ def _decode(line: bytes) -> str:
 
 def _format(row: "Row", forecast: "np.ndarray") -> str:
     values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
-    if any(mark in row.lane + row.timestamp for mark in ',"\n'):
+    if any(mark in row.lane + row.timestamp for mark in ',"\r\n'):
         text = io.StringIO()
         csv.writer(text, lineterminator="\n").writerow([row.lane, row.timestamp, *values])
         return text.getvalue()
     return ",".join([row.lane, row.timestamp, *values]) + "\n"
+
+
+def _count_rows(consumed: Mapping[str, int]) -> str:
+    """Say how many rows each lane has consumed; of many lanes, all together."""
+    total = f"{len(consumed)} lane(s), which have consumed {sum(consumed.values())} row(s)"
+    if len(consumed) > _MOST_NAMED:
+        return total
+    return f"{total}: {', '.join(f'{name} {count}' for name, count in consumed.items())}" if consumed else total
 
 
 def _say(text: str) -> None:

@@ -1,6 +1,8 @@
 """Timestamps of rows that arrive: which is later, which was left out, and how the series' own frequency goes on."""
 
+import math
 import re
+import warnings
 from typing import Any
 
 import numpy as np
@@ -11,6 +13,7 @@ from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 _REMEMBERED = 100_000  # texts whose meaning is kept
+MOST_COUNTED = 10_000  # missing rows; counting those before a year 9999 would take minutes
 
 
 class Clock:
@@ -36,7 +39,10 @@ class Clock:
         """
         key = self._keys.get(text)
         if key is None:
-            key = self._parse(text)
+            try:
+                key = self._parse(text)
+            except (ValueError, OverflowError):
+                raise ValueError(f"'{text}' is no timestamp like those of the dataset") from None
             if len(self._keys) > _REMEMBERED:
                 self._keys.clear()
             self._keys[text] = key
@@ -47,7 +53,10 @@ class Clock:
         return _microseconds(pd.Timestamp(timestamp)) if self._dates else float(timestamp)
 
     def count_missing(self, last: float, key: float) -> int:
-        """Return how many timestamps of the dataset's frequency lie between two; 0 where it has none."""
+        """Return how many timestamps of the dataset's frequency lie between two; 0 where it has none.
+
+        More than MOST_COUNTED are not counted further.
+        """
         if self._frequency is None:
             return 0
         expected = self._expected.get(last)
@@ -58,9 +67,8 @@ class Clock:
         if key <= expected:
             return 0
         if not self._dates:
-            return round((key - expected) / self._frequency)
-        between = pd.date_range(self._time(expected), self._time(key), freq=self._frequency, inclusive="left")
-        return len(between)
+            return min(round((key - expected) / self._frequency), MOST_COUNTED + 1)
+        return self._count_dates(expected, key)
 
     def go_on(self, last: Any, count: int) -> pd.Index:
         """Return the timestamps after the last one, in the dataset's own frequency.
@@ -71,7 +79,8 @@ class Clock:
         if self._frequency is None:
             raise ValueError("the timestamps of the dataset have no regular frequency, so nobody knows the next ones")
         if self._dates:
-            return pd.date_range(last, periods=count + 1, freq=self._frequency)[1:]
+            dates = pd.date_range(last, periods=count + 1, freq=self._frequency)
+            return dates[dates > last][:count]  # a last one between two dates is not among them
         return pd.Index(last + self._frequency * np.arange(1, count + 1))
 
     def _parse(self, text: str) -> float:
@@ -85,16 +94,32 @@ class Clock:
         if self._zone is None and _PLAIN_DATE.fullmatch(text):  # twenty times as fast
             return float(np.datetime64(text, "us").astype(np.int64))
         time = pd.to_datetime(text, format="ISO8601")
-        if (time.tzinfo is None) != (self._zone is None):
+        if pd.isna(time) or not text[0].isdigit() or (time.tzinfo is None) != (self._zone is None):
             raise ValueError(text)
         return _microseconds(time)
 
     def _after(self, last: float) -> float:
-        if self._dates and self._zone is None and isinstance(self._frequency, pd.tseries.offsets.Tick):
+        if not self._dates:
+            return last + float(self._frequency)
+        if self._is_tick():
             return last + self._frequency.nanos / 1000
-        if self._dates:
+        try:
             return self.key_of(self._time(last) + self._frequency)
-        return last + float(self._frequency)
+        except (ValueError, OverflowError):  # beyond the years that there are
+            return np.inf
+
+    def _count_dates(self, expected: float, key: float) -> int:
+        if self._is_tick():
+            return min(math.ceil((key - expected) / (self._frequency.nanos / 1000)), MOST_COUNTED + 1)
+        try:
+            dates = pd.date_range(self._time(expected), periods=MOST_COUNTED + 1, freq=self._frequency)
+            return int(dates.searchsorted(self._time(key)))
+        except (ValueError, OverflowError):
+            return MOST_COUNTED + 1
+
+    def _is_tick(self) -> bool:
+        """Return whether all steps are equally long."""
+        return self._zone is None and isinstance(self._frequency, pd.tseries.offsets.Tick)
 
     def _time(self, key: float) -> pd.Timestamp:
         return pd.Timestamp(int(key), unit="us", tz=self._zone)
@@ -112,8 +137,10 @@ def _find_frequency(series: Series) -> Any:
     if len(times) < 3:
         return None
     if isinstance(times, pd.DatetimeIndex):
-        name = pd.infer_freq(times)
-        return to_offset(name) if name else None
+        with warnings.catch_warnings():  # pandas 4 will give the offset itself, pandas 3 warns of it
+            warnings.simplefilter("ignore", DeprecationWarning)
+            found = pd.infer_freq(times)
+        return None if found is None else to_offset(found)
     steps = np.diff(times.to_numpy(dtype=float))
     if not np.allclose(steps, steps[0]):
         return None

@@ -41,7 +41,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     """
     series = model.data.series
     lead = model.config.horizon_steps[0]
-    _check_length(model, steps + lead)
+    _check_length(model, steps, lead)
     ends = np.array([rows.stop for rows in series.lanes()])
     clock = Clock(series, numbered=model.config.dataset.time_column is None)
     known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
@@ -127,13 +127,14 @@ def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Seq
         raise UserError(f"{error}; use pipeline.stream, which needs none") from error
 
 
-def _check_length(model: ServedModel, wanted: int) -> None:
+def _check_length(model: ServedModel, steps: int, lead: int) -> None:
     series, config = model.data.series, model.config
     lost = model.data.transformed.lost
     for number, rows in enumerate(series.lanes()):
-        left = rows.stop - rows.start - lost - config.look_back - wanted
-        if left < 0:
+        left = rows.stop - rows.start - lost - config.look_back - lead
+        if left < steps:
+            remedy = f"lower steps to {left} or less" if left > 0 else "use pipeline.stream, which holds nothing back"
             raise UserError(
                 f"dataset '{config.dataset.name}'{series.describe_lane(number)} has {rows.stop - rows.start} rows, too "
-                f"few to hold back {wanted} and read {lost + config.look_back} before them; lower steps by {-left}"
+                f"few to hold back steps={steps} of them as a test; {remedy}"
             )

@@ -30,13 +30,13 @@ class Lanes:
         dataset, data = model.config.dataset, model.data
         self._tails = empty_tails(dataset.transforms, dataset.period, places, len(data.series.columns))
         self._raw: np.ndarray = np.full((places, len(data.series.columns)), np.nan)  # last row of each lane
-        self._window: np.ndarray = np.zeros((places, model.config.look_back, len(data.series.features)), np.float32)
         self._states = model.network.zero_states(places)
         self._scaler: IntArray = np.zeros(places, np.int64)  # row of the scaler that each lane uses
         self._features = data.series.column_numbers(data.series.features)
         self._targets = data.series.column_numbers(data.series.targets)
-        self._newest_only = model.config.stateful and dataset.order is Order.phases
-        self._rows_needed = 1 if self._newest_only and dataset.lags_as is LagsAs.time_steps else model.config.look_back
+        in_state = model.config.stateful and dataset.order is Order.phases and dataset.lags_as is LagsAs.time_steps
+        self._rows_needed = 1 if in_state else model.config.look_back  # the past is in the state, or in a window
+        self._window: np.ndarray = np.zeros((places, self._rows_needed, len(data.series.features)), np.float32)
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -57,6 +57,15 @@ class Lanes:
         for mine, saved in zip(self.arrays, arrays, strict=True):
             mine[: len(names)] = saved
 
+    def check_known(self, name: str) -> None:
+        """Check that a lane can be opened.
+
+        Raises:
+            UserError: If the scaler was fitted per lane, and this lane is not one of the run's.
+        """
+        if self.model.config.dataset.scaler_per_lane and name not in self.model.data.series.lane_names:
+            raise UserError(f"names the lane '{name}', which the run, with a scaler per lane, does not know")
+
     def open(self, name: str, like: str | None = None) -> int:
         """Make room for a new lane.
 
@@ -71,12 +80,11 @@ class Lanes:
             UserError: If the scaler was fitted per lane, and this lane is not one of the run's.
         """
         known = self.model.data.series.lane_names
-        if self.model.config.dataset.scaler_per_lane and name not in known:
-            raise UserError(f"lane '{name}' is unknown to the run, whose scaler knows its own lanes only")
+        self.check_known(name)
         number = self.numbers[name] = len(self.numbers)
         self._grow(len(self.numbers))
-        for array in self.arrays:
-            if like is not None:
+        if like is not None:
+            for array in self.arrays:
                 array[number] = array[self.numbers[like]]
         self._scaler[number] = known.index(name) if name in known else 0
         return number
@@ -94,8 +102,9 @@ class Lanes:
         scaling, scaler = self.model.data.scaling, self._scaler[lanes]
         offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
         scaled = (self._tails.apply(lanes, values) - offset) / scale
-        window = self._window[lanes]  # (n, look_back, features)
-        window[:, :-1] = window[:, 1:]
+        window = self._window[lanes]  # (n, rows_needed, features)
+        if self._rows_needed > 1:
+            window[:, :-1] = window[:, 1:]
         window[:, -1] = scaled[:, self._features]
         self._window[lanes], self._raw[lanes] = window, values
         self.consumed[lanes] += 1
@@ -119,14 +128,14 @@ class Lanes:
         """
         series, windows = self.model.data.series, self.model.data.windows
         names = series.lane_names or (self.model.config.dataset.name,)
-        lost, look_back = self._tails.lost, windows.look_back
+        lost = self._tails.lost
         for lane, (name, rows, end) in enumerate(zip(names, series.lanes(), ends, strict=True)):
             number = self.open(name)
             self._scaler[number] = lane
             self.consumed[number] = end - rows.start
             self._raw[number] = series.values[end - 1]
             self._tails.fill(number, self.model.data.transformed, slice(rows.start, end))
-            last = windows.inputs[max(rows.start + lost, end - look_back) : end]
+            last = windows.inputs[max(rows.start + lost, end - self._rows_needed) : end]
             if len(last):
                 self._window[number, -len(last) :] = last
         if self.model.config.stateful:
@@ -139,7 +148,7 @@ class Lanes:
         for step in range(int((lasts - firsts).max()) + 1):
             lanes = np.flatnonzero(firsts + step <= lasts)
             rows = firsts[lanes] + step
-            sample = windows.gather_steps(rows)[:, None] if self._newest_only else windows.gather_inputs(rows)
+            sample = windows.gather_steps(rows)[:, None] if self._rows_needed == 1 else windows.gather_inputs(rows)
             self._read(lanes, sample)
 
     def _answer(self, lanes: IntArray, window: FloatArray) -> FloatArray:
@@ -152,9 +161,8 @@ class Lanes:
         return outputs
 
     def _answer_ready(self, lanes: IntArray, window: FloatArray) -> FloatArray:
-        sample: np.ndarray = window[:, -1:] if self._newest_only else window
-        if self.model.config.dataset.lags_as is LagsAs.features:
-            sample = window.reshape(len(lanes), 1, -1)
+        in_features = self.model.config.dataset.lags_as is LagsAs.features
+        sample = window.reshape(len(lanes), 1, -1) if in_features else window  # (n, time_steps, features of a step)
         return self._read(lanes, sample) if self.model.config.stateful else self.model.network.answer(sample)
 
     def _read(self, lanes: IntArray, sample: FloatArray) -> FloatArray:

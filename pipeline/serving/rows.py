@@ -4,25 +4,28 @@ import csv
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pipeline.config import Config, Missing, Transform
 from pipeline.data.series import Series
 from pipeline.errors import UserError
 
 LANE = "lane"
+_LARGEST = 1e18  # its square still fits into a 32-bit float
+_LONGEST_NAME = 200  # characters of a lane's name
+_NO_VALUE = frozenset(("", "nan", "na", "n/a", "null", "none"))  # in small letters; what stands for an empty cell
 
 
 class RowError(Exception):
     """A row that cannot be used; the text says why."""
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """One row as it was read.
 
     Attributes:
         lane: Name of its lane.
-        timestamp: As it stands in the file; empty when rows are numbered.
+        timestamp: As it stands in the file; of numbered rows the number, which the stream knows.
         values: Of the series' columns; NaN where a cell is empty, or a column is not needed.
     """
 
@@ -39,7 +42,7 @@ class Header:
         width: Cells of a row.
         time: Position of the timestamp; None when rows are numbered.
         lane: Position of the lane; None: all rows are one series.
-        values: Position of each column of the series; None where it is not needed and not there.
+        values: Position of each column of the series; None where it is not needed.
         columns: Names of the series' columns.
         single: Name of the lane when there is no lane column.
         positive: Whether values must be above zero, for a logarithm.
@@ -65,12 +68,14 @@ class Header:
         Raises:
             RowError: If it cannot be used.
         """
-        cells = next(csv.reader([line]), []) if '"' in line else line.split(",")
+        cells = _split_quoted(line) if '"' in line else line.split(",")
         if len(cells) != self.width:
             raise RowError(f"has {len(cells)} cells, but the header has {self.width}")
         lane = self.single if self.lane is None else cells[self.lane].strip()
         if not lane:
             raise RowError("names no lane")
+        if len(lane) > _LONGEST_NAME:
+            raise RowError(f"names a lane of {len(lane)} characters, more than {_LONGEST_NAME}")
         values = [
             math.nan if place is None else self._number(cells[place], position, lane, last_values)
             for position, place in enumerate(self.values)
@@ -82,22 +87,35 @@ class Header:
     ) -> float:
         name = self.columns[position]
         try:
-            value = float(cell)
+            value = math.nan if "_" in cell else float(cell)  # Python reads 1_000 as a number, no CSV does
         except ValueError:
-            if cell.strip():
-                raise RowError(f"has '{cell.strip()}' in the column '{name}', which is not a number") from None
             value = math.nan
         if math.isnan(value):
+            if cell.strip().lower() not in _NO_VALUE:
+                raise RowError(f"has '{shorten(cell)}' in the column '{name}', which is not a number")
             last = last_values(lane)
             if not self.fill or last is None:
                 how = "and nothing came before it" if self.fill else "and dataset.missing is not forward_fill"
                 raise RowError(f"has no value in the column '{name}', {how}")
             return last[position]
-        if math.isinf(value) or abs(value) > 1e18:
-            raise RowError(f"has {cell.strip()} in the column '{name}', which is too large to compute with")
+        if abs(value) > _LARGEST:
+            raise RowError(f"has {shorten(cell)} in the column '{name}', which is too large to compute with")
         if self.positive and value <= 0:
             raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
         return value
+
+
+def shorten(text: str) -> str:
+    """Return a text as an error message can show it: one line, not too long."""
+    plain = " ".join(text.split())
+    return plain if len(plain) <= 60 else f"{plain[:57]}..."
+
+
+def _split_quoted(line: str) -> list[str]:
+    try:
+        return next(csv.reader([line]), [])
+    except csv.Error as error:
+        raise RowError(f"is no row of a CSV ({error})") from None
 
 
 def read_header(line: str, config: Config, series: Series) -> Header:
@@ -107,7 +125,10 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         UserError: If one that is needed is missing; the text names it.
     """
     dataset = config.dataset
-    names = [name.strip() for name in next(csv.reader([line.removeprefix("\ufeff")]), [])]
+    try:
+        names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"))]
+    except RowError as error:
+        raise UserError(f"the header {error}; the first line must name the columns of the dataset") from error
     differs = any(step is not Transform.log for step in dataset.transforms)
     needed = [*series.features, *(series.targets if differs else ())]
     if dataset.time_column is not None:
@@ -115,7 +136,7 @@ def read_header(line: str, config: Config, series: Series) -> Header:
     missing = [name for name in dict.fromkeys(needed) if name not in names]
     if missing:
         raise UserError(
-            f"the rows need the column(s) {', '.join(missing)}, but their header is: {', '.join(names) or 'empty'}"
+            f"the rows need the column(s) {', '.join(missing)}, but their header is: {shorten(line) or 'empty'}"
         )
     twice = [name for name in needed if names.count(name) > 1]
     if twice:
@@ -124,13 +145,13 @@ def read_header(line: str, config: Config, series: Series) -> Header:
     if dataset.lane_column is not None and not lane_names:
         raise UserError(
             f"the run has many lanes: the rows need the column {dataset.lane_column} (or {LANE}), but their header is: "
-            f"{', '.join(names)}"
+            f"{shorten(line)}"
         )
     return Header(
         width=len(names),
         time=names.index(dataset.time_column) if dataset.time_column is not None else None,
         lane=names.index(lane_names[0]) if lane_names else None,
-        values=[names.index(name) if name in names else None for name in series.columns],
+        values=[names.index(name) if name in needed else None for name in series.columns],
         columns=series.columns,
         single=dataset.name,
         positive=Transform.log in dataset.transforms,

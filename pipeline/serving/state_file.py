@@ -1,6 +1,8 @@
 """What a stream remembers, in one file: plain arrays, versioned, bound to one model, replaced in one move."""
 
+import json
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,8 @@ from pipeline.errors import UserError
 from pipeline.paths import replace_file
 
 VERSION = 1
+# What a damaged zip raises, depending on the byte; RuntimeError: a flag that says it is encrypted.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ def save_state(path: Path, digest: str, state: SavedState) -> None:
     fixed = {
         "version": np.array(VERSION),
         "digest": np.array(digest),
-        "names": np.array(state.names, dtype=np.str_),
+        "names": np.frombuffer(json.dumps(list(state.names)).encode(), np.uint8),
         "rows": np.array(state.rows, dtype=np.int64),
         "last": np.array(state.last, dtype=np.float64),
     }
@@ -52,13 +56,16 @@ def load_state(path: Path, digest: str) -> SavedState:
         UserError: If it is damaged, of another version, or of another model.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             version, owner = int(file["version"]), str(file["digest"])
-            names = [str(name) for name in file["names"]]
+            names = [str(name) for name in json.loads(file["names"].tobytes())]
             arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
             state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays)
-    except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
-        raise UserError(f"state={path} is not a state file ({error}); remove it to start anew") from error
+            if not len(set(names)) == len(state.rows) == len(state.last):
+                raise ValueError("its parts have different lengths")
+    except _DAMAGED as error:
+        reason = str(error).splitlines()[0] if str(error) else "it is empty"
+        raise UserError(f"state={path} is not a state file ({reason}); remove it to start anew") from error
     if version != VERSION:
         raise UserError(f"state={path} has version {version}, but this program writes {VERSION}; remove it")
     if owner != digest:

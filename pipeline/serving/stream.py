@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.errors import UserError
-from pipeline.serving.clock import Clock
+from pipeline.serving.clock import MOST_COUNTED, Clock
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
-from pipeline.serving.rows import Header, Row, RowError, read_header
+from pipeline.serving.rows import Header, Row, RowError, read_header, shorten
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
 _HISTORY = ""  # a lane of no name: how every new lane begins when the run's history is one series
@@ -53,7 +53,7 @@ class Stream:
         if warm and not series.lane_names:  # the only history there is: every lane that comes begins with it
             self._lanes.open(_HISTORY, like=dataset.name)
         self._header: Header | None = None
-        self._line = 1
+        self._line = 0
         self._rows: dict[str, int] = {}  # of the stream, by lane
         self._last: dict[str, float] = {}
         self._known: dict[str, float] = {}  # timestamps up to here were read before this stream began
@@ -64,8 +64,18 @@ class Stream:
             for name, rows in zip(series.lane_names or (dataset.name,), series.lanes(), strict=True):
                 self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
 
-    def resume(self, path: Path) -> tuple[int, int]:
-        """Go on from a saved state; returns how many lanes it has, and how many rows they have consumed.
+    @property
+    def has_header(self) -> bool:
+        """Whether the header came."""
+        return self._header is not None
+
+    @property
+    def consumed(self) -> dict[str, int]:
+        """Rows of the stream that each lane has read, its history not counted."""
+        return {name: self._rows.get(name, 0) for name in self._lanes.numbers if name != _HISTORY}
+
+    def resume(self, path: Path) -> None:
+        """Go on from a saved state.
 
         Raises:
             UserError: If the file is damaged or belongs to another model.
@@ -77,7 +87,6 @@ class Stream:
         self._rows = dict(zip(state.names, state.rows, strict=True))
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
         self._known = dict(self._last)
-        return len([name for name in state.names if name != _HISTORY]), sum(state.rows)
 
     def save(self, path: Path) -> None:
         """Save what every lane remembers, atomically."""
@@ -103,10 +112,12 @@ class Stream:
         """
         wave = _Wave()
         for line in lines:
+            self._line += 1
+            if not line or line.isspace():
+                continue
             if self._header is None:
                 self._header = read_header(line, self._model.config, self._model.data.series)
                 continue
-            self._line += 1
             row = self._accept(self._header, line)
             if row is None:
                 continue
@@ -123,23 +134,26 @@ class Stream:
         if not wave.rows:
             return
         forecasts = self._lanes.advance(np.array(wave.lanes), np.array([row.values for row in wave.rows]))
-        yield from zip(wave.rows, forecasts.reshape(len(wave.rows), -1), strict=True)
+        rows = wave.rows
+        if self._clock.numbered:
+            numbers = self._lanes.consumed[wave.lanes] - 1  # the first row of a lane is row 0
+            rows = [row._replace(timestamp=str(number)) for row, number in zip(rows, numbers.tolist(), strict=True)]
+        yield from zip(rows, forecasts.reshape(len(rows), -1), strict=True)
 
     def _accept(self, header: Header, line: str) -> Row | None:
         """Return the row if it can be used, after noting that it came."""
-        if not line.strip():
-            return None
         try:
             row = header.read(line, self._last_values)
-            new = self._clock.numbered or self._check_time(row)
-            if new and row.lane not in self._lanes.numbers:
-                self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
+            if row.lane not in self._lanes.numbers:
+                self._lanes.check_known(row.lane)
+            if not self._clock.numbered and not self._check_time(row):
+                return None
         except (RowError, UserError) as error:
             self.refused += 1
-            self._complain(f"row {self._line} {error}: skipped")
+            self._complain(f"line {self._line} {error}: skipped")
             return None
-        if not new:
-            return None
+        if row.lane not in self._lanes.numbers:
+            self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return row
@@ -153,35 +167,45 @@ class Stream:
         try:
             key = self._clock.read(row.timestamp)
         except ValueError:
-            raise RowError(f"has '{row.timestamp}' for a time, which is none like those of the dataset") from None
-        where, last = f"lane {row.lane}, {row.timestamp}", self._last.get(row.lane)
-        if last is not None and key <= self._known.get(row.lane, -math.inf):
-            self._pass_over(row.lane, where)
-            return False
-        if last is not None and key <= last:
             raise RowError(
-                f"({where}) " + ("repeats a timestamp" if key == last else "is late: a later one came before")
-            )
-        missing = 0 if last is None else self._clock.count_missing(last, key)
-        if missing:
-            self._complain(
-                f"row {self._line} ({where}): {missing} row(s) are missing before it; the state goes on as if they did "
-                "not exist"
-            )
-        self._known.pop(row.lane, None)
-        self._told.discard(row.lane)
+                f"has '{shorten(row.timestamp)}' for a time, which is none like those of the dataset"
+            ) from None
+        last = self._last.get(row.lane)
+        if last is not None:
+            if key <= self._known.get(row.lane, -math.inf):
+                self._pass_over(row)
+                return False
+            if key <= last:
+                fault = "repeats a timestamp" if key == last else "is late: a later one came before"
+                raise RowError(f"({_where(row)}) {fault}")
+            missing = self._clock.count_missing(last, key)
+            if missing:
+                count = f"{missing} row(s)" if missing <= MOST_COUNTED else f"more than {MOST_COUNTED} rows"
+                self._complain(
+                    f"line {self._line} ({_where(row)}): {count} are missing before it; the state goes on as if they "
+                    "did not exist"
+                )
+            if self._known:
+                self._known.pop(row.lane, None)
+                self._told.discard(row.lane)
         self._last[row.lane] = key
         return True
 
-    def _pass_over(self, lane: str, where: str) -> None:
+    def _pass_over(self, row: Row) -> None:
         """Skip a row that was read before this stream began; say so once per lane."""
         self.skipped += 1
-        if lane not in self._told:
-            self._told.add(lane)
-            self._complain(f"row {self._line} ({where}) was read before, as were all up to there: skipped, like others")
+        if row.lane not in self._told:
+            self._told.add(row.lane)
+            self._complain(
+                f"line {self._line} ({_where(row)}) was read before this stream began: skipped, as are all such rows"
+            )
 
     def _last_values(self, lane: str) -> Sequence[float] | None:
         """Return the last values of a lane, for cells that are filled."""
         if lane in self._values:
             return self._values[lane]
-        return self._lanes.last_values(lane)
+        return self._lanes.last_values(lane if lane in self._lanes.numbers else _HISTORY)
+
+
+def _where(row: Row) -> str:
+    return f"lane {shorten(row.lane)}, {row.timestamp}"

@@ -1,0 +1,94 @@
+"""Served models with random weights, made without TensorFlow, and what they must forecast, computed row by row."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.config import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
+from pipeline.data.prepare import prepare_data
+from pipeline.data.series import Series
+from pipeline.gates import check_ranges
+from pipeline.models.plain import make_plain
+from pipeline.models.plan import plan_layers
+from pipeline.serving.model import ServedModel
+
+MakeServed = Callable[..., ServedModel]
+Expect = Callable[[ServedModel, np.ndarray], np.ndarray]
+
+_DATASET = {"name": "tiny", "source": Source.file, "path": "tiny.csv", "time_column": "day", "period": 3}
+
+
+@pytest.fixture(scope="session")
+def make_served() -> MakeServed:
+    def make(
+        rows: int = 40,
+        lanes: Sequence[str] = (),
+        timestamps: pd.Index | None = None,
+        filled: np.ndarray | None = None,
+        seed: int = 5,
+        **changes: Any,
+    ) -> ServedModel:
+        """Positive noise in the columns a, b, c; `dataset` and `model` are dictionaries of their keys."""
+        dataset = DatasetConfig(**_DATASET | ({"lane_column": "lane"} if lanes else {}) | changes.pop("dataset", {}))
+        model = ModelConfig(**{"units": [3]} | changes.pop("model", {}))
+        config = Config(**{"look_back": 3} | changes, dataset=dataset, model=model)
+        check_ranges(config)
+        features, targets = tuple(dataset.features or ["a"]), tuple(dataset.targets or ["a"])
+        columns = tuple(dict.fromkeys((*features, *targets)))
+        random = np.random.default_rng(seed)
+        count = max(len(lanes), 1)
+        # Lanes of different lengths and levels.
+        lengths = [rows + 3 * number for number in range(count)]
+        values = np.concatenate(
+            [
+                random.uniform(1, 9, size=(length, len(columns))) * (1 + number / 4)
+                for number, length in enumerate(lengths)
+            ]
+        )
+        if timestamps is None:
+            timestamps = pd.date_range("2020-01-01", periods=max(lengths), freq="D")
+        each = [timestamps[:length] for length in lengths]
+        series = Series(
+            timestamps=each[0] if count == 1 else each[0].append(each[1:]),
+            values=values,
+            columns=columns,
+            features=features,
+            targets=targets,
+            filled=np.zeros(values.shape, dtype=bool) if filled is None else filled,
+            origin="test",
+            lane_names=tuple(lanes),
+            lane_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
+        )
+        data = prepare_data(config, series)
+        layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+        weights = [random.normal(scale=0.7, size=shape) for layer in layers for shape in layer.weight_shapes]
+        return ServedModel(config, data, make_plain(layers, weights), digest=f"digest {seed}")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def expect() -> Expect:
+    def forecast(model: ServedModel, starts: np.ndarray) -> np.ndarray:
+        """Forecast from some windows of one lane as training does: (windows, horizon_steps, targets), in units."""
+        windows, config = model.data.windows, model.config
+        if not config.stateful:
+            return model.data.in_units(model.network.answer(windows.gather_inputs(starts)), starts)
+        first = int(windows.first_of_lane[np.searchsorted(windows.starts, starts[0])])
+        states = model.network.zero_states(1)
+        outputs = {}  # by the last row that was read
+        by_row = config.dataset.order is Order.phases and config.dataset.lags_as is LagsAs.time_steps
+        last = int(windows.origins(starts)[-1])
+        if by_row:
+            for row in range(first, last + 1):
+                outputs[row], states = model.network.step(windows.inputs[row : row + 1], states)
+        else:
+            for start in range(first, int(starts[-1]) + 1):
+                sample = windows.gather_inputs(np.array([start]))
+                outputs[start + config.look_back - 1], states = model.network.read(sample, states)
+        return model.data.in_units(np.concatenate([outputs[int(row)] for row in windows.origins(starts)]), starts)
+
+    return forecast

@@ -1,0 +1,334 @@
+"""Streams in one process: every row answered, every bad row told, no lane touched by another, stop and resume."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Horizons, Missing, Transform
+from pipeline.errors import UserError
+from pipeline.serving.model import ServedModel
+from pipeline.serving.stream import Stream
+
+MakeServed = Callable[..., ServedModel]
+Answers = list[tuple[str, str, list[float]]]
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2020-02-10", periods=30)]  # the day after the history of 40 rows
+DIFFERENCES = {"transforms": [Transform.log, Transform.seasonal_difference]}
+
+
+class Recorder:
+    """A stream whose complaints are kept."""
+
+    def __init__(self, model: ServedModel, warm: bool = False) -> None:
+        self.complaints: list[str] = []
+        self.stream = Stream(model, warm, self.complaints.append)
+
+    def read(self, *lines: str) -> Answers:
+        return [(row.lane, row.timestamp, forecast.tolist()) for row, forecast in self.stream.answer(lines)]
+
+
+def make_rows(lane: str = "", count: int = 30, seed: int = 0) -> list[str]:
+    values = np.random.default_rng(seed).uniform(1, 9, size=count)
+    return [f"{lane + ',' if lane else ''}{day},{value:.3f}" for day, value in zip(DAYS, values, strict=False)]
+
+
+@pytest.fixture(scope="module")
+def model(make_served: MakeServed) -> ServedModel:
+    return make_served(stateful=True, dataset=DIFFERENCES)
+
+
+def assert_same(answers: Answers, expected: Answers) -> None:
+    assert [answer[:2] for answer in answers] == [answer[:2] for answer in expected]
+    np.testing.assert_allclose([answer[2] for answer in answers], [answer[2] for answer in expected], rtol=1e-5)
+
+
+def test_a_row_is_answered_with_lane_timestamp_and_forecast(model: ServedModel) -> None:
+    """A row is not answered, or with the timestamp of another."""
+    recorder = Recorder(model, warm=True)
+    assert recorder.read("day,a") == []
+    for line, day in zip(make_rows(), DAYS, strict=True):
+        ((lane, timestamp, (forecast,)),) = recorder.read(line)
+        assert (lane, timestamp) == ("tiny", day)
+        assert np.isfinite(forecast)
+    assert recorder.complaints == []
+    assert recorder.stream.consumed == {"tiny": 30}
+
+
+def test_a_cold_lane_answers_with_nothing_until_it_knows_enough(model: ServedModel) -> None:
+    """A forecast is made up before there is a past, or the row goes without an answer."""
+    answers = Recorder(model).read("day,a", *make_rows())
+    known = [not np.isnan(forecast) for _, _, (forecast,) in answers]
+    assert known == [False] * 3 + [True] * 27  # a season of 3
+
+
+def test_blank_lines_before_and_between_are_passed_over(model: ServedModel) -> None:
+    """A blank line is taken for the header, or complained about."""
+    recorder = Recorder(model)
+    rows = make_rows(count=5)
+    answers = recorder.read("", "  ", "day,a", rows[0], "", rows[1], *rows[2:])
+    assert_same(answers, Recorder(model).read("day,a", *rows))
+    assert recorder.complaints == []
+    recorder.read("x")
+    assert recorder.complaints == ["line 10 has 1 cells, but the header has 2: skipped"]
+
+
+def test_columns_of_the_answer_are_named(make_served: MakeServed) -> None:
+    """Nobody can tell which column forecasts which target, or which step."""
+    many = {"features": ["a", "b"], "targets": ["b", "a"]}
+    steps = {"horizons": Horizons.all}
+
+    def names(**changes: object) -> list[str]:
+        return Recorder(make_served(**changes)).stream.output_names()
+
+    assert names() == ["forecast"]
+    assert names(dataset=many) == ["forecast.b", "forecast.a"]
+    assert names(horizon=2, dataset=steps) == ["forecast_1", "forecast_2"]
+    assert names(horizon=2, dataset=steps | many) == ["forecast_1.b", "forecast_1.a", "forecast_2.b", "forecast_2.a"]
+
+
+BAD = {
+    "late": ("x,2020-02-11,5", r"\(lane x, 2020-02-11\) is late: a later one came before: skipped"),
+    "repeated": (f"x,{DAYS[9]},5", r"\(lane x, 2020-02-19\) repeats a timestamp: skipped"),
+    "no date": ("x,yesterday,5", "has 'yesterday' for a time, which is none like those of the dataset: skipped"),
+    "time zone": ("x,2020-03-01T00:00Z,5", "has '2020-03-01T00:00Z' for a time"),
+    "no lane": (",2020-03-01,5", "names no lane: skipped"),
+    "no number": ("x,2020-03-01,five", "has 'five' in the column 'a', which is not a number: skipped"),
+    "nothing": ("x,2020-03-01,", "has no value in the column 'a'"),
+    "infinite": ("x,2020-03-01,inf", "has inf in the column 'a', which is too large"),
+    "no logarithm": ("x,2020-03-01,0", "has 0 in the column 'a', which has no logarithm"),
+    "short": ("x,2020-03-01", "has 2 cells, but the header has 3"),
+    "long": ("x,2020-03-01,5,5", "has 4 cells, but the header has 3"),
+    "binary": ("\x00\ufffd\x01", "has 1 cells, but the header has 3"),
+    "open quote": ('"x,2020-03-01,5', "has 1 cells, but the header has 3"),
+}
+
+
+@pytest.mark.parametrize("fault", BAD)
+def test_a_bad_row_is_told_once_and_touches_nothing(model: ServedModel, fault: str) -> None:
+    """One bad row changes every forecast after it, of its own lane or of another."""
+    line, complaint = BAD[fault]
+    rows = make_rows("x")
+    recorder, clean = Recorder(model), Recorder(model)
+    before = recorder.read("lane,day,a", *rows[:10])
+    assert recorder.read(line) == []
+    assert_same(before + recorder.read(*rows[10:]), clean.read("lane,day,a", *rows))
+    assert len(recorder.complaints) == 1
+    assert pd.Series(recorder.complaints).str.fullmatch(f"line 12 {complaint}.*").all()
+    assert recorder.stream.refused == 1
+    assert recorder.stream.consumed == {"x": 30}
+
+
+def test_a_bad_row_in_the_middle_of_a_wave_touches_no_other_lane(model: ServedModel) -> None:
+    """Rows that arrived together with a bad one are lost with it."""
+    recorder, clean = Recorder(model), Recorder(model)
+    x, y = make_rows("x"), make_rows("y", seed=1)
+    bad = [line for fault, (line, _) in BAD.items() if fault not in ("late", "repeated")]
+    lines = [line for each in zip(x, bad, y, strict=False) for line in each]
+    answers = recorder.read("lane,day,a", *lines)
+    expected = clean.read("lane,day,a", *[line for pair in zip(x, y, strict=True) for line in pair][: 2 * len(bad)])
+    assert_same(answers, expected)
+    assert len(recorder.complaints) == len(bad)
+
+
+def test_a_gap_is_told_and_the_row_is_used(model: ServedModel) -> None:
+    """Rows are missing and nobody learns of it; or the row after them is thrown away."""
+    recorder = Recorder(model, warm=True)
+    rows = make_rows()
+    answers = recorder.read("day,a", *rows[:3], *rows[5:])
+    assert len(answers) == 28
+    assert recorder.complaints == [
+        "line 5 (lane tiny, 2020-02-15): 2 row(s) are missing before it; the state goes on as if they did not exist"
+    ]
+    far = Recorder(model, warm=True)
+    far.read("day,a", "9999-12-31,5")
+    assert "more than 10000 rows are missing before it" in far.complaints[0]
+    assert np.isfinite(far.read("9999-12-31T01:00,5")[0][2][0])
+
+
+def test_rows_of_the_history_are_passed_over_by_a_warm_stream(model: ServedModel) -> None:
+    """The whole file is fed again, and the state reads its past twice."""
+    recorder = Recorder(model, warm=True)
+    series = model.data.series
+    old = [f"{day:%Y-%m-%d},{value}" for day, (value,) in zip(series.timestamps, series.values, strict=True)]
+    answers = recorder.read("day,a", *old, *make_rows())
+    assert_same(answers, Recorder(model, warm=True).read("day,a", *make_rows()))
+    assert recorder.complaints == [
+        "line 2 (lane tiny, 2020-01-01) was read before this stream began: skipped, as are all such rows"
+    ]
+    assert recorder.stream.skipped == len(series)
+    recorder.read("2020-01-05,7")  # later on, such a row is late
+    assert "is late" in recorder.complaints[-1]
+
+
+def test_lanes_of_any_name_begin_after_the_history_of_a_run_with_one_series(model: ServedModel) -> None:
+    """Each new lane starts cold although start=warm, or from the state of a lane that has read on."""
+    recorder = Recorder(model, warm=True)
+    answers = recorder.read("lane,day,a", *make_rows("x"), *make_rows("y"), *make_rows("tiny"))
+    expected = [forecast for _, _, forecast in Recorder(model, warm=True).read("day,a", *make_rows())]
+    for number in range(3):
+        forecasts = [forecast for _, _, forecast in answers[30 * number : 30 * number + 30]]
+        np.testing.assert_allclose(forecasts, expected, rtol=1e-5)
+
+
+def test_lanes_of_a_panel_begin_after_their_own_history_and_new_ones_cold(make_served: MakeServed) -> None:
+    """A share continues from the state of another share."""
+    panel = make_served(lanes=("x", "y"), stateful=True)
+    days = [f"{day:%Y-%m-%d}" for day in pd.date_range("2020-02-13", periods=2)]
+    recorder = Recorder(panel, warm=True)
+    answers = recorder.read("lane,day,a", *[f"{lane},{day},4" for day in days for lane in ("x", "y", "new")])
+    forecasts = {lane: forecast for lane, _, forecast in answers[3:]}
+    assert len({tuple(forecast) for forecast in forecasts.values()}) == 3
+    cold = Recorder(panel).read("lane,day,a", *[f"new,{day},4" for day in days])
+    np.testing.assert_allclose(forecasts["new"], cold[1][2], rtol=1e-5)
+    # x ended on 9 February, y on the 12th.
+    assert recorder.complaints == [
+        "line 2 (lane x, 2020-02-13): 3 row(s) are missing before it; the state goes on as if they did not exist"
+    ]
+
+
+def test_a_scaler_per_lane_complains_about_every_row_of_a_lane_it_does_not_know(make_served: MakeServed) -> None:
+    """After the first complaint the rows of an unknown lane are told to be late, or are used."""
+    panel = make_served(lanes=("x", "y"), stateful=True, dataset={"scaler_per_lane": True})
+    recorder = Recorder(panel)
+    assert recorder.read("lane,day,a", *make_rows("other", count=3)) == []
+    assert len(recorder.complaints) == 3
+    for complaint in recorder.complaints:
+        assert "names the lane 'other', which the run, with a scaler per lane, does not know: skipped" in complaint
+    assert recorder.stream.consumed == {}
+
+
+def test_empty_cells_are_filled_from_their_own_lane(make_served: MakeServed) -> None:
+    """A missing value is filled with that of another lane, or with one of two rows ago."""
+    model = make_served(stateful=True, dataset={"missing": Missing.forward_fill} | DIFFERENCES)
+    holes = ["x,2020-02-10,3", "y,2020-02-10,4", "x,2020-02-11,", "y,2020-02-11,", "x,2020-02-12,", "y,2020-02-12,6"]
+    whole = ["x,2020-02-10,3", "y,2020-02-10,4", "x,2020-02-11,3", "y,2020-02-11,4", "x,2020-02-12,3", "y,2020-02-12,6"]
+    for warm in (True, False):
+        filled, expected = Recorder(model, warm), Recorder(model, warm)
+        assert_same(filled.read("lane,day,a", *holes), expected.read("lane,day,a", *whole))
+        assert filled.complaints == []
+    last = float(model.data.series.values[-1, 0])
+    first, expected = Recorder(model, warm=True), Recorder(model, warm=True)
+    assert_same(first.read("lane,day,a", "x,2020-02-10,"), expected.read("lane,day,a", f"x,2020-02-10,{last}"))
+    cold = Recorder(model)
+    assert cold.read("lane,day,a", "x,2020-02-10,") == []
+    assert cold.complaints == ["line 2 has no value in the column 'a', and nothing came before it: skipped"]
+
+
+def test_numbered_rows_carry_the_number_that_the_dataset_would_give_them(make_served: MakeServed) -> None:
+    """Forecasts of a series without dates cannot be told apart."""
+    model = make_served(stateful=True, dataset={"time_column": None}, timestamps=pd.RangeIndex(40))
+    warm, cold = Recorder(model, warm=True).read("a", "4", "5"), Recorder(model).read("lane,a", "x,4", "y,4", "x,5")
+    assert [answer[:2] for answer in warm] == [("tiny", "40"), ("tiny", "41")]
+    assert [answer[:2] for answer in cold] == [("x", "0"), ("y", "0"), ("x", "1")]
+
+
+@given(st.data())
+def test_any_interleaving_gives_what_each_lane_alone_gives(model: ServedModel, data: st.DataObject) -> None:
+    """Forecasts depend on what happens to arrive together."""
+    each = {lane: make_rows(lane, count=8, seed=number) for number, lane in enumerate("pqrs")}
+    alone = {lane: Recorder(model).read("lane,day,a", *rows) for lane, rows in each.items()}
+    turns = data.draw(st.permutations([lane for lane in each for _ in range(8)]))
+    waiting = {lane: iter(rows) for lane, rows in each.items()}
+    lines = ["lane,day,a", *[next(waiting[lane]) for lane in turns]]
+    recorder, answers = Recorder(model), []
+    while lines:
+        count = data.draw(st.integers(1, len(lines)))
+        answers += recorder.read(*lines[:count])
+        lines = lines[count:]
+    assert [lane for lane, _, _ in answers] == turns
+    for lane in each:
+        assert_same([answer for answer in answers if answer[0] == lane], alone[lane])
+    assert recorder.complaints == []
+
+
+@given(st.booleans(), st.integers(0, 24), st.integers(0, 24))
+def test_stop_and_resume_equals_never_stopping(
+    model: ServedModel, tmp_path_factory: pytest.TempPathFactory, warm: bool, stopped: int, replayed: int
+) -> None:
+    """A restart changes the forecasts after it; rows that are sent again are read twice."""
+    path = tmp_path_factory.getbasetemp() / "resumed.npz"
+    x, y, z = (make_rows(lane, count=8, seed=number) for number, lane in enumerate("xyz"))
+    lines = [*x[:2], *[line for pair in zip(x[2:], y, strict=False) for line in pair], *y[6:], *z]
+    never = Recorder(model, warm).read("lane,day,a", *lines)
+    first = Recorder(model, warm)
+    answers = first.read("lane,day,a", *lines[:stopped])
+    first.stream.save(path)
+    second = Recorder(model, warm=not warm)  # the file decides, not how the new stream would begin
+    second.stream.resume(path)
+    assert second.stream.consumed == first.stream.consumed
+    answers += second.read("lane,day,a", *lines[min(stopped, replayed) :])
+    assert_same(answers, never)
+    assert second.stream.skipped == stopped - min(stopped, replayed)
+    assert second.stream.refused == 0
+
+
+def test_a_lane_that_is_new_after_a_resume_begins_as_before(model: ServedModel, tmp_path: Path) -> None:
+    """After a restart new lanes begin cold although the stream was started warm."""
+    first, second = Recorder(model, warm=True), Recorder(model, warm=True)
+    first.read("lane,day,a", *make_rows("x"))
+    first.stream.save(tmp_path / "state")
+    second.stream.resume(tmp_path / "state")
+    expected = Recorder(model, warm=True).read("lane,day,a", *make_rows("y"))
+    assert_same(second.read("lane,day,a", *make_rows("y")), expected)
+
+
+def test_values_to_fill_with_survive_a_restart(make_served: MakeServed, tmp_path: Path) -> None:
+    """The first empty cell after a restart is refused, or filled with a value of the history."""
+    model = make_served(stateful=True, dataset={"missing": Missing.forward_fill})
+    first, second = Recorder(model, warm=True), Recorder(model, warm=True)
+    first.read("day,a", *make_rows(count=4))
+    first.stream.save(tmp_path / "state")
+    second.stream.resume(tmp_path / "state")
+    assert_same(second.read("day,a", f"{DAYS[4]},"), first.read(f"{DAYS[4]},"))
+
+
+def test_numbered_rows_resume_where_the_file_says(make_served: MakeServed, tmp_path: Path) -> None:
+    """Nobody can tell from which row to replay a series without dates."""
+    model = make_served(stateful=True, dataset={"time_column": None}, timestamps=pd.RangeIndex(40))
+    rows = [line.split(",")[1] for line in make_rows()]
+    first, second = Recorder(model), Recorder(model)
+    first.read("a", *rows[:11])
+    first.stream.save(tmp_path / "state")
+    second.stream.resume(tmp_path / "state")
+    assert second.stream.consumed == {"tiny": 11}
+    expected = Recorder(model).read("a", *rows)
+    assert_same(second.read("a", *rows[second.stream.consumed["tiny"] :]), expected[11:])
+
+
+def test_the_state_of_another_model_is_refused(model: ServedModel, make_served: MakeServed, tmp_path: Path) -> None:
+    """A stream goes on with the state of another network."""
+    first = Recorder(model)
+    first.read("day,a", *make_rows())
+    first.stream.save(tmp_path / "state")
+    with pytest.raises(UserError, match="belongs to another model"):
+        Recorder(make_served(stateful=True, dataset=DIFFERENCES, seed=6)).stream.resume(tmp_path / "state")
+
+
+def test_a_wrong_header_ends_the_stream(model: ServedModel) -> None:
+    """Rows of another file are complained about one by one, for ever."""
+    recorder = Recorder(model)
+    with pytest.raises(UserError, match=r"the rows need the column\(s\) a"):
+        recorder.read("day,b", "2020-01-01,1")
+    assert not recorder.stream.has_header
+
+
+def test_ten_thousand_lanes_are_served(model: ServedModel, tmp_path: Path) -> None:
+    """The memory of lanes is copied for each new one, or each row searches through all of them."""
+    recorder = Recorder(model)
+    lines: Sequence[str] = [f"lane {number},{day},{number % 7 + 1}" for day in DAYS[:5] for number in range(10_000)]
+    answers = recorder.read("lane,day,a", *lines)
+    assert len(answers) == 50_000
+    by_value = {}
+    for lane, day, (forecast,) in answers[-10_000:]:
+        by_value.setdefault(int(lane.split()[1]) % 7, []).append(forecast)
+        assert day == DAYS[4]
+    for forecasts in by_value.values():
+        np.testing.assert_allclose(forecasts, forecasts[0], rtol=1e-5)
+    recorder.stream.save(tmp_path / "state")
+    again = Recorder(model)
+    again.stream.resume(tmp_path / "state")
+    assert len(again.stream.consumed) == 10_000

@@ -1,0 +1,187 @@
+"""`python -m pipeline.forecast` as a user runs it, and a stream of the same run beside it."""
+
+import os
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 60
+# A vector of three horizons, so that all three kinds of forecast are there.
+RUN = (
+    "look_back=4",
+    "horizon=3",
+    "dataset.horizons=all",
+    "dataset.transforms=[log,seasonal_difference]",
+    "stateful=true",
+    "training.epochs=2",
+    "seeds=2",
+    "tracking.log_model=false",
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a store that holds one run."""
+
+    folder: Path
+    run_id: str = ""
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    def start(self, name: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        return subprocess.Popen(
+            [sys.executable, "-m", f"pipeline.{name}", *arguments],
+            cwd=self.folder,
+            env={**os.environ, "MLFLOW_TRACKING_URI": self.uri, **environment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, name: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Return exit code, output and complaints."""
+        with self.start(name, *arguments, **environment) as process:
+            output, complaints = process.communicate(timeout=300)
+        return process.returncode, output, complaints
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    empty = Place(tmp_path_factory.mktemp("forecast"))
+    code, _, complaints = empty.run("run", *RUN)
+    assert code == 0, complaints
+    client = MlflowClient(empty.uri)
+    experiment = client.get_experiment_by_name("lstm-pipeline")
+    assert experiment is not None
+    (run,) = client.search_runs([experiment.experiment_id])
+    return Place(empty.folder, run.info.run_id)
+
+
+@dataclass(frozen=True)
+class Done:
+    """What one forecast printed, told and wrote."""
+
+    code: int
+    output: str
+    complaints: str
+    table: pd.DataFrame
+    picture: bytes
+
+
+@pytest.fixture(scope="module")
+def done(place: Place) -> Done:
+    code, output, complaints = place.run("forecast", "run=best", "steps=24", PYTHONPROFILEIMPORTTIME="1")
+    assert code == 0, complaints
+    table, picture = place.folder / "forecast.csv", place.folder / "forecast.png"
+    return Done(code, output, complaints, pd.read_csv(table), picture.read_bytes())
+
+
+def test_a_table_and_a_picture_are_written(done: Done) -> None:
+    """Forecasts are printed and lost, or the picture is empty."""
+    columns = ["target", "part", "timestamp", "actual", "free_run", "one_step_ahead", "direct"]
+    assert list(done.table.columns) == columns
+    assert done.table["part"].tolist() == ["backtest"] * 24 + ["future"] * 24
+    assert done.picture.startswith(b"\x89PNG") and len(done.picture) > 10_000
+    for text in ("RMSE over the backtest, in thousand passengers: one step ahead", "free run", "forecast.csv and "):
+        assert text in done.output
+    assert "1962-12-01" in done.output
+    assert any(line.startswith("run ") for line in done.complaints.splitlines())  # which run is the best
+
+
+def test_months_go_on_after_the_end(done: Done) -> None:
+    """Forecasts of months are dated thirty days apart."""
+    expected = pd.date_range("1959-01-01", "1962-12-01", freq="MS").strftime("%Y-%m-%d").tolist()
+    assert done.table["timestamp"].tolist() == expected
+
+
+def test_one_step_ahead_is_predictions_csv(place: Place, done: Done) -> None:
+    """The forecasts beside the free run are those of another network, or of another month."""
+    client = MlflowClient(place.uri)
+    seeds, predictions = (
+        pd.read_csv(client.download_artifacts(place.run_id, name)) for name in ("seeds.csv", "predictions.csv")
+    )
+    best = int(seeds.loc[seeds["validation_rmse"].idxmin(), "seed"])
+    scored = predictions[predictions["horizon"] == 1].set_index("timestamp")
+    back = done.table[done.table["part"] == "backtest"].set_index("timestamp")
+    assert back["one_step_ahead"].to_numpy() == pytest.approx(scored[f"seed_{best}"][back.index].to_numpy(), rel=1e-5)
+    assert back["actual"].to_numpy() == pytest.approx(scored["actual"][back.index].to_numpy())
+    # All three kinds agree on the first step, for which the truth was the last input of each.
+    for part in ("backtest", "future"):
+        row = done.table[done.table["part"] == part].iloc[0]
+        assert row["free_run"] == pytest.approx(row["one_step_ahead"]) == pytest.approx(row["direct"])
+    assert done.table["direct"].notna().sum() == 6
+    assert done.table["free_run"].notna().all()
+
+
+def test_a_stream_of_the_last_row_forecasts_the_same(place: Place, done: Done) -> None:
+    """Two commands forecast the next month differently from the same run."""
+    (place.folder / "airline.csv").write_text((ROOT / "data" / "airline.csv").read_text())
+    arguments = (f"run={place.run_id}", "start=cold", "input=airline.csv", "follow=false")
+    code, output, complaints = place.run("stream", *arguments)
+    assert (code, complaints) == (0, "")
+    lines = output.splitlines()
+    assert lines[0] == "lane,timestamp,forecast_1,forecast_2,forecast_3"
+    future = done.table[done.table["part"] == "future"]
+    assert [float(cell) for cell in lines[-1].split(",")[2:]] == pytest.approx(future["direct"][:3].tolist(), rel=1e-5)
+
+
+def test_no_tensorflow_is_imported(done: Done) -> None:
+    """A forecast of milliseconds waits ten seconds, and needs 0.8 GB."""
+    assert "pipeline.serving.free_run" in done.complaints
+    assert re.search(r"\| +(tensorflow|keras)\b", done.complaints) is None
+
+
+# Arguments, and what the one line on stderr says; RUN is the run id.
+REFUSED = {
+    "too many steps": (
+        "run=RUN steps=200",
+        "error: dataset 'airline' has 144 rows, too few to hold back steps=200 of them as a test; lower steps to 127",
+    ),
+    "no steps": ("run=RUN steps=0", "error: steps must be at least 1, but got steps=0"),
+    "unknown run": ("run=nope", "error: run=nope is not in sqlite:"),
+    "no folder": ("run=RUN output=none/next.csv", "error: output=none/next.csv lies in a folder that does not exist"),
+    "unknown key": ("run=RUN step=3", "error: unknown key 'step'; did you mean 'steps'?"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused(place: Place) -> dict[str, tuple[int, str, str]]:
+    """All commands that are refused, run side by side: most of their time is an import."""
+    started = {
+        name: place.start("forecast", *arguments.replace("RUN", place.run_id).split())
+        for name, (arguments, _) in REFUSED.items()
+    }
+    done = {}
+    for name, process in started.items():
+        with process:
+            output, complaints = process.communicate(timeout=SECONDS)
+            done[name] = (process.returncode, output, complaints)
+    return done
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_is_told_in_one_line_with_exit_code_2(refused: dict[str, tuple[int, str, str]], name: str) -> None:
+    """A mistake ends in a traceback, or in a file that looks right."""
+    code, output, complaints = refused[name]
+    assert (code, output) == (2, "")
+    assert len(complaints.splitlines()) == 1
+    assert complaints.startswith(REFUSED[name][1])
+
+
+def test_help_names_every_key() -> None:
+    """Nobody can use the command without reading its code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.forecast", "--help"], capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0
+    for text in ("run=RUN_ID|best", "steps=INTEGER", "output=FILE", "plot=FILE", "python -m pipeline.forecast"):
+        assert text in done.stdout

@@ -1,0 +1,335 @@
+"""`python -m pipeline.stream` as a user runs it: pipes, growing files, interrupts, kill -9."""
+
+import io
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from pipeline.errors import UserError
+from pipeline.served import fetch_model
+from pipeline.serving.stream import Stream
+from pipeline.stream import Arguments, stream_rows
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS = 60  # for anything that should take three
+SWEEP = (
+    "-m",
+    "stateful=true,false",
+    "look_back=4",
+    "batch_size=4",
+    "training.epochs=2",
+    "seeds=2",
+    "dataset.transforms=[log,seasonal_difference]",
+    "tracking.log_model=false",
+)
+AIRLINE = (ROOT / "data" / "airline.csv").read_text().splitlines()
+NEW = ["1961-01-01,450", "1961-02-01,418", "1961-03-01,472", "1961-04-01,487", "1961-05-01,500", "1961-06-01,579"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder with a store that holds one sweep."""
+
+    folder: Path
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+    @property
+    def runs(self) -> dict[str, Run]:
+        """The runs by `stateful`, and the sweep above them by `sweep`."""
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name("lstm-pipeline")
+        assert experiment is not None
+        return {run.data.params.get("stateful", "sweep"): run for run in client.search_runs([experiment.experiment_id])}
+
+    def run_id(self, stateful: str = "true") -> str:
+        return str(self.runs[stateful].info.run_id)
+
+    def start(self, *arguments: str, **settings: Any) -> "subprocess.Popen[str]":
+        """Start `python -m pipeline.stream ARGUMENTS` with pipes."""
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": self.uri} | settings.pop("environment", {})
+        command = [sys.executable, "-m", "pipeline.stream", *arguments]
+        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **pipes | settings)
+
+    def stream(self, *arguments: str, lines: Sequence[str]) -> tuple[int, str, str]:
+        """Stream some lines; return exit code, output and complaints."""
+        with self.start(*arguments) as process:
+            output, complaints = process.communicate("".join(f"{line}\n" for line in lines), timeout=SECONDS)
+        return process.returncode, output, complaints
+
+    def expected(self, lines: Sequence[str], warm: bool = False, stateful: str = "true") -> list[float]:
+        """Forecast the same rows in this process."""
+        stream = Stream(fetch_model(self.run_id(stateful), self.uri, "lstm-pipeline"), warm, pytest.fail)
+        return [float(forecast[0]) for _, forecast in stream.answer(lines)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = Place(tmp_path_factory.mktemp("streamed"))
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.run", *SWEEP],
+        cwd=place.folder,
+        env={**os.environ, "MLFLOW_TRACKING_URI": place.uri},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def cold(place: Place) -> pd.DataFrame:
+    """The answers of a cold stream to the whole airline series and some months more."""
+    code, output, complaints = place.stream(f"run={place.run_id()}", "start=cold", lines=[*AIRLINE, *NEW])
+    assert (code, complaints) == (0, "")
+    return table(output)
+
+
+def table(output: str) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(output))
+
+
+def read_line(process: "subprocess.Popen[str]") -> str:
+    """Read one line of the output, which must come although nothing more was written."""
+    assert process.stdout is not None
+    patience = threading.Timer(SECONDS, process.kill)
+    patience.start()
+    line = process.stdout.readline()
+    patience.cancel()
+    assert line, "no answer came"
+    return line.rstrip("\n")
+
+
+def test_a_cold_stream_forecasts_the_numbers_of_predictions_csv(place: Place, cold: pd.DataFrame) -> None:
+    """What is served is another network, scaler or seed than the one that was scored."""
+    assert list(cold.columns) == ["lane", "timestamp", "forecast"]
+    assert (cold["lane"] == "airline").all()
+    assert cold["timestamp"].tolist() == [line.split(",")[0] for line in (*AIRLINE[1:], *NEW)]
+    client = MlflowClient(place.uri)
+    seeds, predictions = (
+        pd.read_csv(client.download_artifacts(place.run_id(), name)) for name in ("seeds.csv", "predictions.csv")
+    )
+    best = int(seeds.loc[seeds["validation_rmse"].idxmin(), "seed"])
+    scored = predictions.set_index("timestamp")[f"seed_{best}"]
+    # A row is answered with the forecast of the row after it.
+    served = pd.Series(cold["forecast"].to_numpy()[:-1], index=cold["timestamp"][1:])
+    assert len(scored) > 100
+    assert served[scored.index].to_numpy() == pytest.approx(scored.to_numpy(), rel=1e-5)
+
+
+def test_each_row_is_answered_at_once_and_ctrl_c_keeps_the_state(place: Place, cold: pd.DataFrame) -> None:
+    """Answers wait for more rows, or for a full buffer; Ctrl-C loses what was read."""
+    arguments = (f"run={place.run_id()}", "start=cold", "state=pinged.npz")
+    with place.start(*arguments) as process:
+        assert process.stdin is not None and process.stderr is not None
+        assert read_line(process) == "lane,timestamp,forecast"
+        process.stdin.write(AIRLINE[0] + "\n")
+        for line, expected in zip(AIRLINE[1:41], cold.itertuples(), strict=False):
+            process.stdin.write(line + "\n")
+            process.stdin.flush()
+            lane, timestamp, forecast = read_line(process).split(",")
+            assert (lane, timestamp) == ("airline", line.split(",")[0])
+            assert float(forecast or "nan") == pytest.approx(expected.forecast, rel=1e-6, nan_ok=True)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(SECONDS) == 130
+        assert process.stderr.read() == "interrupted\n"
+    code, output, complaints = place.stream(*arguments, lines=[*AIRLINE, *NEW])  # everything again
+    assert code == 0
+    assert complaints.splitlines() == [
+        "state=pinged.npz: 1 lane(s), which have consumed 40 row(s): airline 40",
+        "line 2 (lane airline, 1949-01-01) was read before this stream began: skipped, as are all such rows",
+        "40 row(s) were known already, 0 could not be used",
+    ]
+    pd.testing.assert_frame_equal(table(output), cold[40:].reset_index(drop=True), rtol=1e-6)
+
+
+def test_a_growing_file_is_followed_after_the_history_until_sigterm(place: Place, cold: pd.DataFrame) -> None:
+    """Rows that are added to a file are not seen, or half a row is read; TensorFlow is imported to answer them."""
+    path = place.folder / "growing.csv"
+    path.write_text(f"{AIRLINE[0]}\n{NEW[0]}\n{NEW[1][:7]}")
+    arguments = (f"run={place.run_id()}", "input=growing.csv", "state=grown.npz")
+    told = place.folder / "told.txt"  # more than a pipe holds
+    with (
+        told.open("w") as file,
+        place.start(*arguments, environment={"PYTHONPROFILEIMPORTTIME": "1"}, stdin=None, stderr=file) as process,
+    ):
+        answers = [read_line(process), read_line(process)]
+        with path.open("a") as file:
+            print(NEW[1][7:], NEW[2], sep="\n", file=file)
+        answers += [read_line(process), read_line(process)]
+        with path.open("a") as file:
+            print(*NEW[3:], sep="\r\n", end="", file=file)  # the last line has no end yet
+        answers += [read_line(process), read_line(process)]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(SECONDS) == 0
+    imported = told.read_text()
+    assert "pipeline.serving.stream" in imported
+    assert re.search(r"\| +(tensorflow|keras|matplotlib)\b", imported) is None
+    expected = cold[144:149].reset_index(drop=True)
+    pd.testing.assert_frame_equal(table("\n".join(answers)), expected, rtol=1e-5)
+    with path.open("a") as file:
+        print("", file=file)
+    code, rest, _ = place.stream(*arguments, "follow=false", lines=[])
+    assert code == 0
+    pd.testing.assert_frame_equal(table(rest), cold[149:].reset_index(drop=True), rtol=1e-5)
+
+
+def make_many_rows(lanes: Sequence[str], months: int) -> list[str]:
+    times = pd.date_range("1800-01-01", periods=months, freq="MS").strftime("%Y-%m-%d")
+    values = np.random.default_rng(0).integers(100, 600, size=(months, len(lanes)))
+    return [
+        f"{lane},{time},{value}"
+        for time, row in zip(times, values, strict=True)
+        for lane, value in zip(lanes, row, strict=True)
+    ]
+
+
+def test_after_kill_9_a_replay_gives_the_same_forecasts(place: Place) -> None:
+    """A crash leaves half a state file, or one that is ahead of what was answered: forecasts are lost or wrong."""
+    lanes = ["a", "b,c", 'd"e']
+    quoted = ["a", '"b,c"', '"d""e"']
+    rows = make_many_rows(quoted, months=2400)
+    lines = ["lane,month,passengers", *rows]
+    state, answers = place.folder / "killed.npz", place.folder / "killed.csv"
+    arguments = (f"run={place.run_id()}", "start=cold", "state=killed.npz")
+    with answers.open("w") as file, place.start(*arguments, stdout=file) as process:
+        assert process.stdin is not None
+        written, seen = 0, set()
+        while len(seen) < 2 and written < len(lines):  # the file appeared, and was replaced
+            process.stdin.write("".join(f"{line}\n" for line in lines[written : written + 7]))
+            process.stdin.flush()
+            written += 7
+            time.sleep(0.01)
+            if state.exists():
+                seen.add(state.stat().st_mtime_ns)
+        process.kill()
+        process.stdin.close()
+    assert process.returncode == -signal.SIGKILL
+    assert len(seen) == 2, "the state was not saved often enough"
+    before = answers.read_text()
+    code, output, complaints = place.stream(*arguments, lines=lines)
+    assert code == 0
+    consumed = int(complaints.split("consumed ")[1].split()[0])
+    assert 0 < consumed < written
+    # What is recorded as consumed had been answered; the kernel may hold the first half of one more line.
+    first = table(before[: before.rindex("\n") + 1])
+    assert len(first) >= consumed
+    second = table(output)
+    assert len(second) == len(rows) - consumed
+    expected = np.array(place.expected(lines))
+    np.testing.assert_allclose(first["forecast"], expected[: len(first)], rtol=1e-5)
+    np.testing.assert_allclose(second["forecast"], expected[consumed:], rtol=1e-5)
+    assert second["lane"].tolist() == (lanes * len(rows))[consumed : len(rows)]
+
+
+def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
+    """`| head -1` ends in a traceback."""
+    (place.folder / "long.csv").write_text("\n".join(["lane,month,passengers", *make_many_rows(["a"], months=2400)]))
+    arguments = (f"run={place.run_id('false')}", "start=cold", "input=long.csv", "follow=false", "state=piped.npz")
+    with place.start(*arguments, stdin=subprocess.DEVNULL) as process:
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "lane,timestamp,forecast\n"
+        process.stdout.close()
+        assert process.wait(SECONDS) == 0
+        assert process.stderr.read() == ""
+    assert not (place.folder / "piped.npz").exists()  # rows that nobody read were not consumed
+
+
+# Arguments, the first lines of the input, and what the one line on stderr says; RUN and PARENT are run ids.
+REFUSED = {
+    "unknown run": ("run=nope", "", r"error: run=nope is not in sqlite:.*; give a run id from MLflow, or run=best"),
+    "parent": ("run=PARENT", "", r"error: run=\w+ is the parent of a sweep; give one of its runs, or run=best"),
+    "empty store": ("run=best tracking.experiment_name=none", "", "error: .* has no finished run; train one: python"),
+    "wrong header": (
+        "run=RUN",
+        "date,passengers\n",
+        r"error: the rows need the column\(s\) month, but their header is",
+    ),
+    "other model": ("run=RUN state=other.npz", "month,passengers\n", "error: state=other.npz belongs to another model"),
+    "unknown key": ("run=RUN sart=cold", "", "error: unknown key 'sart'; did you mean 'start'?"),
+    "no input": ("run=RUN input=none.csv", "", "error: input=none.csv is not a file that can be read from"),
+    "no folder": ("run=RUN state=none/s.npz", "", "error: state=none/s.npz lies in a folder that does not exist"),
+}
+
+
+@pytest.fixture(scope="module")
+def refused(place: Place) -> dict[str, tuple[int, str, str]]:
+    """All commands that are refused, run side by side: most of their time is an import."""
+    other = Stream(fetch_model(place.run_id("false"), place.uri, "lstm-pipeline"), False, pytest.fail)
+    other.save(place.folder / "other.npz")
+    started = {}
+    for name, (arguments, lines, _) in REFUSED.items():
+        words = arguments.replace("RUN", place.run_id()).replace("PARENT", place.run_id("sweep")).split()
+        process = started[name] = place.start(*words)
+        assert process.stdin is not None
+        process.stdin.write(lines)
+    done = {}
+    for name, process in started.items():
+        with process:
+            output, complaints = process.communicate(timeout=SECONDS)
+            done[name] = (process.returncode, output, complaints)
+    return done
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_bad_input_is_told_in_one_line_with_exit_code_2(refused: dict[str, tuple[int, str, str]], name: str) -> None:
+    """A mistake ends in a traceback, or in an answer that looks right."""
+    code, output, complaints = refused[name]
+    assert code == 2
+    assert len(complaints.splitlines()) == 1
+    assert pd.Series([complaints]).str.match(REFUSED[name][2]).all()
+    assert output in ("", "lane,timestamp,forecast\n")
+
+
+def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """What should have sent rows failed, and the stream ends as if all were well; but a header may come alone."""
+    path, state = place.folder / "empty.csv", place.folder / "empty.npz"
+    path.write_text("\n")
+    keys = {"uri": place.uri, "input": path, "follow": False, "state": state}
+    with pytest.raises(UserError, match="the input is empty; its first line must name the columns of the dataset"):
+        stream_rows(Arguments(run=place.run_id(), **keys))
+    assert not state.exists()
+    path.write_text(AIRLINE[0])
+    assert stream_rows(Arguments(run=place.run_id(), **keys)) == 0
+    assert state.exists()
+    assert capsys.readouterr().out == 2 * "lane,timestamp,forecast\n"
+
+
+def test_a_line_without_an_end_does_not_fill_the_memory(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """A sender that forgets the ends of its lines ends the stream, and the lanes of all others with it."""
+    path = place.folder / "endless.csv"
+    path.write_text("\n".join([AIRLINE[0], "1961-01-01," + "9" * 5_000_000, NEW[0]]))
+    assert stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False)) == 0
+    output, complaints = capsys.readouterr()
+    assert len(output.splitlines()) == 2
+    told = f"line 2 has {'9' * 57}... in the column 'passengers', which is too large to compute with: skipped"
+    assert complaints.splitlines() == [told, "0 row(s) were known already, 1 could not be used"]
+
+
+def test_help_names_every_key_and_the_columns() -> None:
+    """Nobody can use the command without reading its code."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.stream", "--help"], capture_output=True, text=True, timeout=SECONDS
+    )
+    assert done.returncode == 0
+    keys = ("run=RUN_ID|best", "start=warm|cold", "state=FILE", "input=FILE", "follow=true|false", "tracking.uri=URI")
+    for text in (*keys, "lane,timestamp,forecast", "python -m pipeline.stream"):
+        assert text in done.stdout
