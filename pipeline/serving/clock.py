@@ -93,8 +93,10 @@ class Clock:
             raise ValueError(text)
         if self._zone is None and _PLAIN_DATE.fullmatch(text):  # twenty times as fast
             return float(np.datetime64(text, "us").astype(np.int64))
+        if not text[0].isdigit():  # NaT, now, today
+            raise ValueError(text)
         time = pd.to_datetime(text, format="ISO8601")
-        if pd.isna(time) or not text[0].isdigit() or (time.tzinfo is None) != (self._zone is None):
+        if (time.tzinfo is None) != (self._zone is None):
             raise ValueError(text)
         return _microseconds(time)
 
