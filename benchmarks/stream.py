@@ -101,7 +101,7 @@ def measure_steps() -> dict[int, tuple[float, float]]:
 
     cell, head = keras.layers.LSTMCell(4), keras.layers.Dense(1)
 
-    @tf.function
+    @tf.function(autograph=False)
     def step(inputs: tf.Tensor, h: tf.Tensor, c: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         hidden, (h, c) = cell(inputs, [h, c])
         return head(hidden), h, c

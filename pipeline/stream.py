@@ -48,8 +48,8 @@ class Arguments:
     )
     state: Path | None = option(
         None,
-        "A file that keeps every lane's state and how many rows it has consumed. It is read if it exists, and replaced "
-        "about once a second and at the end.",
+        "A file that keeps every lane's state and how many rows it has consumed. If it exists the stream goes on from "
+        "it, whatever start says; it is replaced about once a second and at the end.",
     )
     input: Path | None = option(None, "A CSV file to read instead of the standard input.")
     follow: bool = option(
@@ -75,9 +75,14 @@ MANUAL = Manual(
     notes=(
         "Rows are CSV with a header: the columns of the run's dataset, and a column `lane` (or the run's "
         "dataset.lane_column) where there are many series. Each lane has a state of its own, and a lane the run has "
-        "not seen begins with the run's history, if that is one series.",
+        "not seen begins with the run's history, if that is one series. Rows of a dataset without a time column are "
+        "numbered from 0, each lane by itself.",
         "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
         "are told, too. No other lane is touched. Without enough rows for a forecast the last cell is empty.",
+        "After a stop or a crash start the same command again and send everything again: rows that the state file has "
+        "consumed are skipped. Numbered rows cannot be recognised: send them from the row that is told on stderr.",
+        "Exit code: 0 the input ended, 1 failed, 2 wrong input, 130 Ctrl-C; with a file that is followed Ctrl-C is the "
+        "usual end, and 0.",
     ),
 )
 
@@ -166,6 +171,8 @@ def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
                 if whole:
                     yield [_decode(line) for line in whole]
             elif path is not None and follow:
+                if path.stat().st_size < source.tell():
+                    raise UserError(f"input={path} became shorter while it was followed; rows may only be added to it")
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
             else:
                 if rest:

@@ -20,7 +20,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.errors import UserError
+from pipeline.interrupt import listen_for_interrupts
 from pipeline.served import fetch_model
+from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
 from pipeline.stream import Arguments, stream_rows
 
@@ -311,6 +313,43 @@ def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]
     assert stream_rows(Arguments(run=place.run_id(), **keys)) == 0
     assert state.exists()
     assert capsys.readouterr().out == 2 * "lane,timestamp,forecast\n"
+
+
+def test_an_interrupt_waits_until_what_was_read_is_answered(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C between a step of the network and its answer: the state knows rows that nobody got a forecast for."""
+    (place.folder / "interrupted.csv").write_text("\n".join([AIRLINE[0], *NEW, ""]))
+    paths = {"input": place.folder / "interrupted.csv", "state": place.folder / "interrupted.npz"}
+
+    def interrupt(row: Row, forecast: np.ndarray) -> str:
+        if row.timestamp == "1961-03-01":
+            signal.raise_signal(signal.SIGINT)
+        return f"{row.timestamp}\n"
+
+    monkeypatch.setattr("pipeline.stream._format", interrupt)
+    monkeypatch.setattr("pipeline.interrupt._asked", [])
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    listen_for_interrupts()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            stream_rows(Arguments(run=place.run_id(), uri=place.uri, follow=False, **paths))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert len(capsys.readouterr().out.splitlines()) == 1 + len(NEW)
+    stream = Stream(fetch_model(place.run_id(), place.uri, "lstm-pipeline"), True, pytest.fail)
+    stream.resume(paths["state"])
+    assert stream.consumed == {"airline": len(NEW)}
+
+
+def test_a_file_that_becomes_shorter_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that was written anew is followed for ever, without a word."""
+    path = place.folder / "shorter.csv"
+    path.write_text("\n".join([AIRLINE[0], *NEW, ""]))
+    monkeypatch.setattr(time, "sleep", lambda seconds: path.write_text(AIRLINE[0]))
+    with pytest.raises(UserError, match="became shorter while it was followed; rows may only be added to it"):
+        stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=path))
 
 
 def test_a_line_without_an_end_does_not_fill_the_memory(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
