@@ -121,25 +121,35 @@ def _table(document: Document, shown: Sequence[Mapping[str, Any]]) -> Table:
         table.add_row(
             *(escape(show(each["parameters"][key])) for key in document["by"]),
             str(each["seeds"]),
-            f"{each['validation_rmse']['mean']:.4g}",
+            show_number(each["validation_rmse"]["mean"]),
             show_spread(each["test_rmse"]),
             show_interval(each["test_rmse"]),
-            f"{each['test_mae']['mean']:.4g}",
-            "best" if against is None else f"{against['difference']:+.3g}",
+            show_number(each["test_mae"]["mean"]),
+            "best" if against is None else show_number(against["difference"], 3, sign="+"),
             "" if against is None else show_p(against["p_holm"]),
         )
     return table
 
 
+def show_number(value: float, digits: int = 4, sign: str = "-") -> str:
+    """Return a number with so many digits that matter, zeros at its end as well, so that a column lines up.
+
+    Example:
+        >>> show_number(52.7), show_number(18, 3, sign="+"), show_number(4321.8), show_number(123456.0)
+        ('52.70', '+18.0', '4322', '1.235e+05')
+    """
+    return f"{value:{sign}#.{digits}g}".rstrip(".")
+
+
 def show_spread(score: Mapping[str, Any]) -> str:
     """Return `67.57 ± 13`; one seed has no spread."""
-    spread = f" ± {score['std']:.2g}" if score["std"] is not None else ""
-    return f"{score['mean']:.4g}{spread}"
+    spread = f" ± {show_number(score['std'], 2)}" if score["std"] is not None else ""
+    return f"{show_number(score['mean'])}{spread}"
 
 
 def show_interval(score: Mapping[str, Any]) -> str:
     """Return `60.1 to 75.2`, or a dash for one seed."""
-    return f"{score['low']:.4g} to {score['high']:.4g}" if score["low"] is not None else "-"
+    return f"{show_number(score['low'])} to {show_number(score['high'])}" if score["low"] is not None else "-"
 
 
 def show_p(p: float | None) -> str:

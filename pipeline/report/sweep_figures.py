@@ -1,26 +1,26 @@
 """The figures of a whole sweep: accuracy against cost, learning curves, the best forecast, and a map of two axes.
 
-Colours are those of Okabe and Ito; lines also differ in style, points in shape, and the map has its numbers in it.
+Colours are those of Okabe and Ito; lines also differ in style, points have numbers, and the map has its values in it.
+Every figure is drawn once wide and once narrow, because letters that are scaled down to a phone cannot be read.
 """
 
+import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.lines import Line2D
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
 
-_DPI = 110
-_INK = "#222222"
-_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_STYLES = ("-", "--", "-.", ":", (0, (5, 1)), (0, (3, 1, 1, 1)))
-_MARKERS = ("o", "s", "^", "D", "v", "P")
-MOST_CURVES = len(_COLOURS)
+from pipeline.report.drawing import COLOURS, GREY, INK, PAPER, Shape, finish, place_labels, start
+
+MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
+_WIDE_RANGE = 10  # times; a linear axis would press the lower values together
 _BASELINES = {"persistence": ":", "seasonal": "--", "linear": "-."}
 _NAMES = {"seasonal": "seasonal naive", "linear": "linear fit"}
 
@@ -47,140 +47,158 @@ class Forecast:
 
 
 def draw_cost(
-    path: Path,
+    shape: Shape,
     names: Sequence[str],
     seconds: Sequence[float],
     scores: np.ndarray,
     baselines: Mapping[str, float],
     unit: str,
-) -> None:
+) -> Figure:
     """Draw test RMSE against seconds of training, with the interval over seeds and the baselines as lines.
 
     Args:
-        path: The PNG file.
+        shape: How wide, and under which title.
         names: Of the configurations, the best validation score first.
         seconds: Training of all seeds. Length configurations.
         scores: Mean, lower and upper end of the interval; ends may be NaN. Shape (configurations, 3).
         baselines: Test RMSE by name.
         unit: Of the RMSE.
     """
-    figure, axis = _figure()
+    figure, axis = start(shape)
     mean, low, high = scores.T
     spread = np.nan_to_num(np.stack([mean - low, high - mean])).clip(0)
-    axis.errorbar(seconds, mean, yerr=spread, fmt="none", ecolor="#888888", elinewidth=1, capsize=3)
-    axis.scatter(seconds[1:], mean[1:], color=_COLOURS[0], marker="o", s=28, zorder=3)
-    axis.scatter(seconds[:1], mean[:1], color=_COLOURS[1], marker="*", s=160, zorder=4, label="best by validation")
-    middle = (min(seconds) + max(seconds)) / 2
-    for name, second, score in list(zip(names, seconds, mean, strict=True))[:_MOST_POINTS_NAMED]:
-        inwards = {"xytext": (-5, 5), "ha": "right"} if second > middle else {"xytext": (5, 5), "ha": "left"}
-        axis.annotate(_plain(name), (second, score), textcoords="offset points", fontsize=7, **inwards)
-    for name, score in baselines.items():
-        axis.axhline(score, color=_INK, linewidth=1, linestyle=_BASELINES.get(name, "-"), label=_NAMES.get(name, name))
+    axis.errorbar(seconds, mean, yerr=spread, fmt="none", ecolor=GREY, elinewidth=1, capsize=2)
+    axis.scatter(seconds[1:], mean[1:], color=COLOURS[0], s=24, zorder=3)
+    axis.scatter(seconds[:1], mean[:1], color=COLOURS[1], marker="*", s=150, zorder=4)
+    lines = [
+        axis.axhline(score, color=INK, linewidth=1, linestyle=_BASELINES.get(name, "-"), label=_NAMES.get(name, name))
+        for name, score in baselines.items()
+    ]
+    _spread_out(axis, "x", np.asarray(seconds))
+    _spread_out(axis, "y", np.array([*mean, *baselines.values()]))
     axis.set_xlabel("training of all seeds [s]")
-    axis.set_ylabel(f"test RMSE [{_plain(unit)}]")
-    _explain(figure, axis)
     axis.grid(alpha=0.3)
-    _save(figure, path)
+    named = [f"{number}  {name}" for number, name in enumerate(names[:_MOST_POINTS_NAMED], start=1)]
+    numbers = [
+        Line2D([], [], linestyle="", color=COLOURS[0], marker="o", markersize=5, label=told) for told in named[1:]
+    ]
+    best = f"{named[0]} (best by validation)"
+    numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=best))
+    finish(figure, axis, shape, f"test RMSE [{unit}]", [*numbers, *lines])
+    place_labels(axis, np.column_stack([seconds, mean]), [str(row + 1) for row in range(len(numbers))])
+    return figure
 
 
-def draw_curves(path: Path, curves: Mapping[str, np.ndarray]) -> None:
-    """Draw the validation loss over the epochs: the mean over seeds, and from the lowest to the highest seed as a band.
+def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:
+    """Draw the validation loss over the epochs, a panel for each configuration, the others in grey behind it.
+
+    The line is the mean over the seeds that still train, the band reaches from the lowest to the highest of them, and a
+    dot is where a seed has stopped.
 
     Args:
-        path: The PNG file.
+        shape: How wide, and under which title.
         curves: Validation loss of every seed, by configuration. Each (seeds, epochs), NaN after a seed has stopped.
     """
-    figure, axis = _figure()
-    for number, (name, losses) in enumerate(curves.items()):
-        epochs = np.arange(1, losses.shape[1] + 1)
-        colour, style = _COLOURS[number % MOST_CURVES], _STYLES[number % MOST_CURVES]
-        axis.plot(
-            epochs, np.nanmean(losses, axis=0), color=colour, linestyle=style, linewidth=1.5, label=_plain(name),
-            marker=_MARKERS[number % MOST_CURVES], markevery=max(1, len(epochs) // 10), markersize=4,
-        )  # fmt: skip
-        if len(losses) > 1:
-            axis.fill_between(
-                epochs, np.nanmin(losses, axis=0), np.nanmax(losses, axis=0), color=colour, alpha=0.15, linewidth=0
-            )
-    if all(np.nanmin(losses) > 0 for losses in curves.values()):
-        axis.set_yscale("log")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axis.set_xlabel("epoch")
-    axis.set_ylabel("validation loss, scaled units")
-    _explain(figure, axis)
-    axis.grid(alpha=0.3)
-    _save(figure, path)
+    columns = min(len(curves), 2 if shape.narrow else 3)
+    rows = math.ceil(len(curves) / columns)
+    figure, axis = start(shape, rows, columns)
+    panels = figure.axes
+    for panel in panels[len(curves) :]:
+        panel.remove()
+    means = [np.nanmean(losses, axis=0) for losses in curves.values()]
+    letters = 26 if shape.narrow else 44
+    for number, (panel, name, losses) in enumerate(zip(panels, curves, curves.values(), strict=False)):
+        for other in means[:number] + means[number + 1 :]:
+            panel.plot(np.arange(1, len(other) + 1), other, color=GREY, alpha=0.45, linewidth=0.8)
+        _draw_losses(panel, losses, means[number])
+        panel.set_title("\n".join(textwrap.wrap(f"{number + 1}  {name}", letters)), fontsize=8, loc="left")
+        panel.grid(alpha=0.3)
+        panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
+        if number + columns >= len(curves):
+            panel.set_xlabel("epoch")
+            panel.tick_params(labelbottom=True)
+    values = np.concatenate([losses[np.isfinite(losses)] for losses in curves.values()])
+    _spread_out(axis, "y", values, least=3)
+    label_lines = max(len(name) > letters - 3 for name in curves)
+    finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=1 + label_lines)
+    return figure
 
 
-def draw_overlay(path: Path, forecast: Forecast) -> None:
+def _draw_losses(panel: Axes, losses: np.ndarray, mean: np.ndarray) -> None:
+    epochs = np.arange(1, losses.shape[1] + 1)
+    if len(losses) > 1:
+        lowest, highest = np.nanmin(losses, axis=0), np.nanmax(losses, axis=0)
+        panel.fill_between(epochs, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0)
+    panel.plot(epochs, mean, color=COLOURS[0], linewidth=1.6)
+    last = np.isfinite(losses).sum(axis=1)
+    panel.plot(last, losses[np.arange(len(losses)), last - 1], "o", color=COLOURS[1], markersize=2.5)
+
+
+def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
     """Draw the best configuration's forecasts over what happened and over the baselines, at most 140 test steps."""
-    figure, axis = _figure()
-    steps = np.arange(min(len(forecast.times), _MOST_STEPS))
+    figure, axis = start(shape)
+    count = min(len(forecast.times), _MOST_STEPS)
+    steps = np.arange(count)
     seeds = forecast.seeds[:, steps]
-    axis.plot(steps, forecast.actual[steps], color=_INK, linewidth=1.6, label="actual")
+    axis.plot(steps, forecast.actual[steps], color=INK, linewidth=1.6, label="actual")
+    axis.plot(steps, seeds.mean(axis=0), color=COLOURS[0], linewidth=1.8, label=f"{forecast.name}, mean of seeds")
+    if len(seeds) > 1:
+        lowest, highest = seeds.min(axis=0), seeds.max(axis=0)
+        label = "lowest to highest seed"
+        axis.fill_between(steps, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0, label=label)
     for number, (name, values) in enumerate(forecast.baselines.items()):
         style, told = _BASELINES.get(name, "-"), _NAMES.get(name, name)
-        axis.plot(steps, values[steps], color=_COLOURS[2 + number], linestyle=style, linewidth=1, label=told)
-    axis.plot(
-        steps, seeds.mean(axis=0), color=_COLOURS[0], linewidth=1.6, label=f"{_plain(forecast.name)}, mean of seeds"
-    )
-    if len(seeds) > 1:
-        band = "lowest to highest seed"
-        axis.fill_between(
-            steps, seeds.min(axis=0), seeds.max(axis=0), color=_COLOURS[0], alpha=0.2, linewidth=0, label=band
-        )
-    ticks = np.unique(np.linspace(0, len(steps) - 1, 6).round().astype(int))
-    axis.set_xticks(ticks, [forecast.times[tick] for tick in ticks], fontsize=8)
-    axis.set_ylabel(_plain(forecast.label))
+        axis.plot(steps, values[steps], color=COLOURS[1 + number], linestyle=style, linewidth=1.1, label=told)
+    ticks = np.unique(np.linspace(0, count - 1, 3 if shape.narrow else 6).round().astype(int))
+    axis.set_xticks(ticks, [forecast.times[tick].removesuffix(" 00:00:00") for tick in ticks])
+    axis.get_xticklabels()[0].set_horizontalalignment("left")  # neither end is cut
+    axis.get_xticklabels()[-1].set_horizontalalignment("right")
     axis.margins(x=0.01)
-    _explain(figure, axis)
-    _save(figure, path)
+    axis.grid(alpha=0.3)
+    part = "" if count == len(forecast.times) else f", first {count} of {len(forecast.times)} test steps"
+    finish(figure, axis, shape, f"{forecast.label}{part}", axis.get_legend_handles_labels()[0])
+    return figure
 
 
 def draw_map(
-    path: Path, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, unit: str
-) -> None:
+    shape: Shape, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, unit: str
+) -> Figure:
     """Draw the test RMSE over two axes, with the number in every cell; what was not trained stays empty.
 
     Args:
-        path: The PNG file.
+        shape: How wide, and under which title.
         axes: The key of the rows and the key of the columns.
         levels: Levels of the rows and of the columns.
         scores: Mean test RMSE. Shape (rows, columns), NaN where there is none.
         unit: Of the RMSE.
     """
-    figure, axis = _figure()
-    image = axis.imshow(np.ma.masked_invalid(scores), cmap="cividis_r", aspect="auto")
+    figure, axis = start(shape)
+    axis.pcolormesh(np.ma.masked_invalid(scores), cmap="cividis", edgecolors=PAPER, linewidth=2)
+    axis.invert_yaxis()
     middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
+    size = float(np.clip(60 / max(scores.shape), 6, 11))
     for row, column in np.argwhere(np.isfinite(scores)):
         value = scores[row, column]
-        ink = "white" if value > middle else "black"
-        axis.text(column, row, f"{value:.3g}", ha="center", va="center", fontsize=8, color=ink)
-    for set_ticks, names in ((axis.set_yticks, levels[0]), (axis.set_xticks, levels[1])):
-        set_ticks(range(len(names)), [_plain(name) for name in names], fontsize=8)
-    axis.set_ylabel(_plain(axes[0]))
-    axis.set_xlabel(_plain(axes[1]))
-    figure.colorbar(image, label=f"test RMSE [{_plain(unit)}], lower is better")
-    _save(figure, path)
+        ink = "black" if value > middle else "#fefefe"
+        told = f"{value:#.3g}".rstrip(".")
+        axis.text(column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=size, color=ink)
+    names_of_rows = [f"{axes[0]}={level}" for level in levels[0]]
+    for set_ticks, names in ((axis.set_yticks, names_of_rows), (axis.set_xticks, levels[1])):
+        set_ticks(np.arange(len(names)) + 0.5, list(names))
+    axis.tick_params(length=0)
+    axis.spines[:].set_visible(False)
+    axis.set_xlabel(axes[1])
+    finish(figure, axis, shape, f"test RMSE [{unit}]", [], beside=names_of_rows)
+    return figure
 
 
-def _figure() -> tuple[Figure, Axes]:
-    """Return a figure without pyplot, whose import and global state cost more than the drawing."""
-    figure = Figure(figsize=(8, 4.2), dpi=_DPI)
-    FigureCanvasAgg(figure)
-    figure.subplots_adjust(left=0.13, right=0.98, bottom=0.26, top=0.97)
-    return figure, figure.subplots()
-
-
-def _explain(figure: Figure, axis: Axes) -> None:
-    """Put the legend below the axis, where it hides nothing."""
-    figure.legend(*axis.get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=3, frameon=False)
-
-
-def _plain(text: str) -> str:
-    """Keep matplotlib from reading a dollar sign in a name as mathematics."""
-    return text.replace("$", r"\$")
-
-
-def _save(figure: Figure, path: Path) -> None:
-    figure.savefig(path)
+def _spread_out(axis: Axes, which: str, values: np.ndarray, least: float = _WIDE_RANGE) -> None:
+    """Make an axis logarithmic, with plain numbers, where its positive values lie far apart."""
+    if values.min() <= 0 or values.max() < least * values.min():
+        return
+    axis.set(**{f"{which}scale": "log"})
+    one = axis.xaxis if which == "x" else axis.yaxis
+    decades = math.log10(values.max() / values.min())
+    one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+    one.set_major_formatter(StrMethodFormatter("{x:g}"))
+    one.set_minor_formatter(NullFormatter())

@@ -1,20 +1,23 @@
 """The report of a sweep: one self-contained page, verdict first, and its figures as files of their own."""
 
-import base64
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
 
-from pipeline.report.comparison_text import EXPLANATION, show, title
-from pipeline.report.html import page, section, sentence_sections, write_table
+from pipeline.report.comparison_text import EXPLANATION, show, show_interval, show_number, title
+from pipeline.report.drawing import Shape, write_figure
+from pipeline.report.html import page, section, sentence_sections, write_table, write_verdict
 from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 
 PAGE = "report.html"
+_BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "linear fit"}
 
 
 @dataclass(frozen=True)
@@ -45,15 +48,19 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
         The page.
     """
     blocks = []
+    if failed:
+        runs = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
+        blocks.append(f'<p class="warning">{runs} did not finish: <a href="#failed">see why</a>.</p>')
     for number, part in enumerate(parts):
         prefix = "" if len(parts) == 1 else f"{number + 1}_"
         if len(parts) > 1:
-            blocks.append(f"<h1>{escape(_about(part))}</h1>")
+            blocks.append(f'<h1 class="part">{escape(_about(part))}</h1>')
         blocks += _part(folder, prefix, part)
     if failed:
-        blocks.append(section("Did not finish", ["<ul>", *(f"<li>{escape(line)}</li>" for line in failed), "</ul>"]))
+        lines = ["<ul>", *(f"<li>{escape(line)}</li>" for line in failed), "</ul>"]
+        blocks.append(f'<div id="failed">{section("Did not finish", lines)}</div>')
     words = shlex.join(["python", "-m", "pipeline.run", *command])
-    blocks.append(section("Repeat it", [f"<p><code>{escape(words)}</code></p>"]))
+    blocks.append(section("Repeat it", [f'<p><code class="command">{escape(words)}</code></p>']))
     heading = title(parts[0].document) if parts else "No run finished"
     path = folder / PAGE
     path.write_text(page(heading if len(parts) < 2 else f"{len(parts)} groups of runs, each scored on its own", blocks))
@@ -63,40 +70,64 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
 def _part(folder: Path, prefix: str, part: Part) -> list[str]:
     document = part.document
     blocks = [
-        f'<p class="verdict">{escape(document["verdict"])}</p>',
+        write_verdict(document),
+        _facts(document),
         f"<p>Scored on {escape(document['dataset']['scored'])}.</p>",
         section("Configurations, the best validation score first", [write_table(document)]),
     ]
-    for name, heading, caption in _draw(folder, prefix, part):
-        blocks.append(section(heading, [_image(folder / name, caption)]))
+    for name, heading, caption, draw in _figures(part):
+        told = f"{heading}: {title(document)}"
+        blocks.append(section(heading, [write_figure(folder / f"{prefix}{name}.png", draw, told, caption)]))
     return [*blocks, *sentence_sections({**document, "failed": []}), f"<p>{escape(EXPLANATION)}</p>"]
 
 
-def _draw(folder: Path, prefix: str, part: Part) -> list[tuple[str, str, str]]:
-    """Draw every figure there is data for; return file, heading and what is to be seen of each."""
-    document, drawn = part.document, []
+def _facts(document: Mapping[str, Any]) -> str:
+    """Return what a reader looks for first: the best, the baseline it has to beat, and how much was trained."""
+    rows = document["configurations"]
+    best, score = rows[0], rows[0]["test_rmse"]
+    interval = f", 95 % interval {show_interval(score)}" if score["low"] is not None else ""
+    told = [("Best by validation", name_row(best), f"test RMSE {show_number(score['mean'])}{interval}")]
+    if document["baselines"]:
+        strongest = min(document["baselines"], key=lambda each: each["test_rmse"])
+        name = _BASELINES.get(strongest["name"], strongest["name"])
+        told.append(("Strongest baseline", name, f"test RMSE {show_number(strongest['test_rmse'])}"))
+    seeds, seconds = sum(each["seeds"] for each in rows), [each["fit_seconds"] for each in rows]
+    count = "1 configuration" if len(rows) == 1 else f"{len(rows)} configurations"
+    took = "" if None in seconds else f" in {show_number(sum(seconds), 3)} s"
+    told.append(("Trained", count, f"{seeds} {'training' if seeds == 1 else 'trainings'}{took}"))
+    boxes = [f"<div><dt>{head}</dt><dd><b>{escape(name)}</b><br>{escape(rest)}</dd></div>" for head, name, rest in told]
+    return f'<dl class="facts">{"".join(boxes)}</dl>'
+
+
+def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]]:
+    """Return file, heading, what is to be seen, and how to draw it, of every figure there is data for."""
+    document, found = part.document, []
     rows, unit = document["configurations"], document["dataset"]["unit"]
     if all(each["fit_seconds"] is not None for each in rows):
         scores = np.array([[each["test_rmse"][key] for key in ("mean", "low", "high")] for each in rows], dtype=float)
         baselines = {each["name"]: each["test_rmse"] for each in document["baselines"]}
         seconds = [each["fit_seconds"] for each in rows]
-        draw_cost(folder / f"{prefix}cost.png", [name_row(each) for each in rows], seconds, scores, baselines, unit)
-        caption = "Test RMSE over the seconds of training; bars are 95 % intervals over seeds, lines are baselines."
-        drawn.append((f"{prefix}cost.png", "Accuracy against cost", caption))
+        names = [name_row(each) for each in rows]
+        draw: Callable[[Shape], Figure] = partial(
+            draw_cost, names=names, seconds=seconds, scores=scores, baselines=baselines, unit=unit
+        )
+        caption = "Lower left is better and cheaper; bars are 95 % intervals over seeds, lines are baselines. Numbers "
+        found.append(("cost", "Accuracy against cost", f"{caption}are the ranks by validation in the table.", draw))
     if part.curves:
-        draw_curves(folder / f"{prefix}learning_curves.png", part.curves)
-        caption = "Validation loss, mean over seeds; bands reach from the lowest to the highest seed. Best first."
-        drawn.append((f"{prefix}learning_curves.png", "Learning curves", caption))
+        caption = "Validation loss in scaled units: mean over the seeds that still train, from the lowest to the "
+        caption += "highest seed, a dot where a seed stops; the other configurations in grey."
+        found.append(("learning_curves", "Learning curves", caption, partial(draw_curves, curves=part.curves)))
     if part.forecast is not None:
-        draw_overlay(folder / f"{prefix}forecast.png", part.forecast)
         caption = "What happened on the test part, what the best by validation forecast, and the baselines."
-        drawn.append((f"{prefix}forecast.png", "Forecast of the best by validation", caption))
+        draw = partial(draw_overlay, forecast=part.forecast)
+        found.append(("forecast", "Forecast of the best by validation", caption, draw))
     grid = _grid(document)
     if grid is not None:
-        draw_map(folder / f"{prefix}map.png", *grid, unit)
-        caption = f"Mean test RMSE over {grid[0][0]} and {grid[0][1]}, averaged over every other axis."
-        drawn.append((f"{prefix}map.png", "Two axes", caption))
-    return drawn
+        averaged = " and over every other axis" if len(document["axes"]) > 2 else ""
+        caption = f"Mean over seeds{averaged}; darker is lower and better."
+        draw = partial(draw_map, axes=grid[0], levels=grid[1], scores=grid[2], unit=unit)
+        found.append(("map", f"Test RMSE over {grid[0][0]} and {grid[0][1]}", caption, draw))
+    return found
 
 
 def _grid(document: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[list[str], list[str]], np.ndarray] | None:
@@ -120,11 +151,3 @@ def name_row(configuration: Mapping[str, Any]) -> str:
 
 def _about(part: Part) -> str:
     return f"{title(part.document)}, scored on {part.document['dataset']['scored']}"
-
-
-def _image(path: Path, caption: str) -> str:
-    encoded = base64.b64encode(path.read_bytes()).decode()
-    return (
-        f'<figure><img src="data:image/png;base64,{encoded}" alt="{escape(caption)}">'
-        f"<figcaption>{escape(caption)}</figcaption></figure>"
-    )

@@ -89,10 +89,11 @@ def test_everything_that_was_promised_is_there_verdict_first(tmp_path: Path) -> 
     """A part of the report is missing, or the reader must search for the conclusion."""
     page = write_sweep_report(tmp_path, [part()], ["-m", "look_back=1,3", "dataset.path=a b.csv"], [EVIL]).read_text()
     tags = check_page(page)
-    assert (tags.count("table"), tags.count("img")) == (1, 4)
+    assert (tags.count("table"), tags.count("figure")) == (1, 4)
     order = [
         "No configuration beats seasonal naive.", "<table>", "Accuracy against cost", "Learning curves",
-        "Forecast of the best by validation", "Two axes", "look_back: evidence", "best vs seasonal naive: evidence",
+        "Forecast of the best by validation", "Test RMSE over look_back and stateful",
+        "look_back: evidence", "best vs seasonal naive: evidence",
         "Did not finish", "Repeat it", "python -m pipeline.run -m look_back=1,3 &#x27;dataset.path=a b.csv&#x27;",
     ]  # fmt: skip
     places = [page.index(text) for text in order]
@@ -106,8 +107,8 @@ def test_every_figure_is_a_file_of_its_own(tmp_path: Path) -> None:
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"report.html", "cost.png", "learning_curves.png", "forecast.png", "map.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
-    assert page.count('src="data:image/png;base64,') == 4
-    assert all(re.findall(r'alt="([^"]+)"', page))
+    assert page.count('<svg class="broad" role="img" aria-label="') == page.count('<svg class="narrow"') == 4
+    assert all(re.findall(r'aria-label="([^"]+)"', page)) and ".png" not in page
 
 
 def test_groups_that_cannot_be_compared_stand_apart(tmp_path: Path) -> None:
