@@ -11,6 +11,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.arguments import run_entry
+from pipeline.forecast import MANUAL, Arguments, forecast_run
+
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60
 # A vector of three horizons, so that all three kinds of forecast are there.
@@ -37,21 +40,17 @@ class Place:
     def uri(self) -> str:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
-    def start(self, name: str, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+    def run(self, name: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+        """Return exit code, output and complaints."""
+        done = subprocess.run(
             [sys.executable, "-m", f"pipeline.{name}", *arguments],
             cwd=self.folder,
             env={**os.environ, "MLFLOW_TRACKING_URI": self.uri, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
+            timeout=300,
         )
-
-    def run(self, name: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
-        """Return exit code, output and complaints."""
-        with self.start(name, *arguments, **environment) as process:
-            output, complaints = process.communicate(timeout=300)
-        return process.returncode, output, complaints
+        return done.returncode, done.stdout, done.stderr
 
 
 @pytest.fixture(scope="module")
@@ -153,28 +152,27 @@ REFUSED = {
 }
 
 
-@pytest.fixture(scope="module")
-def refused(place: Place) -> dict[str, tuple[int, str, str]]:
-    """All commands that are refused, run side by side: most of their time is an import."""
-    started = {
-        name: place.start("forecast", *arguments.replace("RUN", place.run_id).split())
-        for name, (arguments, _) in REFUSED.items()
-    }
-    done = {}
-    for name, process in started.items():
-        with process:
-            output, complaints = process.communicate(timeout=SECONDS)
-            done[name] = (process.returncode, output, complaints)
-    return done
-
-
 @pytest.mark.parametrize("name", REFUSED)
-def test_bad_input_is_told_in_one_line_with_exit_code_2(refused: dict[str, tuple[int, str, str]], name: str) -> None:
+def test_bad_input_is_told_in_one_line_with_exit_code_2(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A mistake ends in a traceback, or in a file that looks right."""
-    code, output, complaints = refused[name]
-    assert (code, output) == (2, "")
+    arguments, complaint = REFUSED[name]
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
+    words = arguments.replace("RUN", place.run_id).split()
+    assert run_entry(words, Arguments, MANUAL, forecast_run) == 2
+    output, complaints = capsys.readouterr()
+    assert output == ""
     assert len(complaints.splitlines()) == 1
-    assert complaints.startswith(REFUSED[name][1])
+    assert complaints.startswith(complaint)
+
+
+def test_a_mistake_is_told_by_the_command_itself(place: Place) -> None:
+    """The exit code does not reach the shell."""
+    code, output, complaints = place.run("forecast", f"run={place.run_id}", "steps=200")
+    assert (code, output) == (2, "")
+    assert len(complaints.splitlines()) == 1 and complaints.startswith(REFUSED["too many steps"][1])
 
 
 def test_help_names_every_key() -> None:

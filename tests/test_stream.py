@@ -19,12 +19,13 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pipeline.arguments import run_entry
 from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
 from pipeline.served import fetch_model
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
-from pipeline.stream import Arguments, stream_rows
+from pipeline.stream import MANUAL, Arguments, stream_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 60  # for anything that should take three
@@ -163,7 +164,9 @@ def test_each_row_is_answered_at_once_and_ctrl_c_keeps_the_state(place: Place, c
     pd.testing.assert_frame_equal(table(output), cold[40:].reset_index(drop=True), rtol=1e-6)
 
 
-def test_a_growing_file_is_followed_after_the_history_until_sigterm(place: Place, cold: pd.DataFrame) -> None:
+def test_a_growing_file_is_followed_after_the_history_until_sigterm(
+    place: Place, cold: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Rows that are added to a file are not seen, or half a row is read; TensorFlow is imported to answer them."""
     path = place.folder / "growing.csv"
     path.write_text(f"{AIRLINE[0]}\n{NEW[0]}\n{NEW[1][:7]}")
@@ -189,9 +192,9 @@ def test_a_growing_file_is_followed_after_the_history_until_sigterm(place: Place
     pd.testing.assert_frame_equal(table("\n".join(answers)), expected, rtol=1e-5)
     with path.open("a") as file:
         print("", file=file)
-    code, rest, _ = place.stream(*arguments, "follow=false", lines=[])
-    assert code == 0
-    pd.testing.assert_frame_equal(table(rest), cold[149:].reset_index(drop=True), rtol=1e-5)
+    resumed = Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False, state=place.folder / "grown.npz")
+    assert stream_rows(resumed) == 0
+    pd.testing.assert_frame_equal(table(capsys.readouterr().out), cold[149:].reset_index(drop=True), rtol=1e-5)
 
 
 def make_many_rows(lanes: Sequence[str], months: int) -> list[str]:
@@ -255,50 +258,43 @@ def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
     assert not (place.folder / "piped.npz").exists()  # rows that nobody read were not consumed
 
 
-# Arguments, the first lines of the input, and what the one line on stderr says; RUN and PARENT are run ids.
+# Arguments, and what the one line on stderr says; RUN and PARENT are run ids, wrong.csv and right.csv mere headers.
 REFUSED = {
-    "unknown run": ("run=nope", "", r"error: run=nope is not in sqlite:.*; give a run id from MLflow, or run=best"),
-    "parent": ("run=PARENT", "", r"error: run=\w+ is the parent of a sweep; give one of its runs, or run=best"),
-    "empty store": ("run=best tracking.experiment_name=none", "", "error: .* has no finished run; train one: python"),
-    "wrong header": (
-        "run=RUN",
-        "date,passengers\n",
-        r"error: the rows need the column\(s\) month, but their header is",
-    ),
-    "other model": ("run=RUN state=other.npz", "month,passengers\n", "error: state=other.npz belongs to another model"),
-    "unknown key": ("run=RUN sart=cold", "", "error: unknown key 'sart'; did you mean 'start'?"),
-    "no input": ("run=RUN input=none.csv", "", "error: input=none.csv is not a file that can be read from"),
-    "no folder": ("run=RUN state=none/s.npz", "", "error: state=none/s.npz lies in a folder that does not exist"),
+    "unknown run": ("run=nope", "run=nope is not in sqlite:.*; give a run id from MLflow, or run=best"),
+    "parent": ("run=PARENT", r"run=\w+ is the parent of a sweep; give one of its runs, or run=best"),
+    "empty store": ("run=best tracking.experiment_name=none", ".* has no finished run; train one: python"),
+    "wrong header": ("run=RUN input=wrong.csv", r"the rows need the column\(s\) month, but their header is: date,pass"),
+    "other model": ("run=RUN input=right.csv state=other.npz", "state=other.npz belongs to another model"),
+    "unknown key": ("run=RUN sart=cold", "unknown key 'sart'; did you mean 'start'?"),
+    "no input": ("run=RUN input=none.csv", "input=none.csv is not a file that can be read from"),
+    "no folder": ("run=RUN state=none/s.npz", "state=none/s.npz lies in a folder that does not exist"),
 }
 
 
-@pytest.fixture(scope="module")
-def refused(place: Place) -> dict[str, tuple[int, str, str]]:
-    """All commands that are refused, run side by side: most of their time is an import."""
-    other = Stream(fetch_model(place.run_id("false"), place.uri, "lstm-pipeline"), False, pytest.fail)
-    other.save(place.folder / "other.npz")
-    started = {}
-    for name, (arguments, lines, _) in REFUSED.items():
-        words = arguments.replace("RUN", place.run_id()).replace("PARENT", place.run_id("sweep")).split()
-        process = started[name] = place.start(*words)
-        assert process.stdin is not None
-        process.stdin.write(lines)
-    done = {}
-    for name, process in started.items():
-        with process:
-            output, complaints = process.communicate(timeout=SECONDS)
-            done[name] = (process.returncode, output, complaints)
-    return done
-
-
 @pytest.mark.parametrize("name", REFUSED)
-def test_bad_input_is_told_in_one_line_with_exit_code_2(refused: dict[str, tuple[int, str, str]], name: str) -> None:
+def test_bad_input_is_told_in_one_line_with_exit_code_2(
+    place: Place, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A mistake ends in a traceback, or in an answer that looks right."""
-    code, output, complaints = refused[name]
-    assert code == 2
+    arguments, complaint = REFUSED[name]
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
+    Path("wrong.csv").write_text("date,passengers\n")
+    Path("right.csv").write_text("month,passengers\n")
+    Stream(fetch_model(place.run_id("false"), place.uri, "lstm-pipeline"), False, pytest.fail).save(Path("other.npz"))
+    words = arguments.replace("RUN", place.run_id()).replace("PARENT", place.run_id("sweep")).split()
+    assert run_entry(words, Arguments, MANUAL, stream_rows) == 2
+    output, complaints = capsys.readouterr()
     assert len(complaints.splitlines()) == 1
-    assert pd.Series([complaints]).str.match(REFUSED[name][2]).all()
+    assert re.match(f"error: {complaint}", complaints)
     assert output in ("", "lane,timestamp,forecast\n")
+
+
+def test_a_mistake_is_told_by_the_command_itself(place: Place) -> None:
+    """The exit code does not reach the shell."""
+    code, output, complaints = place.stream("run=nope", lines=[])
+    assert (code, output) == (2, "")
+    assert len(complaints.splitlines()) == 1 and complaints.startswith("error: run=nope is not in sqlite:")
 
 
 def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
