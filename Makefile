@@ -28,7 +28,7 @@ PIP_INSTALL := -m pip install -qq --disable-pip-version-check
 help: ## List the targets
 	@echo "usage: make TARGET [ARGS=\"more arguments\"]"
 	@echo
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: $(STAMP) ## Create .venv and install everything pinned (every target below does this first, once)
