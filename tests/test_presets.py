@@ -1,0 +1,52 @@
+"""Every preset in conf/experiment/ composes to the jobs it promises, and is executed for an epoch."""
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from hydra._internal.utils import get_args_parser
+from hydra.core.config_store import ConfigStore
+from mlflow import MlflowClient
+
+from pipeline.config import Config, TrackingConfig
+from pipeline.experiment import run_experiment
+from pipeline.sweep import Plan, plan_jobs
+
+FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"
+PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
+# In test_run.py, test_golden_tasks.py and test_tutorial.py.
+EXECUTED_ELSEWHERE = ("many_to_many", "adding", "delayed_copy", "seasonal_phase") + tuple(
+    preset for preset in PRESETS if preset.startswith("tutorial")
+)
+
+
+def plan(preset: str) -> Plan:
+    ConfigStore.instance().store(name="base_config", node=Config)
+    words = [f"experiment={preset}", "training.epochs=1", "seeds=1"]
+    return plan_jobs(get_args_parser().parse_intermixed_args(words))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_preset_is_what_it_says(preset: str) -> None:
+    """A committed preset is refused, sweeps something else, or its first line names another command."""
+    text = (FOLDER / f"{preset}.yaml").read_text()
+    assert text.startswith(f"# @package _global_\n# python -m pipeline.run experiment={preset}: ")
+    params = yaml.safe_load(text).get("hydra", {}).get("sweeper", {}).get("params", {})
+    expected = math.prod(len(re.findall(r"\[[^]]*\]|[^,\[\]]+", str(values))) for values in params.values())
+    planned = plan(preset)
+    assert planned.is_sweep == bool(params)
+    assert len(planned.jobs) == expected
+    assert len({repr(job) for job in planned.jobs}) == expected
+    assert {job.experiment for job in planned.jobs} == {preset}
+
+
+@pytest.mark.parametrize("preset", sorted({*PRESETS} - {*EXECUTED_ELSEWHERE}))
+def test_a_preset_trains(preset: str, tmp_path: Path, store_uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A committed preset fails when it is run."""
+    monkeypatch.chdir(tmp_path)
+    config = plan(preset).jobs[-1]
+    config.tracking = TrackingConfig(uri=store_uri, experiment_name=preset, log_model=False)
+    record = run_experiment(config, preset, lambda text: None)
+    assert MlflowClient(store_uri).get_run(record.run_id).info.status == "FINISHED"
