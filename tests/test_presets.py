@@ -17,9 +17,8 @@ from pipeline.sweep import Plan, plan_jobs
 FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"
 PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # In test_run.py, test_golden_tasks.py and test_tutorial.py.
-EXECUTED_ELSEWHERE = ("many_to_many", "adding", "delayed_copy", "seasonal_phase") + tuple(
-    preset for preset in PRESETS if preset.startswith("tutorial")
-)
+TUTORIAL = [preset for preset in PRESETS if preset.startswith("tutorial")]
+EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
 
 def plan(preset: str) -> Plan:
