@@ -15,9 +15,10 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.windows import Samples
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
-from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
+from pipeline.evaluation.alignment import align_outputs, take_truth
+from pipeline.evaluation.baselines import linear_fit, persistence, seasonal_naive
 from pipeline.evaluation.memory import describe_memory, measure_memory
-from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
+from pipeline.evaluation.scores import score_all, score_lanes, score_run, score_seed
 from pipeline.evaluation.statistics import summarize_seeds
 from pipeline.explanation.facts import explain
 from pipeline.explanation.files import write_explanations
@@ -145,9 +146,9 @@ def _score(
     config: Config, data: PreparedData, training: "Training", losses: Losses
 ) -> tuple[list[dict[str, float]], Results]:
     """Score every seed and every baseline on the same timestamps."""
-    forecasts = np.stack([_align(data, outputs) for outputs in training.forecasts])
+    forecasts = np.stack([align_outputs(data, outputs) for outputs in training.forecasts])
     baselines = forecast_baselines(config, data)
-    truth = _truth(data)
+    truth = take_truth(data)
     scores = [score_seed(truth, each) for each in forecasts]
     _check_finite(scores, [seed.seed for seed in training.seeds])
     metrics = score_run(truth, scores, baselines) | {"fit_seconds": training.fit_seconds}
@@ -227,22 +228,8 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     return {
         "persistence": persistence(actual, windows.horizon_steps, lanes),
         "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period, lanes),
-        "linear": _align(data, linear),
+        "linear": align_outputs(data, linear),
     }
-
-
-def _align(data: PreparedData, outputs: Array) -> Array:
-    """Turn scaled outputs, one row per window, into forecasts in the data's units, placed at the rows they predict."""
-    windows, series = data.windows, data.series
-    forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
-    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
-
-
-def _truth(data: PreparedData) -> Truth:
-    series = data.series
-    parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
-    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
 
 
 def _mean_curve(curves: list[list[float]]) -> list[float]:
