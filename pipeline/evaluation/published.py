@@ -116,7 +116,7 @@ def describe_baselines(
         published = sum(test < score for test, score in zip(tests, scores, strict=True))
         mean = sum(test < score for test, score in zip(ours, scores, strict=True))
         span = " and ".join(f"{score:.2f}" for score in dict.fromkeys(np.round(scores, 2).tolist()))
-        told.append(
-            f"{name} ({span}) is beaten by {published} of {len(tests)} published numbers and {mean} of our means"
-        )
-    return "On the same points, " + "; ".join(told) + "."
+        told.append(f"{name} ({span}) by {published} of the published numbers and {mean} of our means")
+    return (
+        f"On the same points of the {len(tests)} variants, forecasts without a network are beaten: {'; '.join(told)}."
+    )
