@@ -143,7 +143,7 @@ def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: C
 
 @pytest.mark.parametrize("mode", MODES)
 def test_nothing_forecasts_white_noise(mode: str, on_noise: Callable[[str], Trained]) -> None:
-    """A target would be among the inputs: noise, of which the past says nothing, is forecast better than by its mean."""
+    """A target would be among the inputs: white noise is forecast better than by its mean."""
     trained = on_noise(mode)
     actual = trained.data.series.actual()
     assert trained.skill(actual, actual[:TEST_START].mean()) < 0.1, f"hidden seed {HIDDEN}"
