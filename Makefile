@@ -4,7 +4,7 @@
 
 # Tried first when .venv is created, e.g. `make setup PYTHON=/usr/local/bin/python3.12`.
 PYTHON ?=
-# Added to the command of sweep, test, ui and bench, e.g. `make sweep ARGS="seeds=5 training.epochs=50"`.
+# Added to the command of sweep, tutorial, test, ui and bench, e.g. `make sweep ARGS="seeds=5 training.epochs=50"`.
 ARGS ?=
 # Where `make ui` listens, on 127.0.0.1 only.
 PORT ?= 5000
@@ -36,6 +36,10 @@ setup: $(STAMP) ## Create .venv and install everything pinned (every target belo
 .PHONY: sweep
 sweep: $(STAMP) ## Train 3 look-backs with and without carried state on the airline data, and compare them
 	@$(RUN) -m pipeline.run -m look_back=1,3,6 stateful=true,false $(ARGS)
+
+.PHONY: tutorial
+tutorial: $(STAMP) ## Train the airline tutorial's five variants, 32 seeds each, and place its published scores among ours
+	@$(RUN) -m pipeline.tutorial $(ARGS)
 
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite

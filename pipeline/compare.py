@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.arguments import DONE, Manual, option, run_entry
-from pipeline.config import TrackingConfig
+from pipeline.compare_protocol import PROTOCOL, compare_protocols
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
+from pipeline.selection import Selection, check_selection, select_runs
 
 
 class Format(Enum):
@@ -25,23 +26,12 @@ class Format(Enum):
 
 
 _MOST_INDENTED = 100  # configurations; JSON of more is for programs, and Python indents slowly
-_DEFAULTS = TrackingConfig()
 
 
 @dataclass(frozen=True)
-class Arguments:
+class Arguments(Selection):
     """The keys of the command line."""
 
-    sweep: str = option(
-        "latest", "The runs of a sweep: the newest one, or the one with this run id.", shown="latest|ID"
-    )
-    experiment: str | None = option(
-        None, "All finished runs of an MLflow experiment, instead of a sweep.", shown="NAME"
-    )
-    runs: tuple[str, ...] = option((), "These runs, instead of a sweep.", shown="[ID,ID,...]")
-    where: tuple[str, ...] = option(
-        (), "Of the runs, only those with these values; dataset_sha256=START works as well.", shown="[KEY=VALUE,...]"
-    )
     by: tuple[str, ...] = option(
         (),
         "One row for each combination of these keys; what they leave out is averaged over. Default: every key in which "
@@ -50,18 +40,6 @@ class Arguments:
     )
     format: Format = option(Format.table, "How the answer is written.")
     output: Path | None = option(None, "A file for the answer. Default: the screen.")
-    uri: str | None = option(
-        None,
-        "The MLflow store; MLFLOW_TRACKING_URI wins. Default: mlflow.db in the clone, else in the working directory.",
-        name="tracking.uri",
-        shown="URI",
-    )
-    experiment_name: str = option(
-        _DEFAULTS.experiment_name,
-        "The MLflow experiment in which sweep=latest looks.",
-        name="tracking.experiment_name",
-        shown="NAME",
-    )
 
 
 MANUAL = Manual(
@@ -73,6 +51,7 @@ MANUAL = Manual(
         ("by=[look_back]", "one row per look_back, averaged over the rest"),
         ("format=json output=comparison.json", "for a script"),
         ("format=html output=comparison.html", "one page for the browser, nothing is loaded from elsewhere"),
+        ("protocol", "how much of each score is protocol; `protocol --help` says more"),
         ("experiment=lstm-pipeline where=[dataset.name=airline,horizon=1]", "everything comparable so far"),
         ("runs=[0123abcd...,4567ef01...]", "these runs; `mlflow ui` shows the ids"),
     ],
@@ -92,11 +71,14 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     gc.disable()  # a short process that reads many small objects: looking for garbage would take a third of its time
     prepare_environment()
-    return run_entry(sys.argv[1:] if words is None else words, Arguments, MANUAL, _compare)
+    words = sys.argv[1:] if words is None else words
+    if words and words[0] == PROTOCOL:
+        return compare_protocols(words[1:])
+    return run_entry(words, Arguments, MANUAL, _compare)
 
 
 def _compare(arguments: Arguments) -> int:
-    _check_selection(arguments)
+    check_selection(arguments)
     if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
         raise UserError(
             f"output={arguments.output}: the folder {arguments.output.parent} is not there; create it first"
@@ -110,30 +92,10 @@ def _compare(arguments: Arguments) -> int:
     return DONE
 
 
-def _check_selection(arguments: Arguments) -> None:
-    chosen = [f"experiment={arguments.experiment}"] if arguments.experiment is not None else []
-    chosen += ["runs=[...]"] if arguments.runs else []
-    chosen += [f"sweep={arguments.sweep}"] if arguments.sweep != Arguments.sweep else []
-    if len(chosen) > 1:
-        raise UserError(f"{' and '.join(chosen)} are given; choose one of sweep, experiment and runs")
-
-
 def _read_document(arguments: Arguments) -> dict[str, Any]:
     from pipeline.comparison import compare_runs, keep_where
-    from pipeline.tracking.past import LATEST, experiment_runs, find_sweep, named_runs, sweep_runs
-    from pipeline.tracking.store import find_store
 
-    tracking = TrackingConfig(uri=arguments.uri)
-    if arguments.runs:
-        store = find_store(tracking, None)
-        runs, selection = named_runs(store, arguments.runs), f"runs=[{','.join(arguments.runs)}]"
-    elif arguments.experiment is not None:
-        store = find_store(tracking, arguments.experiment)
-        runs, selection = experiment_runs(store), f"experiment={arguments.experiment}"
-    else:
-        store = find_store(tracking, arguments.experiment_name if arguments.sweep == LATEST else None)
-        sweep = find_sweep(store, arguments.sweep)
-        runs, selection = sweep_runs(store, sweep.run_id), f"sweep={sweep.run_id} ({sweep.name})"
+    store, runs, selection = select_runs(arguments)
     gc.freeze()  # statsmodels looks for garbage once more
     kept = keep_where(runs, arguments.where)
     return compare_runs(store, kept, arguments.by, selection)

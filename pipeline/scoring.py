@@ -11,9 +11,10 @@ from pipeline.data.prepare import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.errors import TrainingError
-from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
+from pipeline.evaluation.alignment import align_outputs, take_truth
+from pipeline.evaluation.baselines import linear_fit, persistence, seasonal_naive
 from pipeline.evaluation.metrics import rmse
-from pipeline.evaluation.scores import Truth, score_all, score_lanes, score_run, score_seed
+from pipeline.evaluation.scores import score_all, score_lanes, score_run, score_seed
 from pipeline.evaluation.statistics import summarize_seeds
 from pipeline.report.run_files import Losses, Results
 
@@ -51,7 +52,7 @@ def score_trainings(
     forecasts = _join(origins, each, axis=1)
     joined = {name: _join(origins, [some[name] for some in baselines], axis=0) for name in baselines[0]}
     whole = join_origins(config, origins)
-    truth = make_truth(whole)
+    truth = take_truth(whole)
     scores = [score_seed(truth, some) for some in forecasts]
     _check_finite(scores, [seed.seed for seed in last.seeds])
     metrics = score_run(truth, scores, joined)
@@ -63,7 +64,7 @@ def score_trainings(
     if blocks:
         by_origin = [block["test_rmse"] for block in blocks]
         metrics |= {"origin_rmse_mean": float(np.mean(by_origin)), "origin_rmse_std": float(np.std(by_origin, ddof=1))}
-    newest = make_truth(origins[-1])
+    newest = take_truth(origins[-1])
     facts = [
         {
             "seed": seed.seed,
@@ -111,21 +112,6 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     }
 
 
-def align_outputs(data: PreparedData, outputs: Array) -> Array:
-    """Turn scaled outputs, one row per window, into forecasts in the data's units, placed at the rows they predict."""
-    windows, series = data.windows, data.series
-    forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
-    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
-
-
-def make_truth(data: PreparedData) -> Truth:
-    """Return what forecasts are compared with, and on which rows."""
-    series = data.series
-    parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
-    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
-
-
 def _join(origins: Sequence[PreparedData], forecasts: Sequence[Array], axis: int) -> Array:
     """Take the rows before the test from the first origin, and each block of the test from its own."""
     joined = forecasts[0].copy()
@@ -141,7 +127,7 @@ def _score_origins(
     """Score each origin on its own block of the test part: means over the seeds, and their spread."""
     blocks: list[dict[str, Any]] = []
     for number, (data, own, naive) in enumerate(zip(origins, each, baselines, strict=True)):
-        truth, rows = make_truth(data), np.flatnonzero(data.split.rows("test"))
+        truth, rows = take_truth(data), np.flatnonzero(data.split.rows("test"))
         metrics = score_run(truth, [score_seed(truth, some) for some in own], naive)
         kept = {name: value for name, value in metrics.items() if name.startswith(("test_rmse", "baseline_"))}
         times = data.series.timestamps[rows]

@@ -1,7 +1,7 @@
 """A finished run, ready to serve: its configuration, its data, its network and what identifies it."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,15 +52,11 @@ def load_model(folder: Path, tags: Mapping[str, str]) -> ServedModel:
     Raises:
         UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
     """
-    config = _load_config(folder / CONFIG_NAME)
+    config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
-    data = prepare_data(config, _load_history(config, tags), origin=last)
+    data = prepare_data(config, load_history(config, tags), origin=last)
     saved = load_weights(folder / FILE_NAME)
-    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
-    try:
-        network = make_plain(layers, saved.of_best())
-    except ValueError as error:
-        raise UserError(f"{FILE_NAME} of the run does not fit its configuration: {error}") from error
+    network = make_network(config, data, saved.of_best())
     identity = hashlib.sha256(saved.digest().encode())
     for array in (data.scaling.offset, data.scaling.scale):
         identity.update(np.ascontiguousarray(array).tobytes())
@@ -70,7 +66,25 @@ def load_model(folder: Path, tags: Mapping[str, str]) -> ServedModel:
     return ServedModel(config, data, network, identity.hexdigest())
 
 
-def _load_config(path: Path) -> Config:
+def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarray]) -> PlainNetwork:
+    """Put the weights of one seed into the network of a configuration.
+
+    Raises:
+        UserError: If they do not fit each other.
+    """
+    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+    try:
+        return make_plain(layers, weights)
+    except ValueError as error:
+        raise UserError(f"{FILE_NAME} of the run does not fit its configuration: {error}") from error
+
+
+def load_config(path: Path) -> Config:
+    """Read the logged configuration of a run.
+
+    Raises:
+        UserError: If the file is damaged, or not one that this version can run.
+    """
     try:
         loaded = OmegaConf.load(path)
         if not isinstance(loaded, DictConfig):
@@ -83,8 +97,12 @@ def _load_config(path: Path) -> Config:
     return config
 
 
-def _load_history(config: Config, tags: Mapping[str, str]) -> Series:
-    """Load what the run was trained on, also when the file has grown since."""
+def load_history(config: Config, tags: Mapping[str, str]) -> Series:
+    """Load what the run was trained on, also when the file has grown since.
+
+    Raises:
+        UserError: If those values are no longer there.
+    """
     rows = int(tags[ROWS_TAG]) if tags.get(ROWS_TAG, "").isdigit() else None
     series = load_series(config.dataset, first_rows=rows)
     if series.digest() != tags.get(SHA_TAG):

@@ -58,17 +58,22 @@ def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
     return [_logged(run) for run in found] + [_logged(store.client.get_run(run_id), resumed=True) for run_id in earlier]
 
 
-def find_sweep(store: Store, run_id: str) -> Sweep:
-    """Return a sweep by its id; `latest` is the newest one of the experiment.
+def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) -> Sweep:
+    """Return a sweep by its id; `latest` is the newest one of the experiment, or the newest of a command line.
 
     Raises:
         UserError: If there is none, or the run is no sweep.
     """
     if run_id != LATEST:
         return _sweep(_get_run(store, run_id))
-    found = store.client.search_runs(
-        [store.experiment_id], "tags.sweep = 'true'", max_results=1, order_by=["attributes.start_time DESC"]
+    found: Sequence[Run] = store.client.search_runs(
+        [store.experiment_id],
+        "tags.sweep = 'true'",
+        max_results=1 if command is None else _PAGE,
+        order_by=["attributes.start_time DESC"],
     )
+    if command is not None:
+        found = [run for run in found if tuple(command) == _sweep(run).command]
     if not found:
         raise UserError(
             "there is no sweep yet in this MLflow experiment; make one (python -m pipeline.run -m look_back=1,3,6), or "

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config, LagsAs, Order
+from pipeline.config import Config
+from pipeline.data.reading import read_in_order
 from pipeline.data.series import FloatArray, IntArray
 from pipeline.data.windows import Windows
 from pipeline.models.network import build_serving_network, build_streaming_network
@@ -56,41 +57,3 @@ class Forecaster:
         sequences = self._windows.gather_steps(first_rows.ravel()).reshape(*first_rows.shape, -1)
         outputs = self._apply(tf.constant(np.swapaxes(sequences, 0, 1))).numpy()  # (lanes, steps, outputs)
         return outputs[lanes, steps]
-
-
-def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the steps a stateful network reads in each lane of the series, up to the last of some windows.
-
-    Args:
-        config: Decides the order: each row once, or the tutorial's overlapping windows one after another.
-        windows: The windows of the series.
-        starts: First row of each window, ascending. Shape (windows,).
-
-    Returns:
-        The first row of each step, shape (steps, lanes), the last one repeated where a lane has ended; and for each
-        window the step at which it ends, shape (windows,), and the lane it lies in, shape (windows,).
-    """
-    firsts, lane_of_starts = np.unique(
-        windows.first_of_lane[np.searchsorted(windows.starts, starts)], return_inverse=True
-    )
-    lasts = starts[np.append(np.flatnonzero(np.diff(lane_of_starts)), len(starts) - 1)]
-    read, positions = [], np.empty(len(starts), dtype=int)
-    for lane, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
-        mine = lane_of_starts == lane
-        rows, positions[mine] = _read_lane(config, windows, first, last, starts[mine])
-        read.append(rows)
-    longest = max(map(len, read))
-    padded = [np.append(rows, np.full(longest - len(rows), rows[-1])) for rows in read]
-    return np.stack(padded, axis=1), positions, lane_of_starts
-
-
-def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the first row of each step from the lane's first window to some last one, and where windows end."""
-    every_start = np.arange(first, last + 1)
-    if config.dataset.lags_as is LagsAs.features:
-        return every_start, starts - first
-    if config.dataset.order is Order.overlapping:
-        rows = every_start[:, None] + windows.input_rows()  # (windows, look_back)
-        return rows.ravel(), (starts - first + 1) * windows.look_back - 1
-    origins = windows.origins(starts)
-    return np.arange(first, origins[-1] + 1), origins - first

@@ -5,9 +5,9 @@ import tensorflow as tf
 
 from pipeline.config import Config
 from pipeline.data.lanes import Batches, shuffle_windows
+from pipeline.data.reading import read_in_order
 from pipeline.data.series import FloatArray, IntArray
 from pipeline.data.windows import Windows
-from pipeline.training.forecaster import read_in_order
 from pipeline.training.program import BatchPlan, ReadingPlan
 
 _LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory

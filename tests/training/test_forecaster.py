@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 
 from pipeline.config import LagsAs, Transform
+from pipeline.data.reading import read_in_order
 from pipeline.models.network import build_training_network
 from pipeline.training import forecaster as forecaster_module
-from pipeline.training.forecaster import Forecaster, read_in_order
+from pipeline.training.forecaster import Forecaster
 
 LAST_TRAINING_ROW = 25
 

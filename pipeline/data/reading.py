@@ -1,0 +1,52 @@
+"""The order in which a stateful network reads a series when it forecasts: every row once, or as the tutorial does.
+
+    phases         a b c d e f ...              one step per row, the state carried
+    overlapping    a b c, b c d, c d e, ...     all steps of every window, the state carried
+    as features    [a b c] [b c d] [c d e] ...  one step per window, the state carried
+
+With protocol=tutorial the training and the test part are lanes of their own, so each is read from a zero state.
+"""
+
+import numpy as np
+
+from pipeline.config import Config, LagsAs, Order
+from pipeline.data.series import IntArray
+from pipeline.data.windows import Windows
+
+
+def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the steps a stateful network reads in each lane of the series, up to the last of some windows.
+
+    Args:
+        config: Decides the order: each row once, or the tutorial's overlapping windows one after another.
+        windows: The windows of the series.
+        starts: First row of each window, ascending. Shape (windows,).
+
+    Returns:
+        The first row of each step, shape (steps, lanes), the last one repeated where a lane has ended; and for each
+        window the step at which it ends, shape (windows,), and the lane it lies in, shape (windows,).
+    """
+    firsts, lane_of_starts = np.unique(
+        windows.first_of_lane[np.searchsorted(windows.starts, starts)], return_inverse=True
+    )
+    lasts = starts[np.append(np.flatnonzero(np.diff(lane_of_starts)), len(starts) - 1)]
+    read, positions = [], np.empty(len(starts), dtype=int)
+    for lane, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
+        mine = lane_of_starts == lane
+        rows, positions[mine] = _read_lane(config, windows, first, last, starts[mine])
+        read.append(rows)
+    longest = max(map(len, read))
+    padded = [np.append(rows, np.full(longest - len(rows), rows[-1])) for rows in read]
+    return np.stack(padded, axis=1), positions, lane_of_starts
+
+
+def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the first row of each step from the lane's first window to some last one, and where windows end."""
+    every_start = np.arange(first, last + 1)
+    if config.dataset.lags_as is LagsAs.features:
+        return every_start, starts - first
+    if config.dataset.order is Order.overlapping:
+        rows = every_start[:, None] + windows.input_rows()  # (windows, look_back)
+        return rows.ravel(), (starts - first + 1) * windows.look_back - 1
+    origins = windows.origins(starts)
+    return np.arange(first, origins[-1] + 1), origins - first
