@@ -82,9 +82,8 @@ def draw_cost(
     numbers = [
         Line2D([], [], linestyle="", color=COLOURS[0], marker="o", markersize=5, label=told) for told in named[1:]
     ]
-    best = f"{named[0]} (best by validation)"
-    numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=best))
-    finish(figure, axis, shape, f"test RMSE [{unit}]", [*numbers, *lines])
+    numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=named[0]))
+    finish(figure, axis, shape, f"test RMSE [{unit}]; star: best by validation", [*numbers, *lines])
     place_labels(axis, np.column_stack([seconds, mean]), [str(row + 1) for row in range(len(numbers))])
     return figure
 
