@@ -16,6 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, PAPER, GREY = "#222222", "#ffffff", "#888888"  # in the page ink, paper and the blue follow light and dark
@@ -110,7 +111,9 @@ def finish(
         above += 0.1 + _LINE * len(titles)
     longest = max((len(str(handle.get_label())) for handle in handles), default=1) * 8 * _LETTER * _POINT + 0.5
     together = max(1, min(len(handles), int(width / longest)))
-    below = _BELOW + _LINE * math.ceil(len(handles) / together)
+    below = (_BELOW if axis.get_xlabel() or rows * columns > 1 else _BELOW - _LINE) + _LINE * math.ceil(
+        len(handles) / together
+    )
     between = _LINE * (1 + row_titles) + 0.1
     height = above + below + (_HEIGHT if rows * columns == 1 else rows * (_PANEL_HEIGHT + between) - between)
     figure.set_size_inches(width, height)
@@ -122,8 +125,8 @@ def finish(
         figure.text(0.1 / width, 1 - 0.08 / height, "\n".join(titles), fontsize=10, weight="bold", va="top")
     if handles:
         figure.legend(
-            handles=handles, fontsize=8, loc="lower left", ncols=together, frameon=False, bbox_to_anchor=(0, 0),
-            borderaxespad=0.1, labelspacing=0.3, columnspacing=1.5,
+            handles=handles, fontsize=8, loc="lower left", bbox_to_anchor=(0.05 / width, 0), ncols=together,
+            frameon=False, borderaxespad=0.1, labelspacing=0.3, columnspacing=1.5,
         )  # fmt: skip
 
 
@@ -152,3 +155,22 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
             ha="center",
             va="center",
         )
+
+
+def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> None:
+    """Make an axis logarithmic, with plain numbers, where a linear one would press the lower values together.
+
+    Args:
+        axis: The axes.
+        which: `x` or `y`.
+        values: What is drawn.
+        least: How many times the lowest value the highest must be; all must be positive.
+    """
+    if values.min() <= 0 or values.max() < least * values.min():
+        return
+    axis.set(**{f"{which}scale": "log"})
+    one = axis.xaxis if which == "x" else axis.yaxis
+    decades = math.log10(values.max() / values.min())
+    one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+    one.set_major_formatter(StrMethodFormatter("{x:g}"))
+    one.set_minor_formatter(NullFormatter())

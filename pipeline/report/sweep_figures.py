@@ -13,14 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.drawing import COLOURS, GREY, INK, PAPER, Shape, finish, place_labels, start
+from pipeline.report.drawing import COLOURS, GREY, INK, PAPER, Shape, finish, place_labels, spread_out, start
 
 MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
-_WIDE_RANGE = 10  # times; a linear axis would press the lower values together
 _BASELINES = {"persistence": ":", "seasonal": "--", "linear": "-."}
 _NAMES = {"seasonal": "seasonal naive", "linear": "linear fit"}
 
@@ -74,8 +73,8 @@ def draw_cost(
         axis.axhline(score, color=INK, linewidth=1, linestyle=_BASELINES.get(name, "-"), label=_NAMES.get(name, name))
         for name, score in baselines.items()
     ]
-    _spread_out(axis, "x", np.asarray(seconds))
-    _spread_out(axis, "y", np.array([*mean, *baselines.values()]))
+    spread_out(axis, "x", np.asarray(seconds))
+    spread_out(axis, "y", np.array([*mean, *baselines.values()]))
     axis.set_xlabel("training of all seeds [s]")
     axis.grid(alpha=0.3)
     named = [f"{number}  {name}" for number, name in enumerate(names[:_MOST_POINTS_NAMED], start=1)]
@@ -117,7 +116,7 @@ def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:
             panel.set_xlabel("epoch")
             panel.tick_params(labelbottom=True)
     values = np.concatenate([losses[np.isfinite(losses)] for losses in curves.values()])
-    _spread_out(axis, "y", values, least=3)
+    spread_out(axis, "y", values, least=3)
     label_lines = max(len(name) > letters - 3 for name in curves)
     finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=1 + label_lines)
     return figure
@@ -189,15 +188,3 @@ def draw_map(
     axis.set_xlabel(axes[1])
     finish(figure, axis, shape, f"test RMSE [{unit}]", [], beside=names_of_rows)
     return figure
-
-
-def _spread_out(axis: Axes, which: str, values: np.ndarray, least: float = _WIDE_RANGE) -> None:
-    """Make an axis logarithmic, with plain numbers, where its positive values lie far apart."""
-    if values.min() <= 0 or values.max() < least * values.min():
-        return
-    axis.set(**{f"{which}scale": "log"})
-    one = axis.xaxis if which == "x" else axis.yaxis
-    decades = math.log10(values.max() / values.min())
-    one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
-    one.set_major_formatter(StrMethodFormatter("{x:g}"))
-    one.set_minor_formatter(NullFormatter())

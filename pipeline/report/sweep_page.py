@@ -78,7 +78,7 @@ def _part(folder: Path, prefix: str, part: Part) -> list[str]:
         section("Configurations, the best validation score first", [write_table(document)]),
     ]
     for name, heading, caption, draw in _figures(part):
-        told = f"{heading}: {title(document)}"
+        told = f"{document['dataset']['name']}: {heading}"
         blocks.append(section(heading, [write_figure(folder / f"{prefix}{name}.png", draw, told, caption)]))
     return [*blocks, *sentence_sections({**document, "failed": []}), f"<p>{escape(EXPLANATION)}</p>"]
 
