@@ -109,11 +109,8 @@ def finish(
     titles = textwrap.wrap(shape.title, letters)
     if titles:
         above += 0.1 + _LINE * len(titles)
-    longest = max((len(str(handle.get_label())) for handle in handles), default=1) * 8 * _LETTER * _POINT + 0.5
-    together = max(1, min(len(handles), int(width / longest)))
-    below = (_BELOW if axis.get_xlabel() or rows * columns > 1 else _BELOW - _LINE) + _LINE * math.ceil(
-        len(handles) / together
-    )
+    columns_below, lines_below = _lay_out(handles, width)
+    below = (_BELOW if axis.get_xlabel() or rows * columns > 1 else _BELOW - _LINE) + _LINE * lines_below
     between = _LINE * (1 + row_titles) + 0.1
     height = above + below + (_HEIGHT if rows * columns == 1 else rows * (_PANEL_HEIGHT + between) - between)
     figure.set_size_inches(width, height)
@@ -125,9 +122,22 @@ def finish(
         figure.text(0.1 / width, 1 - 0.08 / height, "\n".join(titles), fontsize=10, weight="bold", va="top")
     if handles:
         figure.legend(
-            handles=handles, fontsize=8, loc="lower left", bbox_to_anchor=(0.05 / width, 0), ncols=together,
+            handles=handles, fontsize=8, loc="lower left", bbox_to_anchor=(0.05 / width, 0), ncols=columns_below,
             frameon=False, borderaxespad=0.1, labelspacing=0.3, columnspacing=1.5,
         )  # fmt: skip
+
+
+def _lay_out(handles: Sequence[Artist], width: float) -> tuple[int, int]:
+    """Break the names that are too long for a legend of this width; return its columns and its lines of text."""
+    letter, line = 8 * _LETTER * _POINT, 0.5  # inches; the line or marker before a name
+    broken = [textwrap.wrap(str(handle.get_label()), int((width - line) / letter)) for handle in handles]
+    for handle, lines in zip(handles, broken, strict=True):
+        handle.set_label("\n".join(lines))
+    if not broken or max(map(len, broken)) > 1:
+        return 1, sum(map(len, broken))
+    longest = max(len(lines[0]) for lines in broken) * letter + line
+    columns = max(1, min(len(broken), int(width / longest)))
+    return columns, math.ceil(len(broken) / columns)
 
 
 def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: float = 9) -> None:
@@ -139,6 +149,7 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
         labels: Of the first points.
         size: Of the letters, in points.
     """
+    axis.autoscale_view()  # what is drawn last decides the limits only when somebody asks
     inches = axis.transData.transform(points) / axis.figure.dpi
     taken = list(inches)
     for point, place, label in zip(points, inches, labels, strict=False):

@@ -106,7 +106,7 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
             label="validation" if number == 0 else None,
         )
     spread_out(axis, "y", np.array([value for both in losses.values() for curve in both for value in curve]), least=3)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("epoch")
     axis.set_ylabel("loss, scaled units")
     axis.set_title(f"{title}\none line per seed", fontsize=10)
@@ -132,7 +132,7 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     axis.plot(steps, warm_up, color=NETWORK, marker=marker, label="after so many steps from a zero state")
     axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("steps read, or between two zeros" if len(steps) > 1 else "steps read")
     axis.set_ylabel(f"validation RMSE [{unit}]")
     if len(steps) > 32:
@@ -147,7 +147,8 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
 def _balance(sentence: str) -> list[str]:
     """Break a sentence into lines of about the same length."""
     num_lines = math.ceil(len(sentence) / _TITLE_LETTERS)
-    return textwrap.wrap(sentence, min(_TITLE_LETTERS, len(sentence) // num_lines + 12))
+    told = sentence.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.wrap(told, min(_TITLE_LETTERS, len(told) // num_lines + 12))
 
 
 def make_panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:

@@ -105,11 +105,12 @@ def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:
         panel.remove()
     means = [np.nanmean(losses, axis=0) for losses in curves.values()]
     letters = 26 if shape.narrow else 44
-    for number, (panel, name, losses) in enumerate(zip(panels, curves, curves.values(), strict=False)):
+    titles = [textwrap.wrap(f"{number}  {name}", letters) for number, name in enumerate(curves, start=1)]
+    for number, (panel, losses) in enumerate(zip(panels, curves.values(), strict=False)):
         for other in means[:number] + means[number + 1 :]:
             panel.plot(np.arange(1, len(other) + 1), other, color=GREY, alpha=0.45, linewidth=0.8)
         _draw_losses(panel, losses, means[number])
-        panel.set_title("\n".join(textwrap.wrap(f"{number + 1}  {name}", letters)), fontsize=8, loc="left")
+        panel.set_title("\n".join(titles[number]), fontsize=8, loc="left")
         panel.grid(alpha=0.3)
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         if number + columns >= len(curves):
@@ -117,8 +118,7 @@ def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:
             panel.tick_params(labelbottom=True)
     values = np.concatenate([losses[np.isfinite(losses)] for losses in curves.values()])
     spread_out(axis, "y", values, least=3)
-    label_lines = max(len(name) > letters - 3 for name in curves)
-    finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=1 + label_lines)
+    finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=max(map(len, titles)))
     return figure
 
 
