@@ -213,7 +213,7 @@ def test_the_report_says_what_it_must_without_a_network(sweep: Sweep, offline: B
     """The page needs something from elsewhere, its own security policy blocks it, or a part of it cannot be seen."""
     offline.open(sweep.report, DESKTOP)
     text = offline.text()
-    verdict = offline.evaluate("document.querySelector('.verdict b').innerText")
+    verdict = offline.evaluate("document.querySelector('.verdict strong').innerText")
     assert verdict.endswith(".") and text.index(verdict) < text.index("Configurations, the best validation score first")
     rows = offline.evaluate("[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)")
     assert sorted(rows) == ["1", "3"]

@@ -82,6 +82,11 @@ def start(shape: Shape, rows: int = 1, columns: int = 1) -> tuple[Figure, Axes]:
     return figure, axes[0, 0]
 
 
+def letters_across(shape: Shape) -> int:
+    """Return how many letters of 9 points stand side by side below the axes."""
+    return int(((_NARROW if shape.narrow else _WIDE) - _LEFT - _RIGHT) / (9 * _LETTER * _POINT))
+
+
 def finish(
     figure: Figure, axis: Axes, shape: Shape, value: str, handles: Sequence[Artist],
     rows: int = 1, columns: int = 1, row_titles: int = 0, beside: Sequence[str] = (),

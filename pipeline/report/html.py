@@ -30,7 +30,7 @@ h1 { font-size: 1.3rem; line-height: 1.3; } h2 { font-size: 1.15rem; margin: 2.2
 h1.part { border-top: 2px solid var(--line); margin-top: 3rem; padding-top: 1.5rem; }
 p, ul { max-width: 52rem; } li { margin: .2rem 0; white-space: pre-line; } ul { padding-left: 1.3rem; }
 .verdict { border-left: 5px solid var(--mark); background: var(--soft); padding: .8rem 1.1rem; max-width: none; }
-.verdict b { display: block; font-size: 1.2rem; line-height: 1.4; }
+.verdict strong { display: block; font-size: 1.2rem; line-height: 1.4; }
 .warning { border-left: 5px solid var(--warn); background: var(--soft); padding: .5rem 1.1rem; max-width: none; }
 a { color: var(--mark); }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .8rem; margin: 1rem 0; }
@@ -89,7 +89,7 @@ def page(heading: str, blocks: Sequence[str]) -> str:
 def write_verdict(document: Mapping[str, Any]) -> str:
     """Return the verdict, its first sentence large enough to be read in passing."""
     first, rest = split_verdict(document)
-    return f'<p class="verdict"><b>{_text(first)}</b> {_text(rest)}</p>'
+    return f'<p class="verdict"><strong>{_text(first)}</strong> {_text(rest)}</p>'
 
 
 def split_verdict(document: Mapping[str, Any]) -> tuple[str, str]:

@@ -15,11 +15,23 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.drawing import COLOURS, GREY, INK, PAPER, Shape, finish, place_labels, spread_out, start
+from pipeline.report.drawing import (
+    COLOURS,
+    GREY,
+    INK,
+    PAPER,
+    Shape,
+    finish,
+    letters_across,
+    place_labels,
+    spread_out,
+    start,
+)
 
 MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
+_SMALLEST = 4  # points; smaller numbers cannot be read even when the page is enlarged
 _BASELINES = {"persistence": ":", "seasonal": "--", "linear": "-."}
 _NAMES = {"seasonal": "seasonal naive", "linear": "linear fit"}
 
@@ -147,8 +159,13 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
     for number, (name, values) in enumerate(forecast.baselines.items()):
         style, told = _BASELINES.get(name, "-"), _NAMES.get(name, name)
         axis.plot(steps, values[steps], color=COLOURS[1 + number], linestyle=style, linewidth=1.1, label=told)
-    ticks = np.unique(np.linspace(0, count - 1, 3 if shape.narrow else 6).round().astype(int))
-    axis.set_xticks(ticks, [forecast.times[tick].removesuffix(" 00:00:00") for tick in ticks])
+    times = [time.removesuffix(" 00:00:00").replace(" ", "\n") for time in forecast.times]
+    if any("\n" in time for time in times):
+        axis.set_xlabel(" ")  # room for the hours below the days
+    longest = max(len(line) for time in times for line in time.split("\n"))
+    most = max(2, min(6, int(0.7 * letters_across(shape) / longest)))
+    ticks = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+    axis.set_xticks(ticks, [times[tick] for tick in ticks])
     axis.get_xticklabels()[0].set_horizontalalignment("left")  # neither end is cut
     axis.get_xticklabels()[-1].set_horizontalalignment("right")
     axis.margins(x=0.01)
@@ -161,7 +178,7 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
 def draw_map(
     shape: Shape, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, unit: str
 ) -> Figure:
-    """Draw the test RMSE over two axes, with the number in every cell; what was not trained stays empty.
+    """Draw the test RMSE over two axes, with the number in every cell that has room; what was not trained stays empty.
 
     Args:
         shape: How wide, and under which title.
@@ -174,13 +191,13 @@ def draw_map(
     axis.pcolormesh(np.ma.masked_invalid(scores), cmap="cividis", edgecolors=PAPER, linewidth=2)
     axis.invert_yaxis()
     middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
-    size = float(np.clip(60 / max(scores.shape), 6, 11))
-    for row, column in np.argwhere(np.isfinite(scores)):
-        value = scores[row, column]
-        ink = "black" if value > middle else "#fefefe"
-        told = f"{value:#.3g}".rstrip(".")
-        axis.text(column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=size, color=ink)
     names_of_rows = [f"{axes[0]}={level}" for level in levels[0]]
+    told = {place: _short(scores[place]) for place in map(tuple, np.argwhere(np.isfinite(scores)).tolist())}
+    room = (letters_across(shape) - max(map(len, names_of_rows))) / scores.shape[1]  # letters of 9 points in a cell
+    size = min(11, 9 * 0.8 * room / max(map(len, told.values())), 130 / len(scores))
+    for (row, column), text in told.items() if size >= _SMALLEST else ():
+        ink = "black" if scores[row, column] > middle else "#fefefe"
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
     for set_ticks, names in ((axis.set_yticks, names_of_rows), (axis.set_xticks, levels[1])):
         set_ticks(np.arange(len(names)) + 0.5, list(names))
     axis.tick_params(length=0)
@@ -188,3 +205,7 @@ def draw_map(
     axis.set_xlabel(axes[1])
     finish(figure, axis, shape, f"test RMSE [{unit}]", [], beside=names_of_rows)
     return figure
+
+
+def _short(value: float) -> str:
+    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:#.3g}".rstrip(".")

@@ -102,7 +102,10 @@ def _facts(document: Mapping[str, Any]) -> str:
     count = "1 configuration" if len(rows) == 1 else f"{len(rows)} configurations"
     took = "" if None in seconds else f" in {_duration(sum(seconds))}"
     told.append(("Trained", count, f"{seeds} {'training' if seeds == 1 else 'trainings'}{took}"))
-    boxes = [f"<div><dt>{head}</dt><dd><b>{escape(name)}</b><br>{escape(rest)}</dd></div>" for head, name, rest in told]
+    boxes = [
+        f"<div><dt>{head}</dt><dd><strong>{escape(name)}</strong><br>{escape(rest)}</dd></div>"
+        for head, name, rest in told
+    ]
     return f'<dl class="facts">{"".join(boxes)}</dl>'
 
 
