@@ -26,7 +26,7 @@ _HEIGHT, _PANEL_HEIGHT = 3.1, 1.35  # of what is inside the axes, inches
 _LEFT, _RIGHT, _BELOW, _LINE = 0.7, 0.15, 0.5, 0.17  # margins, and a line of text, inches
 _POINT = 1 / 72  # inch
 _LETTER = 0.56  # width of a letter in units of its size
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
     "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
     "figure.facecolor": PAPER, "axes.facecolor": "none",
@@ -56,7 +56,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
         title: What the PNG is about.
         caption: What is to be seen, also for those who do not see it.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         draw(Shape(title=title)).savefig(path)
     both = [_draw_svg(draw, Shape(narrow=narrow), path.name, caption) for narrow in (False, True)]
     return f"<figure>{''.join(both)}<figcaption>{escape(caption)}</figcaption></figure>"
@@ -65,7 +65,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
 def _draw_svg(draw: Callable[[Shape], Figure], shape: Shape, name: str, caption: str) -> str:
     text, kind = io.StringIO(), "narrow" if shape.narrow else "broad"
     # The salt keeps the names of clip paths apart: those of a figure that is not shown do not work elsewhere.
-    with rc_context({**_STYLE, "svg.hashsalt": f"{name} {kind}"}):
+    with rc_context({**STYLE, "svg.hashsalt": f"{name} {kind}"}):
         draw(shape).savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawing = text.getvalue()
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing[drawing.index("<svg") :], flags=re.DOTALL)

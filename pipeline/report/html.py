@@ -45,6 +45,7 @@ code { background: var(--soft); padding: .1rem .3rem; }
 .command { display: block; border: 1px solid var(--line); border-radius: 6px; padding: .6rem .9rem; user-select: all; }
 figure { margin: 0; } figcaption { font-size: .9rem; margin-top: .4rem; max-width: 52rem; }
 svg { display: block; width: 100%; height: auto; } .narrow { display: none; max-width: 34rem; }
+.hint { font-size: .85rem; margin: .3rem 0; }
 @media (max-width: 46rem) {
   .broad { display: none; } .narrow { display: block; } th, td { padding: .3rem .45rem; } table { font-size: .9rem; }
 }
@@ -102,7 +103,8 @@ def write_table(document: Mapping[str, Any]) -> str:
     """Return the table of all configurations, in a box of its own that scrolls sideways on a phone."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("#", *document["by"], *_HEADINGS))
     rows = [_row(number, each, document["by"]) for number, each in enumerate(document["configurations"], start=1)]
-    return f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="wide">{table}</div><p class="narrow hint">The table scrolls sideways.</p>'
 
 
 def sentence_sections(document: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from pipeline.report.drawing import _STYLE, Shape, finish, place_labels, spread_out, start, write_figure
+from pipeline.report.drawing import STYLE, Shape, finish, place_labels, spread_out, start, write_figure
 from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 
 SHORT = ["look_back=1", "look_back=3"]
@@ -83,7 +83,7 @@ def visible_texts(figure: Figure) -> list[Text]:
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_is_cut(name: str, narrow: bool) -> None:
     """A number or a name ends at the edge of the figure, as the last date and the name of a colour bar once did."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = FIGURES[name](Shape(narrow, "" if narrow else "airline: a title"))
         figure.canvas.draw()
         width, height = figure.bbox.width, figure.bbox.height
@@ -96,7 +96,7 @@ def test_no_text_is_cut(name: str, narrow: bool) -> None:
 def test_labels_of_close_points_do_not_lie_on_each_other() -> None:
     """Names of configurations that cost and score the same cannot be read, as when each stood to the right."""
     points = np.array([[1.0, 1.0], [1.02, 1.01], [5.0, 5.0], [5.05, 5.0], [9.0, 2.0]])
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure, axis = start(Shape())
         axis.scatter(*points.T)
         finish(figure, axis, Shape(), "y", [])
