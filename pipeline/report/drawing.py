@@ -16,6 +16,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, PAPER, GREY = "#222222", "#ffffff", "#888888"  # in the page ink, paper and the blue follow light and dark
@@ -25,7 +26,7 @@ _HEIGHT, _PANEL_HEIGHT = 3.1, 1.35  # of what is inside the axes, inches
 _LEFT, _RIGHT, _BELOW, _LINE = 0.7, 0.15, 0.5, 0.17  # margins, and a line of text, inches
 _POINT = 1 / 72  # inch
 _LETTER = 0.56  # width of a letter in units of its size
-_STYLE: Any = {
+STYLE: Any = {
     "font.size": 9, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
     "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
     "figure.facecolor": PAPER, "axes.facecolor": "none",
@@ -55,7 +56,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
         title: What the PNG is about.
         caption: What is to be seen, also for those who do not see it.
     """
-    with rc_context(_STYLE):
+    with rc_context(STYLE):
         draw(Shape(title=title)).savefig(path)
     both = [_draw_svg(draw, Shape(narrow=narrow), path.name, caption) for narrow in (False, True)]
     return f"<figure>{''.join(both)}<figcaption>{escape(caption)}</figcaption></figure>"
@@ -64,7 +65,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
 def _draw_svg(draw: Callable[[Shape], Figure], shape: Shape, name: str, caption: str) -> str:
     text, kind = io.StringIO(), "narrow" if shape.narrow else "broad"
     # The salt keeps the names of clip paths apart: those of a figure that is not shown do not work elsewhere.
-    with rc_context({**_STYLE, "svg.hashsalt": f"{name} {kind}"}):
+    with rc_context({**STYLE, "svg.hashsalt": f"{name} {kind}"}):
         draw(shape).savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawing = text.getvalue()
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing[drawing.index("<svg") :], flags=re.DOTALL)
@@ -79,6 +80,11 @@ def start(shape: Shape, rows: int = 1, columns: int = 1) -> tuple[Figure, Axes]:
     FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
     return figure, axes[0, 0]
+
+
+def letters_across(shape: Shape) -> int:
+    """Return how many letters of 9 points stand side by side below the axes."""
+    return int(((_NARROW if shape.narrow else _WIDE) - _LEFT - _RIGHT) / (9 * _LETTER * _POINT))
 
 
 def finish(
@@ -108,9 +114,8 @@ def finish(
     titles = textwrap.wrap(shape.title, letters)
     if titles:
         above += 0.1 + _LINE * len(titles)
-    longest = max((len(str(handle.get_label())) for handle in handles), default=1) * 8 * _LETTER * _POINT + 0.5
-    together = max(1, min(len(handles), int(width / longest)))
-    below = _BELOW + _LINE * math.ceil(len(handles) / together)
+    columns_below, lines_below = _lay_out(handles, width)
+    below = (_BELOW if axis.get_xlabel() or rows * columns > 1 else _BELOW - _LINE) + _LINE * lines_below
     between = _LINE * (1 + row_titles) + 0.1
     height = above + below + (_HEIGHT if rows * columns == 1 else rows * (_PANEL_HEIGHT + between) - between)
     figure.set_size_inches(width, height)
@@ -122,9 +127,22 @@ def finish(
         figure.text(0.1 / width, 1 - 0.08 / height, "\n".join(titles), fontsize=10, weight="bold", va="top")
     if handles:
         figure.legend(
-            handles=handles, fontsize=8, loc="lower left", ncols=together, frameon=False, bbox_to_anchor=(0, 0),
-            borderaxespad=0.1, labelspacing=0.3, columnspacing=1.5,
+            handles=handles, fontsize=8, loc="lower left", bbox_to_anchor=(0.05 / width, 0), ncols=columns_below,
+            frameon=False, borderaxespad=0.1, labelspacing=0.3, columnspacing=1.5,
         )  # fmt: skip
+
+
+def _lay_out(handles: Sequence[Artist], width: float) -> tuple[int, int]:
+    """Break the names that are too long for a legend of this width; return its columns and its lines of text."""
+    letter, line = 8 * _LETTER * _POINT, 0.5  # inches; the line or marker before a name
+    broken = [textwrap.wrap(str(handle.get_label()), int((width - line) / letter)) for handle in handles]
+    for handle, lines in zip(handles, broken, strict=True):
+        handle.set_label("\n".join(lines))
+    if not broken or max(map(len, broken)) > 1:
+        return 1, sum(map(len, broken))
+    longest = max(len(lines[0]) for lines in broken) * letter + line
+    columns = max(1, min(len(broken), int(width / longest)))
+    return columns, math.ceil(len(broken) / columns)
 
 
 def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: float = 9) -> None:
@@ -136,6 +154,7 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
         labels: Of the first points.
         size: Of the letters, in points.
     """
+    axis.autoscale_view()  # what is drawn last decides the limits only when somebody asks
     inches = axis.transData.transform(points) / axis.figure.dpi
     taken = list(inches)
     for point, place, label in zip(points, inches, labels, strict=False):
@@ -152,3 +171,22 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
             ha="center",
             va="center",
         )
+
+
+def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> None:
+    """Make an axis logarithmic, with plain numbers, where a linear one would press the lower values together.
+
+    Args:
+        axis: The axes.
+        which: `x` or `y`.
+        values: What is drawn.
+        least: How many times the lowest value the highest must be; all must be positive.
+    """
+    if values.min() <= 0 or values.max() < least * values.min():
+        return
+    axis.set(**{f"{which}scale": "log"})
+    one = axis.xaxis if which == "x" else axis.yaxis
+    decades = math.log10(values.max() / values.min())
+    one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
+    one.set_major_formatter(StrMethodFormatter("{x:g}"))
+    one.set_minor_formatter(NullFormatter())

@@ -1,5 +1,6 @@
-"""The two figures of every run: forecasts against the truth, and the learning curves."""
+"""The figures of every run: forecasts against the truth, the learning curves, and how far back the state helps."""
 
+import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +12,13 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+
+from pipeline.report.drawing import COLOURS, INK, spread_out
 
 _DPI = 100
-ACTUAL, NETWORK, BASELINE = "#222222", "#1f77b4", "#e08214"
+ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
+_TITLE_LETTERS = 100
 MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
@@ -100,9 +105,8 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
             marker=marker,
             label="validation" if number == 0 else None,
         )
-    values = [value for both in losses.values() for curve in both for value in curve]
-    if min(values) > 0:
-        axis.set_yscale("log")
+    spread_out(axis, "y", np.array([value for both in losses.values() for curve in both for value in curve]), least=3)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("epoch")
     axis.set_ylabel("loss, scaled units")
     axis.set_title(f"{title}\none line per seed", fontsize=10)
@@ -128,14 +132,23 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     axis.plot(steps, warm_up, color=NETWORK, marker=marker, label="after so many steps from a zero state")
     axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
-    axis.set_xlabel("steps")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    axis.set_xlabel("steps read, or between two zeros" if len(steps) > 1 else "steps read")
     axis.set_ylabel(f"validation RMSE [{unit}]")
     if len(steps) > 32:
         axis.set_xscale("log", base=2)
-    axis.set_title("\n".join(textwrap.wrap(sentence, 100)), fontsize=10)
+        axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
+    axis.set_title("\n".join(_balance(sentence)), fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     save_figure(figure, path)
+
+
+def _balance(sentence: str) -> list[str]:
+    """Break a sentence into lines of about the same length."""
+    num_lines = math.ceil(len(sentence) / _TITLE_LETTERS)
+    told = sentence.replace(" %", "\N{NO-BREAK SPACE}%")
+    return textwrap.wrap(told, min(_TITLE_LETTERS, len(told) // num_lines + 12))
 
 
 def make_panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:

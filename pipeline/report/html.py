@@ -28,9 +28,9 @@ body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(
        max-width: 66rem; padding: 1rem; overflow-wrap: anywhere; -webkit-text-size-adjust: 100%; }
 h1 { font-size: 1.3rem; line-height: 1.3; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
 h1.part { border-top: 2px solid var(--line); margin-top: 3rem; padding-top: 1.5rem; }
-p, ul { max-width: 52rem; } li { margin: .2rem 0; } ul { padding-left: 1.3rem; }
+p, ul { max-width: 52rem; } li { margin: .2rem 0; white-space: pre-line; } ul { padding-left: 1.3rem; }
 .verdict { border-left: 5px solid var(--mark); background: var(--soft); padding: .8rem 1.1rem; max-width: none; }
-.verdict b { display: block; font-size: 1.2rem; line-height: 1.4; }
+.verdict strong { display: block; font-size: 1.2rem; line-height: 1.4; }
 .warning { border-left: 5px solid var(--warn); background: var(--soft); padding: .5rem 1.1rem; max-width: none; }
 a { color: var(--mark); }
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(14rem, 1fr)); gap: .8rem; margin: 1rem 0; }
@@ -43,8 +43,9 @@ th { background: var(--soft); vertical-align: bottom; font-size: .9rem; white-sp
 tr.best td { font-weight: 600; }
 code { background: var(--soft); padding: .1rem .3rem; }
 .command { display: block; border: 1px solid var(--line); border-radius: 6px; padding: .6rem .9rem; user-select: all; }
-figure { margin: 0; } figcaption { font-size: .9rem; max-width: 52rem; }
+figure { margin: 0; } figcaption { font-size: .9rem; margin-top: .4rem; max-width: 52rem; }
 svg { display: block; width: 100%; height: auto; } .narrow { display: none; max-width: 34rem; }
+.hint { font-size: .85rem; margin: .3rem 0; }
 @media (max-width: 46rem) {
   .broad { display: none; } .narrow { display: block; } th, td { padding: .3rem .45rem; } table { font-size: .9rem; }
 }
@@ -88,15 +89,22 @@ def page(heading: str, blocks: Sequence[str]) -> str:
 
 def write_verdict(document: Mapping[str, Any]) -> str:
     """Return the verdict, its first sentence large enough to be read in passing."""
+    first, rest = split_verdict(document)
+    return f'<p class="verdict"><strong>{_text(first)}</strong> {_text(rest)}</p>'
+
+
+def split_verdict(document: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the first sentence of the verdict, and the others."""
     first, stop, rest = document["verdict"].partition(". ")
-    return f'<p class="verdict"><b>{_text(first + stop.strip())}</b> {_text(rest)}</p>'
+    return first + stop.strip(), rest
 
 
 def write_table(document: Mapping[str, Any]) -> str:
     """Return the table of all configurations, in a box of its own that scrolls sideways on a phone."""
     heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("#", *document["by"], *_HEADINGS))
     rows = [_row(number, each, document["by"]) for number, each in enumerate(document["configurations"], start=1)]
-    return f'<div class="wide"><table><thead><tr>{heads}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
+    return f'<div class="wide">{table}</div><p class="narrow hint">The table scrolls sideways.</p>'
 
 
 def sentence_sections(document: Mapping[str, Any]) -> list[str]:

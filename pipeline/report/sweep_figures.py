@@ -13,14 +13,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator
 
-from pipeline.report.drawing import COLOURS, GREY, INK, PAPER, Shape, finish, place_labels, start
+from pipeline.report.drawing import (
+    COLOURS,
+    GREY,
+    INK,
+    PAPER,
+    Shape,
+    finish,
+    letters_across,
+    place_labels,
+    spread_out,
+    start,
+)
 
 MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
-_WIDE_RANGE = 10  # times; a linear axis would press the lower values together
+_SMALLEST = 4  # points; smaller numbers cannot be read even when the page is enlarged
 _BASELINES = {"persistence": ":", "seasonal": "--", "linear": "-."}
 _NAMES = {"seasonal": "seasonal naive", "linear": "linear fit"}
 
@@ -74,17 +85,16 @@ def draw_cost(
         axis.axhline(score, color=INK, linewidth=1, linestyle=_BASELINES.get(name, "-"), label=_NAMES.get(name, name))
         for name, score in baselines.items()
     ]
-    _spread_out(axis, "x", np.asarray(seconds))
-    _spread_out(axis, "y", np.array([*mean, *baselines.values()]))
+    spread_out(axis, "x", np.asarray(seconds))
+    spread_out(axis, "y", np.array([*mean, *baselines.values()]))
     axis.set_xlabel("training of all seeds [s]")
     axis.grid(alpha=0.3)
     named = [f"{number}  {name}" for number, name in enumerate(names[:_MOST_POINTS_NAMED], start=1)]
     numbers = [
         Line2D([], [], linestyle="", color=COLOURS[0], marker="o", markersize=5, label=told) for told in named[1:]
     ]
-    best = f"{named[0]} (best by validation)"
-    numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=best))
-    finish(figure, axis, shape, f"test RMSE [{unit}]", [*numbers, *lines])
+    numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=named[0]))
+    finish(figure, axis, shape, f"test RMSE [{unit}]; star: best by validation", [*numbers, *lines])
     place_labels(axis, np.column_stack([seconds, mean]), [str(row + 1) for row in range(len(numbers))])
     return figure
 
@@ -107,20 +117,20 @@ def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:
         panel.remove()
     means = [np.nanmean(losses, axis=0) for losses in curves.values()]
     letters = 26 if shape.narrow else 44
-    for number, (panel, name, losses) in enumerate(zip(panels, curves, curves.values(), strict=False)):
+    titles = [textwrap.wrap(f"{number}  {name}", letters) for number, name in enumerate(curves, start=1)]
+    for number, (panel, losses) in enumerate(zip(panels, curves.values(), strict=False)):
         for other in means[:number] + means[number + 1 :]:
             panel.plot(np.arange(1, len(other) + 1), other, color=GREY, alpha=0.45, linewidth=0.8)
         _draw_losses(panel, losses, means[number])
-        panel.set_title("\n".join(textwrap.wrap(f"{number + 1}  {name}", letters)), fontsize=8, loc="left")
+        panel.set_title("\n".join(titles[number]), fontsize=8, loc="left")
         panel.grid(alpha=0.3)
         panel.xaxis.set_major_locator(MaxNLocator(4, integer=True, steps=[1, 2, 5, 10]))
         if number + columns >= len(curves):
             panel.set_xlabel("epoch")
             panel.tick_params(labelbottom=True)
     values = np.concatenate([losses[np.isfinite(losses)] for losses in curves.values()])
-    _spread_out(axis, "y", values, least=3)
-    label_lines = max(len(name) > letters - 3 for name in curves)
-    finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=1 + label_lines)
+    spread_out(axis, "y", values, least=3)
+    finish(figure, axis, shape, "", [], rows=rows, columns=columns, row_titles=max(map(len, titles)))
     return figure
 
 
@@ -149,8 +159,13 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
     for number, (name, values) in enumerate(forecast.baselines.items()):
         style, told = _BASELINES.get(name, "-"), _NAMES.get(name, name)
         axis.plot(steps, values[steps], color=COLOURS[1 + number], linestyle=style, linewidth=1.1, label=told)
-    ticks = np.unique(np.linspace(0, count - 1, 3 if shape.narrow else 6).round().astype(int))
-    axis.set_xticks(ticks, [forecast.times[tick].removesuffix(" 00:00:00") for tick in ticks])
+    times = [time.removesuffix(" 00:00:00").replace(" ", "\n") for time in forecast.times]
+    if any("\n" in time for time in times):
+        axis.set_xlabel(" ")  # room for the hours below the days
+    longest = max(len(line) for time in times for line in time.split("\n"))
+    most = max(2, min(6, int(0.7 * letters_across(shape) / longest)))
+    ticks = np.unique(np.linspace(0, count - 1, most).round().astype(int))
+    axis.set_xticks(ticks, [times[tick] for tick in ticks])
     axis.get_xticklabels()[0].set_horizontalalignment("left")  # neither end is cut
     axis.get_xticklabels()[-1].set_horizontalalignment("right")
     axis.margins(x=0.01)
@@ -163,7 +178,7 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
 def draw_map(
     shape: Shape, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, unit: str
 ) -> Figure:
-    """Draw the test RMSE over two axes, with the number in every cell; what was not trained stays empty.
+    """Draw the test RMSE over two axes, with the number in every cell that has room; what was not trained stays empty.
 
     Args:
         shape: How wide, and under which title.
@@ -176,13 +191,13 @@ def draw_map(
     axis.pcolormesh(np.ma.masked_invalid(scores), cmap="cividis", edgecolors=PAPER, linewidth=2)
     axis.invert_yaxis()
     middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
-    size = float(np.clip(60 / max(scores.shape), 6, 11))
-    for row, column in np.argwhere(np.isfinite(scores)):
-        value = scores[row, column]
-        ink = "black" if value > middle else "#fefefe"
-        told = f"{value:#.3g}".rstrip(".")
-        axis.text(column + 0.5, row + 0.5, told, ha="center", va="center", fontsize=size, color=ink)
     names_of_rows = [f"{axes[0]}={level}" for level in levels[0]]
+    told = {place: _short(scores[place]) for place in map(tuple, np.argwhere(np.isfinite(scores)).tolist())}
+    room = (letters_across(shape) - max(map(len, names_of_rows))) / scores.shape[1]  # letters of 9 points in a cell
+    size = min(11, 9 * 0.8 * room / max(map(len, told.values())), 130 / len(scores))
+    for (row, column), text in told.items() if size >= _SMALLEST else ():
+        ink = "black" if scores[row, column] > middle else "#fefefe"
+        axis.text(column + 0.5, row + 0.5, text, ha="center", va="center", fontsize=size, color=ink)
     for set_ticks, names in ((axis.set_yticks, names_of_rows), (axis.set_xticks, levels[1])):
         set_ticks(np.arange(len(names)) + 0.5, list(names))
     axis.tick_params(length=0)
@@ -192,13 +207,5 @@ def draw_map(
     return figure
 
 
-def _spread_out(axis: Axes, which: str, values: np.ndarray, least: float = _WIDE_RANGE) -> None:
-    """Make an axis logarithmic, with plain numbers, where its positive values lie far apart."""
-    if values.min() <= 0 or values.max() < least * values.min():
-        return
-    axis.set(**{f"{which}scale": "log"})
-    one = axis.xaxis if which == "x" else axis.yaxis
-    decades = math.log10(values.max() / values.min())
-    one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
-    one.set_major_formatter(StrMethodFormatter("{x:g}"))
-    one.set_minor_formatter(NullFormatter())
+def _short(value: float) -> str:
+    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:#.3g}".rstrip(".")

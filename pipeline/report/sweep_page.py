@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from pipeline.report.comparison_text import EXPLANATION, show, show_interval, show_number, title
 from pipeline.report.drawing import Shape, write_figure
-from pipeline.report.html import page, section, sentence_sections, write_table, write_verdict
+from pipeline.report.html import page, section, sentence_sections, split_verdict, write_table, write_verdict
 from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 
 PAGE = "report.html"
@@ -51,10 +51,12 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
     if failed:
         runs = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
         blocks.append(f'<p class="warning">{runs} did not finish: <a href="#failed">see why</a>.</p>')
-    for number, part in enumerate(parts):
-        prefix = "" if len(parts) == 1 else f"{number + 1}_"
+    if len(parts) > 1:
+        blocks.append(f"<ul>{''.join(_summary(number, part) for number, part in enumerate(parts, start=1))}</ul>")
+    for number, part in enumerate(parts, start=1):
+        prefix = "" if len(parts) == 1 else f"{number}_"
         if len(parts) > 1:
-            blocks.append(f'<h1 class="part">{escape(_about(part))}</h1>')
+            blocks.append(f'<h1 class="part" id="part{number}">{escape(_about(part))}</h1>')
         blocks += _part(folder, prefix, part)
     if failed:
         lines = ["<ul>", *(f"<li>{escape(line)}</li>" for line in failed), "</ul>"]
@@ -76,9 +78,14 @@ def _part(folder: Path, prefix: str, part: Part) -> list[str]:
         section("Configurations, the best validation score first", [write_table(document)]),
     ]
     for name, heading, caption, draw in _figures(part):
-        told = f"{heading}: {title(document)}"
+        told = f"{document['dataset']['name']}: {heading}"
         blocks.append(section(heading, [write_figure(folder / f"{prefix}{name}.png", draw, told, caption)]))
     return [*blocks, *sentence_sections({**document, "failed": []}), f"<p>{escape(EXPLANATION)}</p>"]
+
+
+def _summary(number: int, part: Part) -> str:
+    first, _ = split_verdict(part.document)
+    return f'<li><a href="#part{number}">{escape(part.document["dataset"]["scored"])}</a>: {escape(first)}</li>'
 
 
 def _facts(document: Mapping[str, Any]) -> str:
@@ -93,10 +100,20 @@ def _facts(document: Mapping[str, Any]) -> str:
         told.append(("Strongest baseline", name, f"test RMSE {show_number(strongest['test_rmse'])}"))
     seeds, seconds = sum(each["seeds"] for each in rows), [each["fit_seconds"] for each in rows]
     count = "1 configuration" if len(rows) == 1 else f"{len(rows)} configurations"
-    took = "" if None in seconds else f" in {show_number(sum(seconds), 3)} s"
+    took = "" if None in seconds else f" in {_duration(sum(seconds))}"
     told.append(("Trained", count, f"{seeds} {'training' if seeds == 1 else 'trainings'}{took}"))
-    boxes = [f"<div><dt>{head}</dt><dd><b>{escape(name)}</b><br>{escape(rest)}</dd></div>" for head, name, rest in told]
+    boxes = [
+        f"<div><dt>{head}</dt><dd><strong>{escape(name)}</strong><br>{escape(rest)}</dd></div>"
+        for head, name, rest in told
+    ]
     return f'<dl class="facts">{"".join(boxes)}</dl>'
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{show_number(seconds / size, 2)} {unit}"
+    return f"{show_number(seconds, 2)} s"
 
 
 def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]]:
@@ -111,7 +128,7 @@ def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]
         draw: Callable[[Shape], Figure] = partial(
             draw_cost, names=names, seconds=seconds, scores=scores, baselines=baselines, unit=unit
         )
-        caption = "Lower left is better and cheaper; bars are 95 % intervals over seeds, lines are baselines. Numbers "
+        caption = "Lower is better, left is cheaper; bars are 95 % intervals over seeds, lines are baselines. Numbers "
         found.append(("cost", "Accuracy against cost", f"{caption}are the ranks by validation in the table.", draw))
     if part.curves:
         caption = "Validation loss in scaled units: mean over the seeds that still train, from the lowest to the "

@@ -1,0 +1,315 @@
+"""The report of a sweep and the MLflow UI, opened in headless Chromium: what a person would look for is to be seen.
+
+Chromium is driven over its own pipe (the DevTools protocol: JSON with a zero byte after each message), which needs no
+package and no port. Screenshots go to the folder SCREENSHOTS, if set.
+"""
+
+import base64
+import json
+import os
+import selectors
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+
+def find_chromium() -> str | None:
+    """Return a Chromium that starts; Ubuntu's is only a note that there is one elsewhere."""
+    for name in ("chromium", "google-chrome", "chromium-browser"):
+        path = shutil.which(name)
+        with suppress(OSError, subprocess.SubprocessError):
+            if path and not subprocess.run([path, "--version"], capture_output=True, timeout=60).returncode:
+                return path
+    return None
+
+
+CHROMIUM = find_chromium()
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium that starts on the PATH: apt install chromium")
+START_SECONDS, ANSWER_SECONDS = 120, 60
+DESKTOP, PHONE = (1280, 900), (390, 844)
+SWEEP = ("-m", "look_back=1,3", "seeds=2", "training.epochs=2")
+
+
+@dataclass
+class Browser:
+    """One tab."""
+
+    pipe_in: IO[bytes]
+    pipe_out: IO[bytes]
+    folder: Path
+    session: dict[str, str] = field(default_factory=dict)
+    events: list[dict[str, Any]] = field(default_factory=list)
+    unread: bytes = b""
+    number: int = 0
+
+    def call(self, method: str, **parameters: Any) -> Any:
+        self.number += 1
+        request = {"id": self.number, "method": method, "params": parameters, **self.session}
+        self.pipe_in.write(json.dumps(request).encode() + b"\0")
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while (answer := self.read(deadline)).get("id") != self.number:
+            self.events.append(answer)
+        assert "error" not in answer, answer
+        return answer["result"]
+
+    def read(self, deadline: float) -> dict[str, Any]:
+        with selectors.DefaultSelector() as selector:
+            selector.register(self.pipe_out, selectors.EVENT_READ)
+            while b"\0" not in self.unread:
+                assert selector.select(deadline - time.monotonic()), "chromium does not answer"
+                received = os.read(self.pipe_out.fileno(), 1 << 16)
+                assert received, "chromium has ended"
+                self.unread += received
+        message, self.unread = self.unread.split(b"\0", 1)
+        return dict(json.loads(message))
+
+    def evaluate(self, script: str) -> Any:
+        return self.call("Runtime.evaluate", expression=script, returnByValue=True)["result"].get("value")
+
+    def open(self, url: str, size: tuple[int, int], dark: bool = False) -> None:
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.call("Emulation.setEmulatedMedia", features=[scheme])
+        width, height = size
+        self.call(
+            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=size == PHONE
+        )
+        self.call("Page.navigate", url=url)
+        self.wait_for(f"location.href.startsWith({url.split('#')[0]!r}) && document.readyState == 'complete'")
+
+    def wait_for(self, condition: str) -> None:
+        deadline = time.monotonic() + ANSWER_SECONDS
+        while not self.evaluate(condition):
+            assert time.monotonic() < deadline, (condition, self.text()[:2000], self.complaints())
+            time.sleep(0.1)
+
+    def text(self) -> str:
+        return str(self.evaluate("document.body.innerText"))
+
+    def screenshot(self, name: str, whole: bool = True) -> bytes:
+        data = self.call("Page.captureScreenshot", format="png", captureBeyondViewport=whole)["data"]
+        picture = base64.b64decode(data)
+        (self.folder / f"{name}.png").write_bytes(picture)
+        return picture
+
+    def complaints(self) -> list[Any]:
+        """What stands in the console: errors, warnings, and whatever a script has written."""
+        kinds = ("Log.entryAdded", "Runtime.exceptionThrown", "Runtime.consoleAPICalled")
+        return [event["params"] for event in self.events if event["method"] in kinds]
+
+
+Start = Callable[..., Browser]
+
+
+def end_group(process: subprocess.Popen[Any]) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+@pytest.fixture
+def start_browser(tmp_path: Path) -> Iterator[Start]:
+    """Start Chromium with more flags; screenshots go to SCREENSHOTS or to the folder of the test."""
+    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path / "screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    open_pipes: list[IO[bytes]] = []
+    processes: list[subprocess.Popen[bytes]] = []
+
+    def start(*flags: str) -> Browser:
+        reads, to_browser = os.pipe()
+        from_browser, writes = os.pipe()
+        # It reads its commands from descriptor 3 and answers on 4.
+        moved = f'exec "$@" 3<&{reads} 4>&{writes}'
+        arguments = (
+            str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            "--no-first-run", "--disable-background-networking", "--disable-component-update",
+            f"--user-data-dir={tmp_path / 'profile'}", "--remote-debugging-pipe", *flags, "about:blank",
+        )  # fmt: skip
+        with (tmp_path / "chromium.log").open("wb") as log:
+            process = subprocess.Popen(
+                ["/bin/bash", "-c", moved, "bash", *arguments],
+                pass_fds=(reads, writes),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        processes.append(process)
+        os.close(reads)
+        os.close(writes)
+        pipes = os.fdopen(to_browser, "wb", 0), os.fdopen(from_browser, "rb", 0)
+        open_pipes.extend(pipes)
+        browser = Browser(*pipes, folder)
+        target = browser.call("Target.createTarget", url="about:blank")["targetId"]
+        attached = browser.call("Target.attachToTarget", targetId=target, flatten=True)
+        browser.session = {"sessionId": attached["sessionId"]}
+        for domain in ("Page", "Runtime", "Log"):
+            browser.call(f"{domain}.enable")
+        return browser
+
+    yield start
+    for process in processes:
+        end_group(process)
+    for pipe in open_pipes:
+        pipe.close()
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """Two configurations with two seeds each, and where they are."""
+
+    folder: Path
+    runs: list[Run]
+
+    @property
+    def parent(self) -> Run:
+        (parent,) = (run for run in self.runs if "mlflow.parentRunId" not in run.data.tags)
+        return parent
+
+    @property
+    def children(self) -> list[Run]:
+        return [run for run in self.runs if run is not self.parent]
+
+    @property
+    def report(self) -> str:
+        (page,) = self.folder.rglob("report/report.html")
+        return page.as_uri()
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
+    folder = tmp_path_factory.mktemp("sweep")
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline.run", *SWEEP],
+        cwd=folder, env={**os.environ, "MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name("lstm-pipeline")
+    assert experiment is not None
+    return Sweep(folder, list(client.search_runs([experiment.experiment_id])))
+
+
+@pytest.fixture
+def offline(start_browser: Start) -> Browser:
+    """A browser for which no other machine has a name, and which uses no address either."""
+    return start_browser("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9")
+
+
+def test_the_report_says_what_it_must_without_a_network(sweep: Sweep, offline: Browser) -> None:
+    """The page needs something from elsewhere, its own security policy blocks it, or a part of it cannot be seen."""
+    offline.open(sweep.report, DESKTOP)
+    text = offline.text()
+    verdict = offline.evaluate("document.querySelector('.verdict strong').innerText")
+    assert verdict.endswith(".") and text.index(verdict) < text.index("Configurations, the best validation score first")
+    rows = offline.evaluate("[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)")
+    assert sorted(rows) == ["1", "3"]
+    assert f"python -m pipeline.run {' '.join(SWEEP)}" in text
+    top = offline.evaluate("document.querySelector('.verdict').getBoundingClientRect().bottom")
+    assert top < DESKTOP[1] / 2  # read without scrolling
+    assert offline.complaints() == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_report_fits_every_screen_in_light_and_dark(
+    size: tuple[int, int], dark: bool, sweep: Sweep, offline: Browser
+) -> None:
+    """On a phone the page is wider than the screen, or its figures are for another one; in the dark it blinds."""
+    offline.open(sweep.report, size, dark)
+    assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
+    shown = "[...document.querySelectorAll('svg')].filter(one => one.getBoundingClientRect().width > 0)"
+    kinds = offline.evaluate(f"{shown}.map(one => one.getAttribute('class'))")
+    assert kinds == ["narrow" if size == PHONE else "broad"] * 3  # cost, learning curves, forecast
+    assert offline.evaluate(f"{shown}.every(one => one.getBoundingClientRect().right <= innerWidth)")
+    brightness = (
+        "(name => getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3).map(Number)"
+        ".reduce((sum, each) => sum + each, 0) / 3)"
+    )
+    paper, ink = (offline.evaluate(f"{brightness}('{name}')") for name in ("backgroundColor", "color"))
+    assert (paper < 60 and ink > 200) if dark else (paper > 200 and ink < 60)
+    # The axes of the figures are drawn in the page's ink.
+    axis = offline.evaluate(
+        "getComputedStyle(document.querySelector('svg [style*=\"--ink\"]')).getPropertyValue('--ink')"
+    )
+    assert axis == offline.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink')")
+    picture = offline.screenshot(f"report_{'phone' if size == PHONE else 'desktop'}_{'dark' if dark else 'light'}")
+    assert picture.startswith(b"\x89PNG") and len(picture) > 50_000
+    assert offline.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def mlflow_ui(sweep: Sweep) -> Iterator[str]:
+    """The address of `mlflow ui` on the sweep."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    address, log = f"http://127.0.0.1:{port}", sweep.folder / "ui.log"
+    arguments = ("ui", "--workers", "1", "--host", "127.0.0.1", "--port", str(port))
+    with log.open("w") as written:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mlflow", *arguments, "--backend-store-uri", f"sqlite:///{sweep.folder}/mlflow.db"],
+            cwd=sweep.folder,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # uvicorn is found by name
+                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+                "MLFLOW_DISABLE_TELEMETRY": "true",
+            },
+            stdout=written,
+            stderr=written,
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + START_SECONDS
+        while not answers(f"{address}/health"):
+            assert process.poll() is None and time.monotonic() < deadline, log.read_text()
+            time.sleep(0.2)
+        yield address
+    finally:
+        end_group(process)
+
+
+def answers(url: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(url, timeout=10):
+        return True
+    return False
+
+
+def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str, start_browser: Start) -> None:
+    """People who open the UI do not find the runs of their sweep, or find them under names that say nothing."""
+    browser = start_browser()
+    names = [run.info.run_name for run in sweep.runs]
+    assert len(names) == len(set(names)) == 3
+    browser.open(f"{mlflow_ui}/#/experiments/{sweep.parent.info.experiment_id}/runs", DESKTOP)
+    browser.wait_for(f"document.body.innerText.includes({sweep.parent.info.run_name!r})")
+    # The children are folded below their parent: open it as a person does.
+    unfold = "document.querySelectorAll('.ag-row button, .ag-row [role=button]').forEach(each => each.click())"
+    for name in (run.info.run_name for run in sweep.children):
+        if name not in browser.text():
+            browser.evaluate(unfold)
+        browser.wait_for(f"document.body.innerText.includes({name!r})")
+    browser.screenshot("mlflow_runs", whole=False)
+
+
+def test_the_mlflow_ui_shows_the_report(sweep: Sweep, mlflow_ui: str, start_browser: Start) -> None:
+    """The report is on the parent run, but the UI cannot show it."""
+    browser, run = start_browser(), sweep.parent.info
+    page = f"{mlflow_ui}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/report/report.html"
+    browser.open(page, DESKTOP)
+    browser.wait_for("document.body.innerText.includes('report.html')")
+    browser.wait_for("document.querySelector('iframe') !== null")
+    browser.screenshot("mlflow_report", whole=False)
