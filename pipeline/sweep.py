@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pipeline.data.series import Series
 
 _BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
-_GROUPS = ("dataset", "model", "training", "tracking", "experiment", "debug")
+_GROUPS = ("dataset", "model", "training", "evaluation", "tracking", "experiment", "debug")
 _TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
 
 

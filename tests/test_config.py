@@ -15,7 +15,7 @@ from pipeline.config import Config, Engine, LagsAs, Transform, flat_config, hash
 from pipeline.errors import UserError
 from pipeline.paths import conf_dir
 
-GROUPS = ("dataset", "model", "training", "tracking")
+GROUPS = ("dataset", "model", "training", "evaluation", "tracking")
 OPTIONS = [
     (group, file.stem)
     for group in (*GROUPS, "experiment", "debug")
@@ -216,6 +216,7 @@ def test_defaults_of_the_command_line() -> None:
         ("config.yaml", ""),
         ("dataset/_common.yaml", "dataset"),
         ("model/_common.yaml", "model"),
+        ("evaluation/default.yaml", "evaluation"),
         ("tracking/mlflow.yaml", "tracking"),
     ],
 )

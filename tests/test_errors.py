@@ -25,7 +25,7 @@ COMMANDS = {
     "look_back=three": r"look_back=three: .*'three'.*Integer",
     "look_back=0": r"look_back must be at least 1, but got look_back=0",
     "look_back=1,3": r"look_back=1,3 gives several values; add -m",
-    "dataset=moon": r"dataset=moon is not there; choose dataset from: .*airline, csv, eu_stocks, sine, sunspots",
+    "dataset=moon": r"dataset=moon is not there; choose dataset from: .*airline, csv, .*sine, sunspots",
     "dataset=csv": r"dataset\.path is required .*dataset\.path=sales\.csv",
     "dataset=csv dataset.path=nothing.csv": r"dataset\.path=nothing\.csv is not a file .*check the path",
     "dataset=csv dataset.path=text.csv": r"text\.csv, data row 2: 'many' in the column 'sales' is not a number; mend",

@@ -34,10 +34,12 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
     each = np.stack([time + 1, time + 3])[:, :, None, None]  # (seeds, time, horizon_steps, targets)
     results = Results(
         forecasts=np.concatenate([each + 100, each], axis=2),  # the last horizon step is the one without 100
-        linear=np.stack([time + 200, time + 7], axis=1)[:, :, None],
+        baselines={"linear": np.stack([time + 200, time + 7], axis=1)[:, :, None]},
         metrics={"test_rmse": 1.0, "baseline_linear_rmse": 2.0},
-        seeds=[{"seed": 7}, {"seed": 8}],
+        seeds=[{"seed": 7, "validation_rmse": 1.0}, {"seed": 8, "validation_rmse": 2.0}],
         lanes=[{"test_rows": 1.0}] * len(series.lanes()),
+        origins=[],
+        best=0,
         losses={7: ([1.0], [1.0]), 8: ([1.0], [1.0])},
     )
     write_run_files(folder, "a run", config, data, results)
