@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.arguments import DONE, Manual, option, run_entry
-from pipeline.compare_protocol import PROTOCOL, compare_protocols
+from pipeline.comparison.protocol import PROTOCOL, compare_protocols
+from pipeline.comparison.selection import Selection, check_selection, select_runs
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
-from pipeline.selection import Selection, check_selection, select_runs
 
 
 class Format(Enum):
@@ -93,7 +93,7 @@ def _compare(arguments: Arguments) -> int:
 
 
 def _read_document(arguments: Arguments) -> dict[str, Any]:
-    from pipeline.comparison import compare_runs, keep_where
+    from pipeline.comparison.runs import compare_runs, keep_where
 
     store, runs, selection = select_runs(arguments)
     gc.freeze()  # statsmodels looks for garbage once more

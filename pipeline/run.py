@@ -172,7 +172,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
 def _report(store: "Store", parent: str) -> None:
     """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
     try:
-        from pipeline.sweep_report import FOLDER, report_sweep
+        from pipeline.comparison.sweep_report import FOLDER, report_sweep
 
         report_sweep(store, parent)
         _say(f"report: {FOLDER}/report.html of run {parent} in MLflow")

@@ -92,8 +92,8 @@ def _train(command: Sequence[str]) -> int:
 
 
 def _print(given: dict[str, str], command: Sequence[str], changed: Sequence[str]) -> None:
+    from pipeline.comparison.reproduction import place_published
     from pipeline.report.tutorial_text import print_tutorial
-    from pipeline.reproduction import place_published
     from pipeline.tracking.past import LATEST, find_sweep, sweep_runs
     from pipeline.tracking.store import open_store
 

@@ -15,11 +15,11 @@ import pandas as pd
 import pytest
 
 from pipeline.compare import main
+from pipeline.comparison.sweep_report import FOLDER, report_sweep
 from pipeline.config import TrackingConfig
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.report.errors_file import NAME, write_test_errors
 from pipeline.report.files import write_predictions
-from pipeline.sweep_report import FOLDER, report_sweep
 from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 

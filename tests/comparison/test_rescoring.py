@@ -20,7 +20,7 @@ from pipeline.experiment import run_experiment
 from pipeline.tracking.live import close_parent, open_parent
 from pipeline.tracking.store import open_store
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parent.parent.parent
 Answer = Callable[..., tuple[int, str, str]]
 # Of 60 rows: 40 before the test, 20 test rows.
 DATASET = DatasetConfig(
@@ -131,7 +131,7 @@ def test_a_score_that_is_not_the_logged_one_is_told(
     answer: Answer, trained: Trained, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Weights of another training are re-scored as if they were the run's."""
-    from pipeline import rescoring
+    from pipeline.comparison import rescoring
 
     load = rescoring.load_weights
 

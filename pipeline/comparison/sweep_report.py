@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.comparison import Document, compare_runs
+from pipeline.comparison.runs import Document, compare_runs
 from pipeline.record import LoggedRun, Status
 from pipeline.report.comparison_text import describe_failed
 from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors

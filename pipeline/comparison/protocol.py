@@ -8,8 +8,8 @@ from enum import Enum
 from pathlib import Path
 
 from pipeline.arguments import DONE, FAILED, USER_ERROR, Manual, option, run_entry
+from pipeline.comparison.selection import Selection, check_selection, select_runs
 from pipeline.errors import UserError
-from pipeline.selection import Selection, check_selection, select_runs
 
 PROTOCOL = "protocol"  # the first word of the command
 
@@ -61,9 +61,9 @@ def _compare(arguments: ProtocolArguments) -> int:
         raise UserError(
             f"output={arguments.output}: the folder {arguments.output.parent} is not there; create it first"
         )
-    from pipeline.comparison import keep_where
+    from pipeline.comparison.rescoring import rescore_runs
+    from pipeline.comparison.runs import keep_where
     from pipeline.report.protocol_text import print_protocols, write_csv
-    from pipeline.rescoring import rescore_runs
 
     store, runs, selection = select_runs(arguments)
     document = rescore_runs(store, keep_where(runs, arguments.where), selection)
