@@ -198,10 +198,9 @@ def test_no_forecast_and_no_weight_knows_what_comes_later(
     assert (changed[~known] != plain_forecasts(before)[~known]).any()
 
 
-@pytest.mark.parametrize("mode", ["stateless", "stateful"])
-def test_the_reference_engine_knows_no_more(mode: str) -> None:
+def test_the_reference_engine_knows_no_more() -> None:
     """keras.Model.fit would be given what the fused engine is not."""
-    config = configure(mode, epochs=1, engine=Engine.fit)
+    config = configure("stateful", epochs=1, engine=Engine.fit)
     pair = [train(config, values) for values in (white_noise(), change_from(white_noise(), TEST_START))]
     assert_untouched(pair[0], pair[1], TEST_START)
 

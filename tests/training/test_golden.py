@@ -38,18 +38,3 @@ def test_a_sine_is_learnt(mode, make_config, make_data, ignore_epoch) -> None:
     losses = training.seeds[0].losses
     assert losses[-1] < losses[0] / 10
     assert skill_on_test(data, training) > 0.5
-
-
-def test_a_delayed_copy_is_learnt(make_config, make_data, ignore_epoch) -> None:
-    """The network would not see the row it needs: the target is a feature's value two steps earlier."""
-    noise = np.random.default_rng(2).normal(size=202)
-    values = np.stack([noise[2:], noise[:-2]], axis=1)  # column b is column a two rows ago; (200, 2)
-    config = make_config(
-        look_back=3,
-        batch_size=16,
-        dataset={"features": ["a"], "targets": ["b"]},
-        model={"units": [8]},
-        training={"epochs": 30, "learning_rate": 0.05},
-    )
-    data = make_data(config, values)
-    assert skill_on_test(data, train_seeds(config, data, ignore_epoch)) > 0.8

@@ -89,13 +89,12 @@ def test_scores_of_each_lane(many) -> None:
         )
 
 
-@pytest.mark.parametrize("stateful", [True, False])
-def test_one_lane_is_trained_and_scored_as_the_plain_series(stateful, make_config, make_panel, ignore_epoch) -> None:
+def test_one_lane_is_trained_and_scored_as_the_plain_series(make_config, make_panel, ignore_epoch) -> None:
     """A panel of one stock would get other weights, forecasts or scores than the stock itself."""
     values = np.random.default_rng(8).normal(size=40)
     panel = make_panel([values])
     plain: Series = dataclasses.replace(panel, lane_names=(), lane_ends=())
-    config = make_config(look_back=2, stateful=stateful)
+    config = make_config(look_back=2, stateful=True)
     scores = []
     for series in (panel, plain):
         data = prepare_data(config, series)
