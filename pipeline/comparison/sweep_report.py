@@ -81,12 +81,18 @@ def _read_losses(path: Path) -> np.ndarray:
 
 
 def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -> Forecast:
-    """Read the first target and the furthest step ahead of the test part."""
+    """Read the first target and the furthest step ahead of the test part; of many lanes the first."""
     frame = pd.read_csv(
-        predictions, dtype={"timestamp": str, "target": str}, keep_default_na=False, na_values={"actual": ""}
+        predictions,
+        dtype={"lane": str, "timestamp": str, "target": str},
+        keep_default_na=False,
+        na_values={"actual": ""},
     )
     target, ahead = frame["target"].iloc[0], frame["horizon"].max()
     frame = frame[(frame["part"] == "test") & (frame["target"] == target) & (frame["horizon"] == ahead)]
+    lane = frame["lane"].iloc[0] if "lane" in frame else None
+    of_lane = np.full(len(frame), True) if lane is None else (frame["lane"] == lane).to_numpy()  # (rows,)
+    frame = frame[of_lane]
     actual = frame["actual"].to_numpy(dtype=float)  # (time,)
     errors = read_test_errors(errors_folder)
     return Forecast(
@@ -94,6 +100,6 @@ def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -
         times=frame["timestamp"].tolist(),
         actual=actual,
         seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
-        baselines={name: actual + each[:, -1, 0] for name, each in errors.baselines.items()},
-        label=f"{target} [{document['dataset']['unit']}], {ahead} ahead",
+        baselines={name: actual + each[of_lane, -1, 0] for name, each in errors.baselines.items()},
+        label=f"{'' if lane is None else f'{lane}: '}{target} [{document['dataset']['unit']}], {ahead} ahead",
     )
