@@ -61,8 +61,9 @@ def log_sweep(folder: Path, num_runs: int) -> None:
 
     from pipeline.config import Config, TrackingConfig, flat_config, typed_config
     from pipeline.paths import conf_dir
+    from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG
     from pipeline.report.errors_file import read_scored_rows
-    from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, ROWS_TAG, close_parent, open_parent, track_run
+    from pipeline.tracking.live import close_parent, open_parent, track_run
     from pipeline.tracking.store import open_store
 
     ConfigStore.instance().store(name="base_config", node=Config)
@@ -82,7 +83,7 @@ def log_sweep(folder: Path, num_runs: int) -> None:
         with track_run(store, f"run {number}", params | axes, tags, parent) as run:
             metrics = write_run(Path(made_up), random, 40 + number % 10)
             run.log_folder(Path(made_up))
-            run.set_tags({ROWS_TAG: read_scored_rows(Path(made_up))[0]})
+            run.set_tags({SCORED_TAG: read_scored_rows(Path(made_up))[0]})
             run.log_metrics(metrics, {"loss": [1.0] * 100, "val_loss": [1.0] * 100})
     close_parent(store, parent, "FINISHED")
 

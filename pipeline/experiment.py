@@ -20,8 +20,7 @@ from pipeline.explanation.files import write_explanations
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.models.weights import save_weights
-from pipeline.record import RunRecord, Status
-from pipeline.report.errors_file import read_scored_rows
+from pipeline.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
 from pipeline.report.files import write_history
 from pipeline.report.run_files import Losses, write_run_files
 from pipeline.scoring import join_origins, score_trainings
@@ -49,7 +48,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     check_ranges(config)
     data = prepare_data(config)
     prepare_environment()
-    from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, track_run
+    from pipeline.tracking.live import track_run
     from pipeline.tracking.past import find_finished, note_resumed
     from pipeline.tracking.store import open_store
 
@@ -68,7 +67,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     tags = {
         HASH_TAG: config_hash,
         DIGEST_TAG: digest,
-        "dataset_rows": str(len(data.series)),
+        LENGTH_TAG: str(len(data.series)),
         "state_contract": name_contract(config),
     }
     params = flat_config(config)
@@ -87,8 +86,6 @@ def _train_and_score(
     config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
 ) -> tuple[dict[str, float], dict[str, list[float]], Any]:
     """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
-    from pipeline.tracking.live import ROWS_TAG
-
     later = range(1, config.evaluation.origins)
     origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
     trainings = [
@@ -107,8 +104,8 @@ def _train_and_score(
         config, origins[-1], weights, last.forecasts[results.best], folder, run, lambda text: tell(f"{label}: {text}")
     )
     metrics = dict(results.metrics) | found
-    write_run_files(folder, label, config, join_origins(config, origins), replace(results, metrics=metrics))
-    run.set_tags({ROWS_TAG: read_scored_rows(folder)[0]})
+    scored = write_run_files(folder, label, config, join_origins(config, origins), replace(results, metrics=metrics))
+    run.set_tags({SCORED_TAG: scored})
     save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
     from pipeline.training.train import serving_network
 

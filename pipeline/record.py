@@ -6,6 +6,12 @@ from enum import Enum
 
 import numpy as np
 
+# Tags of a run by which others find it, and check what it was trained and scored on.
+HASH_TAG = "config_hash"
+DIGEST_TAG = "dataset_sha256"
+LENGTH_TAG = "dataset_rows"
+SCORED_TAG = "scored_rows_sha256"
+
 
 class Status(Enum):
     """How a run ended. A run that raised, or whose loss is not a number, is FAILED; a crash is KILLED."""

@@ -18,9 +18,10 @@ from pipeline.compare import main
 from pipeline.comparison.sweep_report import FOLDER, report_sweep
 from pipeline.config import TrackingConfig
 from pipeline.evaluation.scores import Truth, score_run, score_seed
+from pipeline.record import DIGEST_TAG, HASH_TAG
 from pipeline.report.errors_file import NAME, write_test_errors
 from pipeline.report.files import write_predictions
-from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, close_parent, open_parent, track_run
+from pipeline.tracking.live import close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.arguments import suggest
 from pipeline.errors import UserError
-from pipeline.record import LoggedRun, RunRecord, Status, TestErrors
+from pipeline.record import DIGEST_TAG, LoggedRun, RunRecord, Status, TestErrors
 
 if TYPE_CHECKING:
     from pipeline.evaluation.comparison import Comparison
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
 Document = dict[str, Any]
-_DIGEST = "dataset_sha256"
 _GROUPS_SHOWN = 4
 
 
@@ -87,7 +86,7 @@ def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRu
         key, equals, value = condition.partition("=")
         if not equals:
             raise UserError(f"where={condition} is no condition; write where=[KEY=VALUE]")
-        if key != _DIGEST and key not in known:
+        if key != DIGEST_TAG and key not in known:
             raise UserError(f"unknown key '{key}' in where; {suggest(key, known, 'see the parameters of a run')}")
         kept = [run for run in kept if _fulfils(run, key, value)]
     if runs and not kept:
@@ -98,7 +97,7 @@ def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRu
 def _fulfils(run: LoggedRun, key: str, value: str) -> bool:
     from pipeline.evaluation.document import typed_value
 
-    if key == _DIGEST:
+    if key == DIGEST_TAG:
         return run.dataset_digest.startswith(value)
     return key in run.record.params and typed_value(run.record.params[key]) == typed_value(value)
 
@@ -122,7 +121,9 @@ def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str,
     told = []
     for digest, members in list(groups.items())[:_GROUPS_SHOWN]:
         others = [run for other, those in groups.items() if other != digest for run in those]
-        span = identities[members[0].record.run_id][1] if what == "timestamps" else f"{_DIGEST} {digest[:8] or 'none'}"
+        span = (
+            identities[members[0].record.run_id][1] if what == "timestamps" else f"{DIGEST_TAG} {digest[:8] or 'none'}"
+        )
         told.append(f"{_how_to_choose(members, others)} for {len(members)} runs ({span})")
     more = f"; {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""
     raise UserError(f"runs scored on different {what} cannot be compared; choose one group: {'; '.join(told)}{more}")
@@ -140,7 +141,7 @@ def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) ->
             return f"where=[{key}={params[key]}]"
     digest = members[0].dataset_digest
     if digest and not any(run.dataset_digest == digest for run in others):
-        return f"where=[{_DIGEST}={digest[:8]}]"
+        return f"where=[{DIGEST_TAG}={digest[:8]}]"
     return f"runs=[{','.join(run.record.run_id for run in members[:3])}{',...' if len(members) > 3 else ''}]"
 
 

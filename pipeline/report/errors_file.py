@@ -25,7 +25,7 @@ def write_test_errors(
     baselines: Mapping[str, np.ndarray],
     seeds: Sequence[int],
     validation_rmse: Sequence[float],
-) -> None:
+) -> str:
     """Write the errors of the test part.
 
     Args:
@@ -39,6 +39,9 @@ def write_test_errors(
         baselines: Forecasts by name. Each (time, horizon_steps, targets).
         seeds: Number of each seed.
         validation_rmse: Of each seed.
+
+    Returns:
+        What identifies the rows that are scored: `TestErrors.rows`.
     """
     told = pd.Index(names).astype(str).to_numpy(dtype=str)[test]
     measured = actual[test, None]  # (test time, 1, targets)
@@ -58,6 +61,7 @@ def write_test_errors(
         validation_rmse=np.asarray(validation_rmse, dtype=float),
         baselines=np.stack([each[test] - measured for each in baselines.values()]).astype(np.float32),
     )
+    return rows
 
 
 def read_test_errors(folder: Path) -> TestErrors:

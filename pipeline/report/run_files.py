@@ -45,7 +45,7 @@ class Results:
     losses: Losses
 
 
-def write_run_files(folder: Path, label: str, config: Config, data: PreparedData, results: Results) -> None:
+def write_run_files(folder: Path, label: str, config: Config, data: PreparedData, results: Results) -> str:
     """Write config.yaml, scaling.json, the tables and the figures of a run.
 
     Args:
@@ -54,6 +54,9 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
         config: Its configuration.
         data: What it was trained and scored on.
         results: What it found.
+
+    Returns:
+        What identifies the rows it was scored on: `TestErrors.rows`.
     """
     from omegaconf import OmegaConf
 
@@ -74,7 +77,7 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
         list(results.losses),
         np.array(series.lane_names)[series.lane_of_rows()] if series.lane_names else None,
     )
-    write_test_errors(
+    scored_rows = write_test_errors(
         folder / ERRORS_FILE,
         name_rows(series),
         series.targets,
@@ -97,6 +100,7 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
     panels = list(_panels(config.dataset.unit, data, actual, results))
     draw_forecast(folder / "forecast.png", f"{title}\n{scored} {config.dataset.unit}", panels)
     draw_learning_curve(folder / "learning_curve.png", title, results.losses)
+    return scored_rows
 
 
 def name_rows(series: Series) -> np.ndarray:

@@ -19,10 +19,10 @@ from pipeline.gates import check_ranges
 from pipeline.models.plain import PlainNetwork, make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.models.weights import FILE_NAME, load_weights
+from pipeline.record import DIGEST_TAG, LENGTH_TAG
 
 CONFIG_NAME = "config.yaml"
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
-ROWS_TAG, SHA_TAG = "dataset_rows", "dataset_sha256"
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,9 @@ def load_history(config: Config, tags: Mapping[str, str]) -> Series:
     Raises:
         UserError: If those values are no longer there.
     """
-    rows = int(tags[ROWS_TAG]) if tags.get(ROWS_TAG, "").isdigit() else None
+    rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = load_series(config.dataset, first_rows=rows)
-    if series.digest() != tags.get(SHA_TAG):
+    if series.digest() != tags.get(DIGEST_TAG):
         raise UserError(
             f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "
             "at the end), or train the run again"

@@ -24,9 +24,6 @@ from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
 REASON_TAG = "failure_reason"
-HASH_TAG = "config_hash"
-DIGEST_TAG = "dataset_sha256"
-ROWS_TAG = "scored_rows_sha256"
 _METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
 _PARAMS_PER_CALL = 100
 

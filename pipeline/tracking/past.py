@@ -11,8 +11,8 @@ from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
-from pipeline.record import LoggedRun, RunRecord, Status
-from pipeline.tracking.live import DIGEST_TAG, HASH_TAG, PROCESS_TAG, REASON_TAG, ROWS_TAG
+from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.store import Store
 
 _SWEEP = "sweep"
@@ -163,7 +163,7 @@ def _logged(run: Run, resumed: bool = False) -> LoggedRun:
         dataset_digest=run.data.tags.get(DIGEST_TAG, ""),
         artifact_uri=run.info.artifact_uri,
         started=run.info.start_time,
-        scored_rows=run.data.tags.get(ROWS_TAG, ""),
+        scored_rows=run.data.tags.get(SCORED_TAG, ""),
     )
 
 

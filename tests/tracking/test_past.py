@@ -10,10 +10,8 @@ import pytest
 
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
-from pipeline.record import RunRecord, Status
+from pipeline.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
 from pipeline.tracking.live import (
-    DIGEST_TAG,
-    HASH_TAG,
     PROCESS_TAG,
     REASON_TAG,
     close_parent,
