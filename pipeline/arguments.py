@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pipeline.errors import PipelineError, UserError
+from pipeline.paths import replace_file
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 _WIDTH = 110
@@ -91,6 +92,16 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+
+
+def write_answer(text: str, path: Path | None) -> None:
+    """Print the answer of a command, or write it into a file and say so on stderr."""
+    if path is None:
+        sys.stdout.write(text)
+        return
+    with replace_file(path) as file:
+        file.write(text.encode())
+    print(f"written to {path}", file=sys.stderr)
 
 
 def parse_arguments(record: type[Record], words: Sequence[str]) -> Record:

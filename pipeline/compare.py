@@ -1,19 +1,18 @@
 """Compare runs that are in MLflow: `python -m pipeline.compare sweep=latest by=[look_back,stateful]`."""
 
 import gc
+import io
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
-from pipeline.arguments import DONE, Manual, option, run_entry
+from pipeline.arguments import DONE, Manual, option, run_entry, write_answer
 from pipeline.comparison.protocol import PROTOCOL, compare_protocols
 from pipeline.comparison.selection import Selection, check_selection, select_runs
 from pipeline.environment import prepare_environment
-from pipeline.errors import UserError
 
 
 class Format(Enum):
@@ -25,6 +24,7 @@ class Format(Enum):
     html = "html"
 
 
+_FILE_WIDTH = 110  # columns of a table in a file
 _MOST_INDENTED = 100  # configurations; JSON of more is for programs, and Python indents slowly
 
 
@@ -39,7 +39,6 @@ class Arguments(Selection):
         shown="[KEY,KEY,...]",
     )
     format: Format = option(Format.table, "How the answer is written.")
-    output: Path | None = option(None, "A file for the answer. Default: the screen.")
 
 
 MANUAL = Manual(
@@ -79,16 +78,7 @@ def main(words: Sequence[str] | None = None) -> int:
 
 def _compare(arguments: Arguments) -> int:
     check_selection(arguments)
-    if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
-        raise UserError(
-            f"output={arguments.output}: the folder {arguments.output.parent} is not there; create it first"
-        )
-    document = _read_document(arguments)
-    if arguments.output is None:
-        _write(document, arguments.format, None)
-    else:
-        _write(document, arguments.format, arguments.output)
-        print(f"written to {arguments.output}", file=sys.stderr)
+    write_answer(_format(_read_document(arguments), arguments.format, arguments.output is None), arguments.output)
     return DONE
 
 
@@ -101,30 +91,24 @@ def _read_document(arguments: Arguments) -> dict[str, Any]:
     return compare_runs(store, kept, arguments.by, selection)
 
 
-def _write(document: dict[str, Any], form: Format, path: Path | None) -> None:
+def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:
     from pipeline.report.comparison_text import print_comparison, write_csv
     from pipeline.report.html import write_comparison_page
 
-    if form is Format.table:
-        from rich.console import Console
-
-        if path is None:
-            print_comparison(document, Console(highlight=False))
-        else:
-            with path.open("w") as file:
-                print_comparison(document, Console(file=file, highlight=False, width=110))
-        return
     if form is Format.csv:
-        text = write_csv(document)
-    elif form is Format.html:
-        text = write_comparison_page(document)
-    else:
+        return write_csv(document)
+    if form is Format.html:
+        return write_comparison_page(document)
+    if form is Format.json:
         indent = 2 if len(document["configurations"]) <= _MOST_INDENTED else None
-        text = json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
-    if path is None:
-        sys.stdout.write(text)
-    else:
-        path.write_text(text)
+        return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+    from rich.console import Console
+
+    lines = io.StringIO()
+    seen = Console()  # what is printed to in the end
+    width, coloured = (seen.width, seen.is_terminal) if on_screen else (_FILE_WIDTH, False)
+    print_comparison(document, Console(file=lines, highlight=False, width=width, force_terminal=coloured))
+    return lines.getvalue()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,13 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 
+from pipeline.arguments import DONE, FAILED, INTERRUPTED, USER_ERROR
 from pipeline.config import Config
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
+from pipeline.paths import check_folder
 from pipeline.sweep import plan_jobs
 
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 _OUTPUT = "output="
 _SUFFIXES = (".svg", ".txt")
 _HELP = """\
@@ -99,8 +100,7 @@ def _take_output(arguments: Namespace) -> Path | None:
     path = Path(given[-1].removeprefix(_OUTPUT))
     if path.suffix not in _SUFFIXES:
         raise UserError(f"output must end in .svg (a drawing) or .txt (text), but got {given[-1]}")
-    if not path.parent.is_dir():
-        raise UserError(f"{given[-1]}: the folder {path.parent} is not there; create it or name another")
+    check_folder("output", path)
     if path.is_dir():
         raise UserError(f"{given[-1]} is a folder; name a file in it")
     return path

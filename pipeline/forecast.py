@@ -1,7 +1,7 @@
 """Forecast beyond the end of a run's data: `python -m pipeline.forecast run=best steps=24`."""
 
 import sys
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +12,8 @@ from pipeline.arguments import DONE, Manual, option, run_entry
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
+from pipeline.paths import check_folder, replace_file
+from pipeline.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,19 +22,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments:
+class Arguments(ServedRun):
     """The keys of the command."""
 
-    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
     steps: int = option(
         24, "Time steps that are forecast: so many beyond the end, and the last ones before it as a test."
     )
     output: Path = option(Path("forecast.csv"), "The CSV file; a file that is there is replaced.")
     plot: Path | None = option(None, "The PNG file; by default the CSV file's name with .png.")
-    uri: str | None = option(
-        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
-    )
-    experiment: str = option("lstm-pipeline", "MLflow experiment of the runs.", name="tracking.experiment_name")
 
 
 MANUAL = Manual(
@@ -66,19 +63,16 @@ def forecast_run(arguments: Arguments) -> int:
     Raises:
         UserError: If the run cannot be served, or its data are too short.
     """
-    from pipeline.paths import replace_file
     from pipeline.report.forecast_figure import draw_free_run
 
     if arguments.steps < 1:
         raise UserError(f"steps must be at least 1, but got steps={arguments.steps}")
     plot = arguments.output.with_suffix(".png") if arguments.plot is None else arguments.plot
-    for key, path in (("output", arguments.output), ("plot", plot)):
-        if not path.absolute().parent.is_dir():
-            raise UserError(f"{key}={path} lies in a folder that does not exist; create it first")
-    from pipeline.served import fetch_model
+    check_folder("output", arguments.output)
+    check_folder("plot", plot)
     from pipeline.serving.free_run import can_run_free, forecast_steps, name_true
 
-    model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
+    model = fetch_model(arguments)
     table = forecast_steps(model, arguments.steps)
     picture = BytesIO()
     title = f"{model.config.dataset.name}: {arguments.steps} steps back and {arguments.steps} ahead"

@@ -1,11 +1,12 @@
 """Where the configuration and the packaged data lie, in a source tree and in an installed wheel."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
+
+from pipeline.errors import UserError
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -46,6 +47,16 @@ def _first_with(name: str, *folders: Path) -> Path:
     raise FileNotFoundError(f"{name} was not found in {looked}; reinstall lstm-pipeline")
 
 
+def check_folder(key: str, path: Path) -> None:
+    """Check that a file can be made before the work for it begins.
+
+    Raises:
+        UserError: If its folder does not exist; the text names the key that gave it.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{key}={path}: the folder {path.parent} is not there; create it first")
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file in one move: a reader, or a crash, finds the old file or the whole new one.
@@ -53,12 +64,12 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
     Args:
         path: The file; its folder must exist.
     """
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        try:
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            Path(file.name).replace(path)
-        except BaseException:
-            Path(file.name).unlink(missing_ok=True)
-            raise
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -15,6 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
+from pipeline.arguments import DONE, FAILED, INTERRUPTED, USER_ERROR
 from pipeline.config import Config, flat_config, typed_config
 from pipeline.environment import prepare_environment
 from pipeline.errors import PipelineError, TrainingError, UserError
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 _FULL_ERROR = "HYDRA_FULL_ERROR"
 
 

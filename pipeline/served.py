@@ -1,29 +1,44 @@
-"""Find a finished run where it was logged, and load its best seed."""
+"""A finished run that is put to work: the keys that choose it, and its best seed, found and loaded."""
 
 import sys
 import tempfile
+from dataclasses import MISSING, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipeline.arguments import option
 from pipeline.config import TrackingConfig
-from pipeline.serving.model import FILES, ServedModel, load_model
-from pipeline.tracking.past import choose_run, fetch_files
-from pipeline.tracking.store import open_store
+
+if TYPE_CHECKING:
+    from pipeline.serving.model import ServedModel
 
 
-def fetch_model(run: str, uri: str | None, experiment: str) -> ServedModel:
-    """Find a run and load its best seed.
+@dataclass(frozen=True, kw_only=True)
+class ServedRun:
+    """The keys that choose a run; a command adds its own."""
 
-    Args:
-        run: A run id, or `best`; which run that is is told on stderr.
-        uri: The MLflow store; None: the default one.
-        experiment: The MLflow experiment in which `best` is looked for.
+    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
+    uri: str | None = option(
+        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
+    )
+    experiment: str = option(
+        TrackingConfig.experiment_name, "MLflow experiment of the runs.", name="tracking.experiment_name"
+    )
+
+
+def fetch_model(chosen: ServedRun) -> "ServedModel":
+    """Find a run and load its best seed; which run is the best is told on stderr.
 
     Raises:
         UserError: If there is no such run, or it cannot be served.
     """
-    store = open_store(TrackingConfig(uri=uri, experiment_name=experiment))
-    record = choose_run(store, run)
-    if run == "best":
+    from pipeline.serving.model import FILES, load_model
+    from pipeline.tracking.past import choose_run, fetch_files
+    from pipeline.tracking.store import open_store
+
+    store = open_store(TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment))
+    record = choose_run(store, chosen.run)
+    if chosen.run == "best":
         error = f"validation RMSE {record.metrics['validation_rmse']:.4g}"
         print(f"run {record.run_id}: {error}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass
+from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +16,8 @@ from pipeline.arguments import DONE, Manual, option, run_entry
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
 from pipeline.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
+from pipeline.paths import check_folder
+from pipeline.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -38,10 +40,9 @@ class Start(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Arguments:
+class Arguments(ServedRun):
     """The keys of the command."""
 
-    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
     start: Start = option(
         Start.warm,
         "warm: the state after the run's history, so the first row is the one after it; cold: lanes have seen nothing.",
@@ -55,10 +56,6 @@ class Arguments:
     follow: bool = option(
         True, "With input: wait for rows that are added to the file, until Ctrl-C; false: end with it."
     )
-    uri: str | None = option(
-        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
-    )
-    experiment: str = option("lstm-pipeline", "MLflow experiment of the runs.", name="tracking.experiment_name")
 
 
 MANUAL = Manual(
@@ -102,13 +99,11 @@ def stream_rows(arguments: Arguments) -> int:
     """
     if arguments.input is not None and not arguments.input.is_file():
         raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
-    if arguments.state is not None and not arguments.state.absolute().parent.is_dir():
-        raise UserError(f"state={arguments.state} lies in a folder that does not exist; create it first")
+    if arguments.state is not None:
+        check_folder("state", arguments.state)
     if arguments.state is not None and not os.access(arguments.state.absolute().parent, os.W_OK):
         raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
-    from pipeline.served import fetch_model
-
-    model = fetch_model(arguments.run, arguments.uri, arguments.experiment)
+    model = fetch_model(arguments)
     from pipeline.serving.stream import Stream
 
     stream = Stream(model, arguments.start is Start.warm, _say)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline import run
-from pipeline.arguments import DONE, Manual, describe_arguments
+from pipeline.arguments import DONE, USER_ERROR, Manual, describe_arguments
 from pipeline.config import TrackingConfig
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
@@ -58,7 +58,7 @@ def main(words: Sequence[str] | None = None) -> int:
         _print(given, command, changed)
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
-        return run.USER_ERROR
+        return USER_ERROR
     return DONE
 
 

@@ -147,7 +147,10 @@ REFUSED = {
     ),
     "no steps": ("run=RUN steps=0", "error: steps must be at least 1, but got steps=0"),
     "unknown run": ("run=nope", "error: run=nope is not in sqlite:"),
-    "no folder": ("run=RUN output=none/next.csv", "error: output=none/next.csv lies in a folder that does not exist"),
+    "no folder": (
+        "run=RUN output=none/next.csv",
+        "error: output=none/next.csv: the folder none is not there",
+    ),
     "unknown key": ("run=RUN step=3", "error: unknown key 'step'; did you mean 'steps'?"),
 }
 

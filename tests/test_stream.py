@@ -267,7 +267,7 @@ REFUSED = {
     "other model": ("run=RUN input=right.csv state=other.npz", "state=other.npz belongs to another model"),
     "unknown key": ("run=RUN sart=cold", "unknown key 'sart'; did you mean 'start'?"),
     "no input": ("run=RUN input=none.csv", "input=none.csv is not a file that can be read from"),
-    "no folder": ("run=RUN state=none/s.npz", "state=none/s.npz lies in a folder that does not exist"),
+    "no folder": ("run=RUN state=none/s.npz", "state=none/s.npz: the folder none is not there; create it first"),
 }
 
 

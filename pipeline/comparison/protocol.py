@@ -5,11 +5,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 
-from pipeline.arguments import DONE, FAILED, USER_ERROR, Manual, option, run_entry
+from pipeline.arguments import DONE, FAILED, USER_ERROR, Manual, option, run_entry, write_answer
 from pipeline.comparison.selection import Selection, check_selection, select_runs
-from pipeline.errors import UserError
 
 PROTOCOL = "protocol"  # the first word of the command
 
@@ -27,7 +25,6 @@ class ProtocolArguments(Selection):
     """The keys of the command line."""
 
     format: ProtocolFormat = option(ProtocolFormat.table, "How the answer is written.")
-    output: Path | None = option(None, "A file for the answer. Default: the screen.")
 
 
 MANUAL = Manual(
@@ -57,10 +54,6 @@ def compare_protocols(words: Sequence[str]) -> int:
 
 def _compare(arguments: ProtocolArguments) -> int:
     check_selection(arguments)
-    if arguments.output is not None and not arguments.output.absolute().parent.is_dir():
-        raise UserError(
-            f"output={arguments.output}: the folder {arguments.output.parent} is not there; create it first"
-        )
     from pipeline.comparison.rescoring import rescore_runs
     from pipeline.comparison.runs import keep_where
     from pipeline.report.protocol_text import print_protocols, write_csv
@@ -73,11 +66,7 @@ def _compare(arguments: ProtocolArguments) -> int:
         text = write_csv(document)
     else:
         text = print_protocols(document)
-    if arguments.output is None:
-        sys.stdout.write(text)
-    else:
-        arguments.output.write_text(text)
-        print(f"written to {arguments.output}", file=sys.stderr)
+    write_answer(text, arguments.output)
     sys.stdout.flush()
     for mismatch in document["mismatches"]:
         print(f"error: {mismatch}", file=sys.stderr)

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.arguments import option
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
+from pipeline.paths import check_folder
 from pipeline.record import LoggedRun
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ _DEFAULTS = TrackingConfig()
 
 @dataclass(frozen=True)
 class Selection:
-    """The keys that choose runs; a command adds its own."""
+    """The keys that choose runs and say where the answer goes; a command adds its own."""
 
     sweep: str = option(
         "latest", "The runs of a sweep: the newest one, or the one with this run id.", shown="latest|ID"
@@ -29,6 +31,7 @@ class Selection:
     where: tuple[str, ...] = option(
         (), "Of the runs, only those with these values; dataset_sha256=START works as well.", shown="[KEY=VALUE,...]"
     )
+    output: Path | None = option(None, "A file for the answer. Default: the screen.")
     uri: str | None = option(
         None,
         "The MLflow store; MLFLOW_TRACKING_URI wins. Default: mlflow.db in the clone, else in the working directory.",
@@ -44,16 +47,18 @@ class Selection:
 
 
 def check_selection(chosen: Selection) -> None:
-    """Refuse two ways to choose runs at once.
+    """Refuse two ways to choose runs at once, and an answer that could not be written.
 
     Raises:
-        UserError: Naming both.
+        UserError: Naming both ways, or the folder.
     """
     given = [f"experiment={chosen.experiment}"] if chosen.experiment is not None else []
     given += ["runs=[...]"] if chosen.runs else []
     given += [f"sweep={chosen.sweep}"] if chosen.sweep != Selection.sweep else []
     if len(given) > 1:
         raise UserError(f"{' and '.join(given)} are given; choose one of sweep, experiment and runs")
+    if chosen.output is not None:
+        check_folder("output", chosen.output)
 
 
 def select_runs(chosen: Selection) -> tuple["Store", Sequence[LoggedRun], str]:

@@ -8,6 +8,7 @@ from pipeline.explanation.canvas import colour
 from pipeline.explanation.diagram_svg import draw_svg
 from pipeline.explanation.diagram_text import draw_text
 from pipeline.explanation.facts import Explanation
+from pipeline.paths import replace_file
 
 
 def print_explanation(explanation: Explanation) -> None:
@@ -34,12 +35,8 @@ def write_explanation(path: Path, explanation: Explanation) -> None:
         explanation: The facts.
     """
     text = draw_svg(explanation) if path.suffix == ".svg" else "\n".join(map(str, draw_text(explanation))) + "\n"
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_text(text, encoding="utf-8")
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with replace_file(path) as file:
+        file.write(text.encode())
 
 
 def write_explanations(folder: Path, explanation: Explanation) -> None:
