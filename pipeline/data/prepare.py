@@ -13,10 +13,9 @@ from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
+from pipeline.data.validate import LARGEST
 from pipeline.data.windows import Windows, make_windows
 from pipeline.errors import UserError
-
-_LARGEST = 1e18  # its square still fits into a 32-bit float
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def consecutive_windows(windows: Windows, series: Series, split: Split) -> list[
 
 
 def _check_size(config: Config, series: Series) -> None:
-    bad = np.argwhere(np.abs(series.values) > _LARGEST)
+    bad = np.argwhere(np.abs(series.values) > LARGEST)
     if bad.size:
         row, column = (int(position) for position in bad[0])
         raise UserError(

@@ -9,6 +9,8 @@ from pipeline.config import Missing
 from pipeline.data.series import BoolArray, FloatArray, IntArray
 from pipeline.errors import UserError
 
+LARGEST = 1e18  # its square still fits into a 32-bit float
+
 
 def check_timestamps(timestamps: pd.Index, origin: str, rows: IntArray) -> None:
     """Raise a UserError unless the timestamps of a series are unique and ascending.

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from pipeline.config import Config, Missing, Transform
 from pipeline.data.series import Series
+from pipeline.data.validate import LARGEST
 from pipeline.errors import UserError
 
 LANE = "lane"
-_LARGEST = 1e18  # its square still fits into a 32-bit float
 _LONGEST_NAME = 200  # characters of a lane's name
 _NO_VALUE = frozenset(("", "nan", "na", "n/a", "null", "none"))  # in small letters; what stands for an empty cell
 
@@ -98,7 +98,7 @@ class Header:
                 how = "and nothing came before it" if self.fill else "and dataset.missing is not forward_fill"
                 raise RowError(f"has no value in the column '{name}', {how}")
             return last[position]
-        if abs(value) > _LARGEST:
+        if abs(value) > LARGEST:
             raise RowError(f"has {shorten(cell)} in the column '{name}', which is too large to compute with")
         if self.positive and value <= 0:
             raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")

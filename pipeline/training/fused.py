@@ -8,7 +8,7 @@ import math
 import random
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
@@ -24,7 +24,14 @@ from pipeline.models.network import build_training_network
 from pipeline.training.cores import run_on_cores
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
 from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
-from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
+from pipeline.training.record import (
+    EpochReport,
+    OnEpoch,
+    SeedTraining,
+    Trained,
+    collect_trained,
+    describe_divergence,
+)
 
 _SECONDS_PER_CALL = 0.3  # the progress bar moves this often
 _SMALL = 32768  # multiplications per time step up to which a group of seeds costs little more than one seed
@@ -64,14 +71,6 @@ class _Shared:
     everything: ReadingPlan
 
 
-@dataclass(frozen=True)
-class _Trained:
-    """One seed of a group, and its scaled outputs at every window, (windows, outputs)."""
-
-    training: SeedTraining
-    outputs: FloatArray
-
-
 def train_fused(
     config: Config, data: PreparedData, network: NetworkFunction, on_epoch: OnEpoch
 ) -> tuple[list[SeedTraining], FloatArray]:
@@ -88,19 +87,11 @@ def train_fused(
         that diverged says so in its record; the others are not touched by it.
     """
     start = time.perf_counter()
-    seeds = range(config.seed, config.seed + config.seeds)
     groups = make_groups(config, data, network)
     first_group = next(groups)
     shared = _share(config, data, network, first_group)
-    trained: dict[int, _Trained] = {}
-    for event in run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group)):
-        if isinstance(event, EpochReport):
-            on_epoch(event)
-        else:
-            trained[event.training.seed] = event
-    share = (time.perf_counter() - start) / len(seeds)
-    trainings = [replace(trained[seed].training, seconds=share) for seed in seeds]
-    return trainings, np.stack([trained[seed].outputs for seed in seeds])
+    events = run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group))
+    return collect_trained(events, config.seeds, start, on_epoch)
 
 
 def seeds_per_group(config: Config, network: NetworkFunction) -> int:
@@ -175,7 +166,7 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
     return Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
 
 
-def _train_group(shared: _Shared, group: Group) -> Iterator[EpochReport | _Trained]:
+def _train_group(shared: _Shared, group: Group) -> Iterator[EpochReport | Trained]:
     carry, losses = shared.program.begin(group.weights), np.zeros((0, 2, shared.program.seeds))
     for carry, ended in _call_by_call(shared, group):
         if not len(ended):
@@ -188,7 +179,7 @@ def _train_group(shared: _Shared, group: Group) -> Iterator[EpochReport | _Train
     weights = carry.weights if shared.config.training.patience is None else carry.best_weights  # (seeds, numbers)
     outputs = shared.forecast(shared.inputs, shared.everything, weights).numpy()  # (seeds, windows, outputs)
     for column, (seed, row) in enumerate(zip(group.seeds, weights.numpy(), strict=False)):
-        yield _Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
+        yield Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
 
 
 def _call_by_call(shared: _Shared, group: Group) -> Iterator[tuple[Carry, FloatArray]]:

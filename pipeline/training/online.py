@@ -10,7 +10,6 @@ state is carried throughout. With look_back=3, at row t:
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -26,7 +25,14 @@ from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
 from pipeline.training.losses import LOSS_OF_EACH
 from pipeline.training.program import Carry, Program
-from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
+from pipeline.training.record import (
+    EpochReport,
+    OnEpoch,
+    SeedTraining,
+    Trained,
+    collect_trained,
+    describe_divergence,
+)
 
 _STEPS_PER_CALL = 1024  # Ctrl-C waits for them
 
@@ -43,14 +49,6 @@ class OnlinePlan(NamedTuple):
     starts: Tensor
     weights: Tensor
     present: Tensor
-
-
-@dataclass(frozen=True)
-class _Pass:
-    """One seed after its pass, and its scaled outputs at every window, (windows, outputs)."""
-
-    training: SeedTraining
-    outputs: FloatArray
 
 
 def train_online(
@@ -73,17 +71,9 @@ def train_online(
     groups = list(make_groups(config, data, network))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     learn = tf.function(lambda *arguments: _learn(program, *arguments), jit_compile=True, autograph=False)
-    trained: dict[int, _Pass] = {}
     plan = _in_calls(starts, weights, present)
-    for event in run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group)):
-        if isinstance(event, EpochReport):
-            on_epoch(event)
-        else:
-            trained[event.training.seed] = event
-    share = (time.perf_counter() - start) / config.seeds
-    passes = [trained[seed] for seed in range(config.seed, config.seed + config.seeds)]
-    trainings = [replace(each.training, seconds=share) for each in passes]
-    return trainings, np.stack([each.outputs for each in passes])
+    events = run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group))
+    return collect_trained(events, config.seeds, start, on_epoch)
 
 
 def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list[OnlinePlan]:
@@ -128,7 +118,7 @@ def _learn(
 
 def _pass(
     program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
-) -> Iterator[EpochReport | _Pass]:
+) -> Iterator[EpochReport | Trained]:
     windows = data.windows
     inputs, targets = tf.constant(windows.inputs), tf.constant(_padded(windows.targets, max(windows.horizon_steps)))
     carry, outputs, first = program.begin(group.weights), [], 0
@@ -145,7 +135,7 @@ def _pass(
         weights = program.network.unpack(carry.weights.numpy()[column])
         training = _record(program.config, data, seed, weights, at_windows)
         yield EpochReport(seed, 1, training.losses[0], training.val_losses[0], last=True)
-        yield _Pass(training, at_windows)
+        yield Trained(training, at_windows)
 
 
 def _padded(targets: FloatArray, rows: int) -> FloatArray:

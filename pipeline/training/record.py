@@ -1,8 +1,13 @@
 """What a training leaves behind, and what it reports while it goes on."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
+
+from pipeline.data.series import FloatArray
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,39 @@ class SeedTraining:
     kept_epoch: int
     seconds: float
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One seed, trained inside XLA, and its scaled outputs at every window, (windows, outputs)."""
+
+    training: SeedTraining
+    outputs: FloatArray
+
+
+def collect_trained(
+    events: Iterable[EpochReport | Trained], num_seeds: int, start: float, on_epoch: OnEpoch
+) -> tuple[list[SeedTraining], FloatArray]:
+    """Take what the workers yield until every seed is trained.
+
+    Args:
+        events: Epochs and trained seeds, in any order.
+        num_seeds: How many seeds there are; each has an equal share of the time.
+        start: When their training began, by `time.perf_counter`.
+        on_epoch: Told about the epochs.
+
+    Returns:
+        One record per seed, ascending, and the scaled outputs of each at every window, (seeds, windows, outputs).
+    """
+    trained: list[Trained] = []
+    for event in events:
+        if isinstance(event, EpochReport):
+            on_epoch(event)
+        else:
+            trained.append(event)
+    share = (time.perf_counter() - start) / num_seeds
+    trained.sort(key=lambda each: each.training.seed)
+    return [replace(each.training, seconds=share) for each in trained], np.stack([each.outputs for each in trained])
 
 
 def describe_divergence(seed: int, epoch: int, loss: float, val_loss: float) -> str:
