@@ -239,37 +239,27 @@ def with_eight_features(folder: str) -> list[str]:
     return [*LARGE, f"dataset.path={path}"]
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=list(range(1, 10)), help="rows of the table, from 1")
-    wanted = set(parser.parse_args().rows)
-    has_torch = importlib.util.find_spec("torch") is not None
-    print(f"{'':3}{'job':<58}{'ours':>11}{'against':>11}  {'what':<28}{'ratio':>8}{'goal':>7}")
+def show(row: int, job: str, ours: float, other: float, what: str, unit: str, goal: float) -> None:
+    ratio = f"{other / ours:.1f}x" if other / ours < 10 else f"{other / ours:.0f}x"
+    print(
+        f"{row:<3}{job:<58}{ours:>8.4g} {unit:<2}{other:>8.4g} {unit:<2}  {what:<28}{ratio:>8}{goal:>6g}x", flush=True
+    )
 
-    def show(row: int, job: str, ours: float, other: float, what: str, unit: str, goal: float) -> None:
-        ratio = f"{other / ours:.1f}x" if other / ours < 10 else f"{other / ours:.0f}x"
-        print(
-            f"{row:<3}{job:<58}{ours:>8.4g} {unit:<2}{other:>8.4g} {unit:<2}  {what:<28}{ratio:>8}{goal:>6g}x",
-            flush=True,
-        )
 
-    if wanted & {1, 2, 3, 8}:
-        loop = measure("tutorial_loop()")
+def measure_tutorial(wanted: set[int], loop: float) -> None:
+    """Rows 1 to 3: the tutorial's stateful job against its own loop."""
     if 1 in wanted:
-        show(
-            1,
-            "tutorial's stateful job, 1 seed, with compilation",
-            measure("fused_tutorial(1)"),
-            loop,
-            "tutorial's loop",
-            "s",
-            8,
-        )
+        ours = measure("fused_tutorial(1)")
+        show(1, "tutorial's stateful job, 1 seed, with compilation", ours, loop, "tutorial's loop", "s", 8)
     if 2 in wanted:
         show(2, "the same without compilation", measure("fused_again()"), loop, "tutorial's loop", "s", 200)
     if 3 in wanted:
         each = measure("fused_tutorial(64)") / 64
         show(3, "64 seeds of it, with compilation, per training", each, loop, "tutorial's loop", "s", 300)
+
+
+def measure_steps(wanted: set[int]) -> None:
+    """Rows 4 to 7: a step of a small and of a large network against the engine fit and torch."""
     with tempfile.TemporaryDirectory() as folder:
         large = with_eight_features(folder)
         sizes = (
@@ -281,18 +271,15 @@ def main() -> None:
                 continue
             ours = measure(f"fused_steps({overrides!r}, {epochs})")
             if row in wanted:
-                show(
-                    row,
-                    f"{job}, per step",
-                    ours,
-                    measure(f"fit_steps({overrides!r}, {epochs})"),
-                    "engine fit",
-                    "ms",
-                    goals[0],
-                )
-            if row + 1 in wanted and has_torch:
+                other = measure(f"fit_steps({overrides!r}, {epochs})")
+                show(row, f"{job}, per step", ours, other, "engine fit", "ms", goals[0])
+            if row + 1 in wanted:
                 other = measure(f"torch_steps{shape}", together=2) / 2
                 show(row + 1, "the same", ours, other, "torch, 2 processes", "ms", goals[1])
+
+
+def measure_commands(wanted: set[int], loop: float) -> None:
+    """Rows 8 and 9: whole commands."""
     if 8 in wanted:
         seconds, _, trainings = run_command(SWEEP)
         job = f"README sweep, seeds=32, {trainings} trainings logged"
@@ -304,7 +291,20 @@ def main() -> None:
             f"9  a million steps, look_back 100, 8 seeds, 1 epoch, {seconds:.0f} s: {beyond:.0f} MB beyond importing "
             "TensorFlow, limit 1500 MB"
         )
-    if wanted & {5, 7} and not has_torch:
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, nargs="+", default=list(range(1, 10)), help="rows of the table, from 1")
+    wanted = set(parser.parse_args().rows)
+    without_torch = wanted & {5, 7} if importlib.util.find_spec("torch") is None else set()
+    wanted -= without_torch
+    print(f"{'':3}{'job':<58}{'ours':>11}{'against':>11}  {'what':<28}{'ratio':>8}{'goal':>7}")
+    loop = measure("tutorial_loop()") if wanted & {1, 2, 3, 8} else float("nan")
+    measure_tutorial(wanted, loop)
+    measure_steps(wanted)
+    measure_commands(wanted, loop)
+    if without_torch:
         print("rows 5 and 7 are left out: torch is not installed (pip install -e '.[bench]')")
 
 
