@@ -28,12 +28,12 @@ PUBLISHED = {
     "tutorial_stacked": Published(20.49, 56.35),
 }
 
-# What is known of the tutorial's environment; tested with benchmarks/tutorial_gates.py.
+# What is known of the tutorial's environment.
 WHY = (
     "The tutorial ran each recipe once, with a seed that does not reach TensorFlow, so its numbers cannot be repeated. "
-    "Its Keras 1 and 2 computed the gates with hard_sigmoid, today's with sigmoid; we tested that, and it is not the "
-    "reason: of 256 other seeds of tutorial_stateful, 5 % have a train RMSE of 20.74 or less with sigmoid and 2 % with "
-    "hard_sigmoid."
+    "Its Keras 1 and 2 computed the gates with hard_sigmoid, today's with sigmoid; we tested that "
+    "(benchmarks/tutorial_gates.py repeats it), and it is not the reason: of 256 other seeds of tutorial_stateful, 5 % "
+    "have a train RMSE of 20.74 or less with sigmoid and 2 % with hard_sigmoid."
 )
 
 
