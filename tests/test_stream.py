@@ -22,7 +22,7 @@ from mlflow.entities import Run
 from pipeline.arguments import run_entry
 from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
-from pipeline.served import fetch_model
+from pipeline.served import ServedRun, fetch_model
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
 from pipeline.stream import MANUAL, Arguments, stream_rows
@@ -79,7 +79,7 @@ class Place:
 
     def expected(self, lines: Sequence[str], warm: bool = False, stateful: str = "true") -> list[float]:
         """Forecast the same rows in this process."""
-        stream = Stream(fetch_model(self.run_id(stateful), self.uri, "lstm-pipeline"), warm, pytest.fail)
+        stream = Stream(fetch_model(ServedRun(run=self.run_id(stateful), uri=self.uri)), warm, pytest.fail)
         return [float(forecast[0]) for _, forecast in stream.answer(lines)]
 
 
@@ -281,7 +281,7 @@ def test_bad_input_is_told_in_one_line_with_exit_code_2(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
     Path("wrong.csv").write_text("date,passengers\n")
     Path("right.csv").write_text("month,passengers\n")
-    Stream(fetch_model(place.run_id("false"), place.uri, "lstm-pipeline"), False, pytest.fail).save(Path("other.npz"))
+    Stream(fetch_model(ServedRun(run=place.run_id("false"), uri=place.uri)), False, pytest.fail).save(Path("other.npz"))
     words = arguments.replace("RUN", place.run_id()).replace("PARENT", place.run_id("sweep")).split()
     assert run_entry(words, Arguments, MANUAL, stream_rows) == 2
     output, complaints = capsys.readouterr()
@@ -334,7 +334,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
         for number, handler in before.items():
             signal.signal(number, handler)
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(NEW)
-    stream = Stream(fetch_model(place.run_id(), place.uri, "lstm-pipeline"), True, pytest.fail)
+    stream = Stream(fetch_model(ServedRun(run=place.run_id(), uri=place.uri)), True, pytest.fail)
     stream.resume(paths["state"])
     assert stream.consumed == {"airline": len(NEW)}
 
