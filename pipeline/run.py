@@ -116,7 +116,7 @@ def _run_command(command: Sequence[str]) -> int:
         with explained():
             _hydra_main(run_job)()
         return DONE
-    plan = plan_jobs(arguments)
+    plan = plan_jobs(arguments, tell=_say)
     from pipeline.tracking.past import kill_crashed
     from pipeline.tracking.store import open_store
 

@@ -151,6 +151,17 @@ def test_jobs_of_a_command(plan: Callable[[str], Plan], line: str, jobs: list[tu
     assert found.is_sweep is (line.startswith(("-m", "experiment")))
 
 
+@pytest.mark.usefixtures("plan")
+@pytest.mark.parametrize(
+    ("values", "told"), [("1,2", []), ("range(1,25)", ["checking 24 jobs before the first one starts"])]
+)
+def test_a_long_check_is_announced(values: str, told: list[str]) -> None:
+    """A sweep of many jobs is silent for seconds or minutes, and looks as if it hangs."""
+    heard: list[str] = []
+    plan_jobs(get_args_parser().parse_args(["-m", f"look_back={values}"]), heard.append)
+    assert heard == told
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
