@@ -13,30 +13,24 @@ from pipeline.models.plain import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.report.figures import draw_memory
 from pipeline.report.files import write_memory, write_parity
+from pipeline.salvage import Salvage
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
 
 
-def examine_network(
-    config: Config,
-    data: PreparedData,
-    weights: Sequence[Any],
-    outputs: np.ndarray,
-    folder: Path,
-    run: "LiveRun",
-    tell: Callable[[str], None],
+def certify_network(
+    config: Config, data: PreparedData, weights: Sequence[Any], outputs: np.ndarray, folder: Path, run: "LiveRun"
 ) -> dict[str, float]:
-    """Certify that a network answers alike however it is read, and measure how far back it remembers.
+    """Certify that a network answers alike however it is read.
 
     Args:
         config: The configuration of the run.
         data: What it was trained on.
         weights: Of its best seed, as `get_weights` gives them.
         outputs: Scaled outputs of that seed at every window. Shape (windows, outputs).
-        folder: Takes parity.csv, memory.csv and memory.png.
+        folder: Takes parity.csv.
         run: Is tagged with what was found.
-        tell: Shows a sentence to the person who waits.
 
     Returns:
         Metrics by MLflow name.
@@ -52,14 +46,51 @@ def examine_network(
     certificate = certify_parity(config, data, weights, outputs)
     write_parity(folder / "parity.csv", certificate.differences)
     run.set_tags({"parity": f"certified over {certificate.steps} steps"})
-    metrics = {"parity_difference": certificate.largest}
-    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
-    memory = None if config.training.online else measure_memory(config, data, make_plain(layers, weights), outputs)
-    if memory is not None:
+    return {"parity_difference": certificate.largest}
+
+
+def study_memory(
+    config: Config,
+    data: PreparedData,
+    weights: Sequence[Any],
+    outputs: np.ndarray,
+    folder: Path,
+    run: "LiveRun",
+    salvage: Salvage,
+    tell: Callable[[str], None],
+) -> dict[str, float]:
+    """Measure how far back a network remembers, and log it; there is nothing to measure where no state is carried.
+
+    Args:
+        config: The configuration of the run.
+        data: What it was trained on.
+        weights: Of its best seed, as `get_weights` gives them.
+        outputs: Scaled outputs of that seed at every window. Shape (windows, outputs).
+        folder: Takes memory.csv and memory.png.
+        run: Is given the files, the metric and the sentence.
+        salvage: Keeps the run whole when one of them cannot be made.
+        tell: Shows a sentence to the person who waits.
+
+    Returns:
+        Metrics by MLflow name.
+    """
+    metrics: dict[str, float] = {}
+    if not config.can_carry or config.training.online:
+        return metrics
+    with salvage.attempt("memory.csv"):
+        layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+        memory = measure_memory(config, data, make_plain(layers, weights), outputs)
+        if memory is None:
+            return metrics
         sentence = describe_memory(config, memory)
-        run.set_tags({"memory": sentence})
         tell(sentence)
         write_memory(folder / "memory.csv", memory.warm_up, memory.zeroed)
-        draw_memory(folder / "memory.png", sentence, config.dataset.unit, memory.warm_up, memory.zeroed, memory.whole)
+        run.log_file(folder / "memory.csv")
+        run.set_tags({"memory": sentence})
+        run.log_metrics({"memory_steps": float(memory.memory_steps)}, {})
         metrics["memory_steps"] = float(memory.memory_steps)
+        with salvage.attempt("memory.png"):
+            unit, path = config.dataset.unit, folder / "memory.png"
+            draw_memory(path, sentence, unit, memory.warm_up, memory.zeroed, memory.whole)
+            run.log_file(path)
     return metrics

@@ -2,7 +2,7 @@
 
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,15 +14,16 @@ from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
-from pipeline.examination import examine_network
+from pipeline.examination import certify_network, study_memory
 from pipeline.explanation.facts import explain
-from pipeline.explanation.files import write_explanations
+from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.gates import check_ranges
 from pipeline.interrupt import wait_for_safe_point
 from pipeline.models.weights import save_weights
 from pipeline.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
 from pipeline.report.files import write_history
-from pipeline.report.run_files import Losses, write_run_files
+from pipeline.report.run_files import Losses, Results, draw_run_figures, write_run_files
+from pipeline.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.scoring import join_origins, score_trainings
 
 if TYPE_CHECKING:
@@ -72,20 +73,51 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     }
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
-        write_explanations(Path(folder), explain(config, data))  # first: a run that fails has them, too
-        metrics, per_epoch, network = _train_and_score(config, data, label, Path(folder), run, tell)
-        run.log_dataset(_series_frame(data), config.dataset.name, digest, data.series.targets)
+        salvage = Salvage(lambda text: tell(f"{label}: {text}"))
+        _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
+        outcome = _train_and_score(config, data, label, Path(folder), run, tell)
+        metrics = outcome.metrics | count_data(data)
+        run.log_metrics(metrics, outcome.per_epoch)
         run.log_folder(Path(folder))
-        if config.tracking.log_model:
-            run.log_model(network, data.windows.num_outputs)
-        run.log_metrics(metrics | count_data(data), per_epoch)
+        metrics |= _log_extras(config, data, label, outcome, run, salvage, tell)
+        if salvage.lost:
+            run.set_tags({INCOMPLETE_TAG: ", ".join(salvage.lost)})
     return RunRecord(run.run_id, Status.finished, params, metrics)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A training that is done and scored.
+
+    Attributes:
+        data: As the last origin saw them.
+        whole: With the whole test part, as one origin would have them.
+        results: What was found.
+        metrics: Final metrics by MLflow name.
+        per_epoch: Metrics of every epoch by MLflow name.
+        weights: Of the best seed.
+        outputs: Scaled outputs of the best seed at every window. Shape (windows, outputs).
+    """
+
+    data: PreparedData
+    whole: PreparedData
+    results: Results
+    metrics: dict[str, float]
+    per_epoch: dict[str, list[float]]
+    weights: list[Any]
+    outputs: np.ndarray
+
+
+def _explain(config: Config, data: PreparedData, folder: Path, salvage: Salvage) -> None:
+    for name in OF_A_RUN:
+        with salvage.attempt(name):
+            write_explanation(folder / name, explain(config, data))
 
 
 def _train_and_score(
     config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
-) -> tuple[dict[str, float], dict[str, list[float]], Any]:
-    """Train, score and write every file of the run; return final metrics, per-epoch metrics and the best network."""
+) -> _Outcome:
+    """Train, score, certify, and write every file without which the run is worth nothing."""
     later = range(1, config.evaluation.origins)
     origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
     trainings = [
@@ -99,21 +131,46 @@ def _train_and_score(
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
     _check_failures(trainings, losses, folder, run)
     results = score_trainings(config, origins, trainings, losses)
-    weights = last.seeds[results.best].weights
-    found = examine_network(
-        config, origins[-1], weights, last.forecasts[results.best], folder, run, lambda text: tell(f"{label}: {text}")
-    )
-    metrics = dict(results.metrics) | found
-    scored = write_run_files(folder, label, config, join_origins(config, origins), replace(results, metrics=metrics))
-    run.set_tags({SCORED_TAG: scored})
+    weights, outputs = last.seeds[results.best].weights, last.forecasts[results.best]
+    found = certify_network(config, origins[-1], weights, outputs, folder, run)
+    whole = join_origins(config, origins)
+    run.set_tags({SCORED_TAG: write_run_files(folder, config, whole, results)})
     save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
-    from pipeline.training.train import serving_network
-
     per_epoch = {
         "loss": _mean_curve([seed.losses for seed in last.seeds]),
         "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
     }
-    return metrics, per_epoch, serving_network(config, origins[-1], weights)
+    return _Outcome(origins[-1], whole, results, dict(results.metrics) | found, per_epoch, weights, outputs)
+
+
+def _log_extras(
+    config: Config,
+    data: PreparedData,
+    label: str,
+    outcome: _Outcome,
+    run: "LiveRun",
+    salvage: Salvage,
+    tell: Callable[[str], None],
+) -> dict[str, float]:
+    """Log what people like to have beside the numbers, each on its own; return metrics that were found on the way."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        metrics = study_memory(
+            config, outcome.data, outcome.weights, outcome.outputs, folder, run, salvage,
+            lambda text: tell(f"{label}: {text}"),
+        )  # fmt: skip
+        for name, draw in draw_run_figures(label, config, outcome.whole, outcome.results).items():
+            with salvage.attempt(name):
+                draw(folder / name)
+                run.log_file(folder / name)
+    with salvage.attempt("dataset"):
+        run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
+    if config.tracking.log_model:
+        with salvage.attempt("model"):
+            from pipeline.training.train import serving_network
+
+            run.log_model(serving_network(config, outcome.data, outcome.weights), data.windows.num_outputs)
+    return metrics
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":

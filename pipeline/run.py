@@ -22,6 +22,7 @@ from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.interrupt import listen_for_interrupts
 from pipeline.paths import conf_dir
 from pipeline.record import RunRecord, Status
+from pipeline.salvage import Salvage
 from pipeline.sweep import explained, plan_jobs
 
 if TYPE_CHECKING:
@@ -171,14 +172,16 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
 
 def _report(store: "Store", parent: str) -> None:
     """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
-    try:
+    salvage = Salvage(_say)
+    with salvage.attempt("the report of the sweep"):
         from pipeline.comparison.sweep_report import FOLDER, report_sweep
 
-        report_sweep(store, parent)
+        report_sweep(store, parent, salvage)
         _say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
-    except Exception as error:
-        reason = str(error).strip().splitlines() or [""]
-        _say(f"the report of the sweep could not be written: {type(error).__name__}: {reason[0]}")
+    if salvage.lost:
+        from pipeline.tracking.live import note_incomplete
+
+        note_incomplete(store, parent, salvage.lost)
 
 
 def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:

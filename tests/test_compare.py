@@ -21,6 +21,7 @@ from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.record import DIGEST_TAG, HASH_TAG
 from pipeline.report.errors_file import NAME, write_test_errors
 from pipeline.report.files import write_predictions
+from pipeline.salvage import Salvage
 from pipeline.tracking.live import close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 
@@ -314,7 +315,7 @@ def test_the_report_of_a_sweep_is_logged_on_its_parent(store: Store, tmp_path: P
     with pytest.raises(ValueError, match="diverged"), track_run(store, "run", PARAMS, {HASH_TAG: "x"}, parent):
         raise ValueError("diverged")
     close_parent(store, parent, "FAILED")
-    report_sweep(store, parent)
+    report_sweep(store, parent, Salvage(pytest.fail))
     logged = {Path(each.path).name for each in store.client.list_artifacts(parent, FOLDER)}
     figures = {f"{number}_{name}.png" for number in (1, 2) for name in ("cost", "learning_curves", "forecast")}
     assert logged == figures | {"report.html"}

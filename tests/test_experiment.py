@@ -11,6 +11,7 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pipeline import examination, experiment
 from pipeline.config import (
     Config,
     DatasetConfig,
@@ -26,6 +27,8 @@ from pipeline.errors import TrainingError
 from pipeline.experiment import run_experiment
 from pipeline.models.plain import PlainNetwork
 from pipeline.models.weights import load_weights
+from pipeline.report import run_files
+from pipeline.tracking import live
 
 SINE: dict[str, Any] = {"name": "sine", "source": Source.sine, "length": 60, "period": 6, "features": ["value"]}
 
@@ -37,20 +40,21 @@ class Place:
     folder: Path
     told: list[str] = field(default_factory=list)
 
-    def run(self, config: Config, name: str) -> Run:
-        """Run an experiment of its own; return its run, also when it failed."""
+    def run(self, config: Config, name: str, log_model: bool = False) -> Run:
+        """Run an experiment of its own; return its run."""
         uri = f"sqlite:///{self.folder / 'mlflow.db'}"
-        config.tracking = TrackingConfig(uri=uri, experiment_name=name, log_model=False)
-        try:
-            with pytest.MonkeyPatch.context() as patch:
-                patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-                patch.chdir(self.folder)
-                run_experiment(config, name, self.told.append)
-        finally:
-            experiment = self.client.get_experiment_by_name(name)
-        assert experiment is not None
-        (run,) = self.client.search_runs([experiment.experiment_id])
+        config.tracking = TrackingConfig(uri=uri, experiment_name=name, log_model=log_model)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.delenv("MLFLOW_TRACKING_URI", raising=False)
+            patch.chdir(self.folder)
+            run_experiment(config, name, self.told.append)
+        (run,) = self.runs(name)
         return run
+
+    def runs(self, name: str) -> list[Run]:
+        found = self.client.get_experiment_by_name(name)
+        assert found is not None
+        return list(self.client.search_runs([found.experiment_id]))
 
     @property
     def client(self) -> MlflowClient:
@@ -139,6 +143,7 @@ def test_an_online_run_is_logged(panel: Run, place: Place) -> None:
     assert panel.data.metrics["prequential_rmse"] == pytest.approx(np.mean(each), rel=1e-9)
     assert (panel.data.tags["state_contract"], panel.data.tags["engine"]) == ("kept", "fused")
     assert panel.data.tags["parity"].startswith("certified over ")
+    assert "incomplete" not in panel.data.tags
     assert panel.data.metrics["parity_difference"] < 1e-4
     assert any("online: one pass in time order" in note for note in place.told)
     assert any("2 lanes of 51 to 60 rows share the network; scaler: each lane by itself" in note for note in place.told)
@@ -183,11 +188,45 @@ def test_a_run_without_certificate_is_failed(place: Place, monkeypatch: pytest.M
     config = configure({"order": Order.overlapping}, stateful=True)
     with pytest.raises(TrainingError, match=r"parity: read as '.*' the network answers .* defect of the program"):
         place.run(config, "spoiled")
-    experiment = place.client.get_experiment_by_name("spoiled")
-    assert experiment is not None
-    (run,) = place.client.search_runs([experiment.experiment_id])
+    (run,) = place.runs("spoiled")
     assert run.info.status == "FAILED"
     assert run.data.tags["failure_reason"].startswith("parity: read as")
     assert "test_rmse" not in run.data.metrics
     assert run.data.tags["state_contract"] == "overlapping"
     assert any("dataset.order=overlapping carries the state over windows that overlap" in note for note in place.told)
+
+
+# ---------------------------------------------------------------------------------------- what fails after training
+
+
+def test_what_fails_after_training_costs_only_itself(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours of training would be lost to a figure, a copy for another program, or the measure of the memory."""
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise ValueError("no room for it\nbelow the axis")
+
+    monkeypatch.setattr(run_files, "draw_forecast", fail)
+    monkeypatch.setattr(examination, "measure_memory", fail)
+    monkeypatch.setattr(live.LiveRun, "log_dataset", fail)
+    monkeypatch.setattr(live.LiveRun, "log_model", fail)
+    run = place.run(configure({}), "incomplete", log_model=True)
+    assert run.info.status == "FINISHED"
+    assert run.data.tags["incomplete"] == "memory.csv, forecast.png, dataset, model"
+    expected = "forecast.png could not be made and is left out, all else is kept: ValueError: no room for it"
+    assert f"incomplete: {expected}" in place.told
+    assert np.isfinite([run.data.metrics[name] for name in ("test_rmse", "validation_rmse", "loss")]).all()
+    names = {file.path for file in place.client.list_artifacts(run.info.run_id)}
+    kept = {"config.yaml", "scaling.json", "predictions.csv", "test_errors.npz", "seeds.csv", "weights.npz"}
+    assert kept <= names and "learning_curve.png" in names and "forecast.png" not in names
+
+
+def test_a_full_disk_under_the_numbers_is_a_failure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run without its forecasts or weights would count as finished."""
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(experiment, "save_weights", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        place.run(configure({"length": 61}), "full")
+    assert place.runs("full")[0].info.status == "FAILED"

@@ -14,6 +14,7 @@ from pipeline.report.comparison_text import describe_failed
 from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
 from pipeline.report.sweep_figures import MOST_CURVES, Forecast
 from pipeline.report.sweep_page import Part, name_row, write_sweep_report
+from pipeline.salvage import Salvage
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -22,12 +23,13 @@ FOLDER = "report"
 _HISTORY = "history.csv"
 
 
-def report_sweep(store: "Store", parent_run_id: str) -> None:
+def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     """Write the report of a sweep and log it, page and figures, on the parent run.
 
     Args:
         store: Where the sweep is.
         parent_run_id: The parent run.
+        salvage: Keeps the page when one of its figures cannot be drawn.
     """
     from pipeline.evaluation.document import describe_failure
     from pipeline.evaluation.pooling import varying_keys
@@ -39,7 +41,7 @@ def report_sweep(store: "Store", parent_run_id: str) -> None:
     failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
     parts = [_read_part(store, group) for group in _comparable(store, finished)]
     with TemporaryDirectory() as folder:
-        write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed)
+        write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)
         store.client.log_artifacts(parent_run_id, folder, FOLDER)
 
 

@@ -10,6 +10,8 @@ from pipeline.explanation.diagram_text import draw_text
 from pipeline.explanation.facts import Explanation
 from pipeline.paths import replace_file
 
+OF_A_RUN = ("explanation.txt", "diagram.svg")  # what every run logs of itself
+
 
 def print_explanation(explanation: Explanation) -> None:
     """Print the text; in colour where a person looks at it and has not set NO_COLOR."""
@@ -37,9 +39,3 @@ def write_explanation(path: Path, explanation: Explanation) -> None:
     text = draw_svg(explanation) if path.suffix == ".svg" else "\n".join(map(str, draw_text(explanation))) + "\n"
     with replace_file(path) as file:
         file.write(text.encode())
-
-
-def write_explanations(folder: Path, explanation: Explanation) -> None:
-    """Write what every run logs of itself: explanation.txt and diagram.svg."""
-    for name in ("explanation.txt", "diagram.svg"):
-        write_explanation(folder / name, explanation)

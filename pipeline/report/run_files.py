@@ -1,7 +1,7 @@
 """Everything a finished run leaves in its folder, from which a person can read it, repeat it and serve it."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,12 +45,11 @@ class Results:
     losses: Losses
 
 
-def write_run_files(folder: Path, label: str, config: Config, data: PreparedData, results: Results) -> str:
-    """Write config.yaml, scaling.json, the tables and the figures of a run.
+def write_run_files(folder: Path, config: Config, data: PreparedData, results: Results) -> str:
+    """Write config.yaml, scaling.json and the tables of a run: what it can be read, repeated and compared from.
 
     Args:
         folder: Where they go.
-        label: Names the run for people.
         config: Its configuration.
         data: What it was trained and scored on.
         results: What it found.
@@ -61,11 +60,11 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
     from omegaconf import OmegaConf
 
     series = data.series
-    actual = np.where(series.scorable(), series.actual(), np.nan)  # (time, targets)
+    actual = _scored_actual(series)
     logged = plain_config(config)
     logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)))
-    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n")
+    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)), encoding="utf-8")
+    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n", encoding="utf-8")
     write_predictions(
         folder / "predictions.csv",
         series.timestamps,
@@ -95,12 +94,33 @@ def write_run_files(folder: Path, label: str, config: Config, data: PreparedData
     if results.origins:
         write_origins(folder / "origins.csv", results.origins)
     write_history(folder / "history.csv", results.losses)
-    title, metrics = f"{config.dataset.name}: {label}", results.metrics
-    scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
-    panels = list(_panels(config.dataset.unit, data, actual, results))
-    draw_forecast(folder / "forecast.png", f"{title}\n{scored} {config.dataset.unit}", panels)
-    draw_learning_curve(folder / "learning_curve.png", title, results.losses)
     return scored_rows
+
+
+def draw_run_figures(
+    label: str, config: Config, data: PreparedData, results: Results
+) -> dict[str, Callable[[Path], None]]:
+    """Return what draws each figure of a run into a file, by the file's name; arguments are those of write_run_files.
+
+    The label names the run for people.
+    """
+    title = f"{config.dataset.name}: {label}"
+
+    def forecast(path: Path) -> None:
+        metrics, unit = results.metrics, config.dataset.unit
+        scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
+        panels = list(_panels(unit, data, _scored_actual(data.series), results))
+        draw_forecast(path, f"{title}\n{scored} {unit}", panels)
+
+    return {
+        "forecast.png": forecast,
+        "learning_curve.png": lambda path: draw_learning_curve(path, title, results.losses),
+    }
+
+
+def _scored_actual(series: Series) -> Array:
+    """Return the targets, NaN where the file had none. Shape (time, targets)."""
+    return np.where(series.scorable(), series.actual(), np.nan)
 
 
 def name_rows(series: Series) -> np.ndarray:

@@ -15,6 +15,7 @@ from pipeline.report.comparison_text import EXPLANATION, show, show_interval, sh
 from pipeline.report.drawing import Shape, write_figure
 from pipeline.report.html import page, section, sentence_sections, split_verdict, write_table, write_verdict
 from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
+from pipeline.salvage import Salvage
 
 PAGE = "report.html"
 _BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "linear fit"}
@@ -35,7 +36,9 @@ class Part:
     forecast: Forecast | None
 
 
-def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[str], failed: Sequence[str]) -> Path:
+def write_sweep_report(
+    folder: Path, parts: Sequence[Part], command: Sequence[str], failed: Sequence[str], salvage: Salvage
+) -> Path:
     """Write the page and its figures.
 
     Args:
@@ -43,6 +46,7 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
         parts: One for each group of comparable runs, for example one per horizon; may be empty.
         command: The words of the command line that made the sweep.
         failed: One line for each run that did not finish.
+        salvage: Keeps the page when one of its figures cannot be drawn.
 
     Returns:
         The page.
@@ -57,7 +61,7 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
         prefix = "" if len(parts) == 1 else f"{number}_"
         if len(parts) > 1:
             blocks.append(f'<h1 class="part" id="part{number}">{escape(_about(part))}</h1>')
-        blocks += _part(folder, prefix, part)
+        blocks += _part(folder, prefix, part, salvage)
     if failed:
         lines = ["<ul>", *(f"<li>{escape(line)}</li>" for line in failed), "</ul>"]
         blocks.append(f'<div id="failed">{section("Did not finish", lines)}</div>')
@@ -65,11 +69,12 @@ def write_sweep_report(folder: Path, parts: Sequence[Part], command: Sequence[st
     blocks.append(section("Repeat it", [f'<p><code class="command">{escape(words)}</code></p>']))
     heading = title(parts[0].document) if parts else "No run finished"
     path = folder / PAGE
-    path.write_text(page(heading if len(parts) < 2 else f"{len(parts)} groups of runs, each scored on its own", blocks))
+    heading = heading if len(parts) < 2 else f"{len(parts)} groups of runs, each scored on its own"
+    path.write_text(page(heading, blocks), encoding="utf-8")
     return path
 
 
-def _part(folder: Path, prefix: str, part: Part) -> list[str]:
+def _part(folder: Path, prefix: str, part: Part, salvage: Salvage) -> list[str]:
     document = part.document
     blocks = [
         write_verdict(document),
@@ -79,7 +84,9 @@ def _part(folder: Path, prefix: str, part: Part) -> list[str]:
     ]
     for name, heading, caption, draw in _figures(part):
         told = f"{document['dataset']['name']}: {heading}"
-        blocks.append(section(heading, [write_figure(folder / f"{prefix}{name}.png", draw, told, caption)]))
+        path = folder / f"{prefix}{name}.png"
+        with salvage.attempt(path.name):
+            blocks.append(section(heading, [write_figure(path, draw, told, caption)]))
     return [*blocks, *sentence_sections({**document, "failed": []}), f"<p>{escape(EXPLANATION)}</p>"]
 
 

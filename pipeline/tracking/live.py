@@ -20,6 +20,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from pipeline.salvage import INCOMPLETE_TAG
 from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
@@ -63,6 +64,10 @@ class LiveRun:
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact."""
         self._client.log_artifacts(self.run_id, str(folder))
+
+    def log_file(self, path: Path) -> None:
+        """Log one file as an artifact."""
+        self._client.log_artifact(self.run_id, str(path))
 
     def log_model(self, network: Any, num_outputs: int) -> None:
         """Log a stateless Keras network as an MLflow model that `mlflow models serve` can serve.
@@ -134,6 +139,11 @@ def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
     parent_run_id = str(run.info.run_id)
     store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)
     return parent_run_id
+
+
+def note_incomplete(store: Store, run_id: str, lost: Sequence[str]) -> None:
+    """Tag a run with the names of what could not be made."""
+    store.client.set_tag(run_id, INCOMPLETE_TAG, ", ".join(lost))
 
 
 def close_parent(store: Store, parent_run_id: str, ending: str) -> None:

@@ -10,7 +10,7 @@ from pipeline.config import Config, DatasetConfig, Horizons, Source
 from pipeline.data.prepare import prepare_data
 from pipeline.report import run_files
 from pipeline.report.figures import MAX_PANELS, ForecastPanel
-from pipeline.report.run_files import Results, describe_scaling, write_run_files
+from pipeline.report.run_files import Results, describe_scaling, draw_run_figures, write_run_files
 
 LENGTH = 40
 
@@ -42,7 +42,9 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
         best=0,
         losses={7: ([1.0], [1.0]), 8: ([1.0], [1.0])},
     )
-    write_run_files(folder, "a run", config, data, results)
+    write_run_files(folder, config, data, results)
+    for name, draw in draw_run_figures("a run", config, data, results).items():
+        draw(folder / name)
     return config
 
 

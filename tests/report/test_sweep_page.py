@@ -8,9 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.report import sweep_page
 from pipeline.report.html import write_comparison_page
 from pipeline.report.sweep_figures import Forecast
 from pipeline.report.sweep_page import Part, write_sweep_report
+from pipeline.salvage import Salvage
+
+WHOLE = Salvage(pytest.fail)  # nothing may be lost
 
 EVIL = "<script>alert('x')</script> $\\frac{"
 VOID = {"meta", "img", "br"}
@@ -87,7 +91,9 @@ def check_page(page: str) -> list[str]:
 
 def test_everything_that_was_promised_is_there_verdict_first(tmp_path: Path) -> None:
     """A part of the report is missing, or the reader must search for the conclusion."""
-    page = write_sweep_report(tmp_path, [part()], ["-m", "look_back=1,3", "dataset.path=a b.csv"], [EVIL]).read_text()
+    page = write_sweep_report(
+        tmp_path, [part()], ["-m", "look_back=1,3", "dataset.path=a b.csv"], [EVIL], Salvage(pytest.fail)
+    ).read_text()
     tags = check_page(page)
     assert (tags.count("table"), tags.count("figure")) == (1, 4)
     order = [
@@ -103,7 +109,7 @@ def test_everything_that_was_promised_is_there_verdict_first(tmp_path: Path) -> 
 
 def test_every_figure_is_a_file_of_its_own(tmp_path: Path) -> None:
     """A figure cannot be put into a paper, or the page refers to files beside it."""
-    page = write_sweep_report(tmp_path, [part()], [], []).read_text()
+    page = write_sweep_report(tmp_path, [part()], [], [], WHOLE).read_text()
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"report.html", "cost.png", "learning_curves.png", "forecast.png", "map.png"}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
@@ -113,7 +119,9 @@ def test_every_figure_is_a_file_of_its_own(tmp_path: Path) -> None:
 
 def test_groups_that_cannot_be_compared_stand_apart(tmp_path: Path) -> None:
     """A sweep over horizons has one table for all of them, or only the last one's figures."""
-    page = write_sweep_report(tmp_path, [part(), part(document=document("sine"))], [], []).read_text()
+    page = write_sweep_report(
+        tmp_path, [part(), part(document=document("sine"))], [], [], Salvage(pytest.fail)
+    ).read_text()
     assert (check_page(page).count("table"), len(list(tmp_path.glob("*.png")))) == (2, 8)
     assert "sine: RMSE" in page and "airline: RMSE" in page
 
@@ -121,7 +129,7 @@ def test_groups_that_cannot_be_compared_stand_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("parts", [[], [part(curves={}, forecast=None)]])
 def test_what_is_missing_is_left_out(tmp_path: Path, parts: list[Part]) -> None:
     """A sweep without a finished run, or with deleted files, has no report at all."""
-    page = write_sweep_report(tmp_path, parts, ["-m"], ["FAILED: x"]).read_text()
+    page = write_sweep_report(tmp_path, parts, ["-m"], ["FAILED: x"], WHOLE).read_text()
     check_page(page)
     assert "FAILED: x" in page and "Repeat it" in page
 
@@ -133,7 +141,7 @@ def test_one_seed_and_one_configuration(tmp_path: Path) -> None:
     alone["configurations"][0]["test_rmse"] |= {"std": None, "low": None, "high": None}
     alone |= {"axes": [], "baselines": [], "by": []}
     curves = {"the only one": np.array([[1.0, 0.5]])}
-    check_page(write_sweep_report(tmp_path, [part(document=alone, curves=curves)], [], []).read_text())
+    check_page(write_sweep_report(tmp_path, [part(document=alone, curves=curves)], [], [], WHOLE).read_text())
 
 
 def test_the_comparison_page_is_as_careful(tmp_path: Path) -> None:
@@ -142,3 +150,19 @@ def test_the_comparison_page_is_as_careful(tmp_path: Path) -> None:
     page = write_comparison_page(evil)
     assert check_page(page).count("table") == 1
     assert "<script>" not in page
+
+
+def test_a_figure_that_fails_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep of hours would have no page because one of its figures cannot be drawn."""
+
+    def fail(*arguments: object, **named: object) -> None:
+        raise ValueError("Parse error\nin a unit")
+
+    monkeypatch.setattr(sweep_page, "draw_cost", fail)
+    told: list[str] = []
+    salvage = Salvage(told.append)
+    page = write_sweep_report(tmp_path, [part()], [], [], salvage).read_text()
+    check_page(page)
+    assert salvage.lost == ["cost.png"]
+    assert told == ["cost.png could not be made and is left out, all else is kept: ValueError: Parse error"]
+    assert "<figure>" in page
