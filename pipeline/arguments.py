@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 
 from pipeline.errors import PipelineError, UserError
 from pipeline.paths import replace_file
+from pipeline.terminal import prepare_terminal
 
 DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
 _WIDTH = 110
@@ -73,11 +74,13 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
     Returns:
         0 done, 1 failed, 2 wrong input (one line on stderr says what to change), 130 interrupted.
     """
-    if any(word in ("--help", "-h") for word in words):
-        print(describe_arguments(record, manual))
-        return DONE
+    prepare_terminal()
     try:
-        code = act(parse_arguments(record, words))
+        if any(word in ("--help", "-h") for word in words):
+            print(describe_arguments(record, manual))
+            code = DONE
+        else:
+            code = act(parse_arguments(record, words))
         sys.stdout.flush()  # a closed pipe is told here, not while Python ends
         return code
     except BrokenPipeError:  # `... | head` closed the pipe

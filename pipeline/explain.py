@@ -1,6 +1,5 @@
 """Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 output=diagram.svg`."""
 
-import io
 import os
 import sys
 import traceback
@@ -17,6 +16,7 @@ from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
 from pipeline.paths import check_folder
 from pipeline.sweep import plan_jobs
+from pipeline.terminal import prepare_terminal
 
 _OUTPUT = "output="
 _SUFFIXES = (".svg", ".txt")
@@ -51,8 +51,7 @@ def main() -> None:
     prepare_environment()
     ConfigStore.instance().store(name="base_config", node=Config)
     show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a terminal without box characters shows question marks
+    prepare_terminal()
     try:
         code = _run_command(sys.argv[1:])
         sys.stdout.flush()  # a closed pipe is told here, not while Python ends

@@ -24,6 +24,7 @@ from pipeline.paths import conf_dir
 from pipeline.record import RunRecord, Status
 from pipeline.salvage import Salvage
 from pipeline.sweep import explained, plan_jobs
+from pipeline.terminal import prepare_terminal
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -36,15 +37,14 @@ _FULL_ERROR = "HYDRA_FULL_ERROR"
 def main() -> None:
     """Run the command line and exit with 0 (done), 1 (a run failed), 2 (wrong input) or 130 (interrupted)."""
     prepare_environment()
+    prepare_terminal(unread=True)
     listen_for_interrupts()
     ConfigStore.instance().store(name="base_config", node=Config)
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
     try:
         code = _run_command(sys.argv[1:])
-    except BrokenPipeError:  # `... | head` closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = DONE
+        sys.stdout.flush()  # a disk that is full is told here, not while Python ends
     except UserError as error:
         if show_traceback:
             traceback.print_exc()
@@ -88,6 +88,7 @@ def train_job(config: DictConfig) -> RunRecord:
     Raises:
         PipelineError: If it did not finish; the reason has been shown.
     """
+    prepare_terminal(unread=True)  # a worker of a launcher has its own streams
     typed = typed_config(config)
     label = _label(typed)
     from pipeline.experiment import run_experiment

@@ -104,6 +104,8 @@ def stream_rows(arguments: Arguments) -> int:
     if arguments.state is not None and not os.access(arguments.state.absolute().parent, os.W_OK):
         raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
     model = fetch_model(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is
     from pipeline.serving.stream import Stream
 
     stream = Stream(model, arguments.start is Start.warm, _say)

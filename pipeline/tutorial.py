@@ -14,6 +14,7 @@ from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
 from pipeline.evaluation.published import PUBLISHED
 from pipeline.sweep import explained
+from pipeline.terminal import prepare_terminal
 
 # Keys that leave the recipe as it is: which seeds, where it is recorded, how fast it is trained.
 _NO_RECIPE = ("seed", "seeds", "resume", "tracking", "training.engine")
@@ -44,6 +45,7 @@ MANUAL = Manual(
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     prepare_environment()
+    prepare_terminal(unread=True)
     words = list(sys.argv[1:] if words is None else words)
     if any(word in ("--help", "-h") for word in words):
         print(describe_arguments(Arguments, MANUAL))

@@ -21,6 +21,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
 from pipeline.salvage import INCOMPLETE_TAG
+from pipeline.tracking.names import LONGEST_NAME, escape_name, shorten_value, split_value, tags_of_long
 from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
@@ -44,7 +45,9 @@ class LiveRun:
     def log_metrics(self, final: Mapping[str, float], per_epoch: Mapping[str, Sequence[float]]) -> None:
         """Log final metrics, and per-epoch metrics with the epoch (from 1) as step, in as few calls as possible."""
         now = int(time.time() * 1000)
-        rows = [Metric(name, value, now, 0) for name, value in final.items()]
+        if long := tags_of_long(final):
+            self.set_tags(long)
+        rows = [Metric(escape_name(name), value, now, 0) for name, value in final.items()]
         for name, values in per_epoch.items():
             rows += [Metric(name, value, now, epoch + 1) for epoch, value in enumerate(values)]
         for first in range(0, len(rows), _METRICS_PER_CALL):
@@ -52,14 +55,17 @@ class LiveRun:
 
     def set_tags(self, tags: Mapping[str, str]) -> None:
         """Set tags that are known only while the run goes on."""
-        self._client.log_batch(self.run_id, tags=[RunTag(key, value) for key, value in tags.items()])
+        self._client.log_batch(self.run_id, tags=[RunTag(key, shorten_value(value)) for key, value in tags.items()])
 
     def log_dataset(self, frame: pd.DataFrame, name: str, digest: str, targets: Sequence[str]) -> None:
         """Log the series as the run's dataset, named by its digest."""
         target = targets[0] if len(targets) == 1 else None  # MLflow knows one target column or none
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # "integer columns cannot represent missing values"
-            mlflow.log_input(from_pandas(frame, name=name, digest=digest[:36], targets=target), context="training")
+            mlflow.log_input(
+                from_pandas(frame, name=shorten_value(name, LONGEST_NAME), digest=digest[:36], targets=target),
+                context="training",
+            )
 
     def log_folder(self, folder: Path) -> None:
         """Log every file of a folder as an artifact."""
@@ -104,7 +110,7 @@ def track_run(
     sweep = {"sweep_id": parent_run_id} if parent_run_id is not None else {}
     active = mlflow.start_run(
         experiment_id=store.experiment_id,
-        run_name=name,
+        run_name=shorten_value(name, LONGEST_NAME),
         parent_run_id=parent_run_id,
         tags={**tags, **sweep, PROCESS_TAG: process_name()},
         log_system_metrics=False,
@@ -112,7 +118,7 @@ def track_run(
     run_id = active.info.run_id
     ending = RunStatus.FAILED
     try:
-        rows = [Param(key, value) for key, value in params.items()]
+        rows = [Param(key, shorten_value(value)) for key, value in params.items()]
         for first in range(0, len(rows), _PARAMS_PER_CALL):
             store.client.log_batch(run_id, params=rows[first : first + _PARAMS_PER_CALL])
         yield LiveRun(store, run_id)
@@ -134,8 +140,8 @@ def _tag_reason(store: Store, run_id: str, reason: str, kind: str) -> None:
 
 def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
     """Create the parent run of a sweep and return its id."""
-    tags = {"sweep": "true", "command": json.dumps(list(command)), PROCESS_TAG: process_name()}
-    run = store.client.create_run(store.experiment_id, run_name=name, tags=tags)
+    tags = {"sweep": "true", PROCESS_TAG: process_name()} | split_value("command", json.dumps(list(command)))
+    run = store.client.create_run(store.experiment_id, run_name=shorten_value(name, LONGEST_NAME), tags=tags)
     parent_run_id = str(run.info.run_id)
     store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)
     return parent_run_id
@@ -143,7 +149,7 @@ def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
 
 def note_incomplete(store: Store, run_id: str, lost: Sequence[str]) -> None:
     """Tag a run with the names of what could not be made."""
-    store.client.set_tag(run_id, INCOMPLETE_TAG, ", ".join(lost))
+    store.client.set_tag(run_id, INCOMPLETE_TAG, shorten_value(", ".join(lost)))
 
 
 def close_parent(store: Store, parent_run_id: str, ending: str) -> None:

@@ -13,6 +13,7 @@ from mlflow.exceptions import MlflowException
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
+from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.store import Store
 
 _SWEEP = "sweep"
@@ -88,7 +89,7 @@ def _sweep(parent: Run) -> Sweep:
         raise UserError(
             f"run {parent.info.run_id} is no sweep but one run of it; write runs=[{parent.info.run_id},...]"
         )
-    return Sweep(parent.info.run_id, parent.info.run_name or "", tuple(json.loads(tags.get("command", "[]"))))
+    return Sweep(parent.info.run_id, parent.info.run_name or "", tuple(json.loads(join_value("command", tags) or "[]")))
 
 
 def experiment_runs(store: Store) -> list[LoggedRun]:
@@ -168,7 +169,8 @@ def _logged(run: Run, resumed: bool = False) -> LoggedRun:
 
 
 def _record(run: Run, resumed: bool = False) -> RunRecord:
-    metrics = {name: value for name, value in run.data.metrics.items() if name not in _PER_EPOCH}
+    found = {unescape_name(name, run.data.tags): value for name, value in run.data.metrics.items()}
+    metrics = {name: value for name, value in found.items() if name not in _PER_EPOCH}
     return RunRecord(
         run_id=run.info.run_id,
         status=Status(run.info.status),
