@@ -102,12 +102,12 @@ def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:
     if form is Format.json:
         indent = 2 if len(document["configurations"]) <= _MOST_INDENTED else None
         return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
-    from rich.console import Console
+    from pipeline.report.console import PlainConsole
 
     lines = io.StringIO()
-    seen = Console()  # what is printed to in the end
+    seen = PlainConsole()  # what is printed to in the end
     width, coloured = (seen.width, seen.is_terminal) if on_screen else (_FILE_WIDTH, False)
-    print_comparison(document, Console(file=lines, highlight=False, width=width, force_terminal=coloured))
+    print_comparison(document, PlainConsole(file=lines, width=width, force_terminal=coloured))
     return lines.getvalue()
 
 

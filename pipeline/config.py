@@ -5,6 +5,7 @@ The comments in conf/ are the manual; this file holds names, types and the value
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -267,12 +268,22 @@ def typed_config(config: DictConfig) -> Config:
     """
     try:
         plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
-        merged = OmegaConf.merge(OmegaConf.structured(Config), OmegaConf.to_container(plain, resolve=True))
+        resolved = without_references(OmegaConf.to_container(plain, resolve=True))
+        merged = OmegaConf.merge(OmegaConf.structured(Config), resolved)
         record = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(explain_omegaconf(error)) from error
     assert isinstance(record, Config)
     return record
+
+
+def without_references(node: Any) -> Any:
+    """Mark what looks like a reference to another key, `${a}`, as text: every value is resolved, names may look so."""
+    if isinstance(node, dict):
+        return {key: without_references(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [without_references(value) for value in node]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", node) if isinstance(node, str) else node
 
 
 def explain_omegaconf(error: OmegaConfBaseException) -> str:
@@ -321,7 +332,7 @@ def flat_config(config: Config) -> dict[str, str]:
             for key, value in node.items():
                 visit(f"{prefix}{key}.", value)
         else:
-            flat[prefix[:-1]] = json.dumps(node) if isinstance(node, bool | list) else str(node)
+            flat[prefix[:-1]] = json.dumps(node, ensure_ascii=False) if isinstance(node, bool | list) else str(node)
 
     visit("", {key: value for key, value in plain_config(config).items() if key != "tracking"})
     return flat

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Protocol, Transform, Wiring
+from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Protocol, Transform, Wiring, flat_config
 from pipeline.errors import UserError
 
 
@@ -17,9 +17,17 @@ def check_ranges(config: Config) -> None:
 
 
 def _complaints(config: Config) -> Iterator[str]:
+    yield from _texts(config)
     yield from _numbers(config)
     yield from _dataset(config)
     yield from _combinations(config)
+
+
+def _texts(config: Config) -> Iterator[str]:
+    """No file, store or page can hold half a character, which is what a command line in another encoding leaves."""
+    for key, text in flat_config(config).items():
+        if text.encode("utf-8", "replace").decode() != text or "\0" in text:
+            yield f"{key} holds bytes that are no UTF-8 text: {text!a}; write it in UTF-8"
 
 
 def _numbers(config: Config) -> Iterator[str]:

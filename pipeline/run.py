@@ -25,6 +25,7 @@ from pipeline.record import RunRecord, Status
 from pipeline.salvage import Salvage
 from pipeline.sweep import explained, plan_jobs
 from pipeline.terminal import prepare_terminal
+from pipeline.text import show_name
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -213,27 +214,24 @@ def _label(config: Config) -> str:
     """Name a run by what sets it apart in its sweep, otherwise by the keys that matter most."""
     keys = config.tracking.sweep_keys or ["look_back", "stateful"]
     params = flat_config(config)
-    return " ".join(f"{key}={params[key]}" for key in keys)
+    return " ".join(f"{key}={show_name(params[key])}" for key in keys)
 
 
 def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
     """Print the table, the verdict, what failed, and how to see more."""
-    from rich.console import Console
-
+    from pipeline.report.console import PlainConsole
     from pipeline.report.table import group_comparable, label_run, print_table, telling_keys
     from pipeline.report.verdict import state_verdict
 
-    console = Console(highlight=False)
+    console = PlainConsole()
     for group in group_comparable(records):
         print_table(group, console)
-        console.print(state_verdict(group), soft_wrap=True, markup=False)
+        console.print(state_verdict(group), soft_wrap=True)
     keys = telling_keys(records)
     for record in records:
         if record.status is not Status.finished:
-            console.print(
-                f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True, markup=False
-            )
-    console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True, markup=False)
+            console.print(f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True)
+    console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True)
 
 
 def _way_to(store: "Store") -> str:

@@ -5,9 +5,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from pipeline.report.console import PlainConsole
+from pipeline.text import show_name
 
 Document = Mapping[str, Any]
 MOST_ROWS = 30  # in the terminal; more cannot be read there
@@ -21,7 +22,7 @@ _STATISTICS = ("mean", "std", "low", "high")
 _AGAINST_BEST = ("difference", "low", "high", "p_seeds", "diebold_mariano", "p", "p_holm", "evidence", "sentence")
 
 
-def print_comparison(document: Document, console: Console) -> None:
+def print_comparison(document: Document, console: PlainConsole) -> None:
     """Print the best configurations, what sets them apart, the axes, what failed, and the verdict."""
     shown = document["configurations"][:MOST_ROWS]
     table = _table(document, shown)
@@ -30,7 +31,7 @@ def print_comparison(document: Document, console: Console) -> None:
     console.print(table)
 
     def say(text: str) -> None:
-        console.print(text, soft_wrap=True, markup=False)
+        console.print(text, soft_wrap=True)
 
     say(f"Scored on {document['dataset']['scored']}. Best validation first.")
     hidden = len(document["configurations"]) - len(shown)
@@ -66,7 +67,7 @@ def describe_failed(failed: Mapping[str, Any]) -> str:
 def title(document: Document) -> str:
     """Return what is compared, and in which unit."""
     dataset = document["dataset"]
-    return f"{dataset['name']}: RMSE and MAE in {dataset['unit']}"
+    return f"{show_name(dataset['name'])}: RMSE and MAE in {show_name(dataset['unit'])}"
 
 
 def show(value: Any) -> str:
@@ -104,7 +105,7 @@ def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _table(document: Document, shown: Sequence[Mapping[str, Any]]) -> Table:
-    table = Table(title=escape(title(document)), title_justify="left")
+    table = Table(title=title(document), title_justify="left")
     headings = (
         "seeds",
         "validation\nRMSE",
@@ -119,7 +120,7 @@ def _table(document: Document, shown: Sequence[Mapping[str, Any]]) -> Table:
     for each in shown:
         against = each["against_best"]
         table.add_row(
-            *(escape(show(each["parameters"][key])) for key in document["by"]),
+            *(show_name(show(each["parameters"][key])) for key in document["by"]),
             str(each["seeds"]),
             show_number(each["validation_rmse"]["mean"]),
             show_spread(each["test_rmse"]),

@@ -4,7 +4,9 @@ import io
 import math
 import re
 import textwrap
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -17,6 +19,8 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
+
+from pipeline.text import show_name, show_text
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 INK, PAPER, GREY = "#222222", "#ffffff", "#888888"  # in the page ink, paper and the blue follow light and dark
@@ -32,6 +36,29 @@ STYLE: Any = {
     "figure.facecolor": PAPER, "axes.facecolor": "none",
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }  # fmt: skip
+
+
+@contextmanager
+def calm_fonts() -> Iterator[None]:
+    """Draw a box for a letter that the font lacks, without a warning for each."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
+        warnings.filterwarnings("ignore", "Matplotlib currently does not support")  # some scripts, letter by letter
+        yield
+
+
+def literal(text: str, most: int = 120) -> str:
+    r"""Return a text as it can stand in a figure that knows mathematics: a dollar sign is a dollar sign.
+
+    Args:
+        text: Any text, of one or several lines.
+        most: Letters of a line.
+
+    Example:
+        >>> print(literal("$_a per $"))
+        \$_a per \$
+    """
+    return "\n".join(show_name(line, most) for line in text.split("\n")).replace("$", r"\$")
 
 
 @dataclass(frozen=True)
@@ -56,7 +83,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
         title: What the PNG is about.
         caption: What is to be seen, also for those who do not see it.
     """
-    with rc_context(STYLE):
+    with rc_context(STYLE), calm_fonts():
         draw(Shape(title=title)).savefig(path)
     both = [_draw_svg(draw, Shape(narrow=narrow), path.name, caption) for narrow in (False, True)]
     return f"<figure>{''.join(both)}<figcaption>{escape(caption)}</figcaption></figure>"
@@ -65,7 +92,7 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
 def _draw_svg(draw: Callable[[Shape], Figure], shape: Shape, name: str, caption: str) -> str:
     text, kind = io.StringIO(), "narrow" if shape.narrow else "broad"
     # The salt keeps the names of clip paths apart: those of a figure that is not shown do not work elsewhere.
-    with rc_context({**STYLE, "svg.hashsalt": f"{name} {kind}"}):
+    with rc_context({**STYLE, "svg.hashsalt": f"{name} {kind}"}), calm_fonts():
         draw(shape).savefig(text, format="svg", transparent=True, metadata={"Date": None})
     drawing = text.getvalue()
     drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing[drawing.index("<svg") :], flags=re.DOTALL)
@@ -107,11 +134,11 @@ def finish(
     width = float(figure.get_size_inches()[0])
     left = min(max(_LEFT, 0.2 + max(map(len, beside), default=0) * 9 * _LETTER * _POINT), 0.45 * width)
     letters = int((width - left) / (9 * _LETTER * _POINT))
-    lines = textwrap.wrap(value, letters)
+    lines = textwrap.wrap(show_text(value), letters)
     if lines:
         axis.set_title("\n".join(lines), fontsize=9, loc="left")
     above = 0.12 + _LINE * (len(lines) + row_titles)
-    titles = textwrap.wrap(shape.title, letters)
+    titles = textwrap.wrap(show_text(shape.title), letters)
     if titles:
         above += 0.1 + _LINE * len(titles)
     columns_below, lines_below = _lay_out(handles, width)
@@ -135,7 +162,7 @@ def finish(
 def _lay_out(handles: Sequence[Artist], width: float) -> tuple[int, int]:
     """Break the names that are too long for a legend of this width; return its columns and its lines of text."""
     letter, line = 8 * _LETTER * _POINT, 0.5  # inches; the line or marker before a name
-    broken = [textwrap.wrap(str(handle.get_label()), int((width - line) / letter)) for handle in handles]
+    broken = [textwrap.wrap(show_text(str(handle.get_label())), int((width - line) / letter)) for handle in handles]
     for handle, lines in zip(handles, broken, strict=True):
         handle.set_label("\n".join(lines))
     if not broken or max(map(len, broken)) > 1:

@@ -14,11 +14,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from pipeline.report.drawing import COLOURS, INK, spread_out
+from pipeline.report.drawing import COLOURS, INK, calm_fonts, literal, spread_out
 
 _DPI = 100
 ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
 _TITLE_LETTERS = 100
+_AXIS_LETTERS = 60
 MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
@@ -56,7 +57,7 @@ def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> No
     figure, axes = make_panels(len(shown), share=len({panel.test_start for panel in shown}) == 1)
     for axis, panel in zip(axes, shown, strict=True):
         _draw_panel(axis, panel)
-    axes[0].set_title(title, fontsize=10)
+    axes[0].set_title(literal(title), fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
     save_figure(figure, path)
 
@@ -77,7 +78,7 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
         axis.fill_between(times, lowest, highest, color=NETWORK, alpha=0.2, linewidth=0, label=label)
     first, end = panel.timestamps[panel.test_start], panel.timestamps[last - 1]
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
-    axis.set_ylabel(panel.name)
+    axis.set_ylabel(literal(panel.name, _AXIS_LETTERS))
     axis.margins(x=0.01)
 
 
@@ -109,7 +110,7 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("epoch")
     axis.set_ylabel("loss, scaled units")
-    axis.set_title(f"{title}\none line per seed", fontsize=10)
+    axis.set_title(literal(f"{title}\none line per seed"), fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     save_figure(figure, path)
@@ -134,11 +135,11 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("steps read, or between two zeros" if len(steps) > 1 else "steps read")
-    axis.set_ylabel(f"validation RMSE [{unit}]")
+    axis.set_ylabel(literal(f"validation RMSE [{unit}]", _AXIS_LETTERS))
     if len(steps) > 32:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_title("\n".join(_balance(sentence)), fontsize=10)
+    axis.set_title(literal("\n".join(_balance(sentence))), fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     save_figure(figure, path)
@@ -163,4 +164,5 @@ def make_panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]
 
 def save_figure(figure: Figure, path: Path | BytesIO) -> None:
     """Write a figure as PNG."""
-    figure.savefig(path)
+    with calm_fonts():
+        figure.savefig(path)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from pipeline.report.console import PlainConsole
 
 _SECONDS_BETWEEN_LINES = 10.0
 
@@ -69,7 +70,7 @@ def _bar(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Repor
         TextColumn("val_loss {task.fields[val_loss]}"),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    with Progress(*columns, console=PlainConsole(stderr=True), transient=True) as progress:
         task = progress.add_task(label, total=seeds * epochs, seed=f"1/{seeds}", epoch=0, val_loss="-")
 
         done: dict[int, int] = {}  # epochs by seed; a seed that stopped early has no more to do

@@ -5,11 +5,11 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.report.comparison_text import show_spread
+from pipeline.report.console import PlainConsole
+from pipeline.text import show_name
 
 Document = Mapping[str, Any]
 _DIFFERENCES = ("difference", "by_points", "by_state", "share", "sentence")
@@ -31,20 +31,20 @@ def print_protocols(document: Document) -> str:
     """Return the table, a sentence for each run, and what holds for all of them, as text for a terminal."""
     rows = document["runs"]
     text = io.StringIO()
-    console = Console(file=text, highlight=False, width=1000)
+    console = PlainConsole(file=text, width=1000)
     if rows:
         table = _table(rows)
         console.print(table, width=console.measure(table).maximum)
         for row in rows:
-            console.print(row["sentence"] + ".", soft_wrap=True, markup=False)
+            console.print(row["sentence"] + ".", soft_wrap=True)
         for sentence in document["sentences"]:
-            console.print(f"\n{sentence}", soft_wrap=True, markup=False)
+            console.print(f"\n{sentence}", soft_wrap=True)
     return text.getvalue()
 
 
 def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
     units = ", ".join(dict.fromkeys(row["unit"] for row in rows))
-    table = Table(title=f"The same weights under both protocols: RMSE in {escape(units)}", title_justify="left")
+    table = Table(title=f"The same weights under both protocols: RMSE in {show_name(units)}", title_justify="left")
     table.add_column("run", no_wrap=True)
     for heading in _HEADINGS:
         table.add_column(heading, justify="right", no_wrap=True)
@@ -56,8 +56,8 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
             scores += [spread, str(score["points"]), f"{score['persistence_rmse']:.2f}"]
         share = f"{row['share'] * 100:+.1f} %"
         table.add_row(
-            escape(row["label"]), row["trained_under"], str(len(row["seeds"])), *scores, f"{row['difference']:+.2f}",
-            share,
+            show_name(row["label"], 120), row["trained_under"], str(len(row["seeds"])), *scores,
+            f"{row['difference']:+.2f}", share,
         )  # fmt: skip
     return table
 

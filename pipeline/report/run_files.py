@@ -8,13 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.config import Config, plain_config
+from pipeline.config import Config, plain_config, without_references
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import Series
 from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.errors_file import write_test_errors
 from pipeline.report.figures import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 from pipeline.report.files import write_history, write_lanes, write_origins, write_predictions, write_seeds
+from pipeline.text import show_name
 
 Array = np.ndarray
 Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
@@ -63,7 +64,8 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     actual = _scored_actual(series)
     logged = plain_config(config)
     logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
-    (folder / "config.yaml").write_text(OmegaConf.to_yaml(OmegaConf.create(logged)), encoding="utf-8")
+    text = OmegaConf.to_yaml(OmegaConf.create(without_references(logged)))
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
     (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n", encoding="utf-8")
     write_predictions(
         folder / "predictions.csv",
@@ -104,7 +106,7 @@ def draw_run_figures(
 
     The label names the run for people.
     """
-    title = f"{config.dataset.name}: {label}"
+    title = f"{show_name(config.dataset.name)}: {label}"
 
     def forecast(path: Path) -> None:
         metrics, unit = results.metrics, config.dataset.unit
@@ -139,8 +141,9 @@ def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> I
     for rows in lanes:
         lane = series.lane_of_rows()[rows.start]
         for column, target in enumerate(series.targets[:MAX_PANELS]):
+            shown = f"{show_name(target, 24)} [{show_name(unit, 20)}]"
             yield ForecastPanel(
-                name=f"{series.lane_names[lane]}: {target} [{unit}]" if series.lane_names else f"{target} [{unit}]",
+                name=f"{show_name(series.lane_names[lane], 16)}: {shown}" if series.lane_names else shown,
                 timestamps=series.timestamps[rows],
                 test_start=int(np.argmax(in_test[rows])),
                 actual=actual[rows, column],

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from pipeline.record import RunRecord, Status
+from pipeline.report.console import PlainConsole
+from pipeline.text import show_name
 
 _DECIDE_NO_RESULT = ("resume", "experiment", "debug")
 _WHAT_IS_PREDICTED = (
@@ -59,7 +59,7 @@ def telling_keys(records: Sequence[RunRecord]) -> list[str]:
 
 def label_run(record: RunRecord, keys: Sequence[str]) -> str:
     """Name a run by what sets it apart: `look_back=3 stateful=false`."""
-    return " ".join(f"{key}={record.params.get(key, '-')}" for key in keys)
+    return " ".join(f"{key}={show_name(record.params.get(key, '-'))}" for key in keys)
 
 
 def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -67,20 +67,16 @@ def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
     return sorted(records, key=lambda record: record.metrics.get("validation_rmse", float("inf")))
 
 
-def print_table(records: Sequence[RunRecord], console: Console) -> None:
+def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
     """Print one row per run, in any order given."""
     finished = [record for record in records if record.status is Status.finished]
     keys = telling_keys(records)
-    table = Table(
-        title=escape(_title(finished)), title_justify="left", caption=_caption(finished), caption_justify="left"
-    )
+    table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
     for heading in (*keys, *_HEADINGS):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sort_records(records):
-        values = [record.params.get(key, "-") for key in keys]
-        table.add_row(
-            *map(escape, values), *(_scores(record) if record.status is Status.finished else _no_scores(record))
-        )
+        values = [show_name(record.params.get(key, "-")) for key in keys]
+        table.add_row(*values, *(_scores(record) if record.status is Status.finished else _no_scores(record)))
     needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
     console.width = max(console.width, needed)  # a cut number is worse than a long line
     console.print(table)
@@ -116,7 +112,8 @@ def _title(finished: Sequence[RunRecord]) -> str:
     ahead = (
         "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
     )
-    return f"{params['dataset.name']}{ahead}: RMSE and MAE in {params['dataset.unit']}, {seeds} per row"
+    name, unit = show_name(params["dataset.name"]), show_name(params["dataset.unit"])
+    return f"{name}{ahead}: RMSE and MAE in {unit}, {seeds} per row"
 
 
 def _caption(finished: Sequence[RunRecord]) -> str:

@@ -4,10 +4,10 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from pipeline.report.comparison_text import show_spread
+from pipeline.report.console import PlainConsole
 
 Document = Mapping[str, Any]
 _HEADINGS = (
@@ -40,11 +40,11 @@ def print_tutorial(document: Document) -> str:
             f"{test['percentile']:.0f}", f"{each['persistence_rmse']:.2f}",
         )  # fmt: skip
     text = io.StringIO()
-    console = Console(file=text, highlight=False, width=1000)
+    console = PlainConsole(file=text, width=1000)
     console.print(table, width=console.measure(table).maximum)
     console.print("Percentile: how many per cent of our seeds score as low as the published number, or lower.")
     for each in variants:
-        console.print(f"{each['sentence']}.", soft_wrap=True, markup=False)
+        console.print(f"{each['sentence']}.", soft_wrap=True)
     for sentence in document["sentences"]:
-        console.print(f"\n{sentence}", soft_wrap=True, markup=False)
+        console.print(f"\n{sentence}", soft_wrap=True)
     return text.getvalue()

@@ -3,15 +3,14 @@
 import io
 import re
 
-from rich.console import Console
-
 from pipeline.record import RunRecord, Status
+from pipeline.report.console import PlainConsole
 from pipeline.report.table import group_comparable, label_run, print_table, sort_records, telling_keys
 
 
 def printed(records: list[RunRecord], width: int = 80) -> str:
     out = io.StringIO()
-    print_table(records, Console(file=out, width=width, highlight=False))
+    print_table(records, PlainConsole(file=out, width=width))
     return out.getvalue()
 
 
