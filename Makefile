@@ -74,6 +74,10 @@ bench-overhead: $(STAMP) ## Measure what surrounds the training: start-up, loggi
 bench-stream: $(STAMP) ## Measure rows per second of pipeline.stream, one lane and 400, on one core
 	@$(RUN) benchmarks/stream.py $(ARGS)
 
+.PHONY: bench-faults
+bench-faults: $(STAMP) ## Kill sweeps and fill their disk at random moments, repeat them, and say what was lost (minutes)
+	@$(RUN) benchmarks/faults.py $(ARGS)
+
 .PHONY: build
 build: $(STAMP) ## Build the sdist and the wheel into dist/
 	@$(RUN) -m build $(ARGS)

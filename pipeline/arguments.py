@@ -21,11 +21,13 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline.disk import explain_disk
 from pipeline.errors import PipelineError, UserError
+from pipeline.interrupt import interrupt_code
 from pipeline.paths import replace_file
 from pipeline.terminal import prepare_terminal
 
-DONE, FAILED, USER_ERROR, INTERRUPTED = 0, 1, 2, 130
+DONE, FAILED, USER_ERROR = 0, 1, 2
 _WIDTH = 110
 _BOOLEANS = {"true": True, "false": False}
 _KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false", Path: "a path"}
@@ -72,7 +74,7 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
         act: Does the work and returns the exit code.
 
     Returns:
-        0 done, 1 failed, 2 wrong input (one line on stderr says what to change), 130 interrupted.
+        0 done, 1 failed, 2 wrong input (one line on stderr says what to change), 130 Ctrl-C, 143 SIGTERM.
     """
     prepare_terminal()
     try:
@@ -89,12 +91,15 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR
-    except (PipelineError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except Exception as error:
+        disk = explain_disk(error)
+        if disk is None and not isinstance(error, OSError | PipelineError):
+            raise
+        print(f"error: {disk or error}", file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return interrupt_code()
 
 
 def write_answer(text: str, path: Path | None) -> None:

@@ -12,15 +12,17 @@ import pandas as pd
 from pipeline.config import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
-from pipeline.environment import hushed_stderr, prepare_environment
+from pipeline.environment import forget_programs, hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
 from pipeline.examination import certify_network, study_memory
 from pipeline.explanation.facts import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.gates import check_ranges
-from pipeline.interrupt import wait_for_safe_point
+from pipeline.interrupt import check_interrupt, wait_for_safe_point
+from pipeline.models.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.models.weights import save_weights
 from pipeline.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
+from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.files import write_history
 from pipeline.report.run_files import Losses, Results, draw_run_figures, write_run_files
 from pipeline.salvage import INCOMPLETE_TAG, Salvage
@@ -29,6 +31,8 @@ from pipeline.scoring import join_origins, score_trainings
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
+
+ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
 
 
 def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
@@ -46,6 +50,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
         UserError: If configuration and data do not go together; nothing is logged then.
         TrainingError: If a loss is not a finite number; the run is FAILED in MLflow.
     """
+    check_interrupt()
     check_ranges(config)
     data = prepare_data(config)
     prepare_environment()
@@ -57,7 +62,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     parent = config.tracking.parent_run_id
     digest = data.series.digest()
     config_hash = hash_config(config, digest)
-    finished = find_finished(store, config_hash) if config.resume else None
+    finished = find_finished(store, config_hash, ESSENTIAL_FILES, tell) if config.resume else None
     if finished is not None:
         if parent is not None:
             note_resumed(store, parent, finished.run_id)
@@ -176,14 +181,20 @@ def _log_extras(
 def _train(config: Config, data: PreparedData, label: str) -> "Training":
     from pipeline.report.progress import show_progress
 
-    with hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs: only when a run starts
+    # 10 s and 0.8 GB, and many lines about CPUs and GPUs: only when a run starts.
+    with wait_for_safe_point(), hushed_stderr():
         from pipeline.training.train import start_tensorflow, train_seeds
 
         start_tensorflow()
 
     epochs = 1 if config.training.online else config.training.epochs
     with show_progress(label, config.seed, config.seeds, epochs) as report, wait_for_safe_point():
-        return train_seeds(config, data, report)
+        try:
+            return train_seeds(config, data, report)
+        except Exception as error:
+            if not forget_programs(str(error)):
+                raise
+        return train_seeds(config, data, report)  # compiles anew what could not be read, or had no space
 
 
 def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 
-from pipeline.arguments import DONE, FAILED, INTERRUPTED, USER_ERROR
+from pipeline.arguments import DONE, FAILED, USER_ERROR
 from pipeline.config import Config
 from pipeline.environment import prepare_environment
 from pipeline.errors import UserError
+from pipeline.interrupt import interrupt_code
 from pipeline.paths import check_folder
 from pipeline.sweep import plan_jobs
 from pipeline.terminal import prepare_terminal
@@ -65,7 +66,7 @@ def main() -> None:
         code = USER_ERROR if isinstance(error, UserError) else FAILED
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
-        code = INTERRUPTED
+        code = interrupt_code()
     sys.exit(code)
 
 

@@ -1,35 +1,49 @@
-"""Ctrl-C, and the SIGTERM of a cluster, end a training soon, cleanly, and are never lost."""
+"""Ctrl-C, the SIGTERM of a cluster and the SIGHUP of a lost terminal end a training soon, cleanly; none is lost."""
 
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-_asked: list[int] = []  # signals that came and were not answered yet
-_waiting: list[bool] = []  # one entry per block of `wait_for_safe_point`
+_SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+_asked: list[int] = []  # signals that came
+_waiting: list[bool] = []  # one entry per open block; False where not even a second signal breaks through
 
 
 def listen_for_interrupts() -> None:
-    """Turn SIGINT and SIGTERM into KeyboardInterrupt."""
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
+    """Turn SIGINT, SIGTERM and SIGHUP into KeyboardInterrupt; one that is ignored (`nohup`) stays ignored."""
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _interrupt)
 
 
 @contextmanager
 def wait_for_safe_point() -> Iterator[None]:
-    """Inside the block a first signal waits for `check_interrupt`; a second one interrupts at once.
+    """Inside the block a first signal waits for `check_interrupt`, or the end of the block; a second one does not wait.
 
     TensorFlow swallows an exception that hits it in the wrong place, and would train on.
+
+    Raises:
+        KeyboardInterrupt: At the end of the block, if a signal came inside.
     """
-    _waiting.append(True)
-    try:
+    with _wait(True):
         yield
-    finally:
-        _waiting.pop()
+
+
+@contextmanager
+def hold_interrupts() -> Iterator[None]:
+    """Inside the block every signal waits for its end: for the few moments in which a run is opened or closed.
+
+    Raises:
+        KeyboardInterrupt: At the end of the block, if a signal came inside.
+    """
+    with _wait(False):
+        yield
 
 
 def check_interrupt() -> None:
-    """Raise what waits: called between batches, where an exception is safe.
+    """Raise what waits: called where an exception is safe, between batches and between jobs.
 
     Raises:
         KeyboardInterrupt: If a signal came.
@@ -38,7 +52,29 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
+def interrupt_code() -> int:
+    """Return the exit code of an interrupted command, 128 and the number of the signal: 130 after Ctrl-C."""
+    return 128 + (_asked[0] if _asked else signal.SIGINT)
+
+
+def interrupt_reason() -> str:
+    """Say what ended a run, for example `interrupted (SIGTERM)`."""
+    return f"interrupted ({signal.Signals(_asked[0] if _asked else signal.SIGINT).name})"
+
+
+@contextmanager
+def _wait(breakable: bool) -> Iterator[None]:
+    before = len(_asked)
+    _waiting.append(breakable)
+    try:
+        yield
+    finally:
+        _waiting.pop()
+    if len(_asked) > before and not _waiting:
+        raise KeyboardInterrupt
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
     _asked.append(number)
-    if not _waiting or len(_asked) > 1:
+    if not _waiting or (all(_waiting) and len(_asked) > 1):
         raise KeyboardInterrupt

@@ -15,11 +15,12 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from pipeline.arguments import DONE, FAILED, INTERRUPTED, USER_ERROR
+from pipeline.arguments import DONE, FAILED, USER_ERROR
 from pipeline.config import Config, flat_config, typed_config
+from pipeline.disk import explain_disk
 from pipeline.environment import prepare_environment
 from pipeline.errors import PipelineError, TrainingError, UserError
-from pipeline.interrupt import listen_for_interrupts
+from pipeline.interrupt import check_interrupt, interrupt_code, listen_for_interrupts
 from pipeline.paths import conf_dir
 from pipeline.record import RunRecord, Status
 from pipeline.salvage import Salvage
@@ -33,10 +34,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
+_REPEAT = "repeat the command with resume=true to train only what is missing"
 
 
 def main() -> None:
-    """Run the command line and exit with 0 (done), 1 (a run failed), 2 (wrong input) or 130 (interrupted)."""
+    """Run the command line and exit with 0 (done), 1 (a run failed), 2 (wrong input) or 130 (Ctrl-C; 143: SIGTERM)."""
     prepare_environment()
     prepare_terminal(unread=True)
     listen_for_interrupts()
@@ -51,16 +53,20 @@ def main() -> None:
             traceback.print_exc()
         print(f"error: {error}", file=sys.stderr)
         code = USER_ERROR
-    except OSError as error:  # a folder that cannot be written, a full disk
+    except Exception as error:  # a folder that cannot be written, a full disk; anything else is a bug
+        disk = explain_disk(error)
+        if disk is None and not isinstance(error, OSError | PipelineError):
+            raise
         if show_traceback:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {error if disk is None else f'{disk}; {_REPEAT}'}", file=sys.stderr)
         code = FAILED
     except KeyboardInterrupt:
-        print("interrupted; repeat the command with resume=true to train only what is missing", file=sys.stderr)
-        code = INTERRUPTED
-        sys.stdout.flush()
-        sys.stderr.flush()
+        code = interrupt_code()
+        with suppress(OSError):  # the terminal may be gone
+            print(f"interrupted; {_REPEAT}", file=sys.stderr)
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)  # a worker thread may still compute: Python would end under it, and crash
     sys.exit(code)
 
@@ -101,6 +107,9 @@ def train_job(config: DictConfig) -> RunRecord:
         log.error("%s: FAILED: %s", label, error)
         raise
     except Exception as error:
+        if (disk := explain_disk(error)) is not None:
+            log.error("%s: FAILED: %s", label, disk)
+            raise TrainingError(disk) from error
         log.exception("%s: FAILED", label)  # Hydra keeps only the first failure, and workers lose their traceback
         raise TrainingError(f"{type(error).__name__}: {error}") from error
     if record.resumed:
@@ -124,7 +133,7 @@ def _run_command(command: Sequence[str]) -> int:
     from pipeline.tracking.store import open_store
 
     store = open_store(plan.jobs[0].tracking)
-    if plan.jobs[0].resume and (crashed := kill_crashed(store)):
+    if crashed := kill_crashed(store):
         _say(f"{crashed} run(s) that a crash left open are now marked KILLED")
     if plan.is_sweep:
         return _run_sweep(store, command, arguments, plan.differing_keys())
@@ -151,10 +160,11 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
     from pipeline.tracking.past import sweep_records
 
     parent = open_parent(store, name=" ".join(["sweep", *arguments.overrides]), command=command)
-    told = [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
-    sys.argv[1:] = _hydra_arguments(arguments, told)
     ending, failure = "FAILED", None
     try:
+        told = [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
+        sys.argv[1:] = _hydra_arguments(arguments, told)
+        check_interrupt()
         _hydra_main(run_job)()
         ending = "FINISHED"
     except KeyboardInterrupt:
@@ -163,7 +173,10 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
     except PipelineError as error:  # of the first job that failed; the summary lists every one
         failure = error
     finally:
-        close_parent(store, parent, ending)
+        try:
+            close_parent(store, parent, ending)
+        except Exception as error:  # must not hide what ended the sweep
+            _say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
         records = sweep_records(store, parent)
         _summarize(records, store)
     _report(store, parent)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
+from zipfile import is_zipfile
 
 from mlflow.exceptions import MlflowException
 
@@ -31,6 +32,26 @@ def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -
     """
     with TemporaryDirectory() as downloads, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
         yield list(pool.map(lambda run: _folder(store, run, names, Path(downloads)), runs))
+
+
+def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[str]:
+    """Return which files a run lacks: not there, empty, or an .npz that was cut off.
+
+    Of a run whose files are elsewhere only their list is read.
+    """
+    local = _local_path(run.artifact_uri)
+    if local is not None:
+        return [name for name in names if not _is_whole(local / name)]
+    there = {file.path for file in store.client.list_artifacts(run.record.run_id) if file.file_size != 0}
+    return [name for name in names if name not in there]
+
+
+def _is_whole(path: Path) -> bool:
+    """The index of an .npz is its end."""
+    try:
+        return path.stat().st_size > 0 and (path.suffix != ".npz" or is_zipfile(path))
+    except OSError:
+        return False
 
 
 def _folder(store: Store, run: LoggedRun, names: Sequence[str], downloads: Path) -> Path:

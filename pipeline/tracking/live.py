@@ -6,7 +6,7 @@ import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
+from pipeline.interrupt import hold_interrupts, interrupt_reason
 from pipeline.salvage import INCOMPLETE_TAG
 from pipeline.tracking.names import LONGEST_NAME, escape_name, shorten_value, split_value, tags_of_long
 from pipeline.tracking.store import Store
@@ -108,16 +109,17 @@ def track_run(
 ) -> Iterator[LiveRun]:
     """Open a run, and close it as what happened: FINISHED, FAILED with its reason, or KILLED when interrupted."""
     sweep = {"sweep_id": parent_run_id} if parent_run_id is not None else {}
-    active = mlflow.start_run(
-        experiment_id=store.experiment_id,
-        run_name=shorten_value(name, LONGEST_NAME),
-        parent_run_id=parent_run_id,
-        tags={**tags, **sweep, PROCESS_TAG: process_name()},
-        log_system_metrics=False,
-    )
-    run_id = active.info.run_id
-    ending = RunStatus.FAILED
+    run_id, ending = None, RunStatus.FAILED
     try:
+        with hold_interrupts():
+            active = mlflow.start_run(
+                experiment_id=store.experiment_id,
+                run_name=shorten_value(name, LONGEST_NAME),
+                parent_run_id=parent_run_id,
+                tags={**tags, **sweep, PROCESS_TAG: process_name()},
+                log_system_metrics=False,
+            )
+            run_id = active.info.run_id
         rows = [Param(key, shorten_value(value)) for key, value in params.items()]
         for first in range(0, len(rows), _PARAMS_PER_CALL):
             store.client.log_batch(run_id, params=rows[first : first + _PARAMS_PER_CALL])
@@ -125,17 +127,28 @@ def track_run(
         ending = RunStatus.FINISHED
     except KeyboardInterrupt:
         ending = RunStatus.KILLED
-        _tag_reason(store, run_id, "interrupted", "KeyboardInterrupt")
+        _tag_reason(store, run_id, interrupt_reason(), "KeyboardInterrupt")
         raise
     except BaseException as error:
         _tag_reason(store, run_id, str(error).strip(), type(error).__name__)
         raise
     finally:
+        if run_id is not None:
+            _end(ending)
+
+
+def _end(ending: int) -> None:
+    """End the active run. Only FINISHED must succeed: any other ending, where the disk is full, is found later."""
+    with hold_interrupts(), nullcontext() if ending == RunStatus.FINISHED else suppress(Exception):
         mlflow.end_run(RunStatus.to_string(ending))
 
 
-def _tag_reason(store: Store, run_id: str, reason: str, kind: str) -> None:
-    store.client.log_batch(run_id, tags=[RunTag(REASON_TAG, (reason or kind)[:5000]), RunTag("error_type", kind)])
+def _tag_reason(store: Store, run_id: str | None, reason: str, kind: str) -> None:
+    """Note why a run ended, if that can be written; what ended it must not be hidden by a second error."""
+    if run_id is not None:
+        tags = [RunTag(REASON_TAG, (reason or kind)[:5000]), RunTag("error_type", kind)]
+        with hold_interrupts(), suppress(Exception):
+            store.client.log_batch(run_id, tags=tags)
 
 
 def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
@@ -154,4 +167,5 @@ def note_incomplete(store: Store, run_id: str, lost: Sequence[str]) -> None:
 
 def close_parent(store: Store, parent_run_id: str, ending: str) -> None:
     """End the parent run of a sweep as FINISHED, FAILED or KILLED."""
-    store.client.set_terminated(parent_run_id, ending)
+    with hold_interrupts():
+        store.client.set_terminated(parent_run_id, ending)

@@ -1,8 +1,9 @@
 """Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
 
 import json
+import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,18 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.tracking.artifacts import missing_files
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.store import Store
+
+log = logging.getLogger(__name__)
 
 _SWEEP = "sweep"
 _RESUMED = "resumed."
 _PER_EPOCH = ("loss", "val_loss")
 _PAGE = 1000
+_CRASHED = "the process ended without closing the run (crash or kill)"
 LATEST = "latest"
 
 
@@ -32,13 +37,23 @@ class Sweep:
     command: tuple[str, ...]
 
 
-def find_finished(store: Store, config_hash: str) -> RunRecord | None:
-    """Return the newest FINISHED run of a configuration, or None."""
-    wanted = f"tags.{HASH_TAG} = '{config_hash}' and attributes.status = 'FINISHED'"
-    runs = store.client.search_runs(
-        [store.experiment_id], wanted, max_results=1, order_by=["attributes.start_time DESC"]
-    )
-    return _record(runs[0], resumed=True) if runs else None
+def find_finished(
+    store: Store, config_hash: str, files: Sequence[str] = (), tell: Callable[[str], None] = log.warning
+) -> RunRecord | None:
+    """Return the newest FINISHED run of a configuration that is whole, or None.
+
+    Args:
+        store: Where it was logged.
+        config_hash: Identifies the configuration and its data.
+        files: Artifacts without which a run is not trusted.
+        tell: Told of each run that is FINISHED but lacks one of them.
+    """
+    for run in reversed(_search(store, f"tags.{HASH_TAG} = '{config_hash}' and attributes.status = 'FINISHED'")):
+        lost = missing_files(store, _logged(run), files)
+        if not lost:
+            return _record(run, resumed=True)
+        tell(f"run {run.info.run_id} is FINISHED, but its {' and '.join(lost)} cannot be read: it is not counted")
+    return None
 
 
 def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
@@ -123,12 +138,16 @@ def kill_crashed(store: Store) -> int:
     Returns:
         How many runs were marked. Runs of other machines are left alone: nobody here can tell whether they live.
     """
-    crashed = [
-        run for run in _search(store, "attributes.status = 'RUNNING'") if _is_gone(run.data.tags.get(PROCESS_TAG))
+    gone = [
+        run.info.run_id
+        for run in _search(store, "attributes.status = 'RUNNING'")
+        if _is_gone(run.data.tags.get(PROCESS_TAG))
     ]
-    for run in crashed:
-        store.client.set_tag(run.info.run_id, REASON_TAG, "the process ended without closing the run (crash or kill)")
-        store.client.set_terminated(run.info.run_id, Status.killed.value)
+    # Read again: between the search and the look at its process it may have ended well.
+    crashed = [run_id for run_id in gone if store.client.get_run(run_id).info.status == Status.running.value]
+    for run_id in crashed:
+        store.client.set_tag(run_id, REASON_TAG, _CRASHED)
+        store.client.set_terminated(run_id, Status.killed.value)
     return len(crashed)
 
 
@@ -171,12 +190,15 @@ def _logged(run: Run, resumed: bool = False) -> LoggedRun:
 def _record(run: Run, resumed: bool = False) -> RunRecord:
     found = {unescape_name(name, run.data.tags): value for name, value in run.data.metrics.items()}
     metrics = {name: value for name, value in found.items() if name not in _PER_EPOCH}
+    status, reason = Status(run.info.status), run.data.tags.get(REASON_TAG, "")
+    if status is Status.running and _is_gone(run.data.tags.get(PROCESS_TAG)):
+        status, reason = Status.killed, _CRASHED  # as the next training will note in MLflow
     return RunRecord(
         run_id=run.info.run_id,
-        status=Status(run.info.status),
+        status=status,
         params=run.data.params,
         metrics=metrics,
-        reason=run.data.tags.get(REASON_TAG, ""),
+        reason=reason,
         resumed=resumed,
     )
 

@@ -13,7 +13,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipeline.arguments import suggest
 from pipeline.config import TrackingConfig
-from pipeline.errors import UserError
+from pipeline.disk import explain_disk
+from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import home_dir
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
@@ -48,7 +49,7 @@ def open_store(tracking: TrackingConfig) -> Store:
     Raises:
         UserError: If the store cannot be used.
     """
-    logging.getLogger("mlflow").setLevel(logging.WARNING)  # not how it creates its tables
+    _quieten()
     uri = tracking_uri(tracking)
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
@@ -87,7 +88,7 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
         )
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
-    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    _quieten()
     try:
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
@@ -103,9 +104,18 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
     return Store(uri, str(found.experiment_id))
 
 
-def _unusable(uri: str, error: Exception) -> UserError:
+def _unusable(uri: str, error: Exception) -> PipelineError:
+    disk = explain_disk(error)
+    if disk is not None:
+        return TrainingError(f"the MLflow store {uri} cannot be used: {disk}")
     reason = str(error).strip().splitlines()[0]
     return UserError(f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI")
+
+
+def _quieten() -> None:
+    """Keep off the screen how MLflow creates its tables, and the traceback it logs of each error that it raises."""
+    logging.getLogger("mlflow").setLevel(logging.WARNING)
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
 
 
 def _set_tracking_uri(uri: str) -> None:

@@ -1,0 +1,268 @@
+"""Kill small sweeps at random moments, repeat each with resume=true, and say what was lost.
+
+make bench-faults                                   10 faults of every kind in turn, some minutes
+make bench-faults ARGS="--faults 50 --seed 7"       more of them, other moments
+
+One round: a sweep in an empty folder, one fault, the same command with resume=true, `compare`. Nothing may be lost:
+one FINISHED run per configuration with files that can be read, no run and no sweep left RUNNING, exit code 0, and
+`compare` answers for every configuration. What is printed never contains a traceback, the fault included.
+
+kill     SIGKILL: nothing can be written any more
+term     SIGTERM, as a cluster, a container or `kill` sends it: exit code 143, run and sweep are KILLED
+int      SIGINT, Ctrl-C: exit code 130
+hup      SIGHUP, a lost terminal: exit code 129
+disk     the disk of the folder is filled to its last byte, and emptied before the sweep is repeated. With `unshare`
+         (util-linux, an ordinary user) on a disk of its own in memory, else by a limit to the size of a file
+"""
+
+import argparse
+import os
+import random
+import resource
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from zipfile import is_zipfile
+
+SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "hup": signal.SIGHUP}
+KINDS = (*SIGNALS, "disk")
+JOBS = ("look_back=1,3", "stateful=true,false")
+SMALL = (
+    "dataset=sine",
+    "dataset.length=60",
+    "batch_size=8",
+    "seeds=1",
+    "training.epochs=3",
+    "tracking.log_model=false",
+)
+LINES_PER_JOB = 3  # on stderr: its beginning, its engine, its end, and now and then a note
+PATIENCE_SECONDS = 300
+DISK_MEGABYTES = 200
+OWN_DISK = "FAULTS_OWN_DISK"
+
+
+@dataclass
+class Round:
+    kind: str
+    after_line: int
+    seconds: float
+    moment: str = "it had ended before"
+    code: int | None = None
+    finished_before: int = 0
+    lost: list[str] = field(default_factory=list)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faults", type=int, default=10, help="how many sweeps are hit (default 10)")
+    parser.add_argument("--kinds", default=",".join(KINDS), help=f"which faults, in turn (default {','.join(KINDS)})")
+    parser.add_argument("--jobs", type=int, choices=(2, 4), default=4, help="configurations of a sweep (default 4)")
+    parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
+    parser.add_argument("--folder", type=Path, help="keep the stores in this empty folder; default: a temporary one")
+    arguments = parser.parse_args()
+    kinds = arguments.kinds.split(",")
+    if unknown := set(kinds) - set(KINDS):
+        parser.error(f"unknown kind {', '.join(sorted(unknown))}; choose from {', '.join(KINDS)}")
+    if "disk" in kinds:
+        enter_own_disk()
+    chance = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as scratch:
+        root = arguments.folder or Path(scratch)
+        root.mkdir(parents=True, exist_ok=True)
+        rounds = []
+        for number in range(arguments.faults):
+            folder = root / f"fault_{number + 1}"
+            line = chance.randrange(LINES_PER_JOB * arguments.jobs + 1)
+            planned = Round(kinds[number % len(kinds)], line, chance.uniform(0, 4 if line < LINES_PER_JOB else 1))
+            rounds.append(hit(planned, folder, arguments.jobs))
+            told = "; ".join(rounds[-1].lost) or "nothing lost"
+            print(f"{number + 1}/{arguments.faults} {planned.kind} {planned.moment}: {told}", file=sys.stderr)
+    print_table(rounds)
+    sys.exit(1 if any(each.lost for each in rounds) else 0)
+
+
+def enter_own_disk() -> None:
+    """Start this script again where it may mount a disk in memory, if this machine lets an ordinary user do so."""
+    if OWN_DISK in os.environ or shutil.which("unshare") is None:
+        return
+    begin = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*begin, "mount", "-t", "tmpfs", "none", "/mnt"], capture_output=True).returncode == 0:
+        os.environ[OWN_DISK] = "1"
+        os.execvp("unshare", [*begin, sys.executable, *sys.argv])
+
+
+def hit(planned: Round, folder: Path, jobs: int) -> Round:
+    """Do one round, and note in it what was lost."""
+    folder.mkdir()
+    mounted = OWN_DISK in os.environ and planned.kind == "disk"
+    if mounted:
+        size = f"size={DISK_MEGABYTES}m"
+        subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", str(folder)], check=True)
+    sweep = ["-m", *JOBS[: jobs // 2], *(["stateful=false"] if jobs == 2 else []), *SMALL]
+    strike(planned, sweep, folder, mounted)
+    (folder / "filler").unlink(missing_ok=True)
+    statuses = [run.status for run in read_runs(folder) if "config_hash" in run.tags]
+    planned.finished_before = statuses.count("FINISHED")
+    code, _, stderr = command("run", [*sweep, "resume=true"], folder)
+    planned.lost += [f"resume=true ended with {code}: {last_line(stderr)}"] if code else []
+    planned.lost += ["a traceback in the repeated sweep"] if "Traceback" in stderr else []
+    planned.lost += check_runs(folder, jobs)
+    code, stdout, stderr = command("compare", ["format=csv"], folder)
+    answered = sum(not line.startswith("#") for line in stdout.splitlines()[1:])
+    planned.lost += [f"compare ended with {code}: {last_line(stderr)}"] if code else []
+    planned.lost += [f"compare knows {answered} configurations of {jobs}"] if not code and answered != jobs else []
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+    return planned
+
+
+def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> None:
+    """Start the sweep, let the fault happen, and wait for the end."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pipeline.run", *sweep],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    begun = time.monotonic()
+    reader = threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True)
+    reader.start()
+    while len(lines) < planned.after_line and process.poll() is None:
+        time.sleep(0.01)
+    deadline = time.monotonic() + planned.seconds
+    while time.monotonic() < deadline and process.poll() is None:
+        time.sleep(0.01)
+    if process.poll() is None:
+        planned.moment = f"{time.monotonic() - begun:.1f} s, {len(lines)} lines"
+        if planned.kind in SIGNALS:
+            os.killpg(process.pid, SIGNALS[planned.kind])
+        elif mounted:
+            fill(folder)
+        else:
+            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    try:
+        planned.code = process.wait(PATIENCE_SECONDS)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        planned.lost.append(f"it still ran {PATIENCE_SECONDS} s after the fault")
+        planned.code = process.wait()
+    reader.join()
+    if planned.moment == Round.moment:
+        return
+    early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program
+    allowed = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), "disk": (0, 1)}[planned.kind]
+    if planned.code not in allowed and not early:
+        planned.lost.append(f"exit code {planned.code} instead of {allowed[-1]}: {last_line(''.join(lines))}")
+    if "Traceback" in "".join(lines):
+        (folder / "stderr.txt").write_text("".join(lines))
+        planned.lost.append("a traceback")
+    if planned.kind in ("term", "int", "hup"):
+        left = sum(run.status == "RUNNING" for run in read_runs(folder))
+        planned.lost += [f"{left} runs RUNNING after the signal"] if left else []
+
+
+def fill(folder: Path) -> None:
+    """Leave not one byte on the disk of a folder."""
+    with (folder / "filler").open("ab", buffering=0) as file:
+        for size in (1 << 20, 1 << 12, 1):
+            try:
+                while file.write(bytes(size)):
+                    pass
+            except OSError:
+                continue
+
+
+def check_runs(folder: Path, jobs: int) -> list[str]:
+    """Say what is wrong with the runs after everything was repeated."""
+    runs, lost = read_runs(folder), []
+    running = [run for run in runs if run.status not in ("FINISHED", "FAILED", "KILLED")]
+    lost += [f"{len(running)} runs left RUNNING"] if running else []
+    finished = [run for run in runs if run.status == "FINISHED" and "config_hash" in run.tags]
+    hashes = [run.tags["config_hash"] for run in finished]
+    if len(set(hashes)) != jobs or len(hashes) != jobs:
+        lost.append(f"{len(hashes)} FINISHED runs of {len(set(hashes))} configurations, not {jobs}")
+    for run in finished:
+        if not all(is_zipfile(run.files / name) for name in ("test_errors.npz", "weights.npz")):
+            lost.append("a FINISHED run without whole errors and weights")
+        if not run.scores or not (run.files / "predictions.csv").is_file():
+            lost.append("a FINISHED run without its scores or predictions")
+    return lost
+
+
+@dataclass(frozen=True)
+class Logged:
+    status: str
+    files: Path
+    tags: dict[str, str]
+    scores: int
+
+
+def read_runs(folder: Path) -> list[Logged]:
+    """Return every run, sweeps included, without MLflow: it would repair a database that is half made."""
+    if not (folder / "mlflow.db").is_file():
+        return []
+    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
+        try:
+            rows = database.execute("SELECT run_uuid, status, artifact_uri FROM runs").fetchall()
+            return [
+                Logged(
+                    status,
+                    Path((uri or "").removeprefix("file://")),
+                    dict(database.execute("SELECT key, value FROM tags WHERE run_uuid = ?", [run_id]).fetchall()),
+                    database.execute(
+                        "SELECT count(*) FROM latest_metrics WHERE run_uuid = ? AND key = 'test_rmse'", [run_id]
+                    ).fetchone()[0],
+                )
+                for run_id, status, uri in rows
+            ]
+        except sqlite3.OperationalError:  # the fault came before the tables
+            return []
+
+
+def command(name: str, words: list[str], folder: Path) -> tuple[int, str, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", f"pipeline.{name}", *words],
+        cwd=folder,
+        env=environment(folder),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_SECONDS,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Everything that a command writes lies in the folder; compiled programs only where there is a disk to fill."""
+    (folder / "tmp").mkdir(exist_ok=True)
+    cache = {"XDG_CACHE_HOME": str(folder / "cache")} if folder.is_mount() else {}
+    uri = f"sqlite:///{folder / 'mlflow.db'}"
+    return {**os.environ, "MLFLOW_TRACKING_URI": uri, "TMPDIR": str(folder / "tmp"), **cache}
+
+
+def last_line(text: str) -> str:
+    return (text.strip().splitlines() or ["(said nothing)"])[-1][:160]
+
+
+def print_table(rounds: list[Round]) -> None:
+    print(f"{'fault':<7}{'moment':<24}{'exit':>5}  {'finished before':>15}  lost")
+    for each in rounds:
+        told = "; ".join(each.lost) or "nothing"
+        print(f"{each.kind:<7}{each.moment:<24}{each.code!s:>5}  {each.finished_before:>15}  {told}")
+    hits = sum(each.moment != Round.moment for each in rounds)
+    print(f"{hits} faults in {len(rounds)} sweeps, {sum(bool(each.lost) for each in rounds)} of them lost something")
+
+
+if __name__ == "__main__":
+    main()
