@@ -14,6 +14,7 @@ from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
 from pipeline.paths import check_folder, replace_file
 from pipeline.served import ServedRun, fetch_model
+from pipeline.text import show_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,7 +82,8 @@ def forecast_run(arguments: Arguments) -> int:
         table.to_csv(file, index=False)
     with replace_file(plot) as file:
         file.write(picture.getvalue())
-    print(table.to_string(index=False, max_rows=4 * arguments.steps, na_rep="", float_format="{:.6g}".format))
+    shown = table.to_string(index=False, max_rows=4 * arguments.steps, na_rep="", float_format="{:.6g}".format)
+    print(show_text(shown))
     print(_judge(model, table, name_true(model)))
     if not can_run_free(model):
         missing = sorted(set(model.data.series.features) - set(model.data.series.targets))

@@ -129,7 +129,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
     the file keeps what it held: those rows are answered again after a resume.
     """
-    print(",".join(["lane", "timestamp", *stream.output_names()]), flush=True)
+    print(_write_row(["lane", "timestamp", *stream.output_names()]), end="", flush=True)
     next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
     all_answered = True
     try:
@@ -184,10 +184,14 @@ def _decode(line: bytes) -> str:
 def _format(row: "Row", forecast: "np.ndarray") -> str:
     values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
     if any(mark in row.lane + row.timestamp for mark in ',"\r\n'):
-        text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerow([row.lane, row.timestamp, *values])
-        return text.getvalue()
+        return _write_row([row.lane, row.timestamp, *values])
     return ",".join([row.lane, row.timestamp, *values]) + "\n"
+
+
+def _write_row(cells: Sequence[str]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue()
 
 
 def _count_rows(consumed: Mapping[str, int]) -> str:

@@ -1,5 +1,7 @@
 """One run from configuration to record, inside this process: panels, wirings without a state, a lost certificate."""
 
+import io
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,7 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline import examination, experiment
+from pipeline import compare, examination, experiment, forecast, stream
 from pipeline.config import (
     Config,
     DatasetConfig,
@@ -23,6 +25,7 @@ from pipeline.config import (
     TrainingConfig,
     Wiring,
 )
+from pipeline.data.prepare import prepare_data
 from pipeline.errors import TrainingError
 from pipeline.experiment import run_experiment
 from pipeline.models.plain import PlainNetwork
@@ -199,12 +202,22 @@ def test_a_run_without_certificate_is_failed(place: Place, monkeypatch: pytest.M
 # ---------------------------------------------------------------------------------------- what fails after training
 
 
-def test_what_fails_after_training_costs_only_itself(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture(scope="module")
+def training() -> Any:
+    """One training for every test of what comes after it."""
+    config = configure({})
+    return experiment._train(config, prepare_data(config), "shared")
+
+
+def test_what_fails_after_training_costs_only_itself(
+    place: Place, training: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Hours of training would be lost to a figure, a copy for another program, or the measure of the memory."""
 
     def fail(*arguments: object, **named: object) -> None:
         raise ValueError("no room for it\nbelow the axis")
 
+    monkeypatch.setattr(experiment, "_train", lambda *arguments: training)
     monkeypatch.setattr(run_files, "draw_forecast", fail)
     monkeypatch.setattr(examination, "measure_memory", fail)
     monkeypatch.setattr(live.LiveRun, "log_dataset", fail)
@@ -220,13 +233,61 @@ def test_what_fails_after_training_costs_only_itself(place: Place, monkeypatch: 
     assert kept <= names and "learning_curve.png" in names and "forecast.png" not in names
 
 
-def test_a_full_disk_under_the_numbers_is_a_failure(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_under_the_numbers_is_a_failure(
+    place: Place, training: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run without its forecasts or weights would count as finished."""
 
     def fail(*arguments: object, **named: object) -> None:
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr(experiment, "_train", lambda *arguments: training)
     monkeypatch.setattr(experiment, "save_weights", fail)
     with pytest.raises(OSError, match="No space left on device"):
-        place.run(configure({"length": 61}), "full")
+        place.run(configure({}), "full")
     assert place.runs("full")[0].info.status == "FAILED"
+
+
+# ------------------------------------------------------------------------------------------- names from elsewhere
+
+ODD_TARGETS = ["T (degC), $_a^b", 'p "mbar" [red]é [/]']
+ODD_LANES = ["<b>ö, $x", "007:/ %s"]
+
+
+def test_names_from_elsewhere_pass_through_every_command(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training with a unit, a column or a lane of any characters is lost, or cannot be compared, used or streamed."""
+    days = pd.date_range("2024-01-01", periods=40).astype(str)
+    random = np.random.default_rng(0)
+    frames = [pd.DataFrame(random.normal(size=(40, 2)), columns=ODD_TARGETS) for _ in ODD_LANES]
+    for frame, lane in zip(frames, ODD_LANES, strict=True):
+        frame.insert(0, "wann?", days)
+        frame.insert(1, "wo $", lane)
+    pd.concat(frames).to_csv(place.folder / "odd.csv", index=False)
+    dataset = {
+        "name": "100 % [odd]", "source": Source.file, "path": str(place.folder / "odd.csv"), "time_column": "wann?",
+        "lane_column": "wo $", "features": ODD_TARGETS, "targets": ODD_TARGETS, "period": 1, "unit": "$_a_b per $",
+    }  # fmt: skip
+    run = place.run(configure(dataset, look_back=2), "odd")
+    assert run.info.status == "FINISHED" and "incomplete" not in run.data.tags
+    assert run.data.metrics["test_rmse.T :28:degC:29::2c: :24:_a:5e:b"] > 0
+
+    chosen = [f"tracking.uri=sqlite:///{place.folder / 'mlflow.db'}"]
+    monkeypatch.chdir(place.folder)
+    capsys.readouterr()
+    assert compare.main([f"runs=[{run.info.run_id}]", *chosen]) == 0
+    assert "100 % [odd]: RMSE and MAE in $_a_b per $" in capsys.readouterr().out
+
+    served = {"run": run.info.run_id, "uri": chosen[0].partition("=")[2]}
+    assert forecast.forecast_run(forecast.Arguments(**served, steps=2)) == 0
+    ahead = pd.read_csv("forecast.csv")
+    assert ahead["lane"].unique().tolist() == ODD_LANES and ahead["target"].unique().tolist() == ODD_TARGETS
+
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    coming = pd.DataFrame([["2024-02-10", ODD_LANES[0], 0.1, 0.2]], columns=["wann?", "wo $", *ODD_TARGETS])
+    coming.to_csv("next.csv", index=False)
+    assert stream.stream_rows(stream.Arguments(**served, input=Path("next.csv"), follow=False)) == 0
+    answer = pd.read_csv(io.StringIO(sys.stdout.getvalue()))
+    assert answer.columns.tolist() == ["lane", "timestamp", *(f"forecast.{name}" for name in ODD_TARGETS)]
+    assert answer["lane"].tolist() == [ODD_LANES[0]] and answer.notna().all(axis=None)
