@@ -16,6 +16,7 @@ from pipeline.config import TrackingConfig
 from pipeline.disk import explain_disk
 from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import home_dir
+from pipeline.tracking.database import create_database
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
@@ -54,6 +55,7 @@ def open_store(tracking: TrackingConfig) -> Store:
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
     try:
+        create_database(uri)
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)

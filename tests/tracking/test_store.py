@@ -27,7 +27,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def store(folder: Path) -> Iterator[Store]:
-    """A fresh store; creating its tables takes seconds, so the tests of this file share it."""
+    """A fresh store where a first command was killed; creating its tables takes seconds, so these tests share it."""
+    (folder / "deep").mkdir()
+    with closing(sqlite3.connect(folder / "deep" / ".mlflow.db.unfinished")) as half:
+        half.execute("CREATE TABLE registered_model_tags (key TEXT)")
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
         yield open_store(TrackingConfig(uri=f"sqlite:///{folder / 'deep' / 'mlflow.db'}"))
@@ -46,6 +49,13 @@ def test_a_fresh_store_keeps_artifacts_beside_its_database(store: Store, folder:
     experiment = store.client.get_experiment(store.experiment_id)
     assert experiment.name == "lstm-pipeline"
     assert experiment.artifact_location == (folder / "deep" / "mlruns").as_uri()
+
+
+def test_a_store_whose_making_was_killed_is_made_anew(store: Store, folder: Path) -> None:
+    """A kill in the first seconds of the first command leaves a database that no later command can use."""
+    with closing(sqlite3.connect(folder / "deep" / "mlflow.db")) as made:
+        assert made.execute("SELECT count(*) FROM experiments").fetchone()[0] >= 1
+    assert not (folder / "deep" / ".mlflow.db.unfinished").exists()
 
 
 def test_an_existing_experiment_is_opened_again(store: Store) -> None:
