@@ -190,7 +190,9 @@ def _format(row: "Row", forecast: "np.ndarray") -> str:
 
 def _write_row(cells: Sequence[str]) -> str:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerow(cells)
+    # Before Python 3.13 a carriage return alone is no reason to quote.
+    alone = any("\r" in cell for cell in cells)
+    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if alone else csv.QUOTE_MINIMAL).writerow(cells)
     return text.getvalue()
 
 

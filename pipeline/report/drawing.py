@@ -47,7 +47,7 @@ def calm_fonts() -> Iterator[None]:
         yield
 
 
-def literal(text: str, most: int = 120) -> str:
+def literal(text: str, most: int = 100) -> str:
     r"""Return a text as it can stand in a figure that knows mathematics: a dollar sign is a dollar sign.
 
     Args:

@@ -15,11 +15,12 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from pipeline.report.drawing import COLOURS, INK, calm_fonts, literal, spread_out
+from pipeline.text import show_name
 
 _DPI = 100
 ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
 _TITLE_LETTERS = 100
-_AXIS_LETTERS = 60
+_LARGE, _SMALL = 10, 8  # points
 MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
 
@@ -78,7 +79,7 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
         axis.fill_between(times, lowest, highest, color=NETWORK, alpha=0.2, linewidth=0, label=label)
     first, end = panel.timestamps[panel.test_start], panel.timestamps[last - 1]
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
-    axis.set_ylabel(literal(panel.name, _AXIS_LETTERS))
+    name_axis(axis, panel.name)
     axis.margins(x=0.01)
 
 
@@ -135,7 +136,7 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("steps read, or between two zeros" if len(steps) > 1 else "steps read")
-    axis.set_ylabel(literal(f"validation RMSE [{unit}]", _AXIS_LETTERS))
+    name_axis(axis, f"validation RMSE [{unit}]")
     if len(steps) > 32:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
@@ -150,6 +151,14 @@ def _balance(sentence: str) -> list[str]:
     num_lines = math.ceil(len(sentence) / _TITLE_LETTERS)
     told = sentence.replace(" %", "\N{NO-BREAK SPACE}%")
     return textwrap.wrap(told, min(_TITLE_LETTERS, len(told) // num_lines + 12))
+
+
+def name_axis(axis: Axes, name: str) -> None:
+    """Write the name of a vertical axis beside it, in two lines of small letters where one is longer than the axis."""
+    letters = axis.get_window_extent().height / _DPI * 72 / 0.52  # of one point that stand along the axis
+    lines = textwrap.wrap(show_name(name, int(2 * letters / _SMALL) - 2), int(letters / _SMALL))
+    small = len(name) > letters / _LARGE
+    axis.set_ylabel(literal("\n".join(lines) if small else name), fontsize=_SMALL if small else _LARGE)
 
 
 def make_panels(count: int, share: bool = True) -> tuple[Figure, Sequence[Axes]]:

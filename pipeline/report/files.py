@@ -1,7 +1,9 @@
 """The tables of a run: predictions.csv, seeds.csv, lanes.csv, history.csv."""
 
-from collections.abc import Mapping, Sequence
+import csv
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -49,7 +51,7 @@ def write_predictions(
                 | {f"seed_{seed}": each[number] for number, seed in enumerate(seeds)}
             )
             blocks.append(block[~np.isnan(each).any(axis=0)])
-    pd.concat(blocks).to_csv(path, index=False)
+    pd.concat(blocks).to_csv(path, index=False, quoting=_quoting([*targets, *({} if lanes is None else set(lanes))]))
 
 
 def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
@@ -59,7 +61,13 @@ def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
 
 def write_lanes(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> None:
     """Write one row per lane: its name, its scores on the test part and those of the baselines."""
-    pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)]).to_csv(path, index=False)
+    table = pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)])
+    table.to_csv(path, index=False, quoting=_quoting(names))
+
+
+def _quoting(names: Iterable[str]) -> Literal[0, 2]:
+    """Quote more than is needed where a name holds a carriage return: before Python 3.13 that alone was no reason."""
+    return csv.QUOTE_NONNUMERIC if any("\r" in name for name in names) else csv.QUOTE_MINIMAL
 
 
 def write_origins(path: Path, blocks: Sequence[Mapping[str, object]]) -> None:

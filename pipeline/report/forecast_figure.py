@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from pipeline.report.drawing import literal
-from pipeline.report.figures import ACTUAL, BASELINE, MAX_PANELS, NETWORK, make_panels, save_figure
+from pipeline.report.figures import ACTUAL, BASELINE, MAX_PANELS, NETWORK, make_panels, name_axis, save_figure
 
 _KNOWN_BEFORE = 2  # times the steps: how much of the past is drawn
 
@@ -27,7 +27,7 @@ def draw_free_run(file: BytesIO, title: str, unit: str, table: pd.DataFrame, pas
     figure, axes = make_panels(len(groups), share=False)
     for axis, before, (names, rows) in zip(axes, past, groups, strict=False):
         _draw_panel(axis, before, rows, fed)
-        axis.set_ylabel(literal(f"{': '.join(map(str, names))} [{unit}]", 60))
+        name_axis(axis, f"{': '.join(map(str, names))} [{unit}]")
     axes[0].set_title(literal(title), fontsize=10)
     figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
     save_figure(figure, file)

@@ -112,7 +112,7 @@ def draw_run_figures(
         metrics, unit = results.metrics, config.dataset.unit
         scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
         panels = list(_panels(unit, data, _scored_actual(data.series), results))
-        draw_forecast(path, f"{title}\n{scored} {unit}", panels)
+        draw_forecast(path, f"{title}\n{scored} {show_name(unit, 40)}", panels)
 
     return {
         "forecast.png": forecast,
