@@ -153,12 +153,13 @@ def compiled(overrides: list[str]):
     """Return the compiled programs of a run, and its groups of seeds."""
     config, data = prepare(overrides)
     from pipeline.training import fused
+    from pipeline.training.compiled import CompilingSession
     from pipeline.training.engine import choose_engine
 
     network = choose_engine(config, data).network
     groups = list(fused.make_groups(config, data, network))
-    shared = fused._share(config, data, network, groups[0])
-    next(fused._call_by_call(shared, groups[0]))  # compiles
+    shared = fused.share(config, data, network, groups[0], CompilingSession())
+    next(fused.call_by_call(shared, groups[0]))  # compiles
     return shared, groups
 
 
@@ -168,7 +169,7 @@ def seconds_of_groups(shared, groups) -> float:
     from pipeline.training.cores import run_on_cores
 
     start = time.perf_counter()
-    for _ in run_on_cores(groups, lambda group: fused._call_by_call(shared, group)):
+    for _ in run_on_cores(groups, lambda group: fused.call_by_call(shared, group)):
         pass
     return time.perf_counter() - start
 

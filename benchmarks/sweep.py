@@ -2,9 +2,11 @@
 
 make bench-overhead                 the README sweep as it is, a minute
 make bench-overhead ARGS=--quick    the same with 10 epochs and one seed
+make bench-overhead ARGS=--jobs=500 only the memory and the seconds of a long sweep of small jobs, as it goes on
 """
 
 import argparse
+import itertools
 import os
 import resource
 import statistics
@@ -14,17 +16,25 @@ import tempfile
 import time
 from pathlib import Path
 
+import psutil
+
 COMMAND = [sys.executable, "-m", "pipeline.run"]
 SWEEP = ["-m", "look_back=1,3,6", "stateful=true,false"]
 QUICK = ["training.epochs=10", "training.patience=null", "seeds=1"]
 START_UPS = {"--help": ["--help"], "--cfg job": ["--cfg", "job"], "a config error": ["look_back=0"]}
 ALLOWED_SECONDS_BESIDE_FIT = 15
+SHAPES = 50  # look-backs of a long sweep: programs of different shapes
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10 epochs and one seed instead of the README's sweep")
-    extra = QUICK if parser.parse_args().quick else []
+    parser.add_argument("--jobs", type=int, help="sweep this many small jobs of 50 shapes in one process instead")
+    arguments = parser.parse_args()
+    if arguments.jobs:
+        print_long_sweep(arguments.jobs)
+        return
+    extra = QUICK if arguments.quick else []
     with tempfile.TemporaryDirectory() as folder:
         rows = [
             (f"start-up: {name}", median_seconds(arguments), "at most 1.5 s") for name, arguments in START_UPS.items()
@@ -61,6 +71,42 @@ def measure_sweep(folder: Path, extra: list[str]) -> tuple[float, float]:
     subprocess.run([*COMMAND, *SWEEP, *extra], cwd=folder, env=environment, check=True)
     kilobytes = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of the largest child: the sweep
     return time.perf_counter() - start, kilobytes / 1024
+
+
+def print_long_sweep(jobs: int) -> None:
+    """Sweep small jobs in one process, and print its resident memory when each of some of them had ended."""
+    look_backs, rates = min(jobs, SHAPES), ",".join(str(0.001 * (1 + number)) for number in range(-(-jobs // SHAPES)))
+    sweep = ["-m", f"training.learning_rate={rates}", f"look_back=range(1,{look_backs + 1})"]
+    shown = {number for number in (1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 300, 400, 500, 1000) if number <= jobs}
+    with tempfile.TemporaryDirectory() as folder:
+        command = [*COMMAND, *sweep, "seeds=1", "training.epochs=1"]
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        )
+        memory = psutil.Process(process.pid)
+        print(f"{'job':>5}{'MB':>7}{'memory maps':>13}", flush=True)
+        ended = 0
+        for line in process.stderr:
+            if ": validation RMSE" in line:
+                ended += 1
+                if ended in shown:
+                    megabytes, maps = memory.memory_info().rss / 2**20, len(memory.memory_maps(grouped=False))
+                    print(f"{ended:>5}{megabytes:>7.0f}{maps:>13}", flush=True)
+        if process.wait():
+            sys.exit("the sweep failed")
+        runs = finished_runs(folder)
+    beside = [ended - begun - run.data.metrics["fit_seconds"] for run, begun, ended in runs]
+    between = [
+        following - begun - run.data.metrics["fit_seconds"]
+        for (run, begun, _), (_, following, _) in itertools.pairwise(runs)
+    ]
+    print(f"{len(runs)} jobs; limit of memory 1500 MB, of seconds beside the training 1.0 a job")
+    print(f"{'jobs':>9}{'beside its training, s':>24}{'with what lies between two jobs, s':>36}")
+    for first in range(0, len(runs), 50):
+        part = slice(first, first + 50)
+        label = f"{first + 1}-{min(first + 50, len(runs))}"
+        print(f"{label:>9}{statistics.mean(beside[part]):>24.2f}{statistics.mean(between[part] or [0]):>36.2f}")
 
 
 def finished_runs(folder: str) -> list[tuple]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import settings
 
 from pipeline.data.series import Series
 
@@ -16,6 +17,10 @@ from pipeline.data.series import Series
 from pipeline.environment import prepare_environment
 
 prepare_environment()
+
+# No test may fail because the machine is busy, and a run of the suite tries the same examples as the one before.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
 
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]

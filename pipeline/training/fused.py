@@ -7,13 +7,12 @@ not full is filled up: so a seed has the same numbers whatever its company, and 
 import math
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from pipeline.config import Config
@@ -21,6 +20,7 @@ from pipeline.data.prepare import PreparedData
 from pipeline.data.series import FloatArray
 from pipeline.models.function import NetworkFunction, Recurrent
 from pipeline.models.network import build_training_network
+from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
 from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
@@ -57,16 +57,14 @@ class Group:
 
 
 @dataclass(frozen=True)
-class _Shared:
+class Shared:
     """What all groups of a run share: the compiled programs and what they read."""
 
     config: Config
     data: PreparedData
     program: Program
-    train: Any
-    forecast: Any
-    inputs: Any
-    targets: Any
+    train: Callable[..., Any]
+    forecast: Callable[..., Any]
     validation: ReadingPlan
     everything: ReadingPlan
 
@@ -89,9 +87,10 @@ def train_fused(
     start = time.perf_counter()
     groups = make_groups(config, data, network)
     first_group = next(groups)
-    shared = _share(config, data, network, first_group)
-    events = run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group))
-    return collect_trained(events, config.seeds, start, on_epoch)
+    with CompilingSession() as session:
+        shared = share(config, data, network, first_group, session)
+        events = run_on_cores(chain([first_group], groups), lambda group: _train_group(shared, group))
+        return collect_trained(events, config.seeds, start, on_epoch)
 
 
 def seeds_per_group(config: Config, network: NetworkFunction) -> int:
@@ -101,49 +100,41 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 
-def _share(config: Config, data: PreparedData, network: NetworkFunction, group: Group) -> _Shared:
+def share(
+    config: Config, data: PreparedData, network: NetworkFunction, group: Group, session: CompilingSession
+) -> Shared:
+    """Make what all groups share, and turn its programs into graphs, under names that a repeated command gives again.
+
+    XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
+    counts everything that happens in a process. It is moved on to a round number. For the same reason both programs
+    are traced here, in the main thread, and nothing else is while a training is compiled: XLA, too, counts.
+    """
     windows, size = data.windows, len(group.weights)
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
     program = Program(config, network, windows, size, counted)
-    targets = windows.gather_last_targets(windows.validation)
-    shared = _Shared(
-        config=config,
-        data=data,
-        program=program,
-        train=tf.function(program.train, jit_compile=True, autograph=False),
-        forecast=tf.function(program.forecast, jit_compile=True, autograph=False),
-        inputs=tf.constant(windows.inputs),
-        targets=tf.constant(windows.targets),
-        validation=plan_reading(config, windows, windows.validation, targets),
-        everything=plan_reading(config, windows, windows.starts, targets[:0]),
+    plan, history = _plan(config, data, group, 0)
+    validation = to_arrays(
+        plan_reading(config, windows, windows.validation, windows.gather_last_targets(windows.validation))
     )
-    _trace(shared, group)
-    return shared
-
-
-def _trace(shared: _Shared, group: Group) -> None:
-    """Turn the programs into graphs now, in the main thread, under names that a repeated command gives again.
-
-    XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
-    counts everything that happens in a process. It is moved on to a round number. For the same reason nothing else is
-    compiled while a training is: XLA, too, counts.
-    """
+    everything = to_arrays(
+        plan_reading(config, windows, windows.starts, windows.gather_last_targets(windows.starts[:0]))
+    )
+    carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
     while ops.uid() % _ROUND:
         pass
-    carry = shared.program.begin(group.weights)
-    plan, history = _plan(shared, group, 0)
-    number = tf.constant(0)
-    arguments = (shared.inputs, shared.targets, plan, shared.validation, carry, number, number, history)
-    shared.train.get_concrete_function(*arguments)
-    shared.forecast.get_concrete_function(shared.inputs, shared.everything, carry.weights)
+    train = session.compile(
+        program.train, windows.inputs, windows.targets, plan, validation, carry, number, number, history
+    )
+    forecast = session.compile(program.forecast, windows.inputs, everything, carry.weights)
+    return Shared(config, data, program, train, forecast, validation, everything)
 
 
-def _plan(shared: _Shared, group: Group, first_epoch: int) -> tuple[BatchPlan, Any]:
+def _plan(config: Config, data: PreparedData, group: Group, first_epoch: int) -> tuple[BatchPlan, FloatArray]:
     """Return the batches of as many epochs as one plan holds, and an empty history of their losses."""
-    windows, size = shared.data.windows, shared.program.seeds
-    epochs = count_epochs(shared.config, windows, size)
-    plan = plan_batches(shared.config, windows, shared.data.lanes, group.full(size), first_epoch, epochs)
-    return plan, tf.zeros((epochs, 2, size))
+    size = len(group.weights)
+    epochs = count_epochs(config, data.windows, size)
+    plan = plan_batches(config, data.windows, data.lanes, group.full(size), first_epoch, epochs)
+    return to_arrays(plan), np.zeros((epochs, 2, size), np.float32)
 
 
 def make_groups(config: Config, data: PreparedData, network: NetworkFunction) -> Iterator[Group]:
@@ -166,46 +157,47 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
     return Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
 
 
-def _train_group(shared: _Shared, group: Group) -> Iterator[EpochReport | Trained]:
-    carry, losses = shared.program.begin(group.weights), np.zeros((0, 2, shared.program.seeds))
-    for carry, ended in _call_by_call(shared, group):
+def _train_group(shared: Shared, group: Group) -> Iterator[EpochReport | Trained]:
+    losses = np.zeros((0, 2, shared.program.seeds))
+    for carry, ended in call_by_call(shared, group):
         if not len(ended):
             continue
         losses = np.concatenate([losses, ended])  # (epochs, 2, seeds)
-        for column, (seed, epochs) in enumerate(zip(group.seeds, carry.epochs.numpy(), strict=False)):
+        for column, (seed, epochs) in enumerate(zip(group.seeds, carry.epochs, strict=False)):
             loss, val_loss = losses[epochs - 1, :, column]
-            last = not carry.active.numpy()[column] or int(epochs) == shared.config.training.epochs
+            last = not carry.active[column] or int(epochs) == shared.config.training.epochs
             yield EpochReport(seed, int(epochs), float(loss), float(val_loss), last)
     weights = carry.weights if shared.config.training.patience is None else carry.best_weights  # (seeds, numbers)
-    outputs = shared.forecast(shared.inputs, shared.everything, weights).numpy()  # (seeds, windows, outputs)
-    for column, (seed, row) in enumerate(zip(group.seeds, weights.numpy(), strict=False)):
+    outputs = shared.forecast(shared.data.windows.inputs, shared.everything, weights)  # (seeds, windows, outputs)
+    for column, (seed, row) in enumerate(zip(group.seeds, weights, strict=False)):
         yield Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
 
 
-def _call_by_call(shared: _Shared, group: Group) -> Iterator[tuple[Carry, FloatArray]]:
+def call_by_call(shared: Shared, group: Group) -> Iterator[tuple[Carry, FloatArray]]:
     """Yield the carry after each call of the program, and the losses of the epochs that ended in it."""
-    plan, history = _plan(shared, group, 0)
+    plan, history = _plan(shared.config, shared.data, group, 0)
     epochs, num_batches = len(history), len(plan.weights)
     all_batches = shared.config.training.epochs * num_batches
-    carry, number, count, calls = shared.program.begin(group.weights), 0, 1, 0
-    while number < all_batches and carry.active.numpy().any():
+    carry, number, count, calls = to_arrays(shared.program.begin(group.weights)), 0, 1, 0
+    windows = shared.data.windows
+    while number < all_batches and carry.active.any():
         first_epoch = number // num_batches // epochs * epochs
         if first_epoch != plan.first_epoch:
-            plan, history = _plan(shared, group, first_epoch)
+            plan, history = _plan(shared.config, shared.data, group, first_epoch)
         end = min(number + count, (first_epoch + epochs) * num_batches, all_batches)
         start = time.perf_counter()
-        batches = tf.constant(number), tf.constant(end)
-        carry, losses = shared.train(shared.inputs, shared.targets, plan, shared.validation, carry, *batches, history)
+        batches = np.int32(number), np.int32(end)
+        carry, losses = shared.train(windows.inputs, windows.targets, plan, shared.validation, carry, *batches, history)
         ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
         number, calls = end, calls + 1
-        yield carry, losses.numpy()[ended]
+        yield carry, losses[ended]
         if calls > 1:  # the first call compiled
             faster = _SECONDS_PER_CALL / max(time.perf_counter() - start, 1e-4)
             count = max(1, math.ceil(count * min(faster, 64)))
 
 
 def _record(carry: Carry, losses: FloatArray, column: int, seed: int, weights: list[Any]) -> SeedTraining:
-    epochs = int(carry.epochs.numpy()[column])
+    epochs = int(carry.epochs[column])
     loss, val_loss = (losses[:epochs, number, column].tolist() for number in (0, 1))
     diverged = not (math.isfinite(loss[-1]) and math.isfinite(val_loss[-1]))
     return SeedTraining(
@@ -213,7 +205,7 @@ def _record(carry: Carry, losses: FloatArray, column: int, seed: int, weights: l
         weights=weights,
         losses=loss,
         val_losses=val_loss,
-        kept_epoch=int(carry.best_epoch.numpy()[column]),
+        kept_epoch=int(carry.best_epoch[column]),
         seconds=0.0,  # known when all seeds are trained
         failure=describe_divergence(seed, epochs, loss[-1], val_loss[-1]) if diverged else "",
     )

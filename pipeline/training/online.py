@@ -21,6 +21,7 @@ from pipeline.data.prepare import PreparedData
 from pipeline.data.series import BoolArray, FloatArray, IntArray
 from pipeline.models.function import NetworkFunction
 from pipeline.models.recurrence import Tensor
+from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
 from pipeline.training.losses import LOSS_OF_EACH
@@ -70,10 +71,12 @@ def train_online(
     starts, weights, present = plan_online(config, data.series, data.windows)
     groups = list(make_groups(config, data, network))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
-    learn = tf.function(lambda *arguments: _learn(program, *arguments), jit_compile=True, autograph=False)
     plan = _in_calls(starts, weights, present)
-    events = run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group))
-    return collect_trained(events, config.seeds, start, on_epoch)
+    with CompilingSession() as session:
+        example = _arguments(program, data, plan[0], program.begin(groups[0].weights), 0)
+        learn = session.compile(lambda *arguments: _learn(program, *arguments), *example)
+        events = run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group))
+        return collect_trained(events, config.seeds, start, on_epoch)
 
 
 def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list[OnlinePlan]:
@@ -83,7 +86,7 @@ def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list
     missing = ((0, calls * length - len(starts)), (0, 0))
     starts, weights, present = np.pad(starts, missing, "edge"), np.pad(weights, missing), np.pad(present, missing)
     return [
-        OnlinePlan(tf.constant(some, tf.int32), tf.constant(count), tf.constant(there, tf.float32))
+        OnlinePlan(some.astype(np.int32), count, there.astype(np.float32))
         for some, count, there in zip(*(np.split(each, calls) for each in (starts, weights, present)), strict=True)
     ]
 
@@ -119,23 +122,27 @@ def _learn(
 def _pass(
     program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
 ) -> Iterator[EpochReport | Trained]:
-    windows = data.windows
-    inputs, targets = tf.constant(windows.inputs), tf.constant(_padded(windows.targets, max(windows.horizon_steps)))
     carry, outputs, first = program.begin(group.weights), [], 0
     for plan in calls:
-        carry, some = learn(inputs, targets, plan, carry, tf.constant(first))
-        outputs.append(some.numpy())
+        carry, some = learn(*_arguments(program, data, plan, carry, first))
+        outputs.append(some)
         first += len(some)
     by_step = np.concatenate(outputs)  # (steps, seeds, rows, outputs)
-    starts = np.concatenate([plan.starts.numpy() for plan in calls])
-    there = np.concatenate([plan.present.numpy() for plan in calls]) > 0  # (steps, rows)
+    starts = np.concatenate([plan.starts for plan in calls])
+    there = np.concatenate([plan.present for plan in calls]) > 0  # (steps, rows)
     order = np.argsort(starts[there])
     for column, seed in enumerate(group.seeds):
         at_windows = by_step[:, column][there][order]  # (windows, outputs)
-        weights = program.network.unpack(carry.weights.numpy()[column])
+        weights = program.network.unpack(carry.weights[column])
         training = _record(program.config, data, seed, weights, at_windows)
         yield EpochReport(seed, 1, training.losses[0], training.val_losses[0], last=True)
         yield Trained(training, at_windows)
+
+
+def _arguments(program: Program, data: PreparedData, plan: OnlinePlan, carry: Carry, first: int) -> tuple[Any, ...]:
+    """Return what `_learn` takes after the program."""
+    windows = data.windows
+    return windows.inputs, _padded(windows.targets, max(windows.horizon_steps)), plan, carry, np.int32(first)
 
 
 def _padded(targets: FloatArray, rows: int) -> FloatArray:

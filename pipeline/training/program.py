@@ -158,7 +158,7 @@ class Program:
                 place = [[epoch - plan.first_epoch]]
                 return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, place, row)
 
-            carry, history = tf.cond(last % num_batches == 0, end_epoch, lambda: (carry, history))
+            carry, history = tf.cond(tf.equal(last % num_batches, 0), end_epoch, lambda: (carry, history))
             return last, carry, history
 
         _, carry, history = tf.while_loop(
