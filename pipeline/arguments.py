@@ -201,7 +201,7 @@ def _convert(key: str, text: str, kind: Any) -> Any:
 
 def _choose(key: str, value: str, choices: Mapping[str, Any]) -> Any:
     if value not in choices:
-        raise UserError(f"{key}={value} is not there; choose {key} from: {', '.join(choices)}")
+        raise UserError(f"unknown {key} '{value}'; choose from {', '.join(choices)}")
     return choices[value]
 
 

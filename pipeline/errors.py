@@ -1,4 +1,4 @@
-"""What can go wrong, as two kinds: the user can mend the input, or the training itself failed."""
+"""What can go wrong, as two kinds: the user can fix the input, or the training itself failed."""
 
 
 class PipelineError(Exception):

@@ -191,8 +191,8 @@ def _explain_hydra(error: HydraException) -> str:
             line for line in lines if line not in lines[:2] and not line.startswith(("Config search", "provider="))
         ]
         options = [option for option in options if not option.startswith("_")]
-        known = ", ".join(sorted(options)) if options else "see --help"
-        return f"{choice.group(1)}={choice.group(2)} is not there; choose {choice.group(1)} from: {known}"
+        known = f"choose from {', '.join(sorted(options))}" if options else "see --help"
+        return f"unknown {choice.group(1)} '{choice.group(2)}'; {known}"
     return " ".join(lines[:2])
 
 

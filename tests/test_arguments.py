@@ -88,8 +88,8 @@ def test_a_word_is_read_as_its_type(word: str, field: str, value: object) -> Non
         (["look_back=three"], r"look_back must be an integer, but got look_back=three"),
         (["look_back=1.5"], r"look_back must be an integer, but got look_back=1\.5"),
         (["interval=wide"], r"interval must be a number, but got interval=wide"),
-        (["resume=yes"], r"resume=yes is not there; choose resume from: true, false"),
-        (["format=xml"], r"format=xml is not there; choose format from: table, csv"),
+        (["resume=yes"], r"unknown resume 'yes'; choose from true, false"),
+        (["format=xml"], r"unknown format 'xml'; choose from table, csv"),
         (["steps=[1,b]"], r"steps must be an integer, but got steps=b"),
     ],
 )

@@ -167,7 +167,7 @@ def test_a_table_for_the_terminal(answer: Answer) -> None:
     ):
         assert text in out
     assert "FAILED: look_back=99 stateful=false: <b>too large</b>" in out
-    assert out.rstrip().endswith("cannot be told apart from it.")
+    assert out.rstrip().endswith("not distinguishable from it.")
 
 
 def test_csv_has_every_run(answer: Answer) -> None:
@@ -259,11 +259,11 @@ def test_runs_scored_on_different_values_are_refused(answer: Answer, mixed, runs
     [
         (["lookback=3"], "unknown key 'lookback'; the keys are sweep, experiment, runs"),
         (["formt=csv"], "unknown key 'formt'; did you mean 'format'?"),
-        (["format=xml"], "format=xml is not there; choose format from: table, csv, json, html"),
+        (["format=xml"], "unknown format 'xml'; choose from table, csv, json, html"),
         (["by=[look_bak]"], "unknown key 'look_bak' in by; did you mean 'look_back'?"),
         (["where=[look_bak=3]"], "unknown key 'look_bak' in where; did you mean 'look_back'?"),
         (["where=[look_back]"], "where=look_back is no condition; write where=[KEY=VALUE]"),
-        (["where=[look_back=7]"], "no run fulfils where=[look_back=7]; 6 were looked at"),
+        (["where=[look_back=7]"], "no run matches where=[look_back=7]; 6 were looked at"),
         (["where=[look_back=99]"], "none of the 1 runs"),
         (["sweep=nope"], "there is no run nope in"),
         (["runs=[nope]"], "there is no run nope in"),

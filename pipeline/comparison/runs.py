@@ -90,7 +90,7 @@ def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRu
             raise UserError(f"unknown key '{key}' in where; {suggest(key, known, 'see the parameters of a run')}")
         kept = [run for run in kept if _fulfils(run, key, value)]
     if runs and not kept:
-        raise UserError(f"no run fulfils where=[{','.join(where)}]; {len(runs)} were looked at")
+        raise UserError(f"no run matches where=[{','.join(where)}]; {len(runs)} were looked at")
     return kept
 
 
@@ -264,5 +264,5 @@ def _among(configurations: "Sequence[Configuration]", others: "Sequence[Comparis
     hint = " (nothing before the test says which)" if better else ""
     return (
         f"Compared with {name}, chosen by validation: {many}, {worse} {are} worse with evidence, "
-        f"{better} better with evidence{hint}, and {undecided} cannot be told apart from it."
+        f"{better} better with evidence{hint}, and {undecided} not distinguishable from it."
     )

@@ -152,7 +152,7 @@ def _check_size(config: Config, series: Series) -> None:
         row, column = (int(position) for position in bad[0])
         raise UserError(
             f"dataset '{config.dataset.name}'{series.describe_row(row)}: the column '{series.columns[column]}' holds "
-            f"{series.values[row, column]:g}, which is too large to compute with; mend the file or use another unit"
+            f"{series.values[row, column]:g}, which is too large to compute with; fix the file or use another unit"
         )
 
 
@@ -215,5 +215,5 @@ def _check_measured(config: Config, series: Series, split: Split) -> None:
         if empty.size and split.count(part):
             raise UserError(
                 f"dataset '{config.dataset.name}': every {part} value of '{series.targets[int(empty[0])]}' was filled "
-                "in, so nothing can be scored; change the split or mend the file"
+                "in, so nothing can be scored; change the split or fix the file"
             )

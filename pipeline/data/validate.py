@@ -53,13 +53,13 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> 
             row = int(text[0])
             raise UserError(
                 f"{origin}, data row {row + 1}: '{column.iloc[row]}' in the column '{name}' is not a number; "
-                "mend the file, or leave the column out of dataset.features"
+                "fix the file, or leave the column out of dataset.features"
             )
         infinite = np.flatnonzero(np.isinf(parsed))
         if infinite.size:
             raise UserError(
                 f"{origin}, data row {infinite[0] + 1}: the column '{name}' holds an infinite value; "
-                "mend the file, or empty the cell and set dataset.missing"
+                "fix the file, or empty the cell and set dataset.missing"
             )
         numbers[:, position] = parsed
     return numbers
@@ -90,7 +90,7 @@ def fill_missing(
     if missing is Missing.error:
         raise UserError(
             f"{origin}, data row {rows[row] + 1}: the column '{columns[column]}' has no value ({empty.sum()} missing "
-            "in all); set dataset.missing=forward_fill or interpolate, or mend the file"
+            "in all); set dataset.missing=forward_fill or interpolate, or fix the file"
         )
     frame = pd.DataFrame(numbers)
     filled = frame.ffill() if missing is Missing.forward_fill else frame.interpolate(limit_area="inside")

@@ -22,7 +22,7 @@ ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
 _TITLE_LETTERS = 100
 _LARGE, _SMALL = 10, 8  # points
 MAX_PANELS = 4  # more panels than that cannot be read
-_MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other cannot be told apart
+_MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other are not distinguishable
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pipeline.record import RunRecord, Status
 from pipeline.report.table import label_run, sort_records, telling_keys
 
+_CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "simple RNN"}
+
 
 def state_verdict(records: Sequence[RunRecord]) -> str:
     """Say whether the networks beat the strongest baseline.
@@ -20,14 +22,15 @@ def state_verdict(records: Sequence[RunRecord]) -> str:
     if not finished:
         return "No run finished, so there is nothing to compare."
     name, baseline = _strongest_baseline(finished)
-    best, cell = finished[0], finished[0].params["model.cell"].upper().replace("_", " ")
+    best = finished[0]
+    cell = _CELLS.get(best.params["model.cell"], best.params["model.cell"])
     network = f"{cell}, {label_run(best, telling_keys(finished))},"
     margin = describe_margin(best.metrics["test_rmse"], baseline)
     caution = _caution(best, baseline)
     if _beats(best, baseline):
         return f"The best {network} chosen by validation, beats {name}: it is {margin}{caution}."
     if best.metrics["test_rmse"] < baseline:
-        return f"The best {network} cannot be told from {name}: it is {margin}{caution}."
+        return f"The best {network} is not distinguishable from {name}: it is {margin}{caution}."
     if any(_beats(record, baseline) for record in finished):
         return (
             f"The best {network} chosen by validation, is {margin} than {name}; another configuration beats it on the "
@@ -53,7 +56,7 @@ def describe_margin(rmse: float, baseline: float) -> str:
 def _caution(record: RunRecord, baseline: float) -> str:
     """Say what the seeds cannot decide; nothing if the whole interval lies on one side of the baseline."""
     if "test_rmse_low" not in record.metrics:
-        return " (one seed: luck cannot be told from skill)"
+        return " (one seed: luck is not distinguishable from skill)"
     if record.metrics["test_rmse_low"] <= baseline <= record.metrics["test_rmse_high"]:
         return f" (but the 95 % interval over its {record.params['seeds']} seeds includes equality)"
     return ""

@@ -148,7 +148,7 @@ def test_a_score_that_is_not_the_logged_one_is_told(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["format=html"], "format=html is not there; choose format from: table, csv, json"),
+        (["format=html"], "unknown format 'html'; choose from table, csv, json"),
         (["by=[look_back]"], "unknown key 'by'"),
         (["sweep=nope"], "there is no run nope in"),
         (["runs=[a]", "experiment=b"], "choose one of sweep, experiment and runs"),

@@ -92,9 +92,9 @@ def test_numbers_of_every_kind() -> None:
 @pytest.mark.parametrize(
     ("column", "complaint"),
     [
-        ([1, "two", "three"], "f.csv, data row 2: 'two' in the column 'a' is not a number; mend the file, or leave"),
+        ([1, "two", "three"], "f.csv, data row 2: 'two' in the column 'a' is not a number; fix the file, or leave"),
         ([1, 2, "1,000"], "f.csv, data row 3: '1,000' in the column 'a' is not a number"),
-        ([1, np.inf, 3], "f.csv, data row 2: the column 'a' holds an infinite value; mend the file, or empty the cell"),
+        ([1, np.inf, 3], "f.csv, data row 2: the column 'a' holds an infinite value; fix the file, or empty the cell"),
         ([-np.inf, 2, 3], "f.csv, data row 1: the column 'a' holds an infinite value"),
         (["1", "inf", "3"], "f.csv, data row 2: the column 'a' holds an infinite value"),
         (pd.date_range("2024", periods=3), "f.csv: the column 'a' holds dates, not numbers; .*dataset.time_column"),

@@ -153,7 +153,7 @@ def test_carried_states_go_on_where_they_ended(make_explained: MakeExplained) ->
 
 
 def test_places_without_a_window_say_why(make_explained: MakeExplained) -> None:
-    """Breaks the map: padding cannot be told from a window whose target was filled in."""
+    """Breaks the map: padding is not distinguishable from a window whose target was filled in."""
     shown = make_explained(stateful=True, look_back=3, batch_size=3, holes=(6,)).facts.batches
     assert [filling.value for filling in shown.fillings[1]] == ["unscored", "window", "window"]
     shown = make_explained(stateful=True, look_back=3, batch_size=2).facts.batches

@@ -32,7 +32,7 @@ def test_a_network_that_beats_the_strongest_baseline(make_record) -> None:
 def test_a_lead_within_the_spread_is_no_victory(make_record) -> None:
     """Luck with the seeds would be sold as skill: the interval reaches the baseline."""
     assert state_verdict([make_record(test_rmse=57, interval=5)]) == (
-        "The best LSTM, look_back=3 stateful=false, cannot be told from the linear fit on the last 3 values: "
+        "The best LSTM, look_back=3 stateful=false, is not distinguishable from the linear fit on the last 3 values: "
         "it is 5 % better (but the 95 % interval over its 3 seeds includes equality)."
     )
 
@@ -60,7 +60,7 @@ def test_one_seed_is_judged_with_a_caution(test_rmse, begins, make_record) -> No
     """One training would settle the question, though another seed may decide otherwise."""
     verdict = state_verdict([make_record(test_rmse=test_rmse, one_seed=True)])
     assert verdict.startswith(begins)
-    assert verdict.endswith("(one seed: luck cannot be told from skill).")
+    assert verdict.endswith("(one seed: luck is not distinguishable from skill).")
 
 
 def test_nothing_finished(make_record) -> None:

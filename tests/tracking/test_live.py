@@ -66,7 +66,7 @@ def test_a_run_that_is_interrupted_is_killed(store: Store) -> None:
 
 
 def test_parameters_tags_and_parent_are_there_from_the_start(store: Store) -> None:
-    """A run that crashes cannot be told from others, because it was labelled only at its end."""
+    """A run that crashes is not distinguishable from others, because it was labelled only at its end."""
     parent = open_parent(store, "sweep look_back=1,3", ["-m", "look_back=1,3"])
     params = {f"group.key_{number}": str(number) for number in range(250)}  # MLflow takes 100 in one call
     with track_run(store, "look_back=3", params, {"engine": "fit"}, parent) as run:
