@@ -38,7 +38,6 @@ JOBS = ("look_back=1,3", "stateful=true,false")
 SMALL = (
     "dataset=sine",
     "dataset.length=60",
-    "batch_size=8",
     "seeds=1",
     "training.epochs=3",
     "tracking.log_model=false",
@@ -51,8 +50,11 @@ OWN_DISK = "FAULTS_OWN_DISK"
 
 @dataclass
 class Round:
+    """One sweep and what became of it: hit `seconds` after its stderr had so many lines, or in a job after `ended`."""
+
     kind: str
-    after_line: int
+    lines: int
+    ended: int | None
     seconds: float
     moment: str = "it had ended before"
     code: int | None = None
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"which faults, in turn (default {','.join(KINDS)})")
     parser.add_argument("--jobs", type=int, choices=(2, 4), default=4, help="configurations of a sweep (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
+    parser.add_argument("--ended", type=int, help="hit while a job runs after so many have ended, not at any moment")
     parser.add_argument("--folder", type=Path, help="keep the stores in this empty folder; default: a temporary one")
     arguments = parser.parse_args()
     kinds = arguments.kinds.split(",")
@@ -80,13 +83,26 @@ def main() -> None:
         rounds = []
         for number in range(arguments.faults):
             folder = root / f"fault_{number + 1}"
-            line = chance.randrange(LINES_PER_JOB * arguments.jobs + 1)
-            planned = Round(kinds[number % len(kinds)], line, chance.uniform(0, 4 if line < LINES_PER_JOB else 1))
+            planned = plan(kinds[number % len(kinds)], chance, arguments)
             rounds.append(hit(planned, folder, arguments.jobs))
             told = "; ".join(rounds[-1].lost) or "nothing lost"
             print(f"{number + 1}/{arguments.faults} {planned.kind} {planned.moment}: {told}", file=sys.stderr)
     print_table(rounds)
     sys.exit(1 if any(each.lost for each in rounds) else 0)
+
+
+def plan(kind: str, chance: random.Random, arguments: argparse.Namespace) -> Round:
+    if arguments.ended is not None:
+        return Round(kind, 0, arguments.ended, chance.uniform(0, 0.3))
+    lines = chance.randrange(LINES_PER_JOB * arguments.jobs + 1)
+    return Round(kind, lines, None, chance.uniform(0, 4 if lines < LINES_PER_JOB else 1))
+
+
+def is_time(planned: Round, lines: list[str], folder: Path) -> bool:
+    if planned.ended is None:
+        return len(lines) >= planned.lines
+    statuses = [run.status for run in read_runs(folder) if "config_hash" in run.tags]
+    return statuses.count("FINISHED") >= planned.ended and "RUNNING" in statuses
 
 
 def enter_own_disk() -> None:
@@ -109,17 +125,18 @@ def hit(planned: Round, folder: Path, jobs: int) -> Round:
     sweep = ["-m", *JOBS[: jobs // 2], *(["stateful=false"] if jobs == 2 else []), *SMALL]
     strike(planned, sweep, folder, mounted)
     (folder / "filler").unlink(missing_ok=True)
-    statuses = [run.status for run in read_runs(folder) if "config_hash" in run.tags]
-    planned.finished_before = statuses.count("FINISHED")
-    code, _, stderr = command("run", [*sweep, "resume=true"], folder)
+    before = {run.run_id for run in read_runs(folder) if run.status == "FINISHED" and "config_hash" in run.tags}
+    planned.finished_before = len(before)
+    code, stdout, stderr = command("run", [*sweep, "resume=true"], folder)
+    (folder / "resumed.txt").write_text(stdout)
     planned.lost += [f"resume=true ended with {code}: {last_line(stderr)}"] if code else []
     planned.lost += ["a traceback in the repeated sweep"] if "Traceback" in stderr else []
-    planned.lost += check_runs(folder, jobs)
+    planned.lost += check_runs(folder, jobs, before)
     code, stdout, stderr = command("compare", ["format=csv"], folder)
     answered = sum(not line.startswith("#") for line in stdout.splitlines()[1:])
     planned.lost += [f"compare ended with {code}: {last_line(stderr)}"] if code else []
     planned.lost += [f"compare knows {answered} configurations of {jobs}"] if not code and answered != jobs else []
-    if mounted:
+    if mounted and not planned.lost:
         subprocess.run(["umount", str(folder)], check=True)
     return planned
 
@@ -139,7 +156,7 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> Non
     begun = time.monotonic()
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True)
     reader.start()
-    while len(lines) < planned.after_line and process.poll() is None:
+    while not is_time(planned, lines, folder) and process.poll() is None:
         time.sleep(0.01)
     deadline = time.monotonic() + planned.seconds
     while time.monotonic() < deadline and process.poll() is None:
@@ -184,12 +201,13 @@ def fill(folder: Path) -> None:
                 continue
 
 
-def check_runs(folder: Path, jobs: int) -> list[str]:
+def check_runs(folder: Path, jobs: int, before: set[str]) -> list[str]:
     """Say what is wrong with the runs after everything was repeated."""
     runs, lost = read_runs(folder), []
     running = [run for run in runs if run.status not in ("FINISHED", "FAILED", "KILLED")]
     lost += [f"{len(running)} runs left RUNNING"] if running else []
     finished = [run for run in runs if run.status == "FINISHED" and "config_hash" in run.tags]
+    lost += ["a run that was FINISHED is gone"] if before - {run.run_id for run in finished} else []
     hashes = [run.tags["config_hash"] for run in finished]
     if len(set(hashes)) != jobs or len(hashes) != jobs:
         lost.append(f"{len(hashes)} FINISHED runs of {len(set(hashes))} configurations, not {jobs}")
@@ -203,6 +221,7 @@ def check_runs(folder: Path, jobs: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Logged:
+    run_id: str
     status: str
     files: Path
     tags: dict[str, str]
@@ -218,6 +237,7 @@ def read_runs(folder: Path) -> list[Logged]:
             rows = database.execute("SELECT run_uuid, status, artifact_uri FROM runs").fetchall()
             return [
                 Logged(
+                    run_id,
                     status,
                     Path((uri or "").removeprefix("file://")),
                     dict(database.execute("SELECT key, value FROM tags WHERE run_uuid = ?", [run_id]).fetchall()),
@@ -252,7 +272,7 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def last_line(text: str) -> str:
-    return (text.strip().splitlines() or ["(said nothing)"])[-1][:160]
+    return (text.strip().splitlines() or ["(said nothing)"])[-1][:120]
 
 
 def print_table(rounds: list[Round]) -> None:

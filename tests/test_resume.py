@@ -1,5 +1,7 @@
 """A sweep that is interrupted or killed leaves a true record behind, and the same command with resume=true ends it."""
 
+import errno
+import json
 import os
 import signal
 import subprocess
@@ -9,20 +11,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import mlflow
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 import pipeline.experiment
 from pipeline.config import Config, DatasetConfig, Source, TrackingConfig, TrainingConfig
-from pipeline.experiment import run_experiment
+from pipeline.experiment import ESSENTIAL_FILES, run_experiment
 from pipeline.record import RunRecord
 from pipeline.tracking.live import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 
 SMALL = ("dataset=sine", "dataset.length=60", "look_back=4", "batch_size=16", "seeds=1", "tracking.log_model=false")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
+JOBS = 2
 
 
 @dataclass(frozen=True)
@@ -102,7 +109,7 @@ class Interrupted:
 
 def interrupt(place: Place, number: signal.Signals) -> Interrupted:
     place.open_store()
-    with place.start("-m", *SMALL, "training.epochs=2,1000000", "training.patience=null") as process:
+    with place.start("-m", *SMALL, "training.epochs=3,1000000", "training.patience=null") as process:
         place.wait_for_second_job(process)
         os.killpg(process.pid, number)
         stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
@@ -120,75 +127,70 @@ def ctrl_c(folder: Path) -> Interrupted:
     return interrupt(Place(folder, "ctrl_c"), signal.SIGINT)
 
 
-@pytest.fixture(scope="module")
-def terminated(folder: Path) -> Interrupted:
-    return interrupt(Place(folder, "terminated"), signal.SIGTERM)
-
-
-@pytest.mark.parametrize("how", ["ctrl_c", "terminated"])
-def test_an_interrupted_sweep_closes_its_runs_as_killed(how: str, request: pytest.FixtureRequest) -> None:
-    """Ctrl-C, or the SIGTERM of a cluster, leaves runs RUNNING for ever, or hides that the sweep is incomplete."""
-    interrupted: Interrupted = request.getfixturevalue(how)
-    place = interrupted.place
-    assert interrupted.returncode == 130, interrupted.stderr
+def test_an_interrupted_sweep_closes_its_runs_as_killed(ctrl_c: Interrupted) -> None:
+    """Ctrl-C leaves runs RUNNING for ever, or hides that the sweep is incomplete."""
+    place = ctrl_c.place
+    assert ctrl_c.returncode == 130, ctrl_c.stderr
     assert [run.info.status for run in place.children()] == ["FINISHED", "KILLED"]
     assert [run.info.status for run in place.parents()] == ["KILLED"]
-    assert "resume=true" in interrupted.stderr
-    assert "Traceback" not in interrupted.stderr
-    assert len(rows(interrupted.stdout)) == 2
-    assert "KILLED" in interrupted.stdout
-
-
-def test_the_same_command_gives_the_same_numbers(ctrl_c: Interrupted, terminated: Interrupted) -> None:
-    """Training twice with the same seed gives different numbers, so no result can be checked."""
-    first, second = (each.place.children("FINISHED")[0] for each in (ctrl_c, terminated))
-    assert first.info.run_id != second.info.run_id
-    for name in ("predictions.csv", "history.csv"):
-        files = [
-            each.place.client.download_artifacts(run.info.run_id, name)
-            for each, run in ((ctrl_c, first), (terminated, second))
-        ]
-        assert Path(files[0]).read_bytes() == Path(files[1]).read_bytes()
-    assert without_seconds(first) == without_seconds(second)
-
-
-def without_seconds(run: Run) -> dict[str, float]:
-    return {name: value for name, value in run.data.metrics.items() if name != "fit_seconds"}
+    assert place.children("KILLED")[0].data.tags["failure_reason"] == "interrupted (SIGINT)"
+    assert "resume=true" in ctrl_c.stderr
+    assert "Traceback" not in ctrl_c.stderr
+    assert len(rows(ctrl_c.stdout)) == 2
+    assert "KILLED" in ctrl_c.stdout
 
 
 def rows(stdout: str) -> list[str]:
     return [line for line in stdout.splitlines() if line.startswith("│")]
 
 
+# The benchmark of faults, twice: a sweep of two jobs that is killed in its second one, and one that gets a SIGTERM.
+
+
+@dataclass(frozen=True)
+class Faults:
+    """Two rounds of `benchmarks/faults.py`, each with its folder: hit, and repeated with resume=true."""
+
+    folder: Path
+    returncode: int
+    stdout: str
+    stderr: str
+
+
 @dataclass(frozen=True)
 class Resumed:
-    """A sweep of three jobs that was killed in the second one, and the same command with resume=true, twice."""
+    """The first of them, its store watched by a living process, and the same command once more."""
 
     place: Place
-    finished_before: list[str]
     stranger: str
-    left_open: list[str]
-    first: subprocess.CompletedProcess[str]
     after_first: list[Run]
     second: subprocess.CompletedProcess[str]
 
 
 @pytest.fixture(scope="module")
-def resumed(folder: Path) -> Resumed:
-    place = Place(folder, "resumed")
-    store = place.open_store()
-    sweep = ("-m", "seed=1,2,3", *SMALL, "training.epochs=25")
-    with place.start(*sweep) as process:
-        place.wait_for_second_job(process)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-    finished = [run.info.run_id for run in place.children("FINISHED")]
-    left_open = [run.info.run_id for run in place.runs() if run.info.status == "RUNNING"]
-    stranger = place.client.create_run(store.experiment_id, tags={PROCESS_TAG: process_name()}).info.run_id
-    first = finish(place, sweep)
+def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
+    folder = tmp_path_factory.mktemp("faults")
+    script = Path(__file__).parents[1] / "benchmarks" / "faults.py"
+    options = ("--faults", "2", "--jobs", str(JOBS), "--kinds", "kill,term", "--ended", "1", "--folder", str(folder))
+    done = subprocess.run(
+        [sys.executable, str(script), *options], capture_output=True, text=True, timeout=3 * PATIENCE_SECONDS
+    )
+    return Faults(folder, done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="module")
+def resumed(faults: Faults) -> Resumed:
+    place = Place(faults.folder / "fault_1", "lstm-pipeline")
     after_first = place.children()
+    stranger = place.client.create_run(place.open_store().experiment_id, tags={PROCESS_TAG: process_name()})
+    sweep = json.loads(place.parents()[0].data.tags["command"])
     second = finish(place, sweep, PYTHONPROFILEIMPORTTIME="1")
-    return Resumed(place, finished, stranger, left_open, first, after_first, second)
+    return Resumed(place, stranger.info.run_id, after_first, second)
+
+
+@pytest.fixture(scope="module")
+def terminated(faults: Faults) -> Place:
+    return Place(faults.folder / "fault_2", "lstm-pipeline")
 
 
 def finish(place: Place, sweep: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
@@ -197,30 +199,35 @@ def finish(place: Place, sweep: Sequence[str], **environment: str) -> subprocess
     return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
+def test_nothing_is_lost_by_a_fault(faults: Faults) -> None:
+    """A killed sweep loses finished runs, keeps half of one, or cannot be repeated; or the benchmark hides it."""
+    assert faults.returncode == 0, faults.stdout + faults.stderr
+    lines = faults.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["fault", "kill", "term", "2"]
+    assert lines[-1] == "2 faults in 2 sweeps, 0 of them lost something"
+
+
 def test_resume_trains_only_what_is_missing(resumed: Resumed) -> None:
     """An interrupted sweep starts from the beginning, or leaves configurations out."""
-    assert 1 <= len(resumed.finished_before) <= 2
-    assert resumed.first.returncode == 0, resumed.first.stderr
-    finished = [run for run in resumed.after_first if run.info.status == "FINISHED"]
-    assert [run.info.run_id for run in finished][: len(resumed.finished_before)] == resumed.finished_before
-    assert [run.data.params["seed"] for run in finished] == ["1", "2", "3"]
-    assert len(resumed.after_first) == 4  # the one that was killed was trained again, in a run of its own
+    assert [run.info.status for run in resumed.after_first] == ["FINISHED", "KILLED", "FINISHED"]
+    hashes = [run.data.tags["config_hash"] for run in resumed.after_first]
+    assert hashes[1] == hashes[2] != hashes[0]
 
 
 def test_resumed_rows_are_in_the_table_with_a_star(resumed: Resumed) -> None:
     """The table of a resumed sweep lacks the rows of earlier commands, or passes old seconds for new ones."""
-    table = rows(resumed.first.stdout)
-    assert len(table) == 3
-    assert sum("*" in row for row in table) == len(resumed.finished_before)
+    table = rows((resumed.place.folder / "resumed.txt").read_text())
+    assert len(table) == JOBS
+    assert sum("*" in row for row in table) == 1
 
 
-def test_runs_that_a_crash_left_open_are_killed(resumed: Resumed) -> None:
-    """MLflow shows runs of dead processes as RUNNING for ever."""
-    assert len(resumed.left_open) == 2  # the job and its sweep
-    for run_id in resumed.left_open:
-        run = resumed.place.client.get_run(run_id)
-        assert run.info.status == "KILLED"
-        assert run.data.tags["failure_reason"]
+def test_runs_that_a_crash_left_open_are_killed(resumed: Resumed, terminated: Place) -> None:
+    """MLflow shows runs of dead processes as RUNNING for ever, or does not say what ended them."""
+    crashed = [*resumed.place.children("KILLED"), resumed.place.parents()[0]]
+    assert [run.info.status for run in crashed] == ["KILLED", "KILLED"]
+    assert all("crash or kill" in run.data.tags["failure_reason"] for run in crashed)
+    assert [run.data.tags["failure_reason"] for run in terminated.children("KILLED")] == ["interrupted (SIGTERM)"]
+    assert [run.info.status for run in terminated.parents()] == ["KILLED", "FINISHED"]
 
 
 def test_a_run_of_a_living_process_is_left_alone(resumed: Resumed) -> None:
@@ -233,11 +240,30 @@ def test_resuming_a_complete_sweep_trains_nothing(resumed: Resumed) -> None:
     assert resumed.second.returncode == 0, resumed.second.stderr[-2000:]
     assert len(resumed.place.children()) == len(resumed.after_first)
     assert [run.info.status for run in resumed.place.parents()] == ["KILLED", "FINISHED", "FINISHED"]
-    assert len(rows(resumed.second.stdout)) == 3
+    assert len(rows(resumed.second.stdout)) == JOBS
     assert all("*" in row for row in rows(resumed.second.stdout))
     imported = {line.rsplit("|", 1)[1].strip() for line in resumed.second.stderr.splitlines() if "import time:" in line}
     assert "mlflow" in imported
     assert not imported & {"tensorflow", "keras"}
+
+
+def test_the_same_command_gives_the_same_numbers(resumed: Resumed, terminated: Place) -> None:
+    """Training twice with the same seed gives different numbers, so no result can be checked."""
+    first, second = (
+        {run.data.tags["config_hash"]: run for run in place.children("FINISHED")}
+        for place in (resumed.place, terminated)
+    )
+    assert set(first) == set(second) and len(first) == JOBS
+    for config_hash, run in first.items():
+        again = second[config_hash]
+        for name in ("predictions.csv", "history.csv"):
+            files = [Path(each.info.artifact_uri.removeprefix("file://")) / name for each in (run, again)]
+            assert files[0].read_bytes() == files[1].read_bytes()
+        assert without_seconds(run) == without_seconds(again)
+
+
+def without_seconds(run: Run) -> dict[str, float]:
+    return {name: value for name, value in run.data.metrics.items() if name != "fit_seconds"}
 
 
 # What counts as the same configuration: checked without training, which decides nothing here.
@@ -247,7 +273,16 @@ def test_resuming_a_complete_sweep_trains_nothing(resumed: Resumed) -> None:
 def train(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> "Train":
     """Return a function that runs one configuration on a CSV of its own, with training replaced by a fixed score."""
     scores = {"validation_rmse": 1.0, "test_rmse": 2.0, "fit_seconds": 3.0}
-    monkeypatch.setattr(pipeline.experiment, "_train_and_score", lambda *_: (scores, {"loss": [1.0]}, None))
+    outcome = SimpleNamespace(metrics=scores, per_epoch={"loss": [1.0]})
+
+    def score(config: Config, data: object, label: str, folder: Path, *_: object) -> SimpleNamespace:
+        for name in ESSENTIAL_FILES:
+            with (folder / name).open("wb") as file:
+                np.savez(file, nothing=np.zeros(1))
+        return outcome
+
+    monkeypatch.setattr(pipeline.experiment, "_train_and_score", score)
+    monkeypatch.setattr(pipeline.experiment, "_log_extras", lambda *_: {})
     (tmp_path / "data.csv").write_text(csv_text(last=20))
     config = Config(
         resume=True,
@@ -327,3 +362,40 @@ def test_a_failed_run_is_trained_again(train: Train, monkeypatch: pytest.MonkeyP
         with pytest.raises(ValueError, match="out of memory"):
             train()
     assert not train().resumed
+
+
+def test_a_finished_run_without_its_files_is_trained_again(train: Train) -> None:
+    """Files that were deleted, or cut off by a crash of the machine, count as done, and compare fails on them."""
+    run = train.config.tracking
+    for name in ESSENTIAL_FILES:
+        trained = train()
+        found = Path(MlflowClient(run.uri).get_run(trained.run_id).info.artifact_uri.removeprefix("file://")) / name
+        found.write_bytes(found.read_bytes()[:-30] if name.endswith(".npz") else b"")
+        told: list[str] = []
+        assert not run_experiment(train.config, "a run", told.append).resumed
+        assert told[0].startswith(f"run {trained.run_id} is FINISHED, but its {name} cannot be read")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), MlflowException("(sqlite3.OperationalError) disk full")]
+)
+def test_what_ended_a_run_is_told_where_the_store_is_full_too(
+    train: Train, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk: closing the run fails as well and hides the first error, or the next run of a sweep cannot start."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "another error")
+
+    def fail(*_: object) -> None:
+        monkeypatch.setattr(MlflowClient, "set_terminated", refuse)
+        monkeypatch.setattr(MlflowClient, "log_batch", refuse)
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.experiment, "_train_and_score", fail)
+        with pytest.raises(type(error)) as raised:
+            train()
+    assert raised.value is error
+    monkeypatch.undo()
+    assert mlflow.active_run() is None
