@@ -1,38 +1,141 @@
-"""Create MLflow's SQLite file in one move: a killed command leaves none, and commands that start together make one."""
+"""The SQLite file of a store: made once, whole, by one process, however many start together; looked at before use."""
 
 import fcntl
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 import mlflow
+import sqlalchemy
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-_SCHEME = "sqlite:///"
+from pipeline.errors import UserError
+
+_LOCK_SECONDS = 120.0  # making the tables takes 3 s on a slow machine
+_LOOK_AGAIN_SECONDS = 0.05
+_SIDE_FILES = ("-journal", "-wal", "-shm")
 
 
 def database_path(uri: str) -> Path | None:
-    """Return the file of a SQLite URI, None for any other store."""
-    plain = uri.removeprefix(_SCHEME)
-    return Path(plain) if uri.startswith(_SCHEME) and plain and ":memory:" not in plain and "?" not in plain else None
+    """Return the file of a SQLite store, None for any other store.
 
-
-def create_database(uri: str) -> None:
-    """Create the SQLite file of a store with all its tables, if it is not there yet.
-
-    MLflow makes its tables in some fifty steps, seconds in all, and never uses a file again that was left between two.
+    Example:
+        >>> database_path("sqlite:////data/my runs/mlflow.db")
+        PosixPath('/data/my runs/mlflow.db')
+        >>> database_path("http://127.0.0.1:5000") is None
+        True
     """
-    path = database_path(uri)
-    if path is None or _is_there(path):
+    if not uri.startswith("sqlite:///"):
+        return None
+    name = sqlalchemy.make_url(uri).database
+    return None if name in (None, "", ":memory:") or str(name).startswith("file:") else Path(str(name))
+
+
+def artifact_folder(database: Path) -> Path:
+    """Return the folder in which the artifacts of a SQLite store lie: beside its file."""
+    return database.resolve().parent / "mlruns"
+
+
+def make_database(database: Path) -> None:
+    """Make the file of a store with all its tables, unless it is there.
+
+    The tables are made in a file of another name that is moved in one step: who comes meanwhile, or after a crash,
+    finds no database or a whole one. A lock beside it lets one process do the work and the others wait.
+
+    Raises:
+        UserError: If the lock is held for minutes.
+        OSError: If the folder cannot be written to.
+    """
+    if _has_content(database):
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".{path.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the process, however it ends
-        if _is_there(path):  # another process was faster
+    database = database.resolve()
+    database.parent.mkdir(parents=True, exist_ok=True)
+    with _lock(database.with_name(f".{database.name}.lock")):
+        if _has_content(database):
             return
-        unfinished = path.with_name(f".{path.name}.unfinished")
-        for left in (unfinished, unfinished.with_name(f"{unfinished.name}-journal")):
-            left.unlink(missing_ok=True)
-        mlflow.MlflowClient(f"{_SCHEME}{unfinished}").search_experiments(max_results=1)
-        unfinished.replace(path)
+        unfinished = database.with_name(f".{database.name}.unfinished")
+        for name in ("", *_SIDE_FILES):  # left by a process that was killed
+            unfinished.with_name(unfinished.name + name).unlink(missing_ok=True)
+        _make_tables(unfinished, artifact_folder(database))
+        unfinished.replace(database)
 
 
-def _is_there(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def _make_tables(database: Path, artifacts: Path) -> None:
+    make: Any = SqlAlchemyStore  # MLflow has no types here
+    make(f"sqlite:///{database}", artifacts.as_uri()).engine.dispose()
+
+
+@contextmanager
+def _lock(path: Path) -> Iterator[None]:
+    """Hold a lock that ends with its process; the file stays, for removing it would let two processes hold it."""
+    with path.open("a") as file:
+        end = time.monotonic() + _LOCK_SECONDS
+        while True:
+            with suppress(BlockingIOError):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() > end:
+                raise UserError(
+                    f"another process has been making the MLflow database for {_LOCK_SECONDS:.0f} s (it holds {path}); "
+                    "wait for it or end it, then start again"
+                )
+            time.sleep(_LOOK_AGAIN_SECONDS)
+        yield
+
+
+def check_database(database: Path) -> None:
+    """Refuse a file that MLflow would answer with a traceback, or that it would change without being asked.
+
+    Raises:
+        UserError: If it is no file, no database, one of something else, or one of another version of MLflow.
+    """
+    where = f"the MLflow store sqlite:///{database} cannot be used"
+    elsewhere = "check tracking.uri and MLFLOW_TRACKING_URI"
+    if database.is_dir():
+        raise UserError(f"{where}: it is a folder, not a file; write tracking.uri=sqlite:///{database}/mlflow.db")
+    if not _has_content(database):
+        raise UserError(f"{where}: the file is empty; train something first (python -m pipeline.run), or {elsewhere}")
+    try:
+        version = _read_version(database)
+    except sqlite3.DatabaseError as error:
+        if "no such table" in str(error):
+            reason = "it is a SQLite database, but not one of MLflow"
+        elif "locked" in str(error):
+            return  # MLflow waits for it
+        else:
+            reason = str(error)
+        raise UserError(f"{where}: {reason}; {elsewhere}") from error
+    scripts = ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations"))
+    if version == scripts.get_current_head():
+        return
+    try:
+        scripts.get_revision(version)
+    except CommandError as error:
+        raise UserError(
+            f"{where}: a newer MLflow than {mlflow.__version__} made it; install that one, or choose another "
+            "tracking.uri"
+        ) from error
+    raise UserError(
+        f"{where}: a version of MLflow older than {mlflow.__version__} made it; copy the file, then run: "
+        f"mlflow db upgrade '{f'sqlite:///{database}'}'"
+    )
+
+
+def _read_version(database: Path) -> str:
+    with closing(sqlite3.connect(f"{database.resolve().as_uri()}?mode=rw", uri=True)) as connection:
+        row = connection.execute("select version_num from alembic_version").fetchone()
+    if row is None:
+        raise sqlite3.DatabaseError("no such table")
+    return str(row[0])
+
+
+def _has_content(path: Path) -> bool:
+    try:
+        return path.stat().st_size > 0
+    except FileNotFoundError:
+        return False

@@ -5,7 +5,6 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
-from pathlib import Path
 
 import mlflow
 from mlflow.exceptions import MlflowException
@@ -16,7 +15,7 @@ from pipeline.config import TrackingConfig
 from pipeline.disk import explain_disk
 from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import home_dir
-from pipeline.tracking.database import create_database
+from pipeline.tracking.database import artifact_folder, check_database, database_path, make_database
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
@@ -45,7 +44,7 @@ def tracking_uri(tracking: TrackingConfig) -> str:
 def open_store(tracking: TrackingConfig) -> Store:
     """Create the database and the experiment where they are missing, and make them MLflow's current ones.
 
-    Called once before the jobs of a sweep start: several processes that create one SQLite file at once crash.
+    Any number of processes may do so at once.
 
     Raises:
         UserError: If the store cannot be used.
@@ -54,8 +53,11 @@ def open_store(tracking: TrackingConfig) -> Store:
     uri = tracking_uri(tracking)
     if uri.startswith(("http://", "https://")):
         _check_server(uri)
+    database = database_path(uri)
     try:
-        create_database(uri)
+        if database is not None:
+            make_database(database)
+            check_database(database)
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)
@@ -83,7 +85,8 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
         UserError: If the store or the experiment is not there, or cannot be used.
     """
     uri = tracking_uri(tracking)
-    if uri.startswith(_SQLITE) and not Path(uri.removeprefix(_SQLITE)).is_file():
+    database = database_path(uri)
+    if database is not None and not database.exists():
         raise UserError(
             f"there is no MLflow store {uri}; train something first (python -m pipeline.run), or check tracking.uri "
             "and MLFLOW_TRACKING_URI"
@@ -92,6 +95,8 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
         _check_server(uri)
     _quieten()
     try:
+        if database is not None:
+            check_database(database)
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         if experiment is None:
@@ -142,11 +147,8 @@ def _create_experiment(client: mlflow.MlflowClient, uri: str, name: str) -> str:
 
 def _artifact_location(uri: str) -> str | None:
     """Put artifacts beside a SQLite file; a server decides for itself."""
-    if not uri.startswith(_SQLITE):
-        return None
-    folder = Path(uri.removeprefix(_SQLITE)).resolve().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    return (folder / "mlruns").as_uri()
+    database = database_path(uri)
+    return None if database is None else artifact_folder(database).as_uri()
 
 
 def _check_server(uri: str) -> None:
