@@ -26,7 +26,7 @@ from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.files import write_history
 from pipeline.report.run_files import Losses, Results, draw_run_figures, write_run_files
 from pipeline.salvage import INCOMPLETE_TAG, Salvage
-from pipeline.scoring import join_origins, score_trainings
+from pipeline.scoring import describe_weak_fit, join_origins, score_trainings
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
@@ -136,6 +136,8 @@ def _train_and_score(
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
     _check_failures(trainings, losses, folder, run)
     results = score_trainings(config, origins, trainings, losses)
+    if (weak := describe_weak_fit(origins[-1], results)) is not None:
+        tell(f"{label}: {weak}")
     weights, outputs = last.seeds[results.best].weights, last.forecasts[results.best]
     found = certify_network(config, origins[-1], weights, outputs, folder, run)
     whole = join_origins(config, origins)

@@ -1,6 +1,6 @@
 """The record of a run, as tracking writes it and reports read it back: plain values, no live objects."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -10,7 +10,7 @@ import numpy as np
 HASH_TAG = "config_hash"
 DIGEST_TAG = "dataset_sha256"
 LENGTH_TAG = "dataset_rows"
-SCORED_TAG = "scored_rows_sha256"
+SCORED_TAG = "scored_values_sha256"
 
 
 class Status(Enum):
@@ -20,6 +20,18 @@ class Status(Enum):
     finished = "FINISHED"
     failed = "FAILED"
     killed = "KILLED"
+
+
+def name_score(part: str, targets: Sequence[str]) -> str:
+    """Name the metric by which runs are chosen and judged on a part: RMSE of one target, RMSSE of several.
+
+    Errors of targets in different units are never averaged; RMSSE (root mean squared scaled error) has no unit.
+
+    Example:
+        >>> name_score("test", ["passengers"]), name_score("validation", ["gdp", "unemployment"])
+        ('test_rmse', 'validation_rmsse')
+    """
+    return f"{part}_rmse" if len(targets) == 1 else f"{part}_rmsse"
 
 
 @dataclass(frozen=True)
@@ -42,6 +54,19 @@ class RunRecord:
     reason: str = ""
     resumed: bool = False
 
+    @property
+    def measure(self) -> str:
+        """What the run is chosen and judged by: rmse, or with several targets rmsse."""
+        return "rmse" if "test_rmse" in self.metrics or "test_rmsse" not in self.metrics else "rmsse"
+
+    def score(self, part: str) -> float:
+        """Return the mean over seeds of what the run is judged by, on `validation` or `test`."""
+        return self.metrics[f"{part}_{self.measure}"]
+
+    def baseline(self, name: str) -> float:
+        """Return the same score of a baseline on the test part."""
+        return self.metrics[f"baseline_{name}_{self.measure}"]
+
 
 @dataclass(frozen=True)
 class LoggedRun:
@@ -52,7 +77,7 @@ class LoggedRun:
         dataset_digest: sha256 of the values it was trained on and scored with; empty if it was not logged.
         artifact_uri: Where its files are.
         started: Start in milliseconds since 1970.
-        scored_rows: What identifies the rows it was scored on, see TestErrors.rows; empty if it was not logged.
+        scored_rows: What identifies the values it was scored on, see TestErrors.rows; empty if it was not logged.
     """
 
     record: RunRecord
@@ -67,12 +92,18 @@ class TestErrors:
     """Forecast minus actual on the test part of one run: all that statistics over timestamps need.
 
     Attributes:
-        errors: Shape (seeds, time, horizon_steps, targets), in the data's own units; NaN where nothing is scored.
+        errors: Shape (seeds, time, horizon_steps, targets), in the data's own units; NaN where nothing is scored. The
+            rows of several lanes lie one after another.
         seeds: Number of each seed.
         validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
         baselines: Errors of forecasts that need no network, by name. Each (time, horizon_steps, targets). Empty for
             runs that did not log them.
-        rows: sha256 of the timestamps, targets and steps ahead that are scored: equal for comparable runs.
+        times: Number of the timestamp of each row, ascending with time; rows of several lanes share them. Shape
+            (time,).
+        scale: What the errors of each target are divided by before targets are averaged; 1 for a single target, which
+            keeps its own units. Shape (targets,).
+        rows: sha256 of what is scored: timestamps, lanes, targets, steps ahead and actual values. Equal for comparable
+            runs, whatever they read to forecast it.
         span: The same for people, for example `48 timestamps from 1957-01-01 to 1960-12-01, passengers, 1 ahead`.
         horizon: The largest step ahead.
     """
@@ -83,6 +114,8 @@ class TestErrors:
     seeds: tuple[int, ...]
     validation_rmse: np.ndarray
     baselines: Mapping[str, np.ndarray]
+    times: np.ndarray
+    scale: np.ndarray
     rows: str
     span: str
     horizon: int

@@ -7,6 +7,7 @@ import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from pipeline.environment import prepare_environment
 from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.interrupt import check_interrupt, interrupt_code, listen_for_interrupts
 from pipeline.paths import conf_dir
-from pipeline.record import RunRecord, Status
+from pipeline.record import LoggedRun, RunRecord, Status
 from pipeline.salvage import Salvage
 from pipeline.sweep import explained, plan_jobs
 from pipeline.terminal import prepare_terminal
@@ -78,9 +79,10 @@ def run_job(config: DictConfig) -> float:
         config: What Hydra composed.
 
     Returns:
-        The objective of optimizing sweepers: the mean validation RMSE over seeds. Never the test score.
+        The objective of optimizing sweepers: the mean validation RMSE over seeds, of several targets the RMSSE. Never
+        the test score.
     """
-    return train_job(config).metrics["validation_rmse"]
+    return train_job(config).score("validation")
 
 
 def train_job(config: DictConfig) -> RunRecord:
@@ -116,7 +118,8 @@ def train_job(config: DictConfig) -> RunRecord:
         _say(f"{label}: already trained, read back from run {record.run_id}")
     else:
         _say(
-            f"{label}: validation RMSE {record.metrics['validation_rmse']:.2f} in {record.metrics['fit_seconds']:.1f} s"
+            f"{label}: validation {record.measure.upper()} {record.score('validation'):.4g} in "
+            f"{record.metrics['fit_seconds']:.1f} s"
         )
     return record
 
@@ -151,13 +154,16 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
     _hydra_main(job)()
     if not records:
         return FAILED
-    _summarize(records, store)
+    from pipeline.tracking.past import named_runs
+
+    (logged,) = named_runs(store, [records[0].run_id])
+    _summarize([replace(logged, record=records[0])], store)
     return DONE
 
 
 def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, keys: Sequence[str]) -> int:
     from pipeline.tracking.live import close_parent, open_parent
-    from pipeline.tracking.past import sweep_records
+    from pipeline.tracking.past import sweep_runs
 
     parent = open_parent(store, name=" ".join(["sweep", *arguments.overrides]), command=command)
     ending, failure = "FAILED", None
@@ -177,8 +183,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
             close_parent(store, parent, ending)
         except Exception as error:  # must not hide what ended the sweep
             _say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
-        records = sweep_records(store, parent)
-        _summarize(records, store)
+        _summarize(sweep_runs(store, parent), store)
     _report(store, parent)
     if isinstance(failure, UserError):
         raise failure
@@ -230,20 +235,28 @@ def _label(config: Config) -> str:
     return " ".join(f"{key}={show_name(params[key])}" for key in keys)
 
 
-def _summarize(records: Sequence[RunRecord], store: "Store") -> None:
-    """Print the table, the verdict, what failed, and how to see more."""
+def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
+    """Print a table and a verdict for each group of comparable runs, what failed, and how to see more."""
+    from pipeline.comparison.groups import group_by_truth
+    from pipeline.comparison.runs import compare_runs
     from pipeline.report.console import PlainConsole
-    from pipeline.report.table import group_comparable, label_run, print_table, telling_keys
-    from pipeline.report.verdict import state_verdict
+    from pipeline.report.table import label_run, print_table, telling_keys
 
     console = PlainConsole()
-    for group in group_comparable(records):
-        print_table(group, console)
-        console.print(state_verdict(group), soft_wrap=True)
-    keys = telling_keys(records)
-    for record in records:
-        if record.status is not Status.finished:
-            console.print(f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True)
+    finished = [run for run in runs if run.record.status is Status.finished]
+    unfinished = [run.record for run in runs if run.record.status is not Status.finished]
+    groups = group_by_truth(store, finished) or [[]]
+    for group in groups:
+        print_table([run.record for run in group] + (unfinished if len(groups) == 1 else []), console)
+        if not group:
+            console.print("No run finished, so there is nothing to compare.")
+            continue
+        salvage = Salvage(_say)
+        with salvage.attempt("the verdict"):
+            console.print(compare_runs(store, group)["verdict"], soft_wrap=True)
+    keys = telling_keys([run.record for run in runs])
+    for record in unfinished:
+        console.print(f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True)
     console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True)
 
 

@@ -6,16 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pipeline.baselines.registry import BASELINES
+from pipeline.baselines.task import Task, WindowTask
 from pipeline.config import Config
 from pipeline.data.prepare import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.errors import TrainingError
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.baselines import linear_fit, persistence, seasonal_naive
-from pipeline.evaluation.metrics import rmse
-from pipeline.evaluation.scores import score_all, score_lanes, score_run, score_seed
+from pipeline.evaluation.scores import score_all, score_lanes, score_part, score_run, score_seed
 from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.record import name_score
 from pipeline.report.run_files import Losses, Results
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Scores = list[dict[str, float]]
+_WEAK = 1.05  # times the validation error of persistence
 
 
 def score_trainings(
@@ -56,14 +58,19 @@ def score_trainings(
     scores = [score_seed(truth, some) for some in forecasts]
     _check_finite(scores, [seed.seed for seed in last.seeds])
     metrics = score_run(truth, scores, joined)
-    metrics["mean_forecast_rmse"] = rmse(truth.actual, forecasts.mean(axis=0), truth.scored("test"))
+    judged = name_score("test", truth.targets)
+    measure = judged.removeprefix("test_")
+    metrics[f"mean_forecast_{measure}"] = score_part(truth, forecasts.mean(axis=0), truth.scored("test"))
     metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
     if config.training.online:
-        metrics |= summarize_seeds("prequential_rmse", [score_all(truth, some) for some in forecasts])
+        metrics |= summarize_seeds(f"prequential_{measure}", [score_all(truth, some) for some in forecasts])
     blocks = _score_origins(origins, each, baselines) if len(origins) > 1 else []
     if blocks:
-        by_origin = [block["test_rmse"] for block in blocks]
-        metrics |= {"origin_rmse_mean": float(np.mean(by_origin)), "origin_rmse_std": float(np.std(by_origin, ddof=1))}
+        by_origin = [block[judged] for block in blocks]
+        metrics |= {
+            f"origin_{measure}_mean": float(np.mean(by_origin)),
+            f"origin_{measure}_std": float(np.std(by_origin, ddof=1)),
+        }
     newest = take_truth(origins[-1])
     facts = [
         {
@@ -81,8 +88,9 @@ def score_trainings(
         seeds=[fact | score for fact, score in zip(facts, scores, strict=True)],
         lanes=score_lanes(truth, list(forecasts), joined) if whole.series.lane_names else [],
         origins=blocks,
-        best=int(np.argmin([score_seed(newest, some)["validation_rmse"] for some in each[-1]])),
+        best=int(np.argmin([score_part(newest, some, newest.scored("validation")) for some in each[-1]])),
         losses=losses,
+        scale=np.ones(1) if len(truth.targets) == 1 else truth.scale,
     )
 
 
@@ -99,17 +107,39 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
 
     The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
     """
-    windows, actual, lanes = data.windows, data.series.actual(), data.series.lanes()
-    linear = linear_fit(
-        Samples(windows, windows.train),
-        windows.gather_last_targets(windows.train),
-        Samples(windows, windows.starts),
-    )  # (windows, outputs)
-    return {
-        "persistence": persistence(actual, windows.horizon_steps, lanes),
-        "seasonal": seasonal_naive(actual, windows.horizon_steps, config.dataset.period, lanes),
-        "linear": align_outputs(data, linear),
-    }
+    windows = data.windows
+    task = Task(
+        actual=data.series.actual(),
+        horizon_steps=windows.horizon_steps,
+        lanes=data.series.lanes(),
+        period=config.dataset.period,
+        windows=WindowTask(
+            train_inputs=Samples(windows, windows.train),
+            train_targets=windows.gather_last_targets(windows.train),
+            validation_inputs=Samples(windows, windows.validation),
+            validation_targets=windows.gather_last_targets(windows.validation),
+            inputs=Samples(windows, windows.starts),
+            align=lambda outputs: align_outputs(data, outputs),
+        ),
+    )
+    return {name: baseline.forecast(task) for name, baseline in BASELINES.items()}
+
+
+def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
+    """Say that the linear fit is no strong baseline on this data; None if it is one.
+
+    Its penalty and the networks are chosen by the validation part, and so it is judged there.
+    """
+    truth = take_truth(data)
+    scored = truth.scored("validation")
+    linear, repeated = (score_part(truth, results.baselines[name], scored) for name in ("linear", "persistence"))
+    if linear <= _WEAK * repeated:
+        return None
+    return (
+        f"the linear fit on the same lags is a weak baseline here: on the validation part its error is "
+        f"{linear / repeated:.3g} times that of repeating the last value; fewer lags or "
+        "dataset.transforms=[difference] often help it, and the network as well"
+    )
 
 
 def _join(origins: Sequence[PreparedData], forecasts: Sequence[Array], axis: int) -> Array:
@@ -129,7 +159,9 @@ def _score_origins(
     for number, (data, own, naive) in enumerate(zip(origins, each, baselines, strict=True)):
         truth, rows = take_truth(data), np.flatnonzero(data.split.rows("test"))
         metrics = score_run(truth, [score_seed(truth, some) for some in own], naive)
-        kept = {name: value for name, value in metrics.items() if name.startswith(("test_rmse", "baseline_"))}
+        kept = {
+            name: value for name, value in metrics.items() if name.startswith(("test_rmse", "test_rmsse", "baseline_"))
+        }
         times = data.series.timestamps[rows]
         blocks.append({"origin": number, "first": times.min(), "last": times.max(), "rows": len(rows)} | kept)
     return blocks

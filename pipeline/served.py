@@ -39,7 +39,7 @@ def fetch_model(chosen: ServedRun) -> "ServedModel":
     store = open_store(TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment))
     record = choose_run(store, chosen.run)
     if chosen.run == "best":
-        error = f"validation RMSE {record.metrics['validation_rmse']:.4g}"
+        error = f"validation {record.measure.upper()} {record.score('validation'):.4g}"
         print(f"run {record.run_id}: {error}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, record.run_id, FILES, Path(folder))

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
+from pipeline.report.verdict import state_verdict
 
 from pipeline.config import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
@@ -26,7 +27,6 @@ from pipeline.report.errors_file import read_test_errors
 from pipeline.report.html import page, section
 from pipeline.report.run_files import Results, draw_run_figures, write_run_files
 from pipeline.report.table import print_table
-from pipeline.report.verdict import state_verdict
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
 from pipeline.stream import _format

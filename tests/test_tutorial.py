@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
+from pipeline.evaluation.baselines import linear_fit
 
 from pipeline import tutorial
 from pipeline.config import Config, typed_config
@@ -18,7 +19,6 @@ from pipeline.data.notes import describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.reading import read_in_order
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.baselines import linear_fit
 from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.published import PUBLISHED
 from pipeline.evaluation.scores import score_run, score_seed

@@ -1,15 +1,14 @@
 """The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one plain document."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pipeline.arguments import suggest
 from pipeline.errors import UserError
-from pipeline.record import DIGEST_TAG, LoggedRun, RunRecord, Status, TestErrors
+from pipeline.record import DIGEST_TAG, LoggedRun, Status, TestErrors
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.comparison import Comparison
+    from pipeline.evaluation.comparison import Comparison, Rival
     from pipeline.evaluation.configurations import Configuration
     from pipeline.evaluation.pooling import Cell
     from pipeline.tracking.store import Store
@@ -46,28 +45,50 @@ def compare_runs(store: "Store", runs: Sequence[LoggedRun], by: Sequence[str] = 
         raise UserError(f"none of the {len(runs)} runs {selection} finished, so there is nothing to compare")
     keys = varying_keys(finished)
     by = _check_by(by, keys, finished)
-    _refuse_mixed(finished, {run.record.run_id: (run.dataset_digest, "other data") for run in finished}, "data")
     with run_folders(store, finished, (NAME, FALLBACK)) as found:
         folders = {run.record.run_id: folder for run, folder in zip(finished, found, strict=True)}
         if len({run.scored_rows or run.record.run_id for run in finished}) > 1:  # not told by tags: read the files
             rows = {run_id: read_scored_rows(folder) for run_id, folder in folders.items()}
-            _refuse_mixed(finished, rows, "timestamps")
+            _refuse_mixed(finished, rows)
 
         def read(run: LoggedRun) -> TestErrors:
             return read_test_errors(folders[run.record.run_id])
 
         cells = pool_seeds(finished, read, list(dict.fromkeys([*keys, *by])))
         configurations = group_cells(cells, by)
-        best = _with_baselines([read(run) for run in configurations[0].cells[0].runs])
+        rivals = _strongest_baselines(cells, configurations[0], read)
+        newest = read(configurations[0].cells[0].runs[0])
     axes = _untie([key for key in by if key in keys], lambda axis: tied_keys(cells, axis))
-    baselines = best.baselines if len(configurations[0].cells) == 1 else {}
-    comparisons = compare_all(configurations, cells, list(axes), baselines, best.horizon)
-    return _document(configurations, cells, axes, comparisons, runs, by, best.span, selection)
+    comparisons = compare_all(configurations, cells, list(axes), rivals, newest.horizon)
+    return _document(configurations, cells, axes, comparisons, rivals, runs, by, newest.span, selection)
 
 
-def _with_baselines(errors: Sequence[TestErrors]) -> TestErrors:
-    """Return the first that has the errors of the baselines; runs from before test_errors.npz have none."""
-    return next((each for each in errors if each.baselines), errors[0])
+def _strongest_baselines(
+    cells: "Sequence[Cell]", best: "Configuration", read: Callable[[LoggedRun], TestErrors]
+) -> "list[Rival]":
+    """Return each baseline at its strongest: that of the best configuration, or of another if that is better."""
+    from pipeline.evaluation.comparison import Rival
+    from pipeline.evaluation.significance import loss_series
+
+    rivals = []
+    for name in dict.fromkeys(name for cell in cells for name in cell.baselines):
+        having = [cell for cell in cells if name in cell.baselines]
+        own = next((cell for cell in best.cells if name in cell.baselines), None)
+        strongest = min(having, key=lambda cell: cell.baselines[name])
+        if own is not None and own.baselines[name] <= strongest.baselines[name] * (1 + 1e-9):
+            strongest = own
+        newest = strongest.runs[0]
+        errors = read(newest)
+        rivals.append(
+            Rival(
+                name=name,
+                parameters={} if strongest is own else strongest.parameters,
+                rmse=strongest.baselines[name],
+                losses=loss_series(errors.baselines[name][None], errors.times, strongest.scale),
+                look_back=int(newest.record.params.get("look_back", "1")),
+            )
+        )
+    return rivals
 
 
 def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRun]:
@@ -111,7 +132,7 @@ def _check_by(by: Sequence[str], keys: Sequence[str], runs: Sequence[LoggedRun])
     return list(dict.fromkeys(by)) or list(keys)
 
 
-def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str, str]], what: str) -> None:
+def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str, str]]) -> None:
     """Refuse runs that were not scored on the same values, and say which groups there are and how to choose one."""
     groups: dict[str, list[LoggedRun]] = {}
     for run in runs:
@@ -121,12 +142,10 @@ def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str,
     told = []
     for digest, members in list(groups.items())[:_GROUPS_SHOWN]:
         others = [run for other, those in groups.items() if other != digest for run in those]
-        span = (
-            identities[members[0].record.run_id][1] if what == "timestamps" else f"{DIGEST_TAG} {digest[:8] or 'none'}"
-        )
+        span = identities[members[0].record.run_id][1]
         told.append(f"{_how_to_choose(members, others)} for {len(members)} runs ({span})")
     more = f"; {len(groups) - _GROUPS_SHOWN} more groups" if len(groups) > _GROUPS_SHOWN else ""
-    raise UserError(f"runs scored on different {what} cannot be compared; choose one group: {'; '.join(told)}{more}")
+    raise UserError(f"runs scored on different values cannot be compared; choose one group: {'; '.join(told)}{more}")
 
 
 def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) -> str:
@@ -166,11 +185,13 @@ def _document(
     cells: "Sequence[Cell]",
     axes: Mapping[str, Sequence[str]],
     comparisons: "Sequence[Comparison]",
+    rivals: "Sequence[Rival]",
     runs: Sequence[LoggedRun],
     by: Sequence[str],
     span: str,
     selection: str,
 ) -> Document:
+    from pipeline.comparison.verdict import state_verdict
     from pipeline.evaluation.comparison import Kind
     from pipeline.evaluation.document import (
         describe_axis,
@@ -179,11 +200,12 @@ def _document(
         describe_failure,
     )
     from pipeline.evaluation.pooling import varying_keys
-    from pipeline.evaluation.sentences import state_comparison
+    from pipeline.evaluation.sentences import label, state_comparison
 
     of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
     record = configurations[0].cells[0].runs[0].record
     against = [None, *of[Kind.best]]
+    measure = record.measure.upper()
     return {
         "selection": selection,
         "dataset": {
@@ -191,78 +213,27 @@ def _document(
             "unit": record.params.get("dataset.unit", ""),
             "sha256": configurations[0].cells[0].runs[0].dataset_digest,
             "scored": span,
+            "measure": measure,
         },
         "by": list(by),
         "configurations": [
-            describe_configuration(each, other) for each, other in zip(configurations, against, strict=True)
+            describe_configuration(each, other, measure) for each, other in zip(configurations, against, strict=True)
         ],
         "axes": [
-            describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first])
+            describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first], measure)
             for axis, together in axes.items()
         ],
         "baselines": [
-            {"name": each.second["baseline"], "test_rmse": each.second_rmse} | describe_comparison(each)
-            for each in of[Kind.baseline]
+            {"name": each.second["baseline"], "of": label(rival.parameters) if rival.parameters else ""}
+            | {"test_rmse": each.second_rmse}
+            | describe_comparison(each, measure)
+            for each, rival in zip(of[Kind.baseline], rivals, strict=True)
         ],
         "failed": [
             describe_failure(run.record, list(dict.fromkeys([*by, *varying_keys(runs)])))
             for run in runs
             if run.record.status is not Status.finished
         ],
-        "sentences": [state_comparison(each) for each in comparisons],
-        "verdict": _verdict(configurations, cells, of[Kind.best], of[Kind.baseline]),
+        "sentences": [state_comparison(each, measure) for each in comparisons],
+        "verdict": state_verdict(configurations, of[Kind.baseline], of[Kind.best], rivals),
     }
-
-
-def _verdict(
-    configurations: "Sequence[Configuration]",
-    cells: "Sequence[Cell]",
-    others: "Sequence[Comparison]",
-    baselines: "Sequence[Comparison]",
-) -> str:
-    """Say what the evidence supports: against the strongest baseline, over the timestamps, among the configurations."""
-    from pipeline.evaluation.configurations import group_cells
-    from pipeline.evaluation.sentences import state_comparison
-    from pipeline.report.verdict import state_verdict
-
-    single = configurations if len(configurations) == len(cells) else group_cells(cells, list(cells[0].parameters))
-    num_seeds = len(single[0].scores)  # of the best; for all, because the number of seeds is not part of a name
-    sentences = [state_verdict([_pooled_record(each, num_seeds) for each in single])]
-    if baselines:
-        strongest = min(baselines, key=lambda each: each.second_rmse)
-        sentences.append(f"Over the test timestamps: {state_comparison(strongest)}.")
-    if others:
-        sentences.append(_among(configurations, others))
-    return " ".join(sentences)
-
-
-def _pooled_record(configuration: "Configuration", num_seeds: int) -> RunRecord:
-    """Return the newest record of a single configuration with the scores of all its seeds."""
-    (cell,) = configuration.cells
-    newest = cell.runs[0].record
-    test = configuration.test_rmse
-    spread = {"test_rmse_std": test.std, "test_rmse_low": test.low, "test_rmse_high": test.high}
-    told = {key: value for key, value in newest.metrics.items() if key not in spread}
-    told |= {"validation_rmse": configuration.validation_rmse.mean, "test_rmse": test.mean}
-    alike = dict.fromkeys(("seed", "dataset.path"), "")  # not part of its name
-    return replace(
-        newest,
-        metrics=told | (spread if len(cell.seeds) > 1 else {}),
-        params={**newest.params, **alike, "seeds": str(num_seeds)},
-    )
-
-
-def _among(configurations: "Sequence[Configuration]", others: "Sequence[Comparison]") -> str:
-    from pipeline.evaluation.sentences import label
-
-    worse = sum(each.evidence and each.difference > 0 for each in others)
-    better = sum(each.evidence and each.difference < 0 for each in others)
-    undecided = len(others) - worse - better
-    name = label(configurations[0].parameters)
-    many = f"of {len(others)} other configurations" if len(others) > 1 else "of one other configuration"
-    are = "is" if worse == 1 else "are"
-    hint = " (nothing before the test says which)" if better else ""
-    return (
-        f"Compared with {name}, chosen by validation: {many}, {worse} {are} worse with evidence, "
-        f"{better} better with evidence{hint}, and {undecided} not distinguishable from it."
-    )

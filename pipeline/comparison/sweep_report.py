@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from pipeline.comparison.groups import group_by_truth
 from pipeline.comparison.runs import Document, compare_runs
 from pipeline.record import LoggedRun, Status
 from pipeline.report.comparison_text import describe_failed
-from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+from pipeline.report.errors_file import FALLBACK, NAME, read_test_errors
 from pipeline.report.sweep_figures import MOST_CURVES, Forecast
 from pipeline.report.sweep_page import Part, name_row, write_sweep_report
 from pipeline.salvage import Salvage
@@ -39,24 +40,10 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     finished = [run for run in runs if run.record.status is Status.finished]
     unfinished = [run for run in runs if run.record.status is not Status.finished]
     failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
-    parts = [_read_part(store, group) for group in _comparable(store, finished)]
+    parts = [_read_part(store, group) for group in group_by_truth(store, finished)]
     with TemporaryDirectory() as folder:
         write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)
         store.client.log_artifacts(parent_run_id, folder, FOLDER)
-
-
-def _comparable(store: "Store", runs: Sequence[LoggedRun]) -> list[list[LoggedRun]]:
-    """Group runs that were scored on the same values."""
-    from pipeline.tracking.artifacts import run_folders
-
-    groups: dict[tuple[str, str], list[LoggedRun]] = {}
-    unknown = [run for run in runs if not run.scored_rows]
-    with run_folders(store, unknown, (NAME, FALLBACK)) as folders:
-        read = {run.record.run_id: read_scored_rows(folder)[0] for run, folder in zip(unknown, folders, strict=True)}
-    for run in runs:
-        rows = run.scored_rows or read[run.record.run_id]
-        groups.setdefault((run.dataset_digest, rows), []).append(run)
-    return list(groups.values())
 
 
 def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:

@@ -1,10 +1,11 @@
 """From what a network gives to what is scored: forecasts in the data's own units at the rows they predict."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray
-from pipeline.evaluation.baselines import align_forecasts
+from pipeline.data.series import FloatArray, IntArray
 from pipeline.evaluation.scores import Truth
 
 
@@ -22,6 +23,29 @@ def align_outputs(data: PreparedData, outputs: FloatArray) -> FloatArray:
     forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
     ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
     return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
+
+
+def align_forecasts(
+    forecasts: FloatArray, origins: IntArray, horizon_steps: Sequence[int], time: int, ends: IntArray | None = None
+) -> FloatArray:
+    """Place forecasts at the row they predict.
+
+    Args:
+        forecasts: Shape (origins, horizon_steps, targets).
+        origins: Last row each forecast knew. Shape (origins,).
+        horizon_steps: Steps ahead.
+        time: Rows of the series; what lies beyond is left out.
+        ends: Row after the end of each origin's lane; by default `time`. Shape (origins,).
+
+    Returns:
+        Shape (time, horizon_steps, targets), NaN where nothing was forecast.
+    """
+    aligned = np.full((time, len(horizon_steps), forecasts.shape[2]), np.nan)
+    ends = np.full(len(origins), time) if ends is None else ends
+    for position, ahead in enumerate(horizon_steps):
+        inside = origins + ahead < ends
+        aligned[origins[inside] + ahead, position] = forecasts[inside, position]
+    return aligned
 
 
 def take_truth(data: PreparedData) -> Truth:

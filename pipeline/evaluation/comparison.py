@@ -15,7 +15,6 @@ from pipeline.evaluation.significance import (
     compare_with_value,
     correct_holm,
     diebold_mariano,
-    loss_series,
 )
 
 Array = np.ndarray
@@ -31,14 +30,34 @@ class Kind(Enum):
 
 
 @dataclass(frozen=True)
+class Rival:
+    """A baseline at its strongest: the linear fit is another one for every look_back.
+
+    Attributes:
+        name: Of the baseline.
+        parameters: Of the configuration whose baseline it is; empty if it is the same for all.
+        rmse: Test score, as that of a configuration.
+        losses: Loss at every test timestamp. Shape (time,).
+        look_back: What its configuration looks back on.
+    """
+
+    name: str
+    parameters: Mapping[str, str]
+    rmse: float
+    losses: Array
+    look_back: int
+
+
+@dataclass(frozen=True)
 class Comparison:
     """One paired comparison on identical timestamps: the first minus the second.
 
     Attributes:
         kind: What is compared with what.
         first: Its parameters.
-        second: The parameters of the other one; for a baseline {"baseline": NAME}.
-        first_rmse: Mean test RMSE over seeds, in the data's own units.
+        second: The parameters of the other one; for a baseline {"baseline": NAME} and, where it depends on them, its
+            parameters.
+        first_rmse: Mean test RMSE over seeds, in the data's own units; with several targets the RMSSE.
         second_rmse: The same of the other one.
         low: Lower end of the 95 % bootstrap interval over seeds of their difference; NaN where a side has one seed.
         high: Upper end.
@@ -82,7 +101,7 @@ def compare_all(
     configurations: Sequence[Configuration],
     cells: Sequence[Cell],
     axes: Sequence[str],
-    baselines: Mapping[str, Array],
+    rivals: Sequence[Rival],
     horizon: int,
 ) -> list[Comparison]:
     """Make every comparison and correct their p values together.
@@ -91,13 +110,13 @@ def compare_all(
         configurations: The lowest validation RMSE first.
         cells: Every single configuration.
         axes: Keys whose main effect is wanted.
-        baselines: Errors by name, of the best configuration. Each (time, horizon_steps, targets).
+        rivals: The baselines, each at its strongest.
         horizon: Largest step ahead.
     """
     found = [
         *_with_best(configurations, horizon),
         *(each for axis in axes for each in _along_axis(cells, axis, horizon)),
-        *_with_baselines(configurations[0], baselines, horizon),
+        *_with_baselines(configurations[0], rivals, horizon),
     ]
     # With one axis, a step to or from the best is the same test under two names; it counts once.
     tests, places = np.unique([abs(each.statistic) for each in found], return_inverse=True)
@@ -154,23 +173,22 @@ def _along_axis(cells: Sequence[Cell], axis: str, horizon: int) -> list[Comparis
     ]
 
 
-def _with_baselines(best: Configuration, baselines: Mapping[str, Array], horizon: int) -> list[Comparison]:
-    if not baselines:
+def _with_baselines(best: Configuration, rivals: Sequence[Rival], horizon: int) -> list[Comparison]:
+    if not rivals:
         return []
-    losses = {name: loss_series(errors[None]) for name, errors in baselines.items()}
-    tests = diebold_mariano(np.stack([best.losses - each for each in losses.values()]), horizon)
+    tests = diebold_mariano(np.stack([best.losses - rival.losses for rival in rivals]), horizon)
     return [
         Comparison(
             kind=Kind.baseline,
             first=best.parameters,
-            second={"baseline": name},
+            second={"baseline": rival.name, **rival.parameters},
             first_rmse=best.test_rmse.mean,
-            second_rmse=rmse,
-            low=best.test_rmse.low - rmse,
-            high=best.test_rmse.high - rmse,
-            p_seeds=compare_with_value(best.scores, rmse),
+            second_rmse=rival.rmse,
+            low=best.test_rmse.low - rival.rmse,
+            high=best.test_rmse.high - rival.rmse,
+            p_seeds=compare_with_value(best.scores, rival.rmse),
             statistic=float(tests.statistic[number]),
             p=float(tests.p[number]),
         )
-        for number, (name, rmse) in enumerate((name, float(np.sqrt(each.mean()))) for name, each in losses.items())
+        for number, rival in enumerate(rivals)
     ]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.baselines.registry import BASELINES
 from pipeline.evaluation.axes import sort_levels
 from pipeline.evaluation.comparison import Comparison
 from pipeline.evaluation.configurations import Configuration, Summary
@@ -15,11 +16,13 @@ from pipeline.evaluation.pooling import Cell
 from pipeline.evaluation.sentences import state_comparison
 from pipeline.record import RunRecord
 
-_ABOUT_RUN = ("skill_persistence", "skill_seasonal", "skill_linear", "fit_seconds")
+_ABOUT_RUN = (*(f"skill_{name}" for name in BASELINES), "fit_seconds")
 
 
-def describe_configuration(configuration: Configuration, against_best: Comparison | None) -> dict[str, Any]:
-    """Return one row; `against_best` is None for the best configuration itself."""
+def describe_configuration(
+    configuration: Configuration, against_best: Comparison | None, measure: str
+) -> dict[str, Any]:
+    """Return one row; `against_best` is None for the best configuration itself, `measure` is RMSE or RMSSE."""
     runs = [run.record for cell in configuration.cells for run in cell.runs]
     known = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in _ABOUT_RUN}
     return {
@@ -30,11 +33,11 @@ def describe_configuration(configuration: Configuration, against_best: Compariso
         "test_rmse": _summary(configuration.test_rmse),
         "test_mae": _summary(configuration.test_mae),
         **{name: float(np.mean(values)) if values else None for name, values in known.items()},
-        "against_best": None if against_best is None else describe_comparison(against_best),
+        "against_best": None if against_best is None else describe_comparison(against_best, measure),
     }
 
 
-def describe_comparison(comparison: Comparison) -> dict[str, Any]:
+def describe_comparison(comparison: Comparison, measure: str) -> dict[str, Any]:
     """Return difference (first minus second), interval, test and sentence of a comparison."""
     return {
         "difference": _number(comparison.difference),
@@ -45,12 +48,12 @@ def describe_comparison(comparison: Comparison) -> dict[str, Any]:
         "p": _number(comparison.p),
         "p_holm": _number(comparison.p_holm),
         "evidence": bool(comparison.evidence),
-        "sentence": state_comparison(comparison),
+        "sentence": state_comparison(comparison, measure),
     }
 
 
 def describe_axis(
-    axis: str, together: Sequence[str], cells: Sequence[Cell], steps: Sequence[Comparison]
+    axis: str, together: Sequence[str], cells: Sequence[Cell], steps: Sequence[Comparison], measure: str
 ) -> dict[str, Any]:
     """Return the levels of an axis with their mean scores, and the effect of every step between adjacent levels."""
     levels = sort_levels([cell.parameters[axis] for cell in cells])
@@ -64,7 +67,7 @@ def describe_axis(
                 "from": typed_value(step.second[axis]),
                 "to": typed_value(step.first[axis]),
                 "matched": step.matched,
-                **describe_comparison(step),
+                **describe_comparison(step, measure),
             }
             for step in steps
         ],

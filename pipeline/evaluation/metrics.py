@@ -31,7 +31,8 @@ def rmse(actual: Array, forecasts: Array, scored: Array) -> float:
         >>> rmse(np.array([[1.0], [2.0]]), np.array([[[1.0]], [[4.0]]]), np.array([[True], [True]])).__round__(4)
         1.4142
     """
-    return float(np.sqrt(np.nanmean(errors(actual, forecasts, scored) ** 2)))
+    difference = errors(actual, forecasts, scored)
+    return _root_mean_square(difference[~np.isnan(difference)])  # of scaled values: squares of 1e-200 would be 0
 
 
 def mae(actual: Array, forecasts: Array, scored: Array) -> float:
@@ -67,6 +68,46 @@ def mase(
             if changes.any():
                 scaled.append(np.nanmean(absolute[rows, :, target]) / changes.mean())
     return float(np.mean(scaled)) if scaled else float("nan")
+
+
+def naive_scale(actual: Array, trained: Array, lanes: Sequence[slice] = (slice(None),)) -> Array:
+    """Return the RMSE of repeating the last value on the training part, of each target: what RMSSE divides by.
+
+    Args:
+        actual: Shape (time, targets).
+        trained: True for values of the training part that were measured. Shape (time, targets).
+        lanes: Rows of each lane; no change reaches from one into another.
+
+    Returns:
+        Shape (targets,), in the data's own units; 1 for a target that never changed.
+    """
+    known = np.where(trained, actual, np.nan)
+    changes = np.concatenate([np.diff(known[rows], axis=0) for rows in lanes])  # (changes, targets)
+    return np.array([_root_mean_square(each[~np.isnan(each)]) or 1.0 for each in changes.T])
+
+
+def rmsse(actual: Array, forecasts: Array, scored: Array, scale: Array) -> float:
+    """Root mean squared scaled error: the mean over the targets of RMSE / scale. It has no unit.
+
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006; the M5 competition.
+
+    Args:
+        actual: Shape (time, targets).
+        forecasts: Shape (time, horizon_steps, targets).
+        scored: Shape (time, targets).
+        scale: Of each target, see `naive_scale`. Shape (targets,).
+
+    Returns:
+        Below 1: better, one or more steps ahead, than repeating the last value was for one step in training.
+    """
+    columns = np.flatnonzero(scored.any(axis=0))
+    each = [rmse(actual[:, [one]], forecasts[:, :, [one]], scored[:, [one]]) / scale[one] for one in columns]
+    return float(np.mean(each))
+
+
+def _root_mean_square(values: Array) -> float:
+    largest = float(np.abs(values).max(initial=0.0))
+    return largest * float(np.sqrt(np.mean((values / largest) ** 2))) if largest > 0 else 0.0
 
 
 def smape(actual: Array, forecasts: Array, scored: Array) -> float:

@@ -21,10 +21,12 @@ class Cell:
         parameters: The keys in which the compared runs differ.
         runs: The runs, the newest first.
         seeds: Number of each seed.
-        validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
+        validation_rmse: Of each seed, in the data's own units; with several targets the RMSSE. Shape (seeds,).
         test_rmse: The same on the test part. Shape (seeds,).
         test_mae: Mean absolute error on the test part. Shape (seeds,).
         losses: Loss at every test timestamp, see `loss_series`. Shape (time,).
+        baselines: The same score of every baseline that was logged.
+        scale: What errors of each target were divided by. Shape (targets,).
     """
 
     parameters: Mapping[str, str]
@@ -34,6 +36,8 @@ class Cell:
     test_rmse: Array
     test_mae: Array
     losses: Array
+    baselines: Mapping[str, float]
+    scale: Array
 
 
 def varying_keys(runs: Sequence[LoggedRun]) -> list[str]:
@@ -61,13 +65,31 @@ def pool_seeds(
     members: dict[tuple[str, ...], list[LoggedRun]] = {}
     for run in sorted(runs, key=lambda run: run.started):
         members.setdefault(tuple(run.record.params.get(key, "-") for key in keys), []).append(run)
+    scale = read_errors(runs[0]).scale  # one for all: otherwise losses of two configurations could not be subtracted
     return [
-        _pool(dict(zip(keys, values, strict=True)), [(run, read_errors(run)) for run in alike[::-1]])
+        _pool(dict(zip(keys, values, strict=True)), [(run, read_errors(run)) for run in alike[::-1]], scale)
         for values, alike in members.items()
     ]
 
 
-def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun, TestErrors]]) -> Cell:
+def score_errors(errors: Array, scale: Array) -> Array:
+    """Return the RMSE of each seed, divided by the scale of each target and averaged over the targets.
+
+    Args:
+        errors: Shape (seeds, rows, horizon_steps, targets), NaN where nothing is scored.
+        scale: Shape (targets,).
+
+    Returns:
+        Shape (seeds,).
+    """
+    scaled = errors.astype(float) / scale
+    largest = np.nanmax(np.abs(scaled), initial=0.0)
+    unit = scaled / (largest or 1.0)  # squares of tiny errors would vanish
+    per_target = [np.nanmean(unit[..., target] ** 2, axis=(1, 2)) for target in range(unit.shape[-1])]
+    return np.asarray(largest * np.mean(np.sqrt(per_target), axis=0))
+
+
+def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun, TestErrors]], scale: Array) -> Cell:
     seeds: list[int] = []
     chosen: list[Array] = []
     validation: list[float] = []
@@ -81,13 +103,15 @@ def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun,
         chosen.append(found.errors[new])
         validation += found.validation_rmse[new].tolist()
     errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets)
-    flat = errors.reshape(len(errors), -1)  # (seeds, rows)
+    newest = newest_first[0][1]
     return Cell(
         parameters=parameters,
         runs=tuple(runs),
         seeds=tuple(seeds),
         validation_rmse=np.array(validation),
-        test_rmse=np.sqrt(np.nanmean(flat**2, axis=1)),
-        test_mae=np.nanmean(np.abs(flat), axis=1),
-        losses=loss_series(errors),
+        test_rmse=score_errors(errors, scale),
+        test_mae=np.nanmean(np.nanmean(np.abs(errors), axis=(1, 2)) / scale, axis=1),
+        losses=loss_series(errors, newest.times, scale),
+        baselines={name: float(score_errors(each[None], scale)[0]) for name, each in newest.baselines.items()},
+        scale=scale,
     )

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.baselines.persistence import forecast_persistence
+from pipeline.baselines.task import Task
 from pipeline.config import Protocol
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import FloatArray
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.baselines import persistence
 from pipeline.evaluation.metrics import rmse
 
 
@@ -83,7 +84,7 @@ def score_protocols(
     test, tutorial_test = truth.scored("test"), take_truth(tutorial).scored("test")  # each (time, targets)
     forecasts = [align_outputs(fair, each) for each in fair_outputs]
     apart = [align_outputs(tutorial, each) for each in tutorial_outputs]
-    repeated = persistence(truth.actual, fair.windows.horizon_steps)
+    repeated = forecast_persistence(Task(truth.actual, fair.windows.horizon_steps, truth.lanes, period=1))
 
     def score(each: FloatArray, rows: FloatArray) -> float:
         return rmse(truth.actual, each, rows)

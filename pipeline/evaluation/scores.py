@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.evaluation.metrics import mae, mase, rmse, skill, smape
+from pipeline.evaluation.metrics import mae, mase, naive_scale, rmse, rmsse, skill, smape
 from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.record import name_score
 
 Array = np.ndarray
-BASELINES = ("persistence", "seasonal", "linear")
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,17 @@ class Truth:
     targets: Sequence[str]
     lanes: Sequence[slice] = (slice(None),)
 
+    @property
+    def scale(self) -> Array:
+        """What RMSSE divides the errors of each target by. Shape (targets,)."""
+        return naive_scale(self.actual, self.scored("train"), self.lanes)
+
+    def by_target(self) -> list[tuple[str, list[int]]]:
+        """Return the ending of metric names and the column of each target; a single target needs no ending."""
+        if len(self.targets) == 1:
+            return [("", [0])]
+        return [(f".{name}", [column]) for column, name in enumerate(self.targets)]
+
     def scored(self, part: str) -> Array:
         """Return the rows that count in a part. Shape (time, targets)."""
         return self.scorable & self.parts[part][:, None]
@@ -43,49 +54,62 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
         forecasts: Shape (time, horizon_steps, targets), in the data's own units.
 
     Returns:
-        train_rmse (of the rows that have a forecast), validation_rmse, test_rmse, test_mae, test_mase, test_smape;
-        with several targets also `test_rmse.NAME` of each.
+        train_rmse (of the rows that have a forecast), validation_rmse, test_rmse, test_mae; with several targets each
+        of these once per target, as `test_rmse.NAME`, because their units differ. Without a unit, and so over all
+        targets: validation_rmsse, test_rmsse, test_mase, test_smape.
     """
-    test = truth.scored("test")
-    train = truth.scored("train") & ~np.isnan(forecasts).any(axis=1)
-    scores = {
-        "train_rmse": rmse(truth.actual, forecasts, train),
-        "validation_rmse": rmse(truth.actual, forecasts, truth.scored("validation")),
-        "test_rmse": rmse(truth.actual, forecasts, test),
-        "test_mae": mae(truth.actual, forecasts, test),
-        "test_mase": mase(truth.actual, forecasts, test, truth.scored("train"), truth.lanes),
-        "test_smape": smape(truth.actual, forecasts, test),
-    }
-    if len(truth.targets) > 1:
-        for column, name in enumerate(truth.targets):
-            only = [column]
-            scores[f"test_rmse.{name}"] = rmse(truth.actual[:, only], forecasts[:, :, only], test[:, only])
+    parts = {part: truth.scored(part) for part in ("train", "validation", "test")}
+    parts["train"] = parts["train"] & ~np.isnan(forecasts).any(axis=1)
+    scores: dict[str, float] = {}
+    for ending, only in truth.by_target():
+        actual, some = truth.actual[:, only], forecasts[:, :, only]
+        for part, scored in parts.items():
+            scores[f"{part}_rmse{ending}"] = rmse(actual, some, scored[:, only])
+        scores[f"test_mae{ending}"] = mae(actual, some, parts["test"][:, only])
+    for part in ("validation", "test"):
+        scores[f"{part}_rmsse"] = rmsse(truth.actual, forecasts, parts[part], truth.scale)
+    scores["test_mase"] = mase(truth.actual, forecasts, parts["test"], truth.scored("train"), truth.lanes)
+    scores["test_smape"] = smape(truth.actual, forecasts, parts["test"])
     return scores
 
 
+def score_part(truth: Truth, forecasts: Array, scored: Array) -> float:
+    """Return what forecasts are judged by on some rows: RMSE of one target, RMSSE of several."""
+    if len(truth.targets) == 1:
+        return rmse(truth.actual, forecasts, scored)
+    return rmsse(truth.actual, forecasts, scored, truth.scale)
+
+
 def score_all(truth: Truth, forecasts: Array) -> float:
-    """Return the RMSE over every row that has a forecast, whatever its part: the prequential error of an online run."""
-    return rmse(truth.actual, forecasts, truth.scorable & ~np.isnan(forecasts).any(axis=1))
+    """Return the score over every row that has a forecast, in any part: the prequential error of an online run."""
+    return score_part(truth, forecasts, truth.scorable & ~np.isnan(forecasts).any(axis=1))
 
 
 def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mapping[str, Array]) -> dict[str, float]:
-    """Summarize the seeds of a run and compare their mean test RMSE with the baselines.
+    """Summarize the seeds of a run and compare their mean test score with the baselines.
 
     Args:
         truth: What really happened.
         seeds: Result of `score_seed` for each seed.
-        baselines: Forecasts named persistence, seasonal and linear. Each (time, horizon_steps, targets).
+        baselines: Forecasts by name. Each (time, horizon_steps, targets).
 
     Returns:
-        Every metric of the run by its MLflow name.
+        Every metric of the run by its MLflow name. With several targets `baseline_NAME_rmse` and the skill exist once
+        per target, and `skill_NAME` compares the RMSSE.
     """
     metrics: dict[str, float] = {}
     for name in seeds[0]:
         metrics |= summarize_seeds(name, [seed[name] for seed in seeds])
-    for name in BASELINES:
-        baseline = rmse(truth.actual, baselines[name], truth.scored("test"))
-        metrics[f"baseline_{name}_rmse"] = baseline
-        metrics[f"skill_{name}"] = skill(metrics["test_rmse"], baseline)
+    test, judged = truth.scored("test"), name_score("test", truth.targets)
+    for name, baseline in baselines.items():
+        for ending, only in truth.by_target():
+            error = rmse(truth.actual[:, only], baseline[:, :, only], test[:, only])
+            metrics[f"baseline_{name}_rmse{ending}"] = error
+            metrics[f"skill_{name}{ending}"] = skill(metrics[f"test_rmse{ending}"], error)
+        error = rmsse(truth.actual, baseline, test, truth.scale)
+        metrics[f"baseline_{name}_rmsse"] = error
+        if judged == "test_rmsse":
+            metrics[f"skill_{name}"] = skill(metrics[judged], error)
     return metrics
 
 
@@ -98,20 +122,26 @@ def score_lanes(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[str
         baselines: Forecasts by name, same shape.
 
     Returns:
-        For each lane test_rows, test_rmse and test_mae (means over seeds) and the RMSE of each baseline; NaN for a lane
-        without test rows.
+        For each lane test_rows, test_rmse and test_mae (means over seeds) and the RMSE of each baseline, with several
+        targets of each, and test_rmsse; only test_rows for a lane without test rows.
     """
-    test = truth.scored("test")
-    scores = []
+    test, scores, scale = truth.scored("test"), [], truth.scale
     for rows in truth.lanes:
-        actual, scored = truth.actual[rows], test[rows]
+        scored = test[rows]
         lane: dict[str, float] = {"test_rows": float(scored.any(axis=1).sum())}
-        if not scored.any():
-            scores.append(lane)
-            continue
-        lane["test_rmse"] = float(np.mean([rmse(actual, each[rows], scored) for each in forecasts]))
-        lane["test_mae"] = float(np.mean([mae(actual, each[rows], scored) for each in forecasts]))
-        for name, baseline in baselines.items():
-            lane[f"baseline_{name}_rmse"] = rmse(actual, baseline[rows], scored)
         scores.append(lane)
+        if not scored.any():
+            continue
+        for ending, only in truth.by_target():
+            actual, counted = truth.actual[rows][:, only], scored[:, only]
+            if not counted.any():
+                continue
+            some = [each[rows][:, :, only] for each in forecasts]
+            lane[f"test_rmse{ending}"] = float(np.mean([rmse(actual, each, counted) for each in some]))
+            lane[f"test_mae{ending}"] = float(np.mean([mae(actual, each, counted) for each in some]))
+            for name, baseline in baselines.items():
+                lane[f"baseline_{name}_rmse{ending}"] = rmse(actual, baseline[rows][:, :, only], counted)
+        if len(truth.targets) > 1:
+            found = [rmsse(truth.actual[rows], each[rows], scored, scale) for each in forecasts]
+            lane["test_rmsse"] = float(np.mean(found))
     return scores

@@ -4,12 +4,11 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.baselines.registry import name_baseline
 from pipeline.evaluation.comparison import LEVEL, Comparison, Kind
 
-BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "the linear fit"}
 
-
-def state_comparison(comparison: Comparison) -> str:
+def state_comparison(comparison: Comparison, measure: str = "RMSE") -> str:
     """Say in one sentence what a comparison supports.
 
     `evidence` needs both: p below 0.05 over the test timestamps after Holm's correction, and p below 0.05 of a t test
@@ -23,18 +22,39 @@ def state_comparison(comparison: Comparison) -> str:
     lower = comparison.difference < 0
     if not comparison.significant:
         if comparison.p_holm < LEVEL:
-            p += ", but squared errors and mean RMSE disagree on which is better"
-        return f"{pair}: no evidence ({p}); RMSE of {first} {_size(comparison, 'lower' if lower else 'higher')}"
+            p += f", but squared errors and mean {measure} disagree on which is better"
+        size = _size(comparison, "lower" if lower else "higher")
+        return f"{pair}: no evidence ({p}); {measure} of {first} {size}"
     better = first if lower else second
     if comparison.evidence:
-        return f"{pair}: evidence that {better} is better ({p}); RMSE {_size(comparison, 'lower')}"
-    why = (
-        "one seed cannot tell configurations apart"
-        if np.isnan(comparison.p_seeds)
-        else f"the seeds do not decide it (p{_show_p(comparison.p_seeds)}, 95 % interval of the difference "
-        f"{comparison.low:.3g} to {comparison.high:.3g})"
-    )
-    return f"{pair}: {better} is better for these trainings only ({p}); RMSE {_size(comparison, 'lower')}, but {why}"
+        return f"{pair}: evidence that {better} is better ({p}); {measure} {_size(comparison, 'lower')}"
+    doubt = doubt_of_seeds(comparison)
+    size = _size(comparison, "lower")
+    return f"{pair}: {better} is better for these trainings only ({p}); {measure} {size}, but {doubt}"
+
+
+def doubt_of_seeds(comparison: Comparison) -> str:
+    """Say why the seeds do not support what the timestamps show."""
+    if np.isnan(comparison.p_seeds):
+        return "one seed cannot tell luck from skill"
+    ends = f"95 % interval of the difference {comparison.low:.3g} to {comparison.high:.3g}"
+    return f"the seeds do not decide it (p{_show_p(comparison.p_seeds)}, {ends})"
+
+
+def doubt_of(comparison: Comparison) -> str:
+    """Say why a comparison is no evidence; empty if it is."""
+    if not np.isfinite(comparison.p):
+        return "there are too few test timestamps to test it"
+    if comparison.p_holm >= LEVEL:
+        return f"the test timestamps do not decide it (p{_show_p(comparison.p_holm)})"
+    if not comparison.significant:
+        return "squared errors and the mean score disagree on which is better"
+    return "" if comparison.evidence else doubt_of_seeds(comparison)
+
+
+def say_evidence(comparison: Comparison) -> str:
+    """Return both p values of a comparison that is evidence."""
+    return f"p{_show_p(comparison.p_holm)} over the test timestamps, p{_show_p(comparison.p_seeds)} over the seeds"
 
 
 def label(parameters: Mapping[str, str]) -> str:
@@ -44,8 +64,9 @@ def label(parameters: Mapping[str, str]) -> str:
         >>> label({"look_back": "3", "stateful": "true"}), label({"baseline": "persistence"}), label({})
         ('look_back=3 stateful=true', 'persistence', 'the configuration')
     """
-    if list(parameters) == ["baseline"]:
-        return BASELINES.get(parameters["baseline"], parameters["baseline"])
+    if "baseline" in parameters:
+        of = {key: value for key, value in parameters.items() if key != "baseline"}
+        return name_baseline(parameters["baseline"]) + (f" of {label(of)}" if of else "")
     return " ".join(f"{key}={value}" for key, value in parameters.items()) or "the configuration"
 
 
@@ -70,11 +91,18 @@ def _held_fixed(comparison: Comparison) -> str:
 
 
 def _size(comparison: Comparison, direction: str) -> str:
-    """Say `12.3 lower (15 %)`, in the data's own units and relative to what it is lower or higher than."""
+    """Say `12.3 lower (15 %)`, in the data's own units and relative to what it is lower or higher than; or on par."""
     size = abs(comparison.difference)
     other = max if direction == "lower" else min
-    share = size / other(comparison.first_rmse, comparison.second_rmse)
-    return f"{size:.3g} {direction} ({share * 100:.0f} %)"
+    base = other(comparison.first_rmse, comparison.second_rmse)
+    if rounds_to_nothing(size, base):
+        return f"on par ({size:.3g} {direction})"
+    return f"{size:.3g} {direction} ({size / base * 100:.0f} %)" if base > 0 else f"{size:.3g} {direction}"
+
+
+def rounds_to_nothing(size: float, base: float) -> bool:
+    """Return whether a difference is shown as 0 %."""
+    return size == 0 or (base > 0 and round(size / base * 100) == 0)
 
 
 def _show_p(p: float) -> str:

@@ -67,7 +67,10 @@ def describe_failed(failed: Mapping[str, Any]) -> str:
 def title(document: Document) -> str:
     """Return what is compared, and in which unit."""
     dataset = document["dataset"]
-    return f"{show_name(dataset['name'])}: RMSE and MAE in {show_name(dataset['unit'])}"
+    name = show_name(dataset["name"])
+    if dataset["measure"] == "RMSSE":
+        return f"{name}: RMSSE, the mean over the targets of RMSE over that of repeating the last value"
+    return f"{name}: RMSE and MAE in {show_name(dataset['unit'])}"
 
 
 def show(value: Any) -> str:
@@ -106,10 +109,11 @@ def _flat(configuration: Mapping[str, Any]) -> dict[str, Any]:
 
 def _table(document: Document, shown: Sequence[Mapping[str, Any]]) -> Table:
     table = Table(title=title(document), title_justify="left")
+    measure = document["dataset"]["measure"]
     headings = (
         "seeds",
-        "validation\nRMSE",
-        "test RMSE\nmean ± std",
+        f"validation\n{measure}",
+        f"test {measure}\nmean ± std",
         "95 %\ninterval",
         "test\nMAE",
         "vs best\ndifference",

@@ -101,7 +101,8 @@ def split_verdict(document: Mapping[str, Any]) -> tuple[str, str]:
 
 def write_table(document: Mapping[str, Any]) -> str:
     """Return the table of all configurations, in a box of its own that scrolls sideways on a phone."""
-    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("#", *document["by"], *_HEADINGS))
+    headings = [name.replace("RMSE", document["dataset"]["measure"]) for name in _HEADINGS]
+    heads = "".join(f'<th scope="col">{escape(name)}</th>' for name in ("#", *document["by"], *headings))
     rows = [_row(number, each, document["by"]) for number, each in enumerate(document["configurations"], start=1)]
     table = f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f'<div class="wide">{table}</div><p class="narrow hint">The table scrolls sideways.</p>'

@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.config import Config, plain_config, without_references
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import Series
+from pipeline.record import name_score
 from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.errors_file import write_test_errors
 from pipeline.report.figures import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
@@ -34,6 +35,7 @@ class Results:
         origins: Scores of each origin of a rolling one, on its own block of the test part; empty for one origin.
         best: Position of the seed with the lowest validation RMSE; of a rolling origin, at the last one.
         losses: Loss curves of each seed; of a rolling origin, at the last one.
+        scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
     """
 
     forecasts: Array
@@ -44,6 +46,7 @@ class Results:
     origins: Sequence[Mapping[str, object]]
     best: int
     losses: Losses
+    scale: Array
 
 
 def write_run_files(folder: Path, config: Config, data: PreparedData, results: Results) -> str:
@@ -80,7 +83,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     )
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
-        name_rows(series),
+        series.timestamps,
         series.targets,
         data.windows.horizon_steps,
         data.scored_rows("test"),
@@ -88,7 +91,8 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         results.forecasts,
         results.baselines,
         list(results.losses),
-        [seed["validation_rmse"] for seed in results.seeds],
+        [seed[name_score("validation", series.targets)] for seed in results.seeds],
+        results.scale,
     )
     write_seeds(folder / "seeds.csv", results.seeds)
     if series.lane_names:
@@ -123,15 +127,6 @@ def draw_run_figures(
 def _scored_actual(series: Series) -> Array:
     """Return the targets, NaN where the file had none. Shape (time, targets)."""
     return np.where(series.scorable(), series.actual(), np.nan)
-
-
-def name_rows(series: Series) -> np.ndarray:
-    """Name every row: its timestamp as predictions.csv writes it, after the lane where there are several. (time,)."""
-    times = series.timestamps.astype(str).to_numpy(dtype=str)
-    if not series.lane_names:
-        return times
-    lanes = np.array(series.lane_names)[series.lane_of_rows()]
-    return np.char.add(np.char.add(lanes, " "), times)
 
 
 def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> Iterator[ForecastPanel]:

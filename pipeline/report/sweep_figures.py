@@ -8,6 +8,8 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import cycle
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.baselines.registry import name_baseline
 from pipeline.report.drawing import (
     COLOURS,
     GREY,
@@ -32,8 +35,7 @@ MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
 _SMALLEST = 4  # points; smaller numbers cannot be read even when the page is enlarged
-_BASELINES = {"persistence": ":", "seasonal": "--", "linear": "-."}
-_NAMES = {"seasonal": "seasonal naive", "linear": "linear fit"}
+_STYLES: tuple[Any, ...] = (":", "--", (0, (5, 1, 1, 1, 1, 1)), "-.")  # of the baselines, in their order
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def draw_cost(
     seconds: Sequence[float],
     scores: np.ndarray,
     baselines: Mapping[str, float],
-    unit: str,
+    score: str,
 ) -> Figure:
     """Draw test RMSE against seconds of training, with the interval over seeds and the baselines as lines.
 
@@ -73,7 +75,7 @@ def draw_cost(
         seconds: Training of all seeds. Length configurations.
         scores: Mean, lower and upper end of the interval; ends may be NaN. Shape (configurations, 3).
         baselines: Test RMSE by name.
-        unit: Of the RMSE.
+        score: What is drawn, with its unit.
     """
     figure, axis = start(shape)
     mean, low, high = scores.T
@@ -82,8 +84,8 @@ def draw_cost(
     axis.scatter(seconds[1:], mean[1:], color=COLOURS[0], s=24, zorder=3)
     axis.scatter(seconds[:1], mean[:1], color=COLOURS[1], marker="*", s=150, zorder=4)
     lines = [
-        axis.axhline(score, color=INK, linewidth=1, linestyle=_BASELINES.get(name, "-"), label=_NAMES.get(name, name))
-        for name, score in baselines.items()
+        axis.axhline(value, color=INK, linewidth=1, linestyle=style, label=name_baseline(name))
+        for (name, value), style in zip(baselines.items(), cycle(_STYLES), strict=False)
     ]
     spread_out(axis, "x", np.asarray(seconds))
     spread_out(axis, "y", np.array([*mean, *baselines.values()]))
@@ -94,7 +96,7 @@ def draw_cost(
         Line2D([], [], linestyle="", color=COLOURS[0], marker="o", markersize=5, label=told) for told in named[1:]
     ]
     numbers.insert(0, Line2D([], [], linestyle="", color=COLOURS[1], marker="*", markersize=9, label=named[0]))
-    finish(figure, axis, shape, f"test RMSE [{unit}]; star: best by validation", [*numbers, *lines])
+    finish(figure, axis, shape, f"{score}; star: best by validation", [*numbers, *lines])
     place_labels(axis, np.column_stack([seconds, mean]), [str(row + 1) for row in range(len(numbers))])
     return figure
 
@@ -157,8 +159,9 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
         label = "lowest to highest seed"
         axis.fill_between(steps, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0, label=label)
     for number, (name, values) in enumerate(forecast.baselines.items()):
-        style, told = _BASELINES.get(name, "-"), _NAMES.get(name, name)
-        axis.plot(steps, values[steps], color=COLOURS[1 + number], linestyle=style, linewidth=1.1, label=told)
+        colour, style = COLOURS[(1 + number) % len(COLOURS)], _STYLES[number % len(_STYLES)]
+        told = name_baseline(name)
+        axis.plot(steps, values[steps], color=colour, linestyle=style, linewidth=1.1, label=told)
     times = [time.removesuffix(" 00:00:00").replace(" ", "\n") for time in forecast.times]
     if any("\n" in time for time in times):
         axis.set_xlabel(" ")  # room for the hours below the days
@@ -176,7 +179,7 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
 
 
 def draw_map(
-    shape: Shape, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, unit: str
+    shape: Shape, axes: tuple[str, str], levels: tuple[Sequence[str], Sequence[str]], scores: np.ndarray, score: str
 ) -> Figure:
     """Draw the test RMSE over two axes, with the number in every cell that has room; what was not trained stays empty.
 
@@ -185,7 +188,7 @@ def draw_map(
         axes: The key of the rows and the key of the columns.
         levels: Levels of the rows and of the columns.
         scores: Mean test RMSE. Shape (rows, columns), NaN where there is none.
-        unit: Of the RMSE.
+        score: What is drawn, with its unit.
     """
     figure, axis = start(shape)
     axis.pcolormesh(np.ma.masked_invalid(scores), cmap="cividis", edgecolors=PAPER, linewidth=2)
@@ -203,7 +206,7 @@ def draw_map(
     axis.tick_params(length=0)
     axis.spines[:].set_visible(False)
     axis.set_xlabel(axes[1])
-    finish(figure, axis, shape, f"test RMSE [{unit}]", [], beside=names_of_rows)
+    finish(figure, axis, shape, score, [], beside=names_of_rows)
     return figure
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.baselines.registry import name_baseline
 from pipeline.report.comparison_text import EXPLANATION, show, show_interval, show_number, title
 from pipeline.report.drawing import Shape, write_figure
 from pipeline.report.html import page, section, sentence_sections, split_verdict, write_table, write_verdict
@@ -18,7 +19,6 @@ from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw
 from pipeline.salvage import Salvage
 
 PAGE = "report.html"
-_BASELINES = {"persistence": "persistence", "seasonal": "seasonal naive", "linear": "linear fit"}
 
 
 @dataclass(frozen=True)
@@ -98,13 +98,13 @@ def _summary(number: int, part: Part) -> str:
 def _facts(document: Mapping[str, Any]) -> str:
     """Return what a reader looks for first: the best, the baseline it has to beat, and how much was trained."""
     rows = document["configurations"]
-    best, score = rows[0], rows[0]["test_rmse"]
+    best, score, measure = rows[0], rows[0]["test_rmse"], document["dataset"]["measure"]
     interval = f", 95 % interval {show_interval(score)}" if score["low"] is not None else ""
-    told = [("Best by validation", name_row(best), f"test RMSE {show_number(score['mean'])}{interval}")]
+    told = [("Best by validation", name_row(best), f"test {measure} {show_number(score['mean'])}{interval}")]
     if document["baselines"]:
         strongest = min(document["baselines"], key=lambda each: each["test_rmse"])
-        name = _BASELINES.get(strongest["name"], strongest["name"])
-        told.append(("Strongest baseline", name, f"test RMSE {show_number(strongest['test_rmse'])}"))
+        name = name_baseline(strongest["name"]) + (f" of {strongest['of']}" if strongest["of"] else "")
+        told.append(("Strongest baseline", name, f"test {measure} {show_number(strongest['test_rmse'])}"))
     seeds, seconds = sum(each["seeds"] for each in rows), [each["fit_seconds"] for each in rows]
     count = "1 configuration" if len(rows) == 1 else f"{len(rows)} configurations"
     took = "" if None in seconds else f" in {_duration(sum(seconds))}"
@@ -126,14 +126,15 @@ def _duration(seconds: float) -> str:
 def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]]:
     """Return file, heading, what is to be seen, and how to draw it, of every figure there is data for."""
     document, found = part.document, []
-    rows, unit = document["configurations"], document["dataset"]["unit"]
+    rows, dataset = document["configurations"], document["dataset"]
+    score = f"test {dataset['measure']}" + (f" [{dataset['unit']}]" if dataset["measure"] == "RMSE" else "")
     if all(each["fit_seconds"] is not None for each in rows):
         scores = np.array([[each["test_rmse"][key] for key in ("mean", "low", "high")] for each in rows], dtype=float)
         baselines = {each["name"]: each["test_rmse"] for each in document["baselines"]}
         seconds = [each["fit_seconds"] for each in rows]
         names = [name_row(each) for each in rows]
         draw: Callable[[Shape], Figure] = partial(
-            draw_cost, names=names, seconds=seconds, scores=scores, baselines=baselines, unit=unit
+            draw_cost, names=names, seconds=seconds, scores=scores, baselines=baselines, score=score
         )
         caption = "Lower is better, left is cheaper; bars are 95 % intervals over seeds, lines are baselines. Numbers "
         found.append(("cost", "Accuracy against cost", f"{caption}are the ranks by validation in the table.", draw))
@@ -149,8 +150,8 @@ def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]
     if grid is not None:
         averaged = " and over every other axis" if len(document["axes"]) > 2 else ""
         caption = f"Mean over seeds{averaged}; darker is lower and better."
-        draw = partial(draw_map, axes=grid[0], levels=grid[1], scores=grid[2], unit=unit)
-        found.append(("map", f"Test RMSE over {grid[0][0]} and {grid[0][1]}", caption, draw))
+        draw = partial(draw_map, axes=grid[0], levels=grid[1], scores=grid[2], score=score)
+        found.append(("map", f"Test {dataset['measure']} over {grid[0][0]} and {grid[0][1]}", caption, draw))
     return found
 
 

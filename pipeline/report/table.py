@@ -1,53 +1,19 @@
 """The table of a sweep: one row per configuration, the best validation score first."""
 
+import json
 from collections.abc import Sequence
 
 from rich.table import Table
 
+from pipeline.baselines.registry import BASELINES, name_baseline
 from pipeline.record import RunRecord, Status
 from pipeline.report.console import PlainConsole
 from pipeline.text import show_name
 
 _DECIDE_NO_RESULT = ("resume", "experiment", "debug")
-_WHAT_IS_PREDICTED = (
-    "horizon",
-    "protocol",
-    "dataset.name",
-    "dataset.source",
-    "dataset.path",
-    "dataset.targets",
-    "dataset.horizons",
-    "dataset.period",
-    "dataset.missing",
-    "dataset.validation_fraction",
-    "dataset.test_fraction",
-    "dataset.validation_start",
-    "dataset.test_start",
-    "dataset.length",
-    "dataset.delay",
-    "dataset.lane_column",
-    "dataset.noise",
-)
 _WITHOUT_SWEEP = ("look_back", "stateful")  # what names the one row of a single run
 _HORIZONS = {"one": "predicted", "all": "every step up to"}
-_HEADINGS = (
-    "validation\nRMSE",
-    "test RMSE\nmean ± std",
-    "test\nMAE",
-    "test\nMASE",
-    "skill vs\npersistence",
-    "skill vs\nseasonal",
-    "skill vs\nlinear",
-    "seconds",
-)
-
-
-def group_comparable(records: Sequence[RunRecord]) -> list[list[RunRecord]]:
-    """Group runs that predict the same values: only their scores may stand in one table."""
-    groups: dict[tuple[str, ...], list[RunRecord]] = {}
-    for record in records:
-        groups.setdefault(tuple(record.params.get(key, "") for key in _WHAT_IS_PREDICTED), []).append(record)
-    return list(groups.values())
+_MOST_TARGETS = 4  # with a column of their own
 
 
 def telling_keys(records: Sequence[RunRecord]) -> list[str]:
@@ -63,8 +29,11 @@ def label_run(record: RunRecord, keys: Sequence[str]) -> str:
 
 
 def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
-    """Order finished runs by validation RMSE, best first; runs that did not finish come last."""
-    return sorted(records, key=lambda record: record.metrics.get("validation_rmse", float("inf")))
+    """Order finished runs by what they are chosen by, best first; runs that did not finish come last."""
+    return sorted(
+        records,
+        key=lambda record: record.score("validation") if record.status is Status.finished else float("inf"),
+    )
 
 
 def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
@@ -72,31 +41,42 @@ def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
     finished = [record for record in records if record.status is Status.finished]
     keys = telling_keys(records)
     table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
-    for heading in (*keys, *_HEADINGS):
+    headings = list(_scores(finished[0])) if finished else ["validation\nRMSE", "test RMSE", "seconds"]
+    for heading in (*keys, *headings):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sort_records(records):
         values = [show_name(record.params.get(key, "-")) for key in keys]
-        table.add_row(*values, *(_scores(record) if record.status is Status.finished else _no_scores(record)))
+        found = _scores(record) if record.status is Status.finished else {}
+        cells = [found.get(heading, "-") for heading in headings]
+        table.add_row(*values, *(cells if found else [record.status.value, *cells[1:]]))
     needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
     console.width = max(console.width, needed)  # a cut number is worse than a long line
     console.print(table)
 
 
-def _scores(record: RunRecord) -> list[str]:
-    metrics = record.metrics
-    spread = f" ± {metrics['test_rmse_std']:.2g}" if "test_rmse_std" in metrics else ""
-    return [
-        f"{metrics['validation_rmse']:.4g}",
-        f"{metrics['test_rmse']:.4g}{spread}",
-        f"{metrics['test_mae']:.4g}",
-        f"{metrics['test_mase']:.2f}",
-        *(_skill(metrics[f"skill_{name}"]) for name in ("persistence", "seasonal", "linear")),
-        f"{metrics['fit_seconds']:.1f}" + (" *" if record.resumed else ""),
-    ]
+def _scores(record: RunRecord) -> dict[str, str]:
+    """Return the cells of a finished run by their headings."""
+    metrics, measure = record.metrics, record.measure
+    spread = f" ± {metrics[f'test_{measure}_std']:.2g}" if f"test_{measure}_std" in metrics else ""
+    cells = {
+        f"validation\n{measure.upper()}": f"{record.score('validation'):.4g}",
+        f"test {measure.upper()}\nmean ± std": f"{record.score('test'):.4g}{spread}",
+    }
+    if "test_mae" in metrics:
+        cells["test\nMAE"] = f"{metrics['test_mae']:.4g}"
+    for name in _targets(record)[:_MOST_TARGETS]:
+        cells[f"test RMSE\n{show_name(name)}"] = f"{metrics[f'test_rmse.{name}']:.4g}"
+    cells["test\nMASE"] = f"{metrics['test_mase']:.2f}"
+    for name in BASELINES:
+        if f"skill_{name}" in metrics:
+            cells[f"skill vs\n{name}"] = _skill(metrics[f"skill_{name}"])
+    return cells | {"seconds": f"{metrics['fit_seconds']:.1f}" + (" *" if record.resumed else "")}
 
 
-def _no_scores(record: RunRecord) -> list[str]:
-    return [record.status.value, *["-"] * (len(_HEADINGS) - 1)]
+def _targets(record: RunRecord) -> list[str]:
+    """Return the targets of a run that has several."""
+    told = json.loads(record.params.get("dataset.targets", "null").replace("None", "null") or "null")
+    return [name for name in told or [] if f"test_rmse.{name}" in record.metrics]
 
 
 def _skill(value: float) -> str:
@@ -113,17 +93,24 @@ def _title(finished: Sequence[RunRecord]) -> str:
         "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
     )
     name, unit = show_name(params["dataset.name"]), show_name(params["dataset.unit"])
+    if finished[0].measure == "rmsse":
+        return f"{name}{ahead}: RMSSE without a unit, RMSE of each target in its own, {seeds} per row"
     return f"{name}{ahead}: RMSE and MAE in {unit}, {seeds} per row"
 
 
 def _caption(finished: Sequence[RunRecord]) -> str:
-    lines = ["Skill is 1 - RMSE / RMSE of the baseline: above 0 beats it. Best validation first."]
+    measure = finished[0].measure.upper() if finished else "RMSE"
+    lines = [f"Skill is 1 - {measure} / {measure} of the baseline: above 0 beats it. Best validation first."]
     if finished:
-        metrics = finished[0].metrics
-        lines.append(
-            f"On the same test timestamps the RMSE of persistence is {metrics['baseline_persistence_rmse']:.4g}, of "
-            f"seasonal naive {metrics['baseline_seasonal_rmse']:.4g}."
-        )
+        known = [name for name in BASELINES if name != "linear" and _has(finished[0], name)]
+        told = ", ".join(f"{name_baseline(name)} {finished[0].baseline(name):.4g}" for name in known)
+        lines.append(f"{measure} on the same test timestamps: {told}.")
+    if measure == "RMSSE":
+        lines.append("RMSSE: RMSE over that of repeating the last value in training, mean over the targets.")
     if any(record.resumed for record in finished):
         lines.append("* trained by an earlier command, read back from MLflow.")
     return "\n".join(lines)
+
+
+def _has(record: RunRecord, baseline: str) -> bool:
+    return f"baseline_{baseline}_{record.measure}" in record.metrics

@@ -61,11 +61,6 @@ def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
     store.client.set_tag(parent_run_id, f"{_RESUMED}{run_id}", "true")
 
 
-def sweep_records(store: Store, parent_run_id: str) -> list[RunRecord]:
-    """Return every run of a sweep: trained by it, or resumed from an earlier one."""
-    return [run.record for run in sweep_runs(store, parent_run_id)]
-
-
 def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
     """Return every run of a sweep, with what a comparison needs."""
     parent = store.client.get_run(parent_run_id)
@@ -208,8 +203,8 @@ def choose_run(store: Store, wanted: str) -> RunRecord:
 
     Args:
         store: Where it was logged.
-        wanted: A run id; or `best`: the lowest validation RMSE among the FINISHED runs on the dataset of the newest
-            one, with its horizon.
+        wanted: A run id; or `best`: the lowest validation score among the FINISHED runs that were scored on the
+            same values as the newest one.
 
     Raises:
         UserError: If there is none, or it did not finish, or it is the parent of a sweep.
@@ -230,16 +225,18 @@ def choose_run(store: Store, wanted: str) -> RunRecord:
 
 
 def _best(store: Store) -> Run:
-    finished = _search(store, "attributes.status = 'FINISHED' and metrics.validation_rmse > 0")
+    finished = _search(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
     if not finished:
         raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
     newest = finished[-1]
 
     def task(run: Run) -> tuple[str | None, ...]:
+        if SCORED_TAG in run.data.tags:
+            return (run.data.tags[SCORED_TAG],)
         return run.data.tags.get(DIGEST_TAG), run.data.params["horizon"], run.data.params["dataset.horizons"]
 
     same = [run for run in finished if task(run) == task(newest)]
-    return min(same, key=lambda run: run.data.metrics["validation_rmse"])
+    return min(same, key=lambda run: _record(run).score("validation"))
 
 
 def fetch_files(store: Store, run_id: str, names: Sequence[str], folder: Path) -> dict[str, str]:

@@ -22,8 +22,8 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     test = np.full(len(days), True)
     where = tmp_path / "predictions.csv"
     write_predictions(where, days, ["price"], [1], np.repeat("test", len(days)), actual, forecasts, [1, 2], names)
-    rows = names + " " + days.astype(str).to_numpy(dtype=str)
-    write_test_errors(tmp_path / NAME, rows, ["price"], [1], test, actual, forecasts, baselines, [1, 2], [1.0, 1.0])
+    facts = ["price"], [1], test, actual, forecasts, baselines, [1, 2], [1.0, 1.0], np.ones(1)
+    write_test_errors(tmp_path / NAME, days, *facts)
     document = {"configurations": [{"parameters": {"look_back": 3}}], "dataset": {"unit": "euro"}}
     drawn = _read_forecast(tmp_path, where, document)
     assert (drawn.label, drawn.times) == ("small: price [euro], 1 ahead", ["0", "1", "2", "3", "4"])

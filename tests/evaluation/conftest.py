@@ -33,6 +33,6 @@ def make_errors() -> MakeErrors:
         noise = np.random.default_rng([state, *seeds]).standard_normal((len(seeds), time, 1, 1))
         noise /= np.sqrt((noise**2).mean(axis=1, keepdims=True))
         validation = scale * (1 + 0.01 * np.asarray(seeds))
-        return TestErrors(scale * noise, tuple(seeds), validation, {}, "rows", "span", 1)
+        return TestErrors(scale * noise, tuple(seeds), validation, {}, np.arange(time), np.ones(1), "rows", "span", 1)
 
     return make

@@ -10,7 +10,7 @@ from pipeline.evaluation.pooling import Cell
 def cell(scores: list[float], seeds: tuple[int, ...] = (1, 2), **parameters: str) -> Cell:
     rmse = np.array(scores)
     losses = np.full(3, (rmse**2).mean())
-    return Cell(parameters, (), seeds, rmse, rmse, rmse, losses)
+    return Cell(parameters, (), seeds, rmse, rmse, rmse, losses, {}, np.ones(1))
 
 
 GRID = [

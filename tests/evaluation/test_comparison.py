@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
-from pipeline.evaluation.comparison import Comparison, Kind, compare_all
+from pipeline.evaluation.comparison import Comparison, Kind, Rival, compare_all
 from pipeline.evaluation.configurations import group_cells
 from pipeline.evaluation.pooling import pool_seeds, varying_keys
 from pipeline.evaluation.sentences import state_comparison
@@ -24,12 +24,12 @@ def cells(make_run, make_errors):
 
 
 def compare(cells, by=("look_back", "stateful"), baselines=None) -> list[Comparison]:
-    return compare_all(group_cells(cells, by), cells, by, baselines or {}, 1)
+    return compare_all(group_cells(cells, by), cells, by, baselines or [], 1)
 
 
 def test_every_comparison_is_made_once(cells) -> None:
     """A comparison that was promised is missing, or one is made that only looks for something significant."""
-    found = compare(cells, baselines={"persistence": np.ones((48, 1, 1)), "seasonal": np.ones((48, 1, 1))})
+    found = compare(cells, baselines=[Rival(name, {}, 1.0, np.ones(48), 3) for name in ("persistence", "seasonal")])
     kinds = [each.kind for each in found]
     assert (kinds.count(Kind.best), kinds.count(Kind.axis), kinds.count(Kind.baseline)) == (5, 2 + 1, 2)
     best = {"look_back": "3", "stateful": "false"}
@@ -96,6 +96,10 @@ def comparison(**changes) -> Comparison:
     ("changes", "sentence"),
     [
         ({"p_holm": 0.41}, "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 10 higher (20 %)"),
+        (
+            {"first_rmse": 50.1, "p_holm": 0.41},
+            "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 on par (0.1 higher)",
+        ),
         ({}, "look_back=6 vs 3: evidence that 3 is better (p=0.004); RMSE 10 lower (17 %)"),
         (
             {"first_rmse": 50.0, "second_rmse": 60.0, "low": -16.0, "high": -4.0, "statistic": -3.0, "matched": 2},
@@ -110,7 +114,7 @@ def comparison(**changes) -> Comparison:
         (
             {"p_seeds": float("nan"), "p_holm": 0.0002},
             "look_back=6 vs 3: 3 is better for these trainings only (p<0.001); RMSE 10 lower (17 %), but one seed "
-            "cannot tell configurations apart",
+            "cannot tell luck from skill",
         ),
         (
             {"statistic": float("nan"), "p": float("nan"), "p_holm": float("nan")},

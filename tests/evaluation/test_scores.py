@@ -31,6 +31,8 @@ def test_scores_of_a_seed() -> None:
             "test_mae": 4,
             "test_mase": 2,  # repeating the last value errs by 2 in the training part
             "test_smape": (200 * 3 / 43 + 200 * 5 / 45) / 2,
+            "validation_rmsse": 2 / 2,
+            "test_rmsse": np.sqrt((9 + 25) / 2) / 2,
         }
     )
 
@@ -58,7 +60,8 @@ def test_every_target_has_its_own_test_score() -> None:
     forecasts = np.concatenate([off_by(*np.ones(8)), off_by(*np.full(8, 7.0))], axis=2)
     scores = score_seed(truth, forecasts)
     assert (scores["test_rmse.stock0"], scores["test_rmse.stock1"]) == pytest.approx((1, 7))
-    assert scores["test_rmse"] == pytest.approx(5)  # sqrt((1 + 49) / 2)
+    assert scores["test_rmsse"] == pytest.approx((1 / 2 + 7 / 2) / 2)  # repeating the last value errs by 2
+    assert "test_rmse" not in scores and "validation_rmse" not in scores  # units may differ: never pooled
     assert "test_rmse.stock0" not in score_seed(make_truth(), off_by(*np.ones(8)))
 
 

@@ -23,7 +23,9 @@ def cost(names: list[str], factor: float = 1.0, unit: str = "thousand passengers
     mean = np.linspace(60, 90, len(names)) * factor ** np.arange(len(names))
     scores = np.stack([mean, mean * 0.9, mean * 1.1], axis=1)
     seconds = np.linspace(1, 40, len(names)).tolist()
-    return partial(draw_cost, names=names, seconds=seconds, scores=scores, baselines=BASELINES, unit=unit)
+    return partial(
+        draw_cost, names=names, seconds=seconds, scores=scores, baselines=BASELINES, score=f"test RMSE [{unit}]"
+    )
 
 
 def curves(names: list[str]) -> Callable[[Shape], Figure]:
@@ -42,7 +44,9 @@ def overlay(names: list[str], stamp: str) -> Callable[[Shape], Figure]:
 def square(rows: list[str], columns: list[str]) -> Callable[[Shape], Figure]:
     scores = np.arange(float(len(rows) * len(columns))).reshape(len(rows), len(columns)) * 1234.5
     scores[0, 0] = np.nan
-    return partial(draw_map, axes=("model.units", "stateful"), levels=(rows, columns), scores=scores, unit="kW")
+    return partial(
+        draw_map, axes=("model.units", "stateful"), levels=(rows, columns), scores=scores, score="test RMSE [kW]"
+    )
 
 
 FIGURES = {

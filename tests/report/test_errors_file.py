@@ -11,6 +11,7 @@ from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_t
 from pipeline.report.files import write_predictions
 
 TIME, TEST = 10, slice(6, 10)
+SCALE = np.array([2.0, 3.0])
 PARTS = np.repeat(["train", "validation", "test"], [3, 3, 4])
 TIMES = {
     "months": pd.date_range("1949-01-01", periods=TIME, freq="MS", name="month"),
@@ -29,7 +30,9 @@ def write(folder: Path, times: pd.Index, steps: list[int], actual: np.ndarray, n
     filled = np.where(np.isnan(actual), np.nan, actual)
     scores = [float(np.sqrt(np.nanmean((forecasts[seed, 3:6] - filled[3:6, None]) ** 2))) for seed in range(2)]
     if name in (None, NAME):
-        write_test_errors(folder / NAME, times, targets, steps, TEST, actual, forecasts, baselines, seeds, scores)
+        write_test_errors(
+            folder / NAME, times, targets, steps, TEST, actual, forecasts, baselines, seeds, scores, SCALE
+        )
     if name in (None, FALLBACK):
         write_predictions(folder / FALLBACK, times, targets, steps, PARTS, actual, forecasts, seeds)
     return forecasts
@@ -73,6 +76,7 @@ def test_older_runs_say_the_same_by_predictions_csv(
     before, after = read(old), read(new)
     assert (before.rows, before.span, before.seeds) == (after.rows, after.span, after.seeds)
     assert before.horizon == after.horizon
+    assert before.times.tolist() == after.times.tolist() == [0, 1, 2, 3]
     np.testing.assert_allclose(before.errors, after.errors, rtol=1e-5)
     np.testing.assert_allclose(before.validation_rmse, after.validation_rmse)
 
@@ -87,6 +91,7 @@ def test_other_rows_have_another_digest(tmp_path: Path, actual: np.ndarray) -> N
         (TIMES["months"], [2], actual),
         (TIMES["months"], [1, 2], actual),
         (TIMES["months"], [1], gap),
+        (TIMES["months"], [1], np.where(actual == 12, 12.5, actual)),  # another value in a row that is scored
     ]
     digests = set()
     for case in cases:

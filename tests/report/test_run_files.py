@@ -41,6 +41,7 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
         origins=[],
         best=0,
         losses={7: ([1.0], [1.0]), 8: ([1.0], [1.0])},
+        scale=np.ones(1),
     )
     write_run_files(folder, config, data, results)
     for name, draw in draw_run_figures("a run", config, data, results).items():

@@ -34,7 +34,8 @@ def document(name: str = "airline") -> dict[str, Any]:
     axes = (("look_back", (1, 3)), ("stateful", (False, True)))
     return {
         "selection": "sweep=1",
-        "dataset": {"name": name, "unit": "thousand passengers", "sha256": "0a", "scored": "48 timestamps"},
+        "dataset": {"name": name, "unit": "thousand passengers", "sha256": "0a", "scored": "48 timestamps"}
+        | {"measure": "RMSE"},
         "by": ["look_back", "stateful"],
         "configurations": [row(3, True, 50.0, best=True), row(1, True, 60.0), row(3, False, 55.0)],
         "axes": [
@@ -44,7 +45,9 @@ def document(name: str = "airline") -> dict[str, Any]:
             }
             for key, values in axes
         ],
-        "baselines": [{"name": "seasonal", "test_rmse": 41.0, "sentence": "best vs seasonal naive: evidence"}],
+        "baselines": [
+            {"name": "seasonal", "of": "", "test_rmse": 41.0, "sentence": "best vs seasonal naive: evidence"}
+        ],
         "failed": [{"run": "2", "parameters": {"look_back": 99}, "status": "FAILED", "reason": EVIL}],
         "sentences": [],
         "verdict": "No configuration beats seasonal naive.",

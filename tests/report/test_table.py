@@ -2,10 +2,11 @@
 
 import io
 import re
+from dataclasses import replace
 
 from pipeline.record import RunRecord, Status
 from pipeline.report.console import PlainConsole
-from pipeline.report.table import group_comparable, label_run, print_table, sort_records, telling_keys
+from pipeline.report.table import label_run, print_table, sort_records, telling_keys
 
 
 def printed(records: list[RunRecord], width: int = 80) -> str:
@@ -53,7 +54,7 @@ def test_headings_say_what_and_in_which_unit(make_record) -> None:
     ):
         assert words in table
     assert "airline: RMSE and MAE in thousand passengers, 3 seeds per row" in table
-    assert "RMSE of persistence is 100, of seasonal naive 90" in " ".join(table.split())
+    assert "RMSE on the same test timestamps: persistence 100, seasonal naive 90." in " ".join(table.split())
 
 
 def test_a_single_run_is_named_by_look_back_and_stateful(make_record) -> None:
@@ -117,13 +118,15 @@ def test_a_hopeless_skill_keeps_its_column_narrow(make_record) -> None:
     assert rows_of(printed([make_record(skill_seasonal=-12345.6)]))[0][7] == "< -100"
 
 
-def test_only_scores_of_the_same_task_share_a_table(make_record) -> None:
-    """A score one step ahead would be ranked above one twelve steps ahead, as if it were the better network."""
-    near, far = make_record(), make_record(params={"horizon": "12"})
-    other = make_record(params={"dataset.name": "sunspots"})
-    again = make_record(params={"look_back": "6"})
-    assert group_comparable([near, far, again, other]) == [[near, again], [far], [other]]
-    assert "12 steps ahead" in printed([far])
+def test_targets_in_different_units_are_not_pooled(make_record) -> None:
+    """Billions and per cent are averaged in one RMSE, which is that of the billions; or a target has no score."""
+    names = {"test_rmse.gdp": 100.0, "test_rmse.jobs [%]": 0.3, "test_rmsse": 0.8, "validation_rmsse": 0.7}
+    several = make_record(params={"dataset.targets": '["gdp", "jobs [%]"]'}, **names, baseline_persistence_rmsse=0.9)
+    metrics = {name: value for name, value in several.metrics.items() if name not in ("test_rmse", "test_mae")}
+    table = printed([replace(several, metrics=metrics)], width=200)
+    assert rows_of(table)[0][2:6] == ["0.7", "0.8", "100", "0.3"]
+    for words in ("RMSSE", "gdp", "jobs [%]", "persistence 0.9", "RMSE of each target in its own"):
+        assert words in table
 
 
 def test_brackets_in_names_are_shown(make_record) -> None:

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
+from pipeline.evaluation.baselines import align_forecasts, persistence
 
 from pipeline.data.prepare import PreparedData
-from pipeline.evaluation.baselines import align_forecasts, persistence
 from pipeline.evaluation.metrics import rmse, skill
 from pipeline.training.train import Training, train_seeds
 

@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 import pytest
+from pipeline.evaluation.baselines import align_forecasts, persistence
 
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.evaluation.baselines import align_forecasts, persistence
 from pipeline.evaluation.scores import Truth, score_lanes, score_seed
 from pipeline.models.network import build_streaming_network
 from pipeline.models.plain import make_plain

@@ -6,9 +6,13 @@ All 48 test points with the true history; the linear fits are fitted on the 96 r
 import numpy as np
 import pytest
 
+from pipeline.baselines.persistence import forecast_persistence
+from pipeline.baselines.ridge import fit_ridge
+from pipeline.baselines.seasonal import forecast_seasonal
+from pipeline.baselines.task import Task
 from pipeline.config import Config, DatasetConfig, Source
 from pipeline.data.prepare import PreparedData, prepare_data
-from pipeline.evaluation.baselines import align_forecasts, linear_fit, persistence, seasonal_naive
+from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse
 
 TEST = slice(96, 144)
@@ -44,7 +48,8 @@ def test_the_test_part_is_the_tutorials() -> None:
 def test_persistence(rows, expected) -> None:
     """The baseline that exposes the tutorial's networks would be wrong."""
     actual = prepare_airline(1).series.actual()
-    assert score(actual, persistence(actual, [1]), rows) == pytest.approx(expected, abs=0.005)
+    forecasts = forecast_persistence(Task(actual, [1], (slice(None),), period=12))
+    assert score(actual, forecasts, rows) == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +58,8 @@ def test_persistence(rows, expected) -> None:
 def test_seasonal_naive(rows, expected) -> None:
     """The seasonal baseline would repeat another month than the same one a year ago."""
     actual = prepare_airline(1).series.actual()
-    assert score(actual, seasonal_naive(actual, [1], 12), rows) == pytest.approx(expected, abs=0.005)
+    forecasts = forecast_seasonal(Task(actual, [1], (slice(None),), period=12))
+    assert score(actual, forecasts, rows) == pytest.approx(expected, abs=0.005)
 
 
 @pytest.mark.parametrize(
@@ -65,11 +71,9 @@ def test_linear_fit(look_back, rows, expected) -> None:
     data = prepare_airline(look_back)
     windows, actual = data.windows, data.series.actual()
     before_test = windows.starts[windows.origins(windows.starts) + 1 < TEST.start]
-    outputs = linear_fit(
-        windows.gather_inputs(before_test),
-        windows.gather_last_targets(before_test),
-        windows.gather_inputs(windows.starts),
-    )
+    inputs, targets = windows.gather_inputs(before_test), windows.gather_last_targets(before_test)
+    every = windows.gather_inputs(windows.starts)
+    outputs = fit_ridge(inputs, targets, inputs[:0], targets[:0], every, np.zeros(1))  # without a penalty
     forecasts = data.in_units(outputs, windows.starts)
     aligned = align_forecasts(forecasts, windows.origins(windows.starts), [1], len(actual))
     assert len(before_test) == 96 - look_back
