@@ -1,12 +1,14 @@
 """Where compiled programs are kept: a folder that only this user and this processor write."""
 
+import errno
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from pipeline import environment
-from pipeline.environment import cache_folder, prepare_environment
+from pipeline.environment import cache_folder, forget_programs, hushed_stderr, prepare_environment
 
 
 @pytest.fixture(autouse=True)
@@ -72,3 +74,53 @@ def test_a_repeated_command_does_not_compile_again(command, tmp_path) -> None:
     first = compiled()
     assert len(first) == 2  # the training and the forecasts
     assert compiled() == first
+
+
+def test_broken_programs_are_forgotten() -> None:
+    """An empty file in the cache, left by a full disk, fails every later training of that network."""
+    cache_folder().mkdir(parents=True, mode=0o700)
+    for name, size, age in (("empty.pb", 0, 0), ("old.pb.tmp", 9, 7200), ("written.pb.tmp", 0, 0), ("whole.pb", 9, 0)):
+        (cache_folder() / name).write_bytes(bytes(size))
+        then = time.time() - age
+        os.utime(cache_folder() / name, (then, then))
+    prepare_environment()
+    assert {file.name for file in cache_folder().iterdir()} == {"written.pb.tmp", "whole.pb"}
+
+
+def test_a_full_disk_keeps_no_programs(monkeypatch) -> None:
+    """XLA fails the training whose program it cannot keep."""
+    monkeypatch.setattr(environment, "_FREE_NEEDED", 1 << 62)
+    prepare_environment()
+    assert "TF_XLA_FLAGS" not in os.environ
+
+
+def test_a_full_quota_keeps_no_programs(monkeypatch) -> None:
+    """As a full disk, but the disk says that it has space."""
+
+    def refuse(dir: Path) -> None:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    monkeypatch.setattr(environment.tempfile, "TemporaryFile", refuse)
+    prepare_environment()
+    assert "TF_XLA_FLAGS" not in os.environ
+
+
+def test_programs_are_compiled_again_only_after_an_error_of_their_cache() -> None:
+    """A program that cannot be read fails every training, or any error costs all programs and a second training."""
+    prepare_environment()
+    (cache_folder() / "whole.pb").write_bytes(bytes(9))
+    assert not forget_programs("the loss is nan")
+    assert list(cache_folder().iterdir())
+    assert forget_programs("Serialized cache key does not match. [Op:__inference_train_132144]")
+    assert not list(cache_folder().iterdir())
+
+
+def test_nothing_is_hushed_where_the_disk_is_full(monkeypatch) -> None:
+    """A full folder for temporary files fails the import of TensorFlow."""
+
+    def refuse() -> None:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.setattr(environment.tempfile, "TemporaryFile", refuse)
+    with hushed_stderr():
+        os.write(2, b"chatter")
