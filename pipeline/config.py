@@ -30,6 +30,11 @@ class Source(Enum):
     seasonal_phase = "seasonal_phase"
 
 
+# How a data file is written, not what it holds: the digest of the values that were read says that.
+HOW_WRITTEN = ("separator", "decimal", "thousands", "date_format", "time_zone", "encoding")
+
+DATE_NAMES = ("iso", "number", "quarter", "week", "month", "day", "s", "ms", "us", "ns")  # of dataset.date_format
+
 COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase)  # need no file
 
 
@@ -139,6 +144,12 @@ class DatasetConfig:
     path: str | None = None
     time_column: str | None = None
     lane_column: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | None = None
+    time_zone: str | None = None
+    encoding: str | None = None
     features: list[str] | None = None
     targets: list[str] | None = None
     unit: str = "units"
@@ -309,7 +320,7 @@ def hash_config(config: Config, data_digest: str) -> str:
 
     Args:
         config: The run's configuration. What cannot change a result (tracking, resume, names of presets, the
-            path of the data file) is left out.
+            path of the data file and how it is written) is left out.
         data_digest: sha256 of the values that were loaded.
 
     Returns:
@@ -318,7 +329,8 @@ def hash_config(config: Config, data_digest: str) -> str:
     plain = plain_config(config)
     for key in ("tracking", "resume", "experiment", "debug"):
         plain.pop(key)
-    plain["dataset"].pop("path")
+    for key in ("path", *HOW_WRITTEN):
+        plain["dataset"].pop(key)
     identity = {"config": plain, "data": data_digest, "version": RESULTS_VERSION}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 

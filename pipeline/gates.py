@@ -1,9 +1,24 @@
 """The second gate: ranges and combinations of the configuration, before any data is read."""
 
+import zoneinfo
 from collections.abc import Iterator
 
-from pipeline.config import COMPUTED, Config, Engine, Horizons, LagsAs, Order, Protocol, Transform, Wiring, flat_config
+from pipeline.config import (
+    COMPUTED,
+    DATE_NAMES,
+    Config,
+    DatasetConfig,
+    Engine,
+    Horizons,
+    LagsAs,
+    Order,
+    Protocol,
+    Transform,
+    Wiring,
+    flat_config,
+)
 from pipeline.errors import UserError
+from pipeline.text import show_setting
 
 
 def check_ranges(config: Config) -> None:
@@ -83,6 +98,58 @@ def _dataset(config: Config) -> Iterator[str]:
         names = getattr(dataset, key)
         if names is not None and (not names or len(set(names)) != len(names)):
             yield f"dataset.{key} must name at least one column and each only once, but got {names}"
+
+    yield from _how_written(dataset)
+
+
+def _how_written(dataset: DatasetConfig) -> Iterator[str]:
+    if dataset.separator is not None and (
+        (len(dataset.separator) != 1 and dataset.separator not in ("tab", "\\t")) or dataset.separator in '"\r\n'
+    ):
+        yield f"dataset.separator must be one character, or tab, but got dataset.separator={dataset.separator!r}"
+    if dataset.decimal not in (None, ".", ","):
+        yield f"dataset.decimal must be '.' or ',', but got dataset.decimal={dataset.decimal!r}"
+    if dataset.thousands is not None and (len(dataset.thousands) != 1 or dataset.thousands.isalnum()):
+        yield (
+            "dataset.thousands must be one character, neither letter nor digit, but got "
+            f"dataset.thousands={dataset.thousands!r}"
+        )
+    if dataset.thousands is not None and dataset.thousands == (dataset.decimal or "."):
+        yield (
+            f"dataset.thousands={dataset.thousands!r} is the decimal mark, too; "
+            f"set {show_setting('dataset.decimal', ',' if dataset.thousands == '.' else '.')} as well"
+        )
+    if dataset.encoding is not None and not _is_encoding(dataset.encoding):
+        yield (
+            f"dataset.encoding must name a text encoding, e.g. utf-8, latin-1 or cp1252, but got "
+            f"dataset.encoding={dataset.encoding}"
+        )
+    if dataset.time_zone is not None and not _is_zone(dataset.time_zone):
+        yield (
+            f"dataset.time_zone must name a zone such as Europe/Berlin or UTC, but got "
+            f"dataset.time_zone={dataset.time_zone}"
+        )
+    if dataset.date_format is not None and dataset.date_format not in DATE_NAMES and "%" not in dataset.date_format:
+        yield (
+            f"dataset.date_format must be like '%d.%m.%Y' or one of {', '.join(DATE_NAMES)}, but got "
+            f"dataset.date_format={dataset.date_format}"
+        )
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        b"a".decode(name)
+    except (LookupError, ValueError):
+        return name.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+    return True
 
 
 def _combinations(config: Config) -> Iterator[str]:

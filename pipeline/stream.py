@@ -74,6 +74,8 @@ MANUAL = Manual(
         "dataset.lane_column) where there are many series. Each lane has a state of its own, and a lane the run has "
         "not seen begins with the run's history, if that is one series. Rows of a dataset without a time column are "
         "numbered from 0, each lane by itself.",
+        "A run of many lanes answers with one more column, note: `unknown lane` for a lane it was not trained on, "
+        "which is told on stderr, too.",
         "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
         "are told, too. No other lane is touched. Without enough rows for a forecast the last cell is empty.",
         "After a stop or a crash start the same command again and send everything again: rows that the state file has "
@@ -129,14 +131,17 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
     the file keeps what it held: those rows are answered again after a resume.
     """
-    print(_write_row(["lane", "timestamp", *stream.output_names()]), end="", flush=True)
+    note = [] if stream.note_of("") is None else ["note"]
+    print(_write_row(["lane", "timestamp", *stream.output_names(), *note]), end="", flush=True)
     next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
     all_answered = True
     try:
         for lines in _read_lines(arguments.input, arguments.follow):
             all_answered = False
             with wait_for_safe_point():
-                sys.stdout.write("".join(_format(row, forecast) for row, forecast in stream.answer(lines)))
+                sys.stdout.write(
+                    "".join(_format(row, forecast, stream.note_of(row.lane)) for row, forecast in stream.answer(lines))
+                )
                 sys.stdout.flush()
             all_answered = True
             check_interrupt()
@@ -181,8 +186,9 @@ def _decode(line: bytes) -> str:
     return line.decode("utf-8", errors="replace").rstrip("\r")
 
 
-def _format(row: "Row", forecast: "np.ndarray") -> str:
+def _format(row: "Row", forecast: "np.ndarray", note: str | None) -> str:
     values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
+    values += [] if note is None else [note]
     if any(mark in row.lane + row.timestamp for mark in ',"\r\n'):
         return _write_row([row.lane, row.timestamp, *values])
     return ",".join([row.lane, row.timestamp, *values]) + "\n"

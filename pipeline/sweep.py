@@ -13,7 +13,7 @@ from hydra import compose, initialize_config_dir
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from hydra.errors import HydraException
+from hydra.errors import HydraException, OverrideParseException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -21,6 +21,7 @@ from pipeline.config import Config, flat_config, typed_config
 from pipeline.errors import UserError
 from pipeline.gates import check_ranges
 from pipeline.paths import conf_dir
+from pipeline.text import show_setting
 
 if TYPE_CHECKING:
     from pipeline.data.series import Series
@@ -174,6 +175,8 @@ def _check_data(configs: Sequence[Config]) -> None:
 
 
 def _explain_hydra(error: HydraException) -> str:
+    if isinstance(error, OverrideParseException):
+        return _explain_grammar(error)
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     text = "\n".join(lines)
     unknown = re.search(r"Could not override '([^']+)'", text)
@@ -194,6 +197,18 @@ def _explain_hydra(error: HydraException) -> str:
         known = f"choose from {', '.join(sorted(options))}" if options else "see --help"
         return f"unknown {choice.group(1)} '{choice.group(2)}'; {known}"
     return " ".join(lines[:2])
+
+
+def _explain_grammar(error: OverrideParseException) -> str:
+    """Say how a value is quoted: names of columns hold blanks, brackets and signs that mean something to Hydra."""
+    reason = str(error).strip().splitlines()[0].split(" when parsing")[0]
+    key, equals, value = error.override.partition("=")
+    if not equals or not value:
+        return f"'{error.override}' cannot be read: {reason}; write key=value"
+    inside = value[1:-1] if value.startswith("[") and value.endswith("]") else None
+    items = value if inside is None else [item.strip().strip("'\"") for item in inside.split(",")]
+    commas = "; a comma inside a name stays inside its quotes" if inside is not None and "," in inside else ""
+    return f"{error.override} cannot be read ({reason}); quote it: {show_setting(key, items)}{commas}"
 
 
 def _explain_unknown_key(key: str, lines: Sequence[str]) -> str:

@@ -1,5 +1,7 @@
 """Names and units from outside, as people can read them: visible, on one line, not too long."""
 
+import re
+import shlex
 import unicodedata
 
 _MOST = 60  # characters
@@ -38,6 +40,22 @@ def show_name(text: str, most: int = _MOST) -> str:
         return seen
     end = (most - 1) // 2
     return f"{seen[: most - 1 - end]}…{seen[len(seen) - end :]}"
+
+
+def show_setting(key: str, value: str | list[str]) -> str:
+    r"""Return `key=value` as a shell and Hydra's grammar both take it, whatever the text holds: ready to paste.
+
+    Example:
+        >>> print(show_setting("dataset.separator", ";"), show_setting("dataset.features", ["Sales (EUR)", "a"]))
+        'dataset.separator=";"' 'dataset.features=["Sales (EUR)","a"]'
+    """
+    shown = f"[{','.join(map(_quote, value))}]" if isinstance(value, list) else _quote(value)
+    return shlex.quote(f"{key}={shown}")
+
+
+def _quote(text: str) -> str:
+    """Put a text into the double quotes of Hydra's grammar: a backslash counts only before a quote, or at the end."""
+    return '"' + re.sub(r'(\\*)("|$)', lambda found: found[1] * 2 + ('\\"' if found[2] else ""), text) + '"'
 
 
 def _escape(character: str) -> str:

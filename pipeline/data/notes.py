@@ -16,6 +16,7 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
     Returns:
         Sentences without a final stop, none when there is nothing to say.
     """
+    yield from data.series.notes
     if data.series.lane_names:
         sizes = [rows.stop - rows.start for rows in data.series.lanes()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"

@@ -7,10 +7,13 @@ Many series that share one network (400 stocks) lie one after another, each a la
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
+
+from pipeline.data.dates import TimeReading
+from pipeline.data.spelling import Spelling
 
 FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
 IntArray = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
@@ -31,6 +34,9 @@ class Series:
         origin: Where the values came from: a path, or the name of the generator.
         lane_names: Name of each lane; empty for a single series.
         lane_ends: Row after the last one of each lane; empty for a single series.
+        notes: What a person should know of how the file was read, sentences without a final stop.
+        spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
+        reading: How it writes times.
     """
 
     timestamps: pd.Index
@@ -42,6 +48,9 @@ class Series:
     origin: str
     lane_names: tuple[str, ...] = ()
     lane_ends: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+    spelling: Spelling = field(default_factory=Spelling)
+    reading: TimeReading = field(default_factory=TimeReading)
 
     def __len__(self) -> int:
         """Return the number of steps."""

@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import DatasetConfig, Protocol
+from pipeline.data.dates import TimeReading
 from pipeline.data.series import BoolArray, IntArray, Series
 from pipeline.errors import UserError
 
@@ -72,8 +73,8 @@ def split_series(
     times = series.timestamps.unique().sort_values() if series.lane_names else series.timestamps
     length = len(times)
     if dataset.test_start is not None and dataset.validation_start is not None:
-        test_start = _step_of(times, dataset.test_start, "test_start")
-        validation_start = _step_of(times, dataset.validation_start, "validation_start")
+        test_start = _step_of(times, series.reading, dataset.test_start, "test_start")
+        validation_start = _step_of(times, series.reading, dataset.validation_start, "validation_start")
     else:
         test_start = _floor(length * (1 - dataset.test_fraction))
         validation_start = test_start - _floor(length * dataset.validation_fraction)
@@ -102,15 +103,16 @@ def _floor(number: float) -> int:
     return int(number + 1e-9)
 
 
-def _step_of(timestamps: pd.Index, text: str, key: str) -> int:
+def _step_of(timestamps: pd.Index, reading: TimeReading, text: str, key: str) -> int:
     dates = isinstance(timestamps, pd.DatetimeIndex)
     try:
-        first = pd.Timestamp(text) if dates else float(text)
-        if first != first:  # not a time, not a number
+        first = reading.parse(text) if dates else float(text)  # as the time column, so that both mean one day
+        if first != first:  # not a number
             raise ValueError
         step = int(timestamps.searchsorted(first))
     except (ValueError, TypeError):  # TypeError: a time zone on one side only
-        kind = "a date (YYYY-MM-DD), with a time zone if the time column has one," if dates else "a number"
+        written = reading.kind if "%" in reading.kind else "YYYY-MM-DD"
+        kind = f"a date ({written}), with a time zone if the time column has one," if dates else "a number"
         raise UserError(f"dataset.{key} must be {kind} like the time column, but got dataset.{key}={text}") from None
     if not 0 < step < len(timestamps):
         raise UserError(

@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.config import Missing
 from pipeline.data.series import BoolArray, FloatArray, IntArray
+from pipeline.data.spelling import Spelling, propose_spelling
 from pipeline.errors import UserError
 
 LARGEST = 1e18  # its square still fits into a 32-bit float
@@ -36,7 +37,7 @@ def check_timestamps(timestamps: pd.Index, origin: str, rows: IntArray) -> None:
         )
 
 
-def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> FloatArray:
+def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str, spelling: Spelling) -> FloatArray:
     """Return the columns as float64, shape (time, columns), NaN where a cell is empty.
 
     Raises:
@@ -47,13 +48,14 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str) -> 
         column = frame[name]
         if column.dtype.kind in "mM":
             raise UserError(f"{origin}: the column '{name}' holds dates, not numbers; is it the dataset.time_column?")
-        parsed = pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+        parsed = spelling.parse(column)
         text = np.flatnonzero(np.isnan(parsed) & column.notna().to_numpy())
         if text.size:
             row = int(text[0])
             raise UserError(
                 f"{origin}, data row {row + 1}: '{column.iloc[row]}' in the column '{name}' is not a number; "
-                "fix the file, or leave the column out of dataset.features"
+                f"{propose_spelling(str(column.iloc[row]))}fix the file, or leave the column out of "
+                "dataset.features"
             )
         infinite = np.flatnonzero(np.isinf(parsed))
         if infinite.size:

@@ -27,6 +27,7 @@ class Clock:
         self.numbered = numbered
         self._dates = isinstance(series.timestamps, pd.DatetimeIndex)
         self._zone = series.timestamps.tz if isinstance(series.timestamps, pd.DatetimeIndex) else None
+        self._reading = series.reading
         self._frequency = _find_frequency(series)
         self._keys: dict[str, float] = {}
         self._expected: dict[float, float] = {}
@@ -91,11 +92,11 @@ class Clock:
             return number
         if not text:
             raise ValueError(text)
-        if self._zone is None and _PLAIN_DATE.fullmatch(text):  # twenty times as fast
+        if self._zone is None and self._reading.kind == "iso" and _PLAIN_DATE.fullmatch(text):  # twenty times as fast
             return float(np.datetime64(text, "us").astype(np.int64))
-        if not text[0].isdigit():  # NaT, now, today
+        if self._reading.kind == "iso" and not text[0].isdigit():  # NaT, now, today
             raise ValueError(text)
-        time = pd.to_datetime(text, format="ISO8601")
+        time = self._reading.parse(text)
         if (time.tzinfo is None) != (self._zone is None):
             raise ValueError(text)
         return _microseconds(time)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from pipeline.config import Config, Missing, Transform
 from pipeline.data.series import Series
+from pipeline.data.spelling import Spelling
 from pipeline.data.validate import LARGEST
 from pipeline.errors import UserError
 
@@ -47,6 +48,7 @@ class Header:
         single: Name of the lane when there is no lane column.
         positive: Whether values must be above zero, for a logarithm.
         fill: Whether an empty cell takes the last value of its lane.
+        spelling: How the rows write numbers and separate cells: as the dataset's file does.
     """
 
     width: int
@@ -57,6 +59,7 @@ class Header:
     single: str
     positive: bool
     fill: bool
+    spelling: Spelling
 
     def read(self, line: str, last_values: Callable[[str], Sequence[float] | None]) -> Row:
         """Read one line.
@@ -68,7 +71,8 @@ class Header:
         Raises:
             RowError: If it cannot be used.
         """
-        cells = _split_quoted(line) if '"' in line else line.split(",")
+        separator = self.spelling.separator
+        cells = _split_quoted(line, separator) if '"' in line else line.split(separator)
         if len(cells) != self.width:
             raise RowError(f"has {len(cells)} cells, but the header has {self.width}")
         lane = self.single if self.lane is None else cells[self.lane].strip()
@@ -87,7 +91,9 @@ class Header:
     ) -> float:
         name = self.columns[position]
         try:
-            value = math.nan if "_" in cell else float(cell)  # Python reads 1_000 as a number, no CSV does
+            value = (
+                math.nan if "_" in cell else float(self.spelling.rewrite(cell))
+            )  # Python reads 1_000 as a number, no CSV does
         except ValueError:
             value = math.nan
         if math.isnan(value):
@@ -111,9 +117,9 @@ def shorten(text: str) -> str:
     return plain if len(plain) <= 60 else f"{plain[:57]}..."
 
 
-def _split_quoted(line: str) -> list[str]:
+def _split_quoted(line: str, separator: str) -> list[str]:
     try:
-        return next(csv.reader([line]), [])
+        return next(csv.reader([line], delimiter=separator), [])
     except csv.Error as error:
         raise RowError(f"is no row of a CSV ({error})") from None
 
@@ -125,8 +131,12 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         UserError: If one that is needed is missing; the text names it.
     """
     dataset = config.dataset
+    spelling = series.spelling
+    if spelling.separator not in line:  # rows from elsewhere, as computing writes them
+        spelling = Spelling()
+    separator = spelling.separator
     try:
-        names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"))]
+        names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"), separator)]
     except RowError as error:
         raise UserError(f"the header {error}; the first line must name the columns of the dataset") from error
     differs = any(step is not Transform.log for step in dataset.transforms)
@@ -156,4 +166,5 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         single=dataset.name,
         positive=Transform.log in dataset.transforms,
         fill=dataset.missing is Missing.forward_fill,
+        spelling=spelling,
     )

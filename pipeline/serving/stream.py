@@ -19,6 +19,9 @@ from pipeline.serving.state_file import SavedState, load_state, save_state
 
 _HISTORY = ""  # a lane of no name: how every new lane begins when the run's history is one series
 
+UNKNOWN = "unknown lane"  # what the answer to a row of such a lane says
+_MOST_NAMED = 20  # unknown lanes that are told one by one
+
 
 @dataclass
 class _Wave:
@@ -35,6 +38,7 @@ class Stream:
     Attributes:
         skipped: Rows that were known already and were passed over.
         refused: Rows that could not be used.
+        unknown: Lanes that are none of the run's.
     """
 
     def __init__(self, model: ServedModel, warm: bool, complain: Callable[[str], None]) -> None:
@@ -59,7 +63,7 @@ class Stream:
         self._known: dict[str, float] = {}  # timestamps up to here were read before this stream began
         self._values: dict[str, list[float]] = {}
         self._told: set[str] = set()
-        self.skipped = self.refused = 0
+        self.skipped = self.refused = self.unknown = 0
         if warm and dataset.time_column is not None:
             for name, rows in zip(series.lane_names or (dataset.name,), series.lanes(), strict=True):
                 self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
@@ -103,6 +107,11 @@ class Stream:
             for step in steps
             for target in targets
         ]
+
+    def note_of(self, lane: str) -> str | None:
+        """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
+        known = self._model.data.series.lane_names
+        return None if not known else "" if lane in known else UNKNOWN
 
     def answer(self, lines: Sequence[str]) -> Iterator[tuple[Row, np.ndarray]]:
         """Read lines as they came and yield each usable row with its forecasts, (outputs,); NaN while it warms up.
@@ -153,10 +162,23 @@ class Stream:
             self._complain(f"line {self._line} {error}: skipped")
             return None
         if row.lane not in self._lanes.numbers:
+            self._tell_unknown(row.lane)
             self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return row
+
+    def _tell_unknown(self, lane: str) -> None:
+        """Say that a lane is none of the run's: usually its name is written in another way, or it is new."""
+        if self.note_of(lane) != UNKNOWN:
+            return
+        self.unknown += 1
+        if self.unknown <= _MOST_NAMED:
+            last = "; further ones are not named" if self.unknown == _MOST_NAMED else ""
+            self._complain(
+                f"line {self._line}: unknown lane '{shorten(lane)}', none of those the run was trained on: it begins "
+                f"with no history{last}"
+            )
 
     def _check_time(self, row: Row) -> bool:
         """Return whether the row is new; note its time if so.

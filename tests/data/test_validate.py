@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Missing
+from pipeline.data.spelling import Spelling
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
 from pipeline.errors import UserError
 
@@ -84,7 +85,7 @@ def test_measured_values_stay(gaps: list[bool], missing: Missing) -> None:
 def test_numbers_of_every_kind() -> None:
     """Breaks files with integers, numbers as text, or nullable columns: all are float64, empty cells are NaN."""
     frame = pd.DataFrame({"i": [1, 2], "t": ["3", " 4.5"], "n": pd.array([None, 7], dtype="Int64"), "f": [NAN, -1e-3]})
-    numbers = numeric_values(frame, ["f", "i", "t", "n"], "f.csv")
+    numbers = numeric_values(frame, ["f", "i", "t", "n"], "f.csv", Spelling())
     assert numbers.dtype == np.float64
     np.testing.assert_array_equal(numbers, [[NAN, 1, 3, NAN], [-1e-3, 2, 4.5, 7]])
 
@@ -94,7 +95,10 @@ def test_numbers_of_every_kind() -> None:
     [
         ([1, "two", "three"], "f.csv, data row 2: 'two' in the column 'a' is not a number; fix the file, or leave"),
         ([1, 2, "1,000"], "f.csv, data row 3: '1,000' in the column 'a' is not a number"),
-        ([1, np.inf, 3], "f.csv, data row 2: the column 'a' holds an infinite value; fix the file, or empty the cell"),
+        (
+            [1, np.inf, 3],
+            "f.csv, data row 2: the column 'a' holds an infinite value; fix the file, or empty the cell",
+        ),
         ([-np.inf, 2, 3], "f.csv, data row 1: the column 'a' holds an infinite value"),
         (["1", "inf", "3"], "f.csv, data row 2: the column 'a' holds an infinite value"),
         (pd.date_range("2024", periods=3), "f.csv: the column 'a' holds dates, not numbers; .*dataset.time_column"),
@@ -103,7 +107,7 @@ def test_numbers_of_every_kind() -> None:
 def test_not_a_number(column: object, complaint: str) -> None:
     """Breaks the third gate: text, dates or infinity would reach training, or the text does not name the row."""
     with pytest.raises(UserError, match=complaint):
-        numeric_values(pd.DataFrame({"a": column}), ["a"], "f.csv")
+        numeric_values(pd.DataFrame({"a": column}), ["a"], "f.csv", Spelling())
 
 
 # ----------------------------------------------------------------------------------------------------- timestamps

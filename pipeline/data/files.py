@@ -1,0 +1,151 @@
+"""Read a table as the file holds it: CSV, plain or compressed, in any encoding that is named, and Parquet."""
+
+import csv
+import gzip
+import io
+import zipfile
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from pipeline.config import DatasetConfig
+from pipeline.errors import UserError
+from pipeline.text import show_setting
+
+_LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
+_SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated
+_SEPARATORS = (",", ";", "\t", "|")
+_ENDINGS = (".csv", ".csv.gz", ".zip", ".parquet")
+_EMPTY = (
+    *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
+    *("NULL", "NaN", "None", "n/a", "nan", "null"),  # pandas' own list
+)
+_MARKS = {b"\xef\xbb\xbf": "utf-8-sig", b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file holds.
+
+    Attributes:
+        frame: The cells; of a CSV that may write numbers in another way, texts.
+        separator: Between the cells of a CSV.
+        notes: What a person should know of the reading.
+    """
+
+    frame: pd.DataFrame
+    separator: str = ","
+    notes: tuple[str, ...] = ()
+
+
+def read_table(path: Path, dataset: DatasetConfig) -> Table:
+    """Read a file; nothing in it is executed.
+
+    Raises:
+        UserError: If it cannot be read; the text names the key that would help.
+    """
+    ending = next((each for each in _ENDINGS if path.name.lower().endswith(each)), None)
+    if ending is None:
+        raise UserError(f"dataset.path must end in {', '.join(_ENDINGS[:-1])} or .parquet, but got dataset.path={path}")
+    if not path.is_file():
+        raise UserError(f"dataset.path={path} is not a file that can be read from {Path.cwd()}; check the path")
+    remedy = "" if ending == ".parquet" else "; save it as UTF-8 text with commas between cells"
+    try:
+        table = Table(_read_parquet(path)) if ending == ".parquet" else _read_csv(_unpack(path, ending), dataset, path)
+    except pd.errors.EmptyDataError:
+        raise UserError(f"{path} is empty; it must hold a header and one row per time step") from None
+    except UnicodeError as error:
+        raise UserError(
+            f"{path} cannot be read as {ending}: {error}; if it comes from an older Windows program set "
+            f"{show_setting('dataset.encoding', 'cp1252')}, otherwise save it as UTF-8 text with commas between cells"
+        ) from error
+    except (OSError, EOFError, ValueError, zlib.error, zipfile.BadZipFile, RuntimeError) as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise UserError(f"{path} cannot be read as {ending}: {reason}{remedy}") from error
+    table.frame.columns = pd.Index([str(name).strip() for name in table.frame.columns])
+    return table
+
+
+def _unpack(path: Path, ending: str) -> bytes:
+    if ending == ".csv":
+        return path.read_bytes()
+    if ending == ".csv.gz":
+        with gzip.open(path) as packed:
+            return _read_bounded(packed.read)
+    with zipfile.ZipFile(path) as archive:
+        inside = [
+            each for each in archive.infolist() if not each.is_dir() and not each.filename.startswith("__MACOSX/")
+        ]
+        if len(inside) != 1:
+            raise ValueError(f"it holds {len(inside)} files, and must hold one CSV")
+        if not inside[0].filename.lower().endswith((".csv", ".txt", ".tsv")):
+            raise ValueError(f"it holds {inside[0].filename!r}, and must hold one CSV")
+        with archive.open(inside[0]) as file:
+            return _read_bounded(file.read)
+
+
+def _read_bounded(read: Callable[[int], bytes]) -> bytes:
+    content = read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GB")
+    return content
+
+
+def _read_csv(content: bytes, dataset: DatasetConfig, path: Path) -> Table:
+    encoding = dataset.encoding or next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    notes: tuple[str, ...] = ()
+    separator = {"tab": "\t", "\\t": "\t"}.get(dataset.separator or "", dataset.separator)
+    if separator is None:
+        separator = _find_separator(content[:_SNIFFED].decode(encoding, errors="ignore"), path)
+        if separator != ",":
+            notes = (f"{path.name}: cells are separated by {_show(separator)}, as its first rows show",)
+
+    def read(**how: object) -> pd.DataFrame:
+        return pd.read_csv(io.BytesIO(content), encoding=encoding, sep=separator, **how)  # type: ignore[call-overload]
+
+    header = read(header=None, nrows=1, dtype=str)
+    names = [str(name).strip() for name in header.iloc[0]]
+    as_text = {place for place, name in enumerate(names) if name in (dataset.lane_column, dataset.time_column)}
+    plain = separator == "," and dataset.decimal in (None, ".") and dataset.thousands is None
+    frame = read(
+        dtype={place: str for place in range(len(names)) if place in as_text or not plain},
+        keep_default_na=False,
+        na_values={place: _EMPTY for place in range(len(names)) if place not in as_text},  # a name may be NA
+    )
+    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus cells for row labels
+        raise ValueError("its rows have more cells than its header has names")
+    if len(header.columns) == len(frame.columns):
+        # pandas renames a repeated column, and the wrong one would be used.
+        frame.columns = header.iloc[0].where(header.iloc[0].notna().to_numpy(), frame.columns)
+    return Table(frame, separator, notes)
+
+
+def _find_separator(text: str, path: Path) -> str:
+    """Return what stands between cells: what cuts the first rows into equally many, a comma if nothing does."""
+    lines = [line for line in text.splitlines()[:-1] or text.splitlines() if line.strip()][:20]
+    found = []
+    for separator in _SEPARATORS:
+        try:
+            widths = {len(cells) for cells in csv.reader(lines, delimiter=separator) if cells}
+        except csv.Error:
+            continue
+        if len(widths) == 1 and widths.pop() > 1:
+            found.append(separator)
+    if "," in found or not found:
+        return ","
+    if len(found) > 1:
+        keys = " or ".join(show_setting("dataset.separator", "tab" if each == "\t" else each) for each in found)
+        raise UserError(f"{path}: cells could be separated by {' or '.join(map(_show, found))}; set {keys}")
+    return found[0]
+
+
+def _show(separator: str) -> str:
+    return "tabs" if separator == "\t" else f"'{separator}'"
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    frame = pd.read_parquet(path)
+    return frame if isinstance(frame.index, pd.RangeIndex) else frame.reset_index()

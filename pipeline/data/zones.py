@@ -1,0 +1,56 @@
+"""Local times: the hour that comes twice in autumn, the one that spring leaves out."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+if TYPE_CHECKING:
+    from pipeline.data.series import IntArray
+
+
+def to_zone(
+    times: pd.DatetimeIndex, zone: str, lanes: "Sequence[IntArray]", one: bool = False
+) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
+    """Read local times in a zone, or show times with an offset in it.
+
+    Args:
+        times: With or without an offset. Shape (time,).
+        zone: Such as Europe/Berlin.
+        lanes: Rows of each lane: a local time that comes twice in a lane is first summer's, then winter's.
+        one: Whether there is only one time, which is then summer's when it could be both.
+
+    Returns:
+        The times, and what a person should know of them.
+
+    Raises:
+        ValueError: If a local time does not exist, or could be two; the text names the row.
+    """
+    if times.tz is not None:
+        return times.tz_convert(zone), (f"times with an offset are shown in dataset.time_zone={zone}",)
+    exist = times.tz_localize(zone, ambiguous=np.ones(len(times), bool), nonexistent="NaT")
+    missing = np.flatnonzero(exist.isna())
+    if missing.size:
+        row = int(missing[0])
+        raise ValueError(
+            f"data row {row + 1}: {times[row]} does not exist in dataset.time_zone={zone}, whose clocks skip it in "
+            "spring; correct the time, or the zone"
+        )
+    twice = np.asarray(times.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna())
+    if one or not twice.any():
+        return exist, ()
+    summer = np.ones(len(times), bool)
+    for rows in lanes:
+        mine = rows[twice[rows]]
+        order = pd.Series(times[mine]).groupby(times[mine]).cumcount().to_numpy()
+        summer[mine] = order == 0
+        alone = np.flatnonzero(~times[mine].duplicated(keep=False))
+        if alone.size:
+            row = int(mine[alone[0]])
+            raise ValueError(
+                f"data row {row + 1}: {times[row]} comes twice in dataset.time_zone={zone} in autumn, but stands here "
+                "once: nobody can say which it is; write the time with its offset, e.g. +01:00"
+            )
+    told = f"{int(twice.sum())} local times of the hour that comes twice in autumn: the first is summer's"
+    return times.tz_localize(zone, ambiguous=summer), (told,)
