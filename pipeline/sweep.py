@@ -208,7 +208,8 @@ def _explain_grammar(error: OverrideParseException) -> str:
     inside = value[1:-1] if value.startswith("[") and value.endswith("]") else None
     items = value if inside is None else [item.strip().strip("'\"") for item in inside.split(",")]
     commas = "; a comma inside a name stays inside its quotes" if inside is not None and "," in inside else ""
-    return f"{error.override} cannot be read ({reason}); quote it: {show_setting(key, items)}{commas}"
+    why = "" if reason.startswith("Error parsing") else f" ({reason})"
+    return f"{error.override} cannot be read{why}; quote it: {show_setting(key, items)}{commas}"
 
 
 def _explain_unknown_key(key: str, lines: Sequence[str]) -> str:

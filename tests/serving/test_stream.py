@@ -186,8 +186,19 @@ def test_lanes_of_a_panel_begin_after_their_own_history_and_new_ones_cold(make_s
     np.testing.assert_allclose(forecasts["new"], cold[1][2], rtol=1e-5)
     # x ended on 9 February, y on the 12th.
     assert recorder.complaints == [
-        "line 2 (lane x, 2020-02-13): 3 row(s) are missing before it; the state goes on as if they did not exist"
+        "line 2 (lane x, 2020-02-13): 3 row(s) are missing before it; the state goes on as if they did not exist",
+        "line 4: unknown lane 'new', none of those the run was trained on: it begins with no history",
     ]
+
+
+def test_the_answer_of_an_unknown_lane_says_so(make_served: MakeServed) -> None:
+    """A lane that is spelled in another way gets empty forecasts without a word; a single series knows no lanes."""
+    panel, single = Recorder(make_served(lanes=("007", "x"))), Recorder(make_served())
+    assert [panel.stream.note_of(lane) for lane in ("007", "7")] == ["", "unknown lane"]
+    assert single.stream.note_of("7") is None
+    panel.read("lane,day,a", *[f"n{number},2020-01-01,1" for number in range(25)])
+    assert len(panel.complaints) == 20 and panel.complaints[-1].endswith("further ones are not named")
+    assert panel.stream.unknown == 25
 
 
 def test_a_scaler_per_lane_complains_about_every_row_of_a_lane_it_does_not_know(make_served: MakeServed) -> None:
