@@ -44,7 +44,7 @@ def store_uri(tmp_path: Path) -> str:
 def command(tmp_path: Path, store_uri: str) -> Command:
     """Run `python -m pipeline.run ARGUMENTS` as a user does, in a folder and with an MLflow store of its own."""
 
-    def run(*arguments: str, timeout: float = 300, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, timeout: float = 1200, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "pipeline.run", *arguments],
             cwd=tmp_path,

@@ -288,7 +288,7 @@ def test_the_command_itself(store: Store, tmp_path: Path) -> None:
     spy += "slow = [name for name in ('tensorflow', 'keras', 'matplotlib', 'hydra') if name in sys.modules]\n"
     spy += "print(code, slow, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", spy], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        [sys.executable, "-c", spy], capture_output=True, text=True, timeout=1200, cwd=tmp_path,
         env={**os.environ, "MLFLOW_TRACKING_URI": store.uri, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stderr.strip() == "0 []"

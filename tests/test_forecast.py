@@ -15,7 +15,7 @@ from pipeline.arguments import run_entry
 from pipeline.forecast import MANUAL, Arguments, forecast_run
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 60
+SECONDS = 1200
 # A vector of three horizons, so that all three kinds of forecast are there.
 RUN = (
     "look_back=4",
@@ -48,7 +48,7 @@ class Place:
             env={**os.environ, "MLFLOW_TRACKING_URI": self.uri, **environment},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1200,
         )
         return done.returncode, done.stdout, done.stderr
 

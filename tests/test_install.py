@@ -30,7 +30,7 @@ class Installed:
             env={**environment, "PYTHONPATH": str(self.site)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1200,
         )
 
 
@@ -38,10 +38,10 @@ class Installed:
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     folder = tmp_path_factory.mktemp("install")
     build = ("-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder / "dist"), str(ROOT))
-    subprocess.run([sys.executable, *build], check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, *build], check=True, capture_output=True, timeout=1200)
     (wheel,) = (folder / "dist").glob("*.whl")
     install = ("-m", "pip", "install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel))
-    subprocess.run([sys.executable, *install], check=True, capture_output=True, timeout=300)
+    subprocess.run([sys.executable, *install], check=True, capture_output=True, timeout=1200)
     return Installed(wheel, folder / "site")
 
 

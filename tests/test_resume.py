@@ -28,7 +28,7 @@ from pipeline.tracking.live import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 
 SMALL = ("dataset=sine", "dataset.length=60", "look_back=4", "batch_size=16", "seeds=1", "tracking.log_model=false")
-PATIENCE_SECONDS = 120
+PATIENCE_SECONDS = 1200
 JOBS = 2
 
 

@@ -58,7 +58,7 @@ class Place:
             env={**environment, "MLFLOW_TRACKING_URI": self.uri},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=1200,
         )
 
     def runs(self, experiment: str = "lstm-pipeline") -> list[Run]:

@@ -141,7 +141,7 @@ def start_tutorial(folder: Path, *words: str) -> subprocess.CompletedProcess[str
         env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
 
 

@@ -171,7 +171,7 @@ def test_the_command_itself_needs_no_tensorflow(trained: Trained, tmp_path: Path
     spy += "slow = [name for name in ('tensorflow', 'keras', 'matplotlib') if name in sys.modules]\n"
     spy += "print(code, slow, file=sys.stderr)"
     done = subprocess.run(
-        [sys.executable, "-c", spy], capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        [sys.executable, "-c", spy], capture_output=True, text=True, timeout=1200, cwd=tmp_path,
         env={**os.environ, "MLFLOW_TRACKING_URI": trained.uri, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stderr.strip() == "0 []"
