@@ -41,6 +41,7 @@ MANUAL = Manual(
     ),
     examples=(
         ("run=best steps=24", "the best run by validation RMSE; forecast.csv and forecast.png"),
+        ("run=latest steps=24", "the newest run that finished"),
         ("run=RUN_ID steps=12 output=next.csv", "another run, other files"),
     ),
     notes=(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import hydra
@@ -264,7 +265,7 @@ def _way_to(store: "Store") -> str:
     if store.uri.startswith(("http://", "https://")):
         return f"open {store.uri}"
     default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {store.uri}"
+    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {quote(store.uri)}"
     return f"{ui}   (in a clone: make ui)"
 
 

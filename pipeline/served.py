@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 class ServedRun:
     """The keys that choose a run; a command adds its own."""
 
-    run: str = option(MISSING, "The run whose best seed forecasts: its id in MLflow, or best.", shown="RUN_ID|best")
+    run: str = option(
+        MISSING, "The run whose best seed forecasts: its id in MLflow, best, or latest.", shown="RUN_ID|best|latest"
+    )
     uri: str | None = option(
         None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
     )
@@ -27,18 +29,19 @@ class ServedRun:
 
 
 def fetch_model(chosen: ServedRun) -> "ServedModel":
-    """Find a run and load its best seed; which run is the best is told on stderr.
+    """Find a run and load its best seed; which run is the best or the latest is told on stderr.
 
     Raises:
         UserError: If there is no such run, or it cannot be served.
     """
     from pipeline.serving.model import FILES, load_model
-    from pipeline.tracking.past import choose_run, fetch_files
-    from pipeline.tracking.store import open_store
+    from pipeline.tracking.past import BEST, LATEST, choose_run, fetch_files
+    from pipeline.tracking.store import find_store
 
-    store = open_store(TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment))
+    sought = chosen.run in (BEST, LATEST)
+    store = find_store(TrackingConfig(uri=chosen.uri), chosen.experiment if sought else None)
     record = choose_run(store, chosen.run)
-    if chosen.run == "best":
+    if sought:
         error = f"validation {record.measure.upper()} {record.score('validation'):.4g}"
         print(f"run {record.run_id}: {error}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:

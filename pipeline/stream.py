@@ -66,6 +66,7 @@ MANUAL = Manual(
     ),
     examples=(
         ("run=best < rows.csv", "the best run by validation RMSE; rows after its history"),
+        ("run=latest < rows.csv", "the newest run that finished"),
         ("run=RUN_ID start=cold < all.csv", "from the first row, with a state that has seen nothing"),
         ("run=best input=rows.csv state=s.npz", "a file that grows; stop and start as you like"),
     ),

@@ -262,7 +262,10 @@ def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
 REFUSED = {
     "unknown run": ("run=nope", "run=nope is not in sqlite:.*; give a run id from MLflow, or run=best"),
     "parent": ("run=PARENT", r"run=\w+ is the parent of a sweep; give one of its runs, or run=best"),
-    "empty store": ("run=best tracking.experiment_name=none", ".* has no finished run; train one: python"),
+    "empty store": (
+        "run=best tracking.experiment_name=none",
+        "there is no MLflow experiment 'none' in .*; it has: ",
+    ),
     "wrong header": ("run=RUN input=wrong.csv", r"the rows need the column\(s\) month, but their header is: date,pass"),
     "other model": ("run=RUN input=right.csv state=other.npz", "state=other.npz belongs to another model"),
     "unknown key": ("run=RUN sart=cold", "unknown key 'sart'; did you mean 'start'?"),

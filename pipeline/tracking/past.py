@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from mlflow.entities import Run
+from mlflow.entities import LifecycleStage, Run
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
@@ -16,7 +16,7 @@ from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunReco
 from pipeline.tracking.artifacts import missing_files
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import Store, check_experiment, restore_command
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +26,7 @@ _PER_EPOCH = ("loss", "val_loss")
 _PAGE = 1000
 _CRASHED = "the process ended without closing the run (crash or kill)"
 LATEST = "latest"
+BEST = "best"
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,19 @@ def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
 
 def _get_run(store: Store, run_id: str) -> Run:
     try:
-        return store.client.get_run(run_id)
+        run = store.client.get_run(run_id)
     except MlflowException as error:
         raise UserError(f"there is no run {run_id} in {store.uri}; `mlflow ui` shows the ids of all runs") from error
+    _check_alive(store, run)
+    return run
+
+
+def _check_alive(store: Store, run: Run) -> None:
+    if run.info.lifecycle_stage != LifecycleStage.ACTIVE:
+        check_experiment(store.uri, store.client.get_experiment(run.info.experiment_id))
+        raise UserError(
+            f"run {run.info.run_id} is deleted; restore it: {restore_command(store.uri, 'runs', run.info.run_id)}"
+        )
 
 
 def kill_crashed(store: Store) -> int:
@@ -203,31 +214,39 @@ def choose_run(store: Store, wanted: str) -> RunRecord:
 
     Args:
         store: Where it was logged.
-        wanted: A run id; or `best`: the lowest validation score among the FINISHED runs that were scored on the
-            same values as the newest one.
+        wanted: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
+            FINISHED runs that were scored on the same values as the newest one.
 
     Raises:
         UserError: If there is none, or it did not finish, or it is the parent of a sweep.
     """
-    if wanted == "best":
-        return _record(_best(store))
+    if wanted in (BEST, LATEST):
+        return _record(_best(store) if wanted == BEST else _finished(store)[-1])
     try:
         run = store.client.get_run(wanted)
     except MlflowException as error:
         raise UserError(
-            f"run={wanted} is not in {store.uri}; give a run id from MLflow, or run=best, or another tracking.uri"
+            f"run={wanted} is not in {store.uri}; give a run id from MLflow, or run=best, or run=latest, or another "
+            "tracking.uri"
         ) from error
+    _check_alive(store, run)
     if run.data.tags.get("sweep") == "true":
-        raise UserError(f"run={wanted} is the parent of a sweep; give one of its runs, or run=best")
+        raise UserError(f"run={wanted} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
     if run.info.status != Status.finished.value:
         raise UserError(f"run={wanted} is {run.info.status}, not FINISHED; choose a run that finished")
     return _record(run)
 
 
-def _best(store: Store) -> Run:
-    finished = _search(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
-    if not finished:
+def _finished(store: Store) -> list[Run]:
+    """Return the FINISHED runs that trained a configuration, the newest last."""
+    found = _search(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
+    if not found:
         raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
+    return found
+
+
+def _best(store: Store) -> Run:
+    finished = _finished(store)
     newest = finished[-1]
 
     def task(run: Run) -> tuple[str | None, ...]:

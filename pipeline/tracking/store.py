@@ -5,8 +5,10 @@ import os
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from shlex import quote
 
 import mlflow
+from mlflow.entities import Experiment, LifecycleStage
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -66,11 +68,8 @@ def open_store(tracking: TrackingConfig) -> Store:
         )
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
         raise _unusable(uri, error) from error
-    if found is not None and found.lifecycle_stage == "deleted":
-        raise UserError(
-            f"the MLflow experiment '{tracking.experiment_name}' in {uri} is deleted; restore it in MLflow or choose "
-            "another tracking.experiment_name"
-        )
+    if found is not None:
+        check_experiment(uri, found)
     return Store(uri, experiment_id)
 
 
@@ -108,7 +107,32 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
     if found is None:
         near = suggest(experiment, names, f"it has: {', '.join(sorted(names))}")
         raise UserError(f"there is no MLflow experiment '{experiment}' in {uri}; {near}")
+    check_experiment(uri, found)
     return Store(uri, str(found.experiment_id))
+
+
+def check_experiment(uri: str, experiment: Experiment) -> None:
+    """Refuse an experiment that is deleted.
+
+    Raises:
+        UserError: With the command that restores it.
+    """
+    if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
+        command = restore_command(uri, "experiments", experiment.experiment_id)
+        raise UserError(
+            f"the MLflow experiment '{experiment.name}' in {uri} is deleted; restore it: {command}, or choose another "
+            "tracking.experiment_name"
+        )
+
+
+def restore_command(uri: str, what: str, identity: str) -> str:
+    """Return the command that brings back a deleted thing, ready to paste.
+
+    Example:
+        >>> restore_command("sqlite:////my runs/mlflow.db", "experiments", "1")
+        "MLFLOW_TRACKING_URI='sqlite:////my runs/mlflow.db' mlflow experiments restore --experiment-id 1"
+    """
+    return f"{_VARIABLE}={quote(uri)} mlflow {what} restore --{what.removesuffix('s')}-id {identity}"
 
 
 def _unusable(uri: str, error: Exception) -> PipelineError:

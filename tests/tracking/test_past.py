@@ -4,7 +4,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -20,15 +20,16 @@ from pipeline.tracking.live import (
     track_run,
 )
 from pipeline.tracking.past import (
+    BEST,
     LATEST,
     Sweep,
+    choose_run,
     experiment_runs,
     find_finished,
     find_sweep,
     kill_crashed,
     named_runs,
     note_resumed,
-    sweep_records,
     sweep_runs,
 )
 from pipeline.tracking.store import Store, open_store
@@ -105,7 +106,7 @@ def test_a_sweep_has_its_own_and_its_resumed_runs(store: Store) -> None:
     with pytest.raises(ValueError, match="out of memory"), track_run(store, "a run", {}, {}, parent) as failed:
         raise ValueError("out of memory")
     close_parent(store, parent, "FAILED")
-    records = {record.run_id: record for record in sweep_records(store, parent)}
+    records = {run.record.run_id: run.record for run in sweep_runs(store, parent)}
     assert set(records) == {trained, earlier, failed.run_id}
     assert {run_id: record.resumed for run_id, record in records.items()} == {
         trained: False,
@@ -175,6 +176,35 @@ def test_a_run_is_no_sweep_and_a_sweep_no_run(store: Store) -> None:
         named_runs(store, [parent])
     with pytest.raises(UserError, match=r"there is no run nope in .*`mlflow ui` shows the ids"):
         named_runs(store, ["nope"])
+
+
+def test_the_latest_run_is_the_newest_that_finished(store: Store) -> None:
+    """The run that has just been trained is forecast with the weights of another, or of one that failed."""
+    with pytest.raises(UserError, match=r"has no finished run; train one: python -m pipeline\.run"):
+        choose_run(store, LATEST)
+    for score in (1.0, 2.0):
+        with track_run(store, "a run", {"horizon": "1", "dataset.horizons": "1"}, {HASH_TAG: "a"}, None) as newest:
+            newest.log_metrics({"validation_rmse": score}, {})
+    with pytest.raises(ValueError, match="failed"), track_run(store, "a run", {}, {}, None) as failed:
+        failed.log_metrics({"validation_rmse": 0.5}, {})
+        raise ValueError("failed")
+    open_parent(store, "sweep", [])
+    assert choose_run(store, LATEST).run_id == newest.run_id
+    assert choose_run(store, BEST).metrics["validation_rmse"] == 1.0
+
+
+@pytest.mark.parametrize("read", [lambda store, run_id: named_runs(store, [run_id]), choose_run])
+def test_a_deleted_run_comes_with_the_command_that_restores_it(
+    store: Store, read: Callable[[Store, str], object]
+) -> None:
+    """A run that was thrown away is compared or forecast without a word, or nobody knows how to bring it back."""
+    run_id = log_run(store, "aaaa", 1.0)
+    store.client.delete_run(run_id)
+    with pytest.raises(UserError, match=f"run {run_id} is deleted; .* mlflow runs restore --run-id {run_id}"):
+        read(store, run_id)
+    store.client.delete_experiment(store.experiment_id)
+    with pytest.raises(UserError, match=f"deleted; .* experiments restore --experiment-id {store.experiment_id}"):
+        read(store, run_id)
 
 
 def test_runs_come_with_what_a_comparison_needs(store: Store) -> None:

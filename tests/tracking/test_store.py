@@ -69,6 +69,10 @@ def test_a_deleted_experiment_is_refused(store: Store) -> None:
     store.client.delete_experiment(open_store(tracking).experiment_id)
     with pytest.raises(UserError, match=r"'old'.*deleted; restore it.*tracking\.experiment_name"):
         open_store(tracking)
+    with pytest.raises(
+        UserError, match=r"MLFLOW_TRACKING_URI=sqlite:///\S+ mlflow experiments restore --experiment-id \d+,"
+    ):
+        find_store(tracking, "old")
 
 
 def test_a_server_that_is_not_there_is_named(free_port: int) -> None:
