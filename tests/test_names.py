@@ -15,7 +15,6 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
-from pipeline.report.verdict import state_verdict
 
 from pipeline.config import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
@@ -26,7 +25,7 @@ from pipeline.report.console import PlainConsole
 from pipeline.report.errors_file import read_test_errors
 from pipeline.report.html import page, section
 from pipeline.report.run_files import Results, draw_run_figures, write_run_files
-from pipeline.report.table import print_table
+from pipeline.report.table import label_run, print_table, telling_keys
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
 from pipeline.stream import _format
@@ -88,13 +87,14 @@ def test_a_run_with_any_names_is_logged_and_read_back(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------- files, figures
 
 
-def results_of(series: Series, scale: float = 1.0) -> Results:
-    forecasts = np.stack([series.actual() + 1, series.actual() + 2])[:, :, None] * scale
+def results_of(series: Series) -> Results:
+    forecasts = np.stack([series.actual() + 1, series.actual() + 2])[:, :, None]
     return Results(
         forecasts=forecasts,
         baselines=dict.fromkeys(("persistence", "seasonal", "linear"), forecasts[0]),
-        metrics={"test_rmse": 1.0, "baseline_linear_rmse": 2.0},
-        seeds=[{"seed": 1, "validation_rmse": 1.0}, {"seed": 2, "validation_rmse": 2.0}],
+        metrics={"test_rmse": 1.0, "test_rmsse": 1.0, "baseline_linear_rmse": 2.0, "baseline_linear_rmsse": 2.0},
+        scale=np.ones(len(series.targets)),
+        seeds=[{"seed": seed, "validation_rmse": 1.0, "validation_rmsse": 1.0} for seed in (1, 2)],
         lanes=[{"test_rows": 1.0}] * len(series.lanes()), origins=[], best=0,
         losses={1: ([1.0], [1.0]), 2: ([1.0], [1.0])},
     )  # fmt: skip
@@ -154,7 +154,7 @@ def test_tables_and_sentences_show_names_as_they_are(name: str, unit: str) -> No
     out = io.StringIO()
     console = PlainConsole(file=out, width=80)
     print_table(records, console)
-    console.print(state_verdict(records), soft_wrap=True)
+    console.print(label_run(records[0], telling_keys(records)), soft_wrap=True)
     shown = out.getvalue()
     assert show_name(name).strip() in re.sub(r"\s*\n", "\n", shown)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]", shown)
