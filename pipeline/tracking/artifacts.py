@@ -5,13 +5,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from urllib.parse import unquote, urlsplit
 from zipfile import is_zipfile
 
 from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.record import LoggedRun
+from pipeline.tracking.database import artifact_folder, database_path, local_path
 from pipeline.tracking.store import Store
 
 _DOWNLOADS_AT_ONCE = 16
@@ -39,7 +39,7 @@ def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[st
 
     Of a run whose files are elsewhere only their list is read.
     """
-    local = _local_path(run.artifact_uri)
+    local = local_folder(store, run.record.run_id, run.artifact_uri)
     if local is not None:
         return [name for name in names if not _is_whole(local / name)]
     there = {file.path for file in store.client.list_artifacts(run.record.run_id) if file.file_size != 0}
@@ -55,7 +55,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _folder(store: Store, run: LoggedRun, names: Sequence[str], downloads: Path) -> Path:
-    local = _local_path(run.artifact_uri)
+    local = local_folder(store, run.record.run_id, run.artifact_uri)
     if local is not None:
         if not any((local / name).is_file() for name in names):
             raise _missing(run, names)
@@ -71,10 +71,19 @@ def _folder(store: Store, run: LoggedRun, names: Sequence[str], downloads: Path)
     raise _missing(run, names)
 
 
-def _local_path(uri: str) -> Path | None:
-    """Return the folder of a file URI or a plain path, None for what a server or a cloud keeps."""
-    parts = urlsplit(uri)
-    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
+def local_folder(store: Store, run_id: str, uri: str) -> Path | None:
+    """Return the folder of a run's files, None for what a server or a cloud keeps.
+
+    MLflow records the whole path of the day of the training. Beside the database, where the files of a folder that was
+    moved or copied lie, is looked first.
+    """
+    recorded = local_path(uri)
+    database = database_path(store.uri)
+    if recorded is None or database is None:
+        return recorded
+    root = artifact_folder(database)
+    beside = root / run_id / recorded.name
+    return beside if beside.is_dir() and beside.resolve().is_relative_to(root.resolve()) else recorded
 
 
 def _missing(run: LoggedRun, names: Sequence[str]) -> UserError:

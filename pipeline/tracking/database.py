@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 import sqlalchemy
@@ -17,6 +18,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from pipeline.errors import UserError
 
 _LOCK_SECONDS = 120.0  # making the tables takes 3 s on a slow machine
+_BUSY_SECONDS = 60.0
 _LOOK_AGAIN_SECONDS = 0.05
 _SIDE_FILES = ("-journal", "-wal", "-shm")
 
@@ -39,6 +41,39 @@ def database_path(uri: str) -> Path | None:
 def artifact_folder(database: Path) -> Path:
     """Return the folder in which the artifacts of a SQLite store lie: beside its file."""
     return database.resolve().parent / "mlruns"
+
+
+def local_path(uri: str) -> Path | None:
+    """Return the folder of a file URI or a plain path, None for what a server or a cloud keeps."""
+    parts = urlsplit(uri)
+    return Path(unquote(parts.path)) if parts.scheme in ("", "file") else None
+
+
+def follow_move(database: Path, experiment_id: str) -> Path | None:
+    """Let new runs of an experiment log beside the database, where it was moved or copied from another folder.
+
+    MLflow records for good where the artifacts of an experiment go. A place that somebody chose is left alone: moved is
+    what went to `mlruns` beside a database, and now that folder is gone, or the files of its runs lie beside this one.
+
+    Returns:
+        The folder that was recorded, None if nothing had moved.
+    """
+    beside = artifact_folder(database)
+    with closing(sqlite3.connect(database, timeout=_BUSY_SECONDS)) as connection, connection:
+        where = "where experiment_id = ?"
+        ((location,),) = connection.execute(f"select artifact_location from experiments {where}", [int(experiment_id)])
+        recorded = local_path(location or "")
+        if recorded is None or recorded.name != beside.name or recorded == beside:
+            return None
+        if recorded.is_dir() and beside.is_dir() and recorded.samefile(beside):
+            return None
+        runs = connection.execute(f"select run_uuid from runs {where}", [int(experiment_id)])
+        if recorded.parent.is_dir() and not any((beside / run_id).is_dir() for (run_id,) in runs):
+            return None
+        connection.execute(
+            f"update experiments set artifact_location = ? {where}", [beside.as_uri(), int(experiment_id)]
+        )
+    return recorded
 
 
 def make_database(database: Path) -> None:

@@ -6,6 +6,7 @@ import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import copyfile
 
 import psutil
 from mlflow.entities import LifecycleStage, Run
@@ -13,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
-from pipeline.tracking.artifacts import missing_files
+from pipeline.tracking.artifacts import local_folder, missing_files
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.store import Store, check_experiment, restore_command
@@ -264,11 +265,16 @@ def fetch_files(store: Store, run_id: str, names: Sequence[str], folder: Path) -
     Raises:
         UserError: If the run has no such file.
     """
+    run = store.client.get_run(run_id)
+    local = local_folder(store, run_id, run.info.artifact_uri)
     for name in names:
         try:
-            store.client.download_artifacts(run_id, name, str(folder))
+            if local is not None:
+                copyfile(local / name, folder / name)
+            else:
+                store.client.download_artifacts(run_id, name, str(folder))
         except (MlflowException, OSError) as error:
             raise UserError(
                 f"run {run_id} has no file {name}: an older version logged it, or its files are gone; train it again"
             ) from error
-    return dict(store.client.get_run(run_id).data.tags)
+    return dict(run.data.tags)

@@ -2,9 +2,11 @@
 
 import logging
 import os
+import sqlite3
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from shlex import quote
 
 import mlflow
@@ -17,7 +19,9 @@ from pipeline.config import TrackingConfig
 from pipeline.disk import explain_disk
 from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import home_dir
-from pipeline.tracking.database import artifact_folder, check_database, database_path, make_database
+from pipeline.tracking.database import artifact_folder, check_database, database_path, follow_move, make_database
+
+log = logging.getLogger(__name__)
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
@@ -70,6 +74,8 @@ def open_store(tracking: TrackingConfig) -> Store:
         raise _unusable(uri, error) from error
     if found is not None:
         check_experiment(uri, found)
+        if database is not None and (before := _follow_move(uri, database, experiment_id)) is not None:
+            log.warning("the store has moved: new runs log their files beside %s, no longer in %s", database, before)
     return Store(uri, experiment_id)
 
 
@@ -109,6 +115,13 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
         raise UserError(f"there is no MLflow experiment '{experiment}' in {uri}; {near}")
     check_experiment(uri, found)
     return Store(uri, str(found.experiment_id))
+
+
+def _follow_move(uri: str, database: Path, experiment_id: str) -> Path | None:
+    try:
+        return follow_move(database, experiment_id)
+    except (sqlite3.Error, OSError) as error:
+        raise _unusable(uri, error) from error
 
 
 def check_experiment(uri: str, experiment: Experiment) -> None:

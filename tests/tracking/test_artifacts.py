@@ -24,6 +24,8 @@ class Client:
 
 
 class FakeStore:
+    uri = "http://127.0.0.1:5000"
+
     def __init__(self, files: dict[str, str]) -> None:
         self.client = Client(files)
 

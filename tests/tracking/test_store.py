@@ -1,6 +1,7 @@
 """The MLflow store is there before the first run, where it was asked for, or the user learns why not."""
 
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -8,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,8 @@ import pytest
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.paths import home_dir
+from pipeline.tracking.live import track_run
+from pipeline.tracking.past import fetch_files
 from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
 
 NUM_ROUNDS, NUM_WRITERS, NUM_EPOCHS = 3, 8, 50  # ROUNDS=20 for a longer look
@@ -73,6 +77,35 @@ def test_a_deleted_experiment_is_refused(store: Store) -> None:
         UserError, match=r"MLFLOW_TRACKING_URI=sqlite:///\S+ mlflow experiments restore --experiment-id \d+,"
     ):
         find_store(tracking, "old")
+
+
+def test_a_copied_folder_reads_and_logs_its_own_files(
+    store: Store, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A project that was moved or handed on must be trained again, or its new runs land in the old place."""
+    (tmp_path / "note.txt").write_text("of the run")
+    tracking = TrackingConfig(uri=store.uri, experiment_name="moved")
+    chosen = tmp_path / "disk" / "mlruns"
+    chosen.mkdir(parents=True)
+    store.client.create_experiment("chosen", artifact_location=chosen.as_uri())
+    with track_run(open_store(tracking), "a run", {}, {}, None) as run:
+        run.log_file(tmp_path / "note.txt")
+    copy = tmp_path / "new place"
+    shutil.copytree(folder / "deep", copy)
+    shutil.rmtree(folder / "deep" / "mlruns" / run.run_id)
+
+    moved = replace(tracking, uri=f"sqlite:///{copy / 'mlflow.db'}")
+    fetch_files(find_store(moved, "moved"), run.run_id, ["note.txt"], tmp_path / "disk")
+    assert (tmp_path / "disk" / "note.txt").read_text() == "of the run"
+    for told in (1, 0):
+        caplog.clear()
+        opened = open_store(moved)
+        assert caplog.text.count("the store has moved: new runs log their files beside") == told
+    with track_run(opened, "a run", {}, {}, None) as new:
+        new.log_file(tmp_path / "note.txt")
+    assert (copy / "mlruns" / new.run_id / "artifacts" / "note.txt").is_file()
+    experiment = open_store(replace(moved, experiment_name="chosen")).experiment_id
+    assert opened.client.get_experiment(experiment).artifact_location == chosen.as_uri()
 
 
 def test_a_server_that_is_not_there_is_named(free_port: int) -> None:
