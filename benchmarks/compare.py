@@ -109,7 +109,8 @@ def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[s
     seeds = list(range(1, SEEDS + 1))
     write_predictions(folder / "predictions.csv", months, ["passengers"], [1], names, actual, forecasts, seeds)
     chosen_by = [score["validation_rmse"] for score in scores]
-    write_test_errors(folder / NAME, months, ["passengers"], [1], test, actual, forecasts, baselines, seeds, chosen_by)
+    facts = ["passengers"], [1], test, actual, forecasts, baselines, seeds, chosen_by, np.ones(1)
+    write_test_errors(folder / NAME, months, *facts)
     write_seeds(
         folder / "seeds.csv", [{"seed": seed, "epochs": 100} | score for seed, score in zip(seeds, scores, strict=True)]
     )

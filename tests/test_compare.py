@@ -46,14 +46,15 @@ def log_run(
     digest: str = "0a1b2c3d4e",
     rows: int = TIME,
     new: bool = True,
+    above: float = 0.0,
 ) -> str:
-    """Log a run whose forecasts are wrong by `rmse`; `rows` cuts the test part, `new` writes test_errors.npz."""
+    """Log a run that is wrong by `rmse`; `rows` cuts the test part, `new` writes test_errors.npz, all lies `above`."""
     random = np.random.default_rng([first_seed, *map(ord, "".join(params.values()))])
     seeds = list(range(first_seed, first_seed + num_seeds))
     names = np.repeat(list(BORDERS), [40, 20, rows - 60])
     parts = {part: names == part for part in BORDERS}  # each (rows,)
     noise = random.standard_normal((1, rows, 1, 1)) + 0.1 * random.standard_normal((num_seeds, rows, 1, 1))
-    actual = ACTUAL[:rows]
+    actual = ACTUAL[:rows] + above
     forecasts = actual[None, :, None] + rmse * noise  # (seeds, time, horizon_steps, targets)
     baselines = {"persistence": actual[:, None] + 5, "seasonal": actual[:, None] + 4, "linear": actual[:, None] + 3}
     truth = Truth(actual, np.ones((rows, 1), bool), parts, ["visitors"])
@@ -67,7 +68,7 @@ def log_run(
             validation = [score["validation_rmse"] for score in scores]
             write_test_errors(
                 folder / NAME, TIMES[:rows], ["visitors"], [1], parts["test"], actual, forecasts, baselines, seeds,
-                validation,
+                validation, np.ones(1),
             )  # fmt: skip
         run.log_folder(folder)
         run.log_metrics(score_run(truth, scores, baselines) | {"fit_seconds": 1.0}, {})
@@ -149,10 +150,9 @@ def test_the_verdict_counts_and_names_the_baseline(answer: Answer) -> None:
     verdict = json.loads(out)["verdict"]
     assert "The best LSTM, look_back=3 stateful=" in verdict and "beats the linear fit on the last 3 values" in verdict
     assert "seeds=" not in verdict
-    assert (
-        "Over the test timestamps: look_back=3 stateful=" in verdict and "vs the linear fit: evidence that" in verdict
-    )
-    assert "of 3 other configurations, 2 are worse with evidence, 0 better with evidence" in verdict
+    assert "over the test timestamps, p" in verdict and "over the seeds)" in verdict
+    assert "Of 3 other configurations, compared with look_back=3 stateful=" in verdict
+    assert verdict.endswith(": 2 are worse with evidence and 1 is not distinguishable from it.")
 
 
 def test_a_table_for_the_terminal(answer: Answer) -> None:
@@ -227,21 +227,20 @@ def mixed(store: Store) -> Callable[..., list[str]]:
     [
         (
             [{"params": {"horizon": "1"}}, {"params": {"horizon": "2"}, "rows": 110}],
-            r"different timestamps cannot be compared; choose one group: where=\[horizon=1\] for 1 runs "
+            r"different values cannot be compared; choose one group: where=\[horizon=1\] for 1 runs "
             r"\(60 timestamps .* to 1958-12-01, .*\); where=\[horizon=2\] for 1 runs \(50 timestamps",
         ),
         (
-            [{"params": {"dataset.name": "a", "look_back": "3"}}, {"params": {"dataset.name": "b"}, "digest": "ffff"}],
-            r"different data cannot be compared; .*where=\[dataset\.name=a\] .*dataset_sha256 0a1b2c3d\); "
-            r"where=\[dataset\.name=b\]",
+            [{"params": {"dataset.name": "a", "look_back": "3"}}, {"params": {"dataset.name": "b"}, "above": 7.0}],
+            r"different values cannot be compared; .*where=\[dataset\.name=a\] .*; where=\[dataset\.name=b\]",
         ),
         (
-            [{"params": {}}, {"params": {}, "digest": "ffff", "first_seed": 5}],
-            r"different data cannot be compared; .*where=\[dataset_sha256=0a1b2c3d\] for 1 runs",
+            [{"params": {}}, {"params": {}, "digest": "ffff", "above": 7.0, "first_seed": 5}],
+            r"different values cannot be compared; .*where=\[dataset_sha256=0a1b2c3d\] for 1 runs",
         ),
         (
             [{"params": {}}, {"params": {}, "rows": 110, "first_seed": 5}],
-            r"different timestamps cannot be compared; .*runs=\[[0-9a-f]{32}\] for 1 runs",
+            r"different values cannot be compared; .*runs=\[[0-9a-f]{32}\] for 1 runs",
         ),
     ],
 )  # fmt: skip
@@ -252,6 +251,16 @@ def test_runs_scored_on_different_values_are_refused(answer: Answer, mixed, runs
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert re.search(message, err), err
+
+
+def test_runs_that_read_other_data_for_the_same_truth_compare(answer: Answer, mixed) -> None:
+    """A sweep over features, transforms or two files with the same target is refused, though it is the question."""
+    ids = mixed(
+        {"params": {"dataset.features": "[DAX]"}}, {"params": {"dataset.features": "[DAX, SMI]"}, "digest": "f"}
+    )
+    code, out, _ = answer(f"runs=[{','.join(ids)}]", "format=json")
+    assert code == 0
+    assert [axis["name"] for axis in json.loads(out)["axes"]] == ["dataset.features"]
 
 
 @pytest.mark.parametrize(

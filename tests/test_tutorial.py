@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from pipeline.evaluation.baselines import linear_fit
 
 from pipeline import tutorial
+from pipeline.baselines.ridge import fit_ridge
 from pipeline.config import Config, typed_config
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
@@ -128,7 +128,8 @@ def test_baselines_on_the_tutorials_points(preset: str, executed: dict[str, Exec
     windows = data.windows
     train = np.append(windows.train, windows.train[-1] + 1)
     inputs, targets = windows.gather_inputs(train), windows.gather_last_targets(train)
-    fitted = linear_fit(inputs, targets, windows.gather_inputs(windows.starts))
+    every = windows.gather_inputs(windows.starts)
+    fitted = fit_ridge(inputs, targets, inputs[:0], targets[:0], every, np.zeros(1))
     score = rmse(truth.actual, align_outputs(data, fitted), truth.scored("test"))
     assert score == pytest.approx(with_dropped, abs=0.005)
 

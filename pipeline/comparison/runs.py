@@ -77,8 +77,7 @@ def _strongest_baselines(
         strongest = min(having, key=lambda cell: cell.baselines[name])
         if own is not None and own.baselines[name] <= strongest.baselines[name] * (1 + 1e-9):
             strongest = own
-        newest = strongest.runs[0]
-        errors = read(newest)
+        newest, errors = next((run, found) for run in strongest.runs if name in (found := read(run)).baselines)
         rivals.append(
             Rival(
                 name=name,

@@ -104,6 +104,7 @@ def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun,
         validation += found.validation_rmse[new].tolist()
     errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets)
     newest = newest_first[0][1]
+    known = next((found.baselines for _, found in newest_first if found.baselines), {})  # older runs logged none
     return Cell(
         parameters=parameters,
         runs=tuple(runs),
@@ -112,6 +113,6 @@ def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun,
         test_rmse=score_errors(errors, scale),
         test_mae=np.nanmean(np.nanmean(np.abs(errors), axis=(1, 2)) / scale, axis=1),
         losses=loss_series(errors, newest.times, scale),
-        baselines={name: float(score_errors(each[None], scale)[0]) for name, each in newest.baselines.items()},
+        baselines={name: float(score_errors(each[None], scale)[0]) for name, each in known.items()},
         scale=scale,
     )

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
-from pipeline.evaluation.baselines import align_forecasts, persistence
 
+from pipeline.baselines.persistence import forecast_persistence
+from pipeline.baselines.task import Task
 from pipeline.data.prepare import PreparedData
+from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse, skill
 from pipeline.training.train import Training, train_seeds
 
@@ -18,7 +20,8 @@ def skill_on_test(data: PreparedData, training: Training) -> float:
     aligned = align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(actual))
     scored = np.zeros(actual.shape, dtype=bool)
     scored[data.split.rows("test")] = True
-    return skill(rmse(actual, aligned, scored), rmse(actual, persistence(actual, windows.horizon_steps), scored))
+    repeated = forecast_persistence(Task(actual, windows.horizon_steps, data.series.lanes(), period=1))
+    return skill(rmse(actual, aligned, scored), rmse(actual, repeated, scored))
 
 
 @pytest.mark.parametrize(

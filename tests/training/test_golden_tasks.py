@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
-from pipeline.evaluation.baselines import align_forecasts
 
 from pipeline.config import Config, typed_config
 from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.scores import Truth
 from pipeline.gates import check_ranges

@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
-from pipeline.evaluation.baselines import align_forecasts, persistence
 
+from pipeline.baselines.persistence import forecast_persistence
+from pipeline.baselines.task import Task
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
+from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.scores import Truth, score_lanes, score_seed
 from pipeline.models.network import build_streaming_network
 from pipeline.models.plain import make_plain
@@ -70,7 +72,7 @@ def test_scores_of_each_lane(many) -> None:
     """lanes.csv would hold the scores of another stock, or count rows of another part."""
     data, training = many
     forecasts, truth = aligned(data, training.forecasts[0]), truth_of(data)
-    baseline = persistence(truth.actual, [1], truth.lanes)
+    baseline = forecast_persistence(Task(truth.actual, [1], truth.lanes, period=1))
     scores = score_lanes(truth, [forecasts, forecasts + 1], {"persistence": baseline})
     assert len(scores) == LANES
     assert scores[0] == {"test_rows": 0}  # it ended before the test part began
