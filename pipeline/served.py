@@ -46,4 +46,4 @@ def fetch_model(chosen: ServedRun) -> "ServedModel":
         print(f"run {record.run_id}: {error}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, record.run_id, FILES, Path(folder))
-        return load_model(Path(folder), tags)
+        return load_model(Path(folder), tags, store.folder)

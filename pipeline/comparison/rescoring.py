@@ -123,7 +123,7 @@ def rescore_run(store: "Store", run: LoggedRun) -> tuple[Config, Sequence[int], 
         saved = load_weights(Path(folder) / FILE_NAME)
     tutorial_config = replace(config, protocol=Protocol.tutorial)
     check_ranges(replace(tutorial_config, training=replace(config.training, patience=None)))  # nothing is trained
-    series = load_history(config, tags)
+    series = load_history(config, tags, store.folder)
     trained = prepare_data(config, series)
     fair = prepare_data(replace(config, protocol=Protocol.fair), series, trained.scaling)
     tutorial = prepare_data(tutorial_config, series, trained.scaling)

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pipeline.config import Config, typed_config
+from pipeline.config import Config, DatasetConfig, Source, typed_config
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
@@ -42,19 +42,20 @@ class ServedModel:
     digest: str
 
 
-def load_model(folder: Path, tags: Mapping[str, str]) -> ServedModel:
+def load_model(folder: Path, tags: Mapping[str, str], home: Path | None = None) -> ServedModel:
     """Load a run.
 
     Args:
         folder: Holds its config.yaml and weights.npz.
         tags: Its MLflow tags: the digest of its data, and how many rows the data had.
+        home: The folder of its store, where a data file may lie that was moved with it.
 
     Raises:
         UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
     """
     config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
-    data = prepare_data(config, load_history(config, tags), origin=last)
+    data = prepare_data(config, load_history(config, tags, home), origin=last)
     saved = load_weights(folder / FILE_NAME)
     network = make_network(config, data, saved.of_best())
     identity = hashlib.sha256(saved.digest().encode())
@@ -97,12 +98,32 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def load_history(config: Config, tags: Mapping[str, str]) -> Series:
-    """Load what the run was trained on, also when the file has grown since.
+def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
+    """Return where the file is now; that it holds the values of the training is checked after it was read."""
+    if dataset.source is not Source.file or dataset.path is None or home is None:
+        return dataset
+    path = Path(dataset.path).expanduser()
+    found = next((each for each in (path, home / path, home / path.name) if each.is_file()), None)
+    if found is None:
+        raise UserError(
+            f"the run was trained on dataset.path={dataset.path}, which is neither in {Path.cwd()} nor beside the "
+            f"store in {home}; copy it there"
+        )
+    return replace(dataset, path=str(found))
+
+
+def load_history(config: Config, tags: Mapping[str, str], home: Path | None = None) -> Series:
+    """Load what the run was trained on, also when the file has grown since, or was moved together with the store.
+
+    Args:
+        config: Of the run.
+        tags: Of the run.
+        home: The folder of the store: there a file is looked for that is not where the configuration says.
 
     Raises:
         UserError: If those values are no longer there.
     """
+    config = replace(config, dataset=_find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = load_series(config.dataset, first_rows=rows)
     if series.digest() != tags.get(DIGEST_TAG):

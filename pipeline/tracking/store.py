@@ -40,6 +40,12 @@ class Store:
         """A client of this store."""
         return mlflow.MlflowClient(self.uri)
 
+    @property
+    def folder(self) -> Path | None:
+        """The folder of a SQLite store, None of a server."""
+        database = database_path(self.uri)
+        return None if database is None else database.resolve().parent
+
 
 def tracking_uri(tracking: TrackingConfig) -> str:
     """Return MLFLOW_TRACKING_URI if it is set, else tracking.uri, else the SQLite file in the project's folder."""
