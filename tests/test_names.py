@@ -192,7 +192,7 @@ def test_rows_of_a_stream_keep_their_names(make_panel: Any, header: list[str], l
     name = lane[0][:200]
     row = read.read(line(["2024-01-01", name, "1", "2.5"]), lambda lane: None)
     assert (row.lane, row.timestamp, row.values) == (name.strip(), "2024-01-01", [1.0, 2.5])
-    answer = next(csv.reader(io.StringIO(_format(row, np.array([1.5])))))
+    answer = next(csv.reader(io.StringIO(_format(row, np.array([1.5]), None))))
     assert answer == [name.strip(), "2024-01-01", "1.5"]
 
 

@@ -114,9 +114,11 @@ def draw_run_figures(
 
     def forecast(path: Path) -> None:
         metrics, unit = results.metrics, config.dataset.unit
-        scored = f"test RMSE {metrics['test_rmse']:.4g}, linear fit {metrics['baseline_linear_rmse']:.4g}"
+        name, of = ("rmse", f" {show_name(unit, 40)}") if "test_rmse" in metrics else ("rmsse", "")
+        fit = metrics[f"baseline_linear_{name}"]
+        scored = f"test {name.upper()} {metrics[f'test_{name}']:.4g}, linear fit {fit:.4g}{of}"
         panels = list(_panels(unit, data, _scored_actual(data.series), results))
-        draw_forecast(path, f"{title}\n{scored} {show_name(unit, 40)}", panels)
+        draw_forecast(path, f"{title}\n{scored}", panels)
 
     return {
         "forecast.png": forecast,
