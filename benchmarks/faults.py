@@ -43,7 +43,7 @@ SMALL = (
     "tracking.log_model=false",
 )
 LINES_PER_JOB = 3  # on stderr: its beginning, its engine, its end, and now and then a note
-PATIENCE_SECONDS = 300
+PATIENCE_SECONDS = 1200
 DISK_MEGABYTES = 200
 OWN_DISK = "FAULTS_OWN_DISK"
 
@@ -143,15 +143,17 @@ def hit(planned: Round, folder: Path, jobs: int) -> Round:
 
 def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> None:
     """Start the sweep, let the fault happen, and wait for the end."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline.run", *sweep],
-        cwd=folder,
-        env=environment(folder),
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+    table = folder.with_name(f"{folder.name}_table.txt")  # beside the folder, which may be on a disk that is filled
+    with table.open("w") as stdout:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.run", *sweep],
+            cwd=folder,
+            env=environment(folder),
+            stdout=stdout,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
     lines: list[str] = []
     begun = time.monotonic()
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True)
@@ -180,10 +182,12 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> Non
         return
     early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program
     allowed = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), "disk": (0, 1)}[planned.kind]
+    if planned.kind in ("term", "int", "hup") and not early and "resume=true" not in lines[-1]:
+        planned.lost.append("the interrupted sweep does not say how to go on")
     if planned.code not in allowed and not early:
         planned.lost.append(f"exit code {planned.code} instead of {allowed[-1]}: {last_line(''.join(lines))}")
     if "Traceback" in "".join(lines):
-        (folder / "stderr.txt").write_text("".join(lines))
+        folder.with_name(f"{folder.name}_stderr.txt").write_text("".join(lines))
         planned.lost.append("a traceback")
     if planned.kind in ("term", "int", "hup"):
         left = sum(run.status == "RUNNING" for run in read_runs(folder))

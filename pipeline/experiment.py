@@ -1,5 +1,6 @@
 """One run from configuration to record: prepare, train, forecast, score, compare with baselines, log."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ from pipeline.scoring import describe_weak_fit, join_origins, score_trainings
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
+
+log = logging.getLogger(__name__)
 
 ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
 
@@ -196,7 +199,8 @@ def _train(config: Config, data: PreparedData, label: str) -> "Training":
         except Exception as error:
             if not forget_programs(str(error)):
                 raise
-        return train_seeds(config, data, report)  # compiles anew what could not be read, or had no space
+        log.warning("%s: compiled programs could not be read or kept; they are forgotten and compiled again", label)
+        return train_seeds(config, data, report)
 
 
 def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:

@@ -44,6 +44,7 @@ def main() -> None:
     prepare_environment()
     prepare_terminal(unread=True)
     listen_for_interrupts()
+    logging.raiseExceptions = False  # where the disk is full the job's log file loses a line, and the screen no page
     ConfigStore.instance().store(name="base_config", node=Config)
     show_traceback = os.environ.get(_FULL_ERROR) == "1"
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,7 +26,6 @@ from pipeline.record import RunRecord
 from pipeline.tracking.live import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 
-SMALL = ("dataset=sine", "dataset.length=60", "look_back=4", "batch_size=16", "seeds=1", "tracking.log_model=false")
 PATIENCE_SECONDS = 1200
 JOBS = 2
 
@@ -88,56 +86,11 @@ class Place:
         assert found is not None
         return list(self.client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"]))
 
-    def wait_for_second_job(self, process: subprocess.Popen[str]) -> None:
-        """Wait until one job is FINISHED and another one is RUNNING."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not {"FINISHED", "RUNNING"} <= {run.info.status for run in self.children()}:
-            assert process.poll() is None, process.communicate()
-            assert time.monotonic() < deadline, [run.info.status for run in self.runs()]
-            time.sleep(0.2)
-
-
-@dataclass(frozen=True)
-class Interrupted:
-    """A sweep of a short and an endless job that got a signal while the endless one was training."""
-
-    place: Place
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def interrupt(place: Place, number: signal.Signals) -> Interrupted:
-    place.open_store()
-    with place.start("-m", *SMALL, "training.epochs=3,1000000", "training.patience=null") as process:
-        place.wait_for_second_job(process)
-        os.killpg(process.pid, number)
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-    return Interrupted(place, process.returncode, stdout, stderr)
-
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store, with an experiment for each fixture: creating its tables takes seconds."""
+    """One store, with an experiment for each test: creating its tables takes seconds."""
     return tmp_path_factory.mktemp("interrupted")
-
-
-@pytest.fixture(scope="module")
-def ctrl_c(folder: Path) -> Interrupted:
-    return interrupt(Place(folder, "ctrl_c"), signal.SIGINT)
-
-
-def test_an_interrupted_sweep_closes_its_runs_as_killed(ctrl_c: Interrupted) -> None:
-    """Ctrl-C leaves runs RUNNING for ever, or hides that the sweep is incomplete."""
-    place = ctrl_c.place
-    assert ctrl_c.returncode == 130, ctrl_c.stderr
-    assert [run.info.status for run in place.children()] == ["FINISHED", "KILLED"]
-    assert [run.info.status for run in place.parents()] == ["KILLED"]
-    assert place.children("KILLED")[0].data.tags["failure_reason"] == "interrupted (SIGINT)"
-    assert "resume=true" in ctrl_c.stderr
-    assert "Traceback" not in ctrl_c.stderr
-    assert len(rows(ctrl_c.stdout)) == 2
-    assert "KILLED" in ctrl_c.stdout
 
 
 def rows(stdout: str) -> list[str]:
@@ -228,6 +181,13 @@ def test_runs_that_a_crash_left_open_are_killed(resumed: Resumed, terminated: Pl
     assert all("crash or kill" in run.data.tags["failure_reason"] for run in crashed)
     assert [run.data.tags["failure_reason"] for run in terminated.children("KILLED")] == ["interrupted (SIGTERM)"]
     assert [run.info.status for run in terminated.parents()] == ["KILLED", "FINISHED"]
+
+
+def test_an_interrupted_sweep_says_what_is_missing(terminated: Place) -> None:
+    """The table of a sweep that a cluster ended looks like that of a whole one."""
+    table = (terminated.folder.parent / "fault_2_table.txt").read_text()
+    assert len(rows(table)) == JOBS
+    assert "KILLED" in table and "interrupted (SIGTERM)" in table
 
 
 def test_a_run_of_a_living_process_is_left_alone(resumed: Resumed) -> None:
