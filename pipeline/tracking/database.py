@@ -1,11 +1,13 @@
 """The SQLite file of a store: made once, whole, by one process, however many start together; looked at before use."""
 
 import fcntl
+import os
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from shlex import quote
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -157,8 +159,22 @@ def check_database(database: Path) -> None:
         ) from error
     raise UserError(
         f"{where}: a version of MLflow older than {mlflow.__version__} made it; copy the file, then run: "
-        f"mlflow db upgrade '{f'sqlite:///{database}'}'"
+        f"mlflow db upgrade {quote(f'sqlite:///{database}')}"
     )
+
+
+def check_writable(database: Path) -> None:
+    """Refuse a store that can only be read, before anything is trained for it.
+
+    Raises:
+        UserError: Naming what cannot be written to; SQLite needs its folder, too.
+    """
+    locked = [str(path) for path in (database, database.resolve().parent) if not os.access(path, os.W_OK)]
+    if locked:
+        raise UserError(
+            f"the MLflow store sqlite:///{database} can only be read: no permission to write to "
+            f"{' and '.join(locked)}; give it, or choose another tracking.uri"
+        )
 
 
 def _read_version(database: Path) -> str:

@@ -19,7 +19,14 @@ from pipeline.config import TrackingConfig
 from pipeline.disk import explain_disk
 from pipeline.errors import PipelineError, TrainingError, UserError
 from pipeline.paths import home_dir
-from pipeline.tracking.database import artifact_folder, check_database, database_path, follow_move, make_database
+from pipeline.tracking.database import (
+    artifact_folder,
+    check_database,
+    check_writable,
+    database_path,
+    follow_move,
+    make_database,
+)
 
 log = logging.getLogger(__name__)
 
@@ -70,6 +77,7 @@ def open_store(tracking: TrackingConfig) -> Store:
         if database is not None:
             make_database(database)
             check_database(database)
+            check_writable(database)
         _set_tracking_uri(uri)
         client = mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)

@@ -121,6 +121,52 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         open_store(TrackingConfig(uri=f"sqlite:///{tmp_path / 'notes.db'}"))
 
 
+# What lies where a database should, made by SQL unless it is a folder or empty; and the one line about it.
+NO_STORES = {
+    "folder": (None, r"it is a folder, not a file; write tracking\.uri=sqlite:///.*/a b\.db/mlflow\.db"),
+    "empty": ("", r"the file is empty; train something first"),
+    "another program's": ("create table songs (name text)", "a SQLite database, but not one of MLflow"),
+    "half-made": ("create table alembic_version (version_num text)", "a SQLite database, but not one of MLflow"),
+    "newer": (
+        "create table alembic_version (version_num text); insert into alembic_version values ('fedcba987654')",
+        "a newer MLflow than .* made it; install that one",
+    ),
+    "older": (
+        "create table alembic_version (version_num text); insert into alembic_version values ('451aebb31d03')",
+        r"older than .* made it; copy the file, then run: mlflow db upgrade 'sqlite:///.*/a b\.db'$",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NO_STORES)
+def test_what_is_no_store_of_this_mlflow_is_told_in_one_line(name: str, tmp_path: Path) -> None:
+    """A traceback, or a database of another version that is changed by a command that only reads."""
+    script, told = NO_STORES[name]
+    path = tmp_path / "a b.db"
+    if script is None:
+        path.mkdir()
+    else:
+        path.touch()
+        with closing(sqlite3.connect(path)) as database:
+            database.executescript(script)
+    before = path.read_bytes() if path.is_file() else None
+    commands = [lambda tracking: find_store(tracking, None)] + [open_store] * (name != "empty")  # training fills it
+    for command in commands:
+        with pytest.raises(UserError, match=told) as error:
+            command(TrackingConfig(uri=f"sqlite:///{path}"))
+        assert len(str(error.value).splitlines()) == 1
+    assert before is None or path.read_bytes() == before
+
+
+def test_a_store_that_can_only_be_read_is_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The runs of a colleague cannot be compared, or a training is lost at its end for it cannot be logged."""
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)
+    tracking = TrackingConfig(uri=store.uri)
+    assert find_store(tracking, "lstm-pipeline") == store
+    with pytest.raises(UserError, match=r"can only be read: no permission to write to .*\.db and .*deep; give it"):
+        open_store(tracking)
+
+
 def test_a_scheme_that_mlflow_does_not_know_is_named() -> None:
     """A misspelt tracking.uri ends in a traceback of MLflow."""
     with pytest.raises(UserError, match=r"sqlit:///mlflow\.db cannot be used: .*; check tracking\.uri"):
