@@ -321,7 +321,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
     (place.folder / "interrupted.csv").write_text("\n".join([AIRLINE[0], *NEW, ""]))
     paths = {"input": place.folder / "interrupted.csv", "state": place.folder / "interrupted.npz"}
 
-    def interrupt(row: Row, forecast: np.ndarray) -> str:
+    def interrupt(row: Row, forecast: np.ndarray, note: str | None) -> str:
         if row.timestamp == "1961-03-01":
             signal.raise_signal(signal.SIGINT)
         return f"{row.timestamp}\n"
