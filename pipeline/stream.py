@@ -144,7 +144,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
                     "".join(_format(row, forecast, stream.note_of(row.lane)) for row, forecast in stream.answer(lines))
                 )
                 sys.stdout.flush()
-            all_answered = True
+                all_answered = True  # inside: an interrupt that waited ends the block
             check_interrupt()
             if arguments.state is not None and time.monotonic() > next_save:
                 began = time.monotonic()
