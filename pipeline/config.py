@@ -38,6 +38,21 @@ DATE_NAMES = ("iso", "number", "quarter", "week", "month", "day", "s", "ms", "us
 COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase)  # need no file
 
 
+class Gaps(Enum):
+    """What happens to timestamps that the calendar of a series has and the file has not."""
+
+    keep = "keep"
+    error = "error"
+    fill = "fill"
+
+
+class ShortLanes(Enum):
+    """What happens to lanes of a panel that are too short to be trained on."""
+
+    error = "error"
+    leave_out = "leave_out"
+
+
 class Missing(Enum):
     """What happens to empty cells."""
 
@@ -155,6 +170,8 @@ class DatasetConfig:
     unit: str = "units"
     period: int = 1
     missing: Missing = Missing.error
+    gaps: Gaps = Gaps.keep
+    short_lanes: ShortLanes = ShortLanes.error
     transforms: list[Transform] = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
     scaler_per_lane: bool = False

@@ -76,7 +76,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     tags = {
         HASH_TAG: config_hash,
         DIGEST_TAG: digest,
-        LENGTH_TAG: str(len(data.series)),
+        LENGTH_TAG: str(len(data.series) if data.series.rows_read is None else data.series.rows_read),
         "state_contract": name_contract(config),
     }
     params = flat_config(config)

@@ -33,6 +33,8 @@ class Arguments(ServedRun):
     plot: Path | None = option(None, "The PNG file; by default the CSV file's name with .png.")
 
 
+_MOST_ROWS = 200  # on the screen
+
 MANUAL = Manual(
     command="python -m pipeline.forecast",
     purpose=(
@@ -72,6 +74,7 @@ def forecast_run(arguments: Arguments) -> int:
     plot = arguments.output.with_suffix(".png") if arguments.plot is None else arguments.plot
     check_folder("output", arguments.output)
     check_folder("plot", plot)
+    from pipeline.serving.clock import Clock
     from pipeline.serving.free_run import can_run_free, forecast_steps, name_true
 
     model = fetch_model(arguments)
@@ -83,8 +86,12 @@ def forecast_run(arguments: Arguments) -> int:
         table.to_csv(file, index=False)
     with replace_file(plot) as file:
         file.write(picture.getvalue())
-    shown = table.to_string(index=False, max_rows=4 * arguments.steps, na_rep="", float_format="{:.6g}".format)
+    shown = table.head(_MOST_ROWS).to_string(index=False, na_rep="", float_format="{:.6g}".format)
     print(show_text(shown))
+    if len(table) > _MOST_ROWS:
+        print(f"... and {len(table) - _MOST_ROWS} more rows: {arguments.output} has them all.")
+    if not Clock(model.data.series, model.config.dataset.time_column is None).has_calendar:
+        print("The timestamps follow no calendar, so nobody knows the next ones: rows ahead are counted +1, +2, ...")
     print(_judge(model, table, name_true(model)))
     if not can_run_free(model):
         missing = sorted(set(model.data.series.features) - set(model.data.series.targets))

@@ -10,6 +10,7 @@ from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
 from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
 from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
+from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
@@ -77,7 +78,7 @@ def prepare_data(
     Raises:
         UserError: If the data and the configuration do not go together.
     """
-    series = load_series(config.dataset) if series is None else series
+    series = leave_out_short(config, load_series(config.dataset) if series is None else series)
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
@@ -176,7 +177,7 @@ def _check_length(config: Config, series: Series, split: Split, lost: int) -> No
         usable = max(int(in_train[rows].sum()) - lost, 0)
         if usable < needed:
             gone = f" after {lost} lost to differences" if lost else ""
-            remedy = " or leave out the lane" if series.lane_names else ""
+            remedy = ", or set dataset.short_lanes=leave_out" if series.lane_names else ""
             raise UserError(
                 f"{where} has {usable} training steps{gone}, but look_back={config.look_back} and "
                 f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction{remedy}"

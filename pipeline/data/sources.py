@@ -10,6 +10,7 @@ from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
+from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import IntArray, Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
@@ -49,24 +50,27 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
     columns = tuple(dict.fromkeys((*features, *targets)))
     spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
-    values, filled = [], []
-    for lane, rows in enumerate(lanes):
-        place = f"{origin}, lane '{names[lane]}'" if names else origin
+    places = [f"{origin}, lane '{name}'" for name in names] or [origin]
+    for rows, place in zip(lanes, places, strict=True):
         check_timestamps(timestamps[rows], place, rows)
-        both = fill_missing(numbers[rows], columns, dataset.missing, place, rows)
-        values.append(both[0])
-        filled.append(both[1])
+    treated, gaps = treat_gaps([(timestamps[rows], numbers[rows], rows) for rows in lanes], places, dataset)
+    filled = [
+        fill_missing(values, columns, dataset.missing, place, rows)
+        for (_, values, rows), place in zip(treated, places, strict=True)
+    ]  # of each lane the values, and where they were filled
+    times = [lane_times for lane_times, _, _ in treated]
     return Series(
-        timestamps=timestamps if not names else timestamps[np.concatenate(lanes)],
-        values=np.concatenate(values),
+        timestamps=times[0].append(times[1:]) if names else times[0],
+        values=np.concatenate([values for values, _ in filled]),
         columns=columns,
         features=features,
         targets=targets,
-        filled=np.concatenate(filled),
+        filled=np.concatenate([where for _, where in filled]),
         origin=origin,
         lane_names=names,
-        lane_ends=tuple(int(end) for end in np.cumsum([len(rows) for rows in lanes])) if names else (),
-        notes=(*table.notes, *spelled, *left_out, *told),
+        lane_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
+        notes=(*table.notes, *spelled, *left_out, *told, *gaps),
+        rows_read=len(frame),
         spelling=spelling,
         reading=reading,
     )

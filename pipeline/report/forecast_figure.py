@@ -36,7 +36,11 @@ def draw_free_run(file: BytesIO, title: str, unit: str, table: pd.DataFrame, pas
 def _draw_panel(axis: Axes, before: pd.Series, rows: pd.DataFrame, fed: str) -> None:
     times, steps = rows["timestamp"], len(rows) // 2
     shown = before.iloc[-_KNOWN_BEFORE * steps :]
-    known = pd.concat([shown, pd.Series(rows["actual"].to_numpy()[:steps], index=times[:steps])])
+    if isinstance(times.iloc[-1], str):  # no calendar: the next timestamps are +1, +2, ..., so all are steps from there
+        times = pd.Series(range(1 - steps, steps + 1), index=times.index)
+        shown = pd.Series(shown.to_numpy(), index=range(1 - steps - len(shown), 1 - steps))
+        axis.set_xlabel("steps after the last row")
+    known = pd.concat([shown, pd.Series(rows["actual"].to_numpy()[:steps], index=times.to_numpy()[:steps])])
     axis.plot(known.index, known.to_numpy(), color=ACTUAL, linewidth=1.4, label="actual")
     axis.plot(
         times, rows[fed], color=BASELINE, linewidth=1.2, marker=".", label=f"{fed.replace('_', ' ')}, fed with truth"

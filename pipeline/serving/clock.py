@@ -2,13 +2,12 @@
 
 import math
 import re
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pandas.tseries.frequencies import to_offset
 
+from pipeline.data.calendar import find_calendar
 from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
@@ -31,6 +30,11 @@ class Clock:
         self._frequency = _find_frequency(series)
         self._keys: dict[str, float] = {}
         self._expected: dict[float, float] = {}
+
+    @property
+    def has_calendar(self) -> bool:
+        """Whether the next timestamps are known."""
+        return self._frequency is not None
 
     def read(self, text: str) -> float:
         """Return a number that is larger for a later timestamp: microseconds, or the number itself.
@@ -72,13 +76,9 @@ class Clock:
         return self._count_dates(expected, key)
 
     def go_on(self, last: Any, count: int) -> pd.Index:
-        """Return the timestamps after the last one, in the dataset's own frequency.
-
-        Raises:
-            ValueError: If the dataset has no regular frequency.
-        """
-        if self._frequency is None:
-            raise ValueError("the timestamps of the dataset have no regular frequency, so nobody knows the next ones")
+        """Return the timestamps after the last one in the dataset's calendar; without one, how many steps ahead."""
+        if not self.has_calendar:
+            return pd.Index([f"+{step}" for step in range(1, count + 1)])
         if self._dates:
             dates = pd.date_range(last, periods=count + 1, freq=self._frequency)
             return dates[dates > last][:count]  # a last one between two dates is not among them
@@ -136,15 +136,5 @@ def _microseconds(time: pd.Timestamp) -> float:
 def _find_frequency(series: Series) -> Any:
     """Return the frequency of the longest lane: a calendar offset, a number, or None."""
     rows = max(series.lanes(), key=lambda rows: rows.stop - rows.start)
-    times = series.timestamps[rows]
-    if len(times) < 3:
-        return None
-    if isinstance(times, pd.DatetimeIndex):
-        with warnings.catch_warnings():  # pandas 4 will give the offset itself, pandas 3 warns of it
-            warnings.simplefilter("ignore", DeprecationWarning)
-            found = pd.infer_freq(times)
-        return None if found is None else to_offset(found)
-    steps = np.diff(times.to_numpy(dtype=float))
-    if not np.allclose(steps, steps[0]):
-        return None
-    return int(steps[0]) if float(steps[0]).is_integer() else float(steps[0])
+    calendar = find_calendar(series.timestamps[rows])
+    return None if calendar is None else calendar.step

@@ -121,10 +121,7 @@ def _actual(model: ServedModel, end: int, steps: int, column: int) -> FloatArray
 
 
 def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Sequence[object]:
-    try:
-        return [*timestamps[end - steps : end], *clock.go_on(timestamps[end - 1], steps)]
-    except ValueError as error:
-        raise UserError(f"{error}; use pipeline.stream, which needs none") from error
+    return [*timestamps[end - steps : end], *clock.go_on(timestamps[end - 1], steps)]
 
 
 def _check_length(model: ServedModel, steps: int, lead: int) -> None:

@@ -13,6 +13,7 @@ from yaml import YAMLError
 from pipeline.config import Config, DatasetConfig, Source, typed_config
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
+from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.errors import UserError
 from pipeline.gates import check_ranges
@@ -125,7 +126,7 @@ def load_history(config: Config, tags: Mapping[str, str], home: Path | None = No
     """
     config = replace(config, dataset=_find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
-    series = load_series(config.dataset, first_rows=rows)
+    series = leave_out_short(config, load_series(config.dataset, first_rows=rows))
     if series.digest() != tags.get(DIGEST_TAG):
         raise UserError(
             f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "

@@ -167,7 +167,9 @@ def test_lanes_are_split_at_common_timestamps(make_panel) -> None:
 
 def test_a_lane_without_training_steps_is_named(make_panel) -> None:
     """Breaks the third gate: a stock that began after the training part would be scaled and scored with nothing."""
-    complaint = "lane 'lane1' has 2 training steps, but look_back=3 and horizon=1 need at least 4; .*leave out the lane"
+    complaint = (
+        "lane 'lane1' has 2 training steps, but look_back=3 and horizon=1 need at least 4; .*short_lanes=leave_out"
+    )
     with pytest.raises(UserError, match=complaint):
         prepare_data(configure(), make_panel(noise(100, 52), starts=[0, 48]))
 

@@ -151,11 +151,10 @@ def test_numbers_go_on(make_served: MakeServed) -> None:
     assert forecast_steps(fives, 2)["timestamp"].tolist() == [190, 195, 200, 205]
 
 
-def test_irregular_timestamps_are_refused(make_served: MakeServed) -> None:
+def test_irregular_timestamps_go_on_by_their_number(make_served: MakeServed) -> None:
     """Timestamps are invented, or a person reads a traceback."""
     irregular = pd.DatetimeIndex(pd.date_range("2024-01-01", periods=40).delete(7).append(pd.DatetimeIndex(["2025"])))
-    with pytest.raises(UserError, match="no regular frequency, so nobody knows the next ones; use pipeline"):
-        forecast_steps(make_served(timestamps=irregular), 2)
+    assert forecast_steps(make_served(timestamps=irregular), 2)["timestamp"].tolist()[-2:] == ["+1", "+2"]
 
 
 def test_a_feature_that_is_no_target_leaves_the_rest(make_served: MakeServed) -> None:

@@ -1,0 +1,101 @@
+"""Calendars are found although timestamps are missing, and gaps are told, refused or filled."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.config import Config, DatasetConfig, Gaps, Missing, ShortLanes, Source
+from pipeline.data.calendar import find_calendar
+from pipeline.data.gaps import treat_gaps
+from pipeline.data.short_lanes import leave_out_short
+from pipeline.errors import UserError
+
+STEPS = ["h", "15min", "D", "W-WED", "B", "MS", "ME", "BME", "QS-FEB", "QE-DEC", "YE-DEC", "90s"]
+
+
+def months(count: int, *absent: int) -> tuple[pd.Index, np.ndarray, np.ndarray]:
+    """A lane without some of its months: timestamps, values, rows of the file."""
+    times = pd.date_range("1949-01-01", periods=count, freq="MS").delete(list(absent))
+    return times, np.arange(float(len(times)))[:, None], np.arange(len(times))
+
+
+@given(step=st.sampled_from(STEPS), absent=st.sets(st.integers(3, 56), max_size=12))
+def test_a_calendar_is_found_with_rows_left_out(step: str, absent: set[int]) -> None:
+    """A daily file with days left out is called irregular: nothing is told, and it cannot be forecast."""
+    every = pd.date_range("2021-02-01 12:00", periods=60, freq=step)
+    found = find_calendar(every.delete(sorted(absent)))
+    assert found is not None
+    assert found.missing.tolist() == every[sorted(absent)].tolist()
+    following = pd.date_range(every[-1], periods=6, freq=found.step)
+    assert following.tolist() == pd.date_range(every[-1], periods=6, freq=step).tolist()
+
+
+def test_weekdays_without_holidays_are_business_days() -> None:
+    """Prices of a stock exchange are called days with weekends missing, or cannot be forecast."""
+    days = pd.bdate_range("2024-01-01", "2024-12-31").drop(pd.DatetimeIndex(["2024-03-29", "2024-12-25"]))
+    found = find_calendar(days)
+    assert found is not None and found.word() == "business days"
+    assert [str(each.date()) for each in found.missing] == ["2024-03-29", "2024-12-25"]
+
+
+def test_hours_and_days_over_the_change_of_the_clock() -> None:
+    """Where the clock is changed an hour is missing or a day has 23, and a regular file is called irregular."""
+    for step in ("h", "D"):
+        times = pd.date_range("2024-03-25", periods=60, freq=step, tz="Europe/Berlin").delete([20, 30])
+        found = find_calendar(times)
+        assert found is not None and len(found.missing) == 2
+
+
+@pytest.mark.parametrize("times", [pd.DatetimeIndex(["2020-01-01", "2020-01-03"]), pd.Index([1.0, 2.0, 3.7, 11.0])])
+def test_where_no_rule_fits_there_is_no_calendar(times: pd.Index) -> None:
+    """Gaps are counted in timestamps that follow no rule."""
+    assert find_calendar(times) is None
+
+
+def test_numbers_with_gaps() -> None:
+    """Step numbers with holes are called irregular."""
+    found = find_calendar(pd.Index([10, 20, 30, 60, 70]))
+    assert found is not None and (found.step, found.missing.tolist()) == (10, [40, 50])
+
+
+def test_gaps_are_told_with_count_and_first_place() -> None:
+    """Windows reach over 40 missing days, and nobody is told."""
+    lane = months(60, 5, 6, 20)
+    ((times, values, _),), told = treat_gaps([lane], ["f.csv"], DatasetConfig())
+    assert times is lane[0] and values is lane[1]
+    (sentence,) = told
+    assert sentence.startswith("f.csv: 3 of 60 months are missing, the first is 1949-06-01")
+    assert treat_gaps([months(60)], ["f.csv"], DatasetConfig(gaps=Gaps.error))[1] == []
+
+
+def test_gaps_are_refused_on_demand() -> None:
+    """A person who wants no gap gets one."""
+    with pytest.raises(
+        UserError, match=r"lane 'b': 1 of 30 months .*1949-04-01.*\(3 in all lanes\).*gaps=keep or fill"
+    ):
+        treat_gaps(
+            [months(30), months(30, 3), months(30, 3, 4)], ["a", "lane 'b'", "c"], DatasetConfig(gaps=Gaps.error)
+        )
+    with pytest.raises(UserError, match=r"gaps=fill needs dataset\.missing=forward_fill or interpolate"):
+        treat_gaps([months(30, 3)], ["a"], DatasetConfig(gaps=Gaps.fill))
+
+
+def test_filled_gaps_are_empty_rows_in_their_places() -> None:
+    """An inserted row has a value, stands in the wrong place, or an error about it names a row that is not there."""
+    dataset = DatasetConfig(gaps=Gaps.fill, missing=Missing.forward_fill)
+    ((times, values, rows),), _ = treat_gaps([months(12, 3, 7)], ["f.csv"], dataset)
+    assert times.equals(months(12)[0].rename(times.name))
+    assert np.flatnonzero(np.isnan(values[:, 0])).tolist() == [3, 7]
+    assert rows.tolist() == [0, 1, 2, 2, 3, 4, 5, 5, 6, 7, 8, 9]
+
+
+def test_short_lanes_are_left_out_by_name(make_panel) -> None:
+    """One short stock refuses the whole panel, or vanishes without a word."""
+    series = make_panel([np.arange(60.0), np.arange(4.0), np.arange(60.0)])
+    dataset = DatasetConfig(source=Source.sine, lane_column="stock", short_lanes=ShortLanes.leave_out)
+    kept = leave_out_short(Config(look_back=6, dataset=dataset), series)
+    assert kept.lane_names == ("lane0", "lane2") and kept.lane_ends == (60, 120)
+    assert kept.notes[-1] == "1 of 3 lanes have fewer than 7 training steps and are left out: lane1"
+    assert leave_out_short(Config(look_back=6, dataset=dataset), kept) is kept
