@@ -5,9 +5,11 @@ import gzip
 import io
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -18,7 +20,7 @@ from pipeline.text import show_setting
 _LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
 _SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated
 _SEPARATORS = (",", ";", "\t", "|")
-_ENDINGS = (".csv", ".csv.gz", ".zip", ".parquet")
+_ENDINGS = (".csv", ".csv.gz", ".zip", ".xlsx", ".parquet")
 _EMPTY = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),  # pandas' own list
@@ -52,9 +54,9 @@ def read_table(path: Path, dataset: DatasetConfig) -> Table:
         raise UserError(f"dataset.path must end in {', '.join(_ENDINGS[:-1])} or .parquet, but got dataset.path={path}")
     if not path.is_file():
         raise UserError(f"dataset.path={path} is not a file that can be read from {Path.cwd()}; check the path")
-    remedy = "" if ending == ".parquet" else "; save it as UTF-8 text with commas between cells"
+    remedy = "" if ending in (".parquet", ".xlsx") else "; save it as UTF-8 text with commas between cells"
     try:
-        table = Table(_read_parquet(path)) if ending == ".parquet" else _read_csv(_unpack(path, ending), dataset, path)
+        table = _read(path, ending, dataset)
     except pd.errors.EmptyDataError:
         raise UserError(f"{path} is empty; it must hold a header and one row per time step") from None
     except UnicodeError as error:
@@ -67,6 +69,36 @@ def read_table(path: Path, dataset: DatasetConfig) -> Table:
         raise UserError(f"{path} cannot be read as {ending}: {reason}{remedy}") from error
     table.frame.columns = pd.Index([str(name).strip() for name in table.frame.columns])
     return table
+
+
+def _read(path: Path, ending: str, dataset: DatasetConfig) -> Table:
+    if ending == ".parquet":
+        return Table(_read_parquet(path))
+    if ending == ".xlsx":
+        return _read_excel(path, dataset)
+    return _read_csv(_unpack(path, ending), dataset, path)
+
+
+def _read_excel(path: Path, dataset: DatasetConfig) -> Table:
+    """Read the first sheet: the values that are stored in its cells; no formula and no macro is run."""
+    if find_spec("openpyxl") is None:
+        raise UserError(
+            f"{path} needs a package that reads .xlsx: pip install openpyxl (or lstm-pipeline[excel]); or save the "
+            "sheet as CSV"
+        )
+    with zipfile.ZipFile(path) as archive:
+        if sum(each.file_size for each in archive.infolist()) > _LARGEST:
+            raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GB")
+    lane = dataset.lane_column
+    with pd.ExcelFile(path, engine="openpyxl") as book:
+        names = [str(name).strip() for name in pd.read_excel(book, header=None, nrows=1, dtype=str).iloc[0]]
+        as_text = [place for place, name in enumerate(names) if name == lane]
+        texts: dict[Any, Any] = dict.fromkeys(as_text, str)
+        empty: dict[str | int, Sequence[str]] = {place: _EMPTY for place in range(len(names)) if place not in as_text}
+        frame = pd.read_excel(book, dtype=texts, keep_default_na=False, na_values=empty)
+        sheets = [str(name) for name in book.sheet_names]
+    told = f"{path.name}: the sheet '{sheets[0]}' is read; left out: {', '.join(sheets[1:])}"
+    return Table(frame, notes=(told,) if len(sheets) > 1 else ())
 
 
 def _unpack(path: Path, ending: str) -> bytes:

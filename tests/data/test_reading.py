@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import DatasetConfig, Source
+from pipeline.config import DatasetConfig, Missing, Source
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.spelling import Spelling, guess_spelling
@@ -241,3 +241,30 @@ def test_times_with_an_offset_are_shown_in_the_zone(tmp_path: Path) -> None:
     zoned = load_times(tmp_path, times, time_zone="Europe/Berlin")
     assert str(zoned.timestamps[1]) == "2024-03-31 03:00:00+02:00"
     assert zoned.digest() == load_times(tmp_path, times).digest()
+
+
+def test_a_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
+    """A spreadsheet must be exported first; names of lanes become numbers, or another sheet is read without a word."""
+    path = tmp_path / "sales.xlsx"
+    days = pd.date_range("2024-01-01", periods=3)
+    sheet = pd.DataFrame({"date": [*days, *days], "shop": ["007"] * 3 + ["NA"] * 3, "sales": [1.5, None, 3, 4, 5, 6]})
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        sheet.to_excel(book, sheet_name="2024", index=False)
+        sheet.to_excel(book, sheet_name="old", index=False)
+    dataset = DatasetConfig(
+        name="sales", source=Source.file, path=str(path), time_column="date", lane_column="shop", features=["sales"],
+        missing=Missing.forward_fill,
+    )  # fmt: skip
+    series = load_series(dataset)
+    assert series.lane_names == ("007", "NA")
+    assert series.values[:, 0].tolist() == [1.5, 1.5, 3, 4, 5, 6]
+    assert series.timestamps[0] == days[0]
+    assert "sales.xlsx: the sheet '2024' is read; left out: old" in series.notes
+
+
+def test_a_spreadsheet_without_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A person without the extra gets a traceback instead of the command that installs it."""
+    (tmp_path / "a.xlsx").write_bytes(b"PK")
+    monkeypatch.setattr("pipeline.data.files.find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"pip install openpyxl .*or save the sheet as CSV"):
+        load_series(DatasetConfig(name="a", source=Source.file, path=str(tmp_path / "a.xlsx")))
