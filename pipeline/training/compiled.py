@@ -5,7 +5,9 @@ TensorFlow keeps what it compiled for a function called eagerly until the proces
 crash. A session owns its devices, and what was compiled for them goes with it.
 """
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
@@ -42,6 +44,7 @@ class CompilingSession:
         # tf.custom_gradient registers a closure per trace, for ever, and the closure holds the graph.
         for name in set(ops.gradient_registry.list()) - self._known_gradients:
             del ops.gradient_registry._registry[name]
+        _return_memory()
 
     def compile(self, function: Callable[..., Nested], *examples: Nested) -> Callable[..., Nested]:
         """Trace a function now; XLA compiles it when it is called for the first time.
@@ -64,6 +67,12 @@ class CompilingSession:
             return tf.nest.pack_sequence_as(returned, run(*tf.nest.flatten(to_arrays(arguments))))
 
         return call
+
+
+def _return_memory() -> None:
+    """Give freed memory back to the system: glibc keeps the many small pieces of a compilation, 1 MB a job."""
+    with suppress(OSError, AttributeError):  # another C library
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
 
 
 def to_arrays(nested: Nested) -> Nested:
