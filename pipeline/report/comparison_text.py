@@ -13,9 +13,9 @@ from pipeline.text import show_name
 Document = Mapping[str, Any]
 MOST_ROWS = 30  # in the terminal; more cannot be read there
 EXPLANATION = (
-    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test (Harvey-Leybourne-Newbold) of squared "
-    "errors on identical timestamps, corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in "
-    "a t test over the seeds."
+    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (one "
+    "step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), corrected by Holm for all "
+    "comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
 )
 _SCORES = ("validation_rmse", "test_rmse", "test_mae")
 _STATISTICS = ("mean", "std", "low", "high")
