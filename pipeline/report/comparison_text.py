@@ -13,7 +13,7 @@ from pipeline.text import show_name
 Document = Mapping[str, Any]
 MOST_ROWS = 30  # in the terminal; more cannot be read there
 EXPLANATION = (
-    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (one "
+    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (1 "
     "step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), corrected by Holm for all "
     "comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
 )
