@@ -3,8 +3,8 @@
 import numpy as np
 
 from pipeline.config import Order
+from pipeline.data.arrays import IntArray
 from pipeline.data.lanes import Batches
-from pipeline.data.series import IntArray
 from pipeline.errors import UserError
 
 _ADVICE = (

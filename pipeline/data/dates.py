@@ -6,18 +6,16 @@ Days and months that could be exchanged are never guessed: the error proposes th
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from pipeline.config import DATE_NAMES
+from pipeline.data.arrays import IntArray
 from pipeline.data.zones import to_zone
 from pipeline.errors import UserError
 from pipeline.text import show_setting
-
-if TYPE_CHECKING:
-    from pipeline.data.series import IntArray
 
 _SECONDS = (100_000_000, 4_102_444_800)  # 1973 to 2100: smaller numbers count steps
 _UNITS = {"s": 1, "ms": 1000, "us": 10**6, "ns": 10**9}
@@ -78,7 +76,7 @@ class TimeReading:
 
 
 def read_times(
-    column: "pd.Series[Any]", asked: str | None, zone: str | None, lanes: "Sequence[IntArray]", place: str
+    column: "pd.Series[Any]", asked: str | None, zone: str | None, lanes: Sequence[IntArray], place: str
 ) -> tuple[pd.Index, TimeReading, tuple[str, ...]]:
     """Read a time column.
 

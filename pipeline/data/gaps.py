@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import DatasetConfig, Gaps, Missing
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.calendar import find_calendar
-from pipeline.data.series import FloatArray, IntArray
 from pipeline.errors import UserError
 
 Lane = tuple[pd.Index, FloatArray, IntArray]  # timestamps, values with NaN where empty, row in the file

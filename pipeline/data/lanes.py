@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Order
-from pipeline.data.series import BoolArray, FloatArray, IntArray
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,9 @@
 import numpy as np
 
 from pipeline.config import Config
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.lanes import Batches
-from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
+from pipeline.data.series import Series
 from pipeline.data.windows import Windows, all_measured
 
 

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config, Protocol, Transform
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
 from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
-from pipeline.data.series import BoolArray, FloatArray, IntArray, Series
+from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series

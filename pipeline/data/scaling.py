@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Scaler
-from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.arrays import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

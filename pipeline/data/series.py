@@ -12,12 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.dates import TimeReading
 from pipeline.data.spelling import Spelling
-
-FloatArray = np.ndarray[tuple[int, ...], np.dtype[np.floating]]
-IntArray = np.ndarray[tuple[int, ...], np.dtype[np.integer]]
-BoolArray = np.ndarray[tuple[int, ...], np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,13 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import COMPUTED, DatasetConfig, Source
+from pipeline.data.arrays import IntArray
 from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
 from pipeline.data.gaps import treat_gaps
-from pipeline.data.series import IntArray, Series
+from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
 from pipeline.errors import UserError

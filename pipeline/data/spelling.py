@@ -3,16 +3,14 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.data.arrays import FloatArray
 from pipeline.errors import UserError
 from pipeline.text import show_setting
-
-if TYPE_CHECKING:
-    from pipeline.data.series import FloatArray
 
 _SIGNED = r"\s*[-+]?"
 
@@ -45,7 +43,7 @@ class Spelling:
         plain = cell.replace(self.thousands, "") if self.thousands else cell
         return plain.replace(self.decimal, ".")
 
-    def parse(self, column: "pd.Series[Any]") -> "FloatArray":
+    def parse(self, column: "pd.Series[Any]") -> FloatArray:
         """Return the numbers of a column, NaN where a cell is none. Shape (time,)."""
         if not self.is_plain and not pd.api.types.is_numeric_dtype(column):
             column = column.map(self.rewrite, na_action="ignore")

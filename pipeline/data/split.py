@@ -21,8 +21,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import DatasetConfig, Protocol
+from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.dates import TimeReading
-from pipeline.data.series import BoolArray, IntArray, Series
+from pipeline.data.series import Series
 from pipeline.errors import UserError
 
 PARTS = ("train", "validation", "test")

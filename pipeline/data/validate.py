@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config import Missing
-from pipeline.data.series import BoolArray, FloatArray, IntArray
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.spelling import Spelling, propose_spelling
 from pipeline.errors import UserError
 

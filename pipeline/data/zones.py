@@ -1,17 +1,15 @@
 """Local times: the hour that comes twice in autumn, the one that spring leaves out."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from pipeline.data.series import IntArray
+from pipeline.data.arrays import IntArray
 
 
 def to_zone(
-    times: pd.DatetimeIndex, zone: str, lanes: "Sequence[IntArray]", one: bool = False
+    times: pd.DatetimeIndex, zone: str, lanes: Sequence[IntArray], one: bool = False
 ) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     """Read local times in a zone, or show times with an offset in it.
 

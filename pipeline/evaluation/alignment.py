@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray, IntArray
 from pipeline.evaluation.scores import Truth
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config, Order, Protocol
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray, IntArray
 from pipeline.models.plain import PlainNetwork
 
 _LONGEST = 256  # steps

@@ -16,8 +16,8 @@ import numpy as np
 from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.task import Task
 from pipeline.config import Protocol
+from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Config, Protocol
+from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import BoolArray, IntArray
 from pipeline.data.split import PARTS
 from pipeline.explanation.labels import Labels
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.data.series import FloatArray
+from pipeline.data.arrays import FloatArray
 from pipeline.errors import UserError
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes

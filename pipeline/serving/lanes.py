@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.config import LagsAs, Order
-from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.errors import UserError
 from pipeline.serving.model import ServedModel
 from pipeline.serving.tails import empty_tails

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config import Transform
-from pipeline.data.series import FloatArray, IntArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.transforms import Transformed, lag_of
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 from pipeline.config import Config
+from pipeline.data.arrays import FloatArray
 from pipeline.data.reading import read_in_order
-from pipeline.data.series import FloatArray
 from pipeline.data.windows import Windows
 from pipeline.models.plain import PlainNetwork
 

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
+from pipeline.data.arrays import IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
-from pipeline.data.series import IntArray
 from pipeline.data.windows import Windows
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.reading import read_in_order
-from pipeline.data.series import FloatArray, IntArray
 from pipeline.data.windows import Windows
 from pipeline.models.network import build_serving_network, build_streaming_network
 

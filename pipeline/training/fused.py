@@ -16,8 +16,8 @@ import numpy as np
 from tensorflow.python.framework import ops
 
 from pipeline.config import Config
+from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray
 from pipeline.models.function import NetworkFunction, Recurrent
 from pipeline.models.network import build_training_network
 from pipeline.training.compiled import CompilingSession, to_arrays

@@ -16,9 +16,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.online import plan_online
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import BoolArray, FloatArray, IntArray
 from pipeline.models.function import NetworkFunction
 from pipeline.models.recurrence import Tensor
 from pipeline.training.compiled import CompilingSession

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config, Order
+from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray
 from pipeline.errors import TrainingError
 from pipeline.models.network import build_chunk_network, build_streaming_network
 from pipeline.models.plain import make_plain

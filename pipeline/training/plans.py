@@ -4,9 +4,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
 from pipeline.data.reading import read_in_order
-from pipeline.data.series import FloatArray, IntArray
 from pipeline.data.windows import Windows
 from pipeline.training.program import BatchPlan, ReadingPlan
 

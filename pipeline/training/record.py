@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.data.series import FloatArray
+from pipeline.data.arrays import FloatArray
 
 
 @dataclass(frozen=True)

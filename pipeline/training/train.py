@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.config import Config
+from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.data.series import FloatArray
 from pipeline.models.network import build_serving_network
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed

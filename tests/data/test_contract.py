@@ -11,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Config, DatasetConfig, Horizons, Order, Source, TrainingConfig
+from pipeline.data.arrays import IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.notes import describe_data, name_contract
 from pipeline.data.prepare import prepare_data
-from pipeline.data.series import IntArray, Series
+from pipeline.data.series import Series
 from pipeline.errors import UserError
 
 STRIDE = 3
