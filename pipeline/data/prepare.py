@@ -19,6 +19,8 @@ from pipeline.data.validate import LARGEST
 from pipeline.data.windows import Windows, make_windows
 from pipeline.errors import UserError
 
+_ROUNDING = 8 * np.finfo(float).eps
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -199,7 +201,8 @@ def _check_length(config: Config, series: Series, split: Split, lost: int) -> No
 def _check_constant(config: Config, series: Series, lanes: list[FloatArray]) -> None:
     per_lane = config.dataset.scaler_per_lane
     for number, values in enumerate(lanes if per_lane else [np.concatenate(lanes)]):
-        constant = np.flatnonzero(np.ptp(values, axis=0) == 0)
+        raw = series.values[series.lanes()[number]] if per_lane else series.values
+        constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, raw))
         if constant.size:
             name = series.columns[int(constant[0])]
             where = series.describe_lane(number) if per_lane else ""
@@ -209,6 +212,14 @@ def _check_constant(config: Config, series: Series, lanes: list[FloatArray]) -> 
                 "nothing can be learnt from it; leave it out of dataset.features, or change the split or "
                 f"dataset.transforms{remedy}"
             )
+
+
+def _rounding(config: Config, raw: FloatArray) -> FloatArray:
+    """Return how large a difference of transformed values may be that is rounding alone. Shape (columns,)."""
+    largest = np.abs(raw).max(axis=0)
+    if Transform.log in config.dataset.transforms:
+        largest = np.maximum(1.0, np.abs(np.log(raw)).max(axis=0))
+    return np.asarray(_ROUNDING * largest)
 
 
 def _check_measured(config: Config, series: Series, split: Split) -> None:

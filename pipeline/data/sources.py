@@ -14,7 +14,7 @@ from pipeline.data.files import Table, read_table
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
-from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
+from pipeline.data.validate import check_timestamps, describe_rounded, fill_missing, numeric_values
 from pipeline.errors import UserError
 from pipeline.paths import data_dir
 
@@ -51,6 +51,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
     columns = tuple(dict.fromkeys((*features, *targets)))
     spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
+    rounded = describe_rounded(numbers, columns, origin)
     places = [f"{origin}, lane '{name}'" for name in names] or [origin]
     for rows, place in zip(lanes, places, strict=True):
         check_timestamps(timestamps[rows], place, rows)
@@ -70,7 +71,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
         origin=origin,
         lane_names=names,
         lane_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
-        notes=(*table.notes, *spelled, *left_out, *told, *gaps),
+        notes=(*table.notes, *spelled, *left_out, *told, *rounded, *gaps),
         rows_read=len(frame),
         spelling=spelling,
         reading=reading,

@@ -10,6 +10,7 @@ from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.spelling import Spelling, propose_spelling
 from pipeline.errors import UserError
 
+_EXACT = 2.0**53
 LARGEST = 1e18  # its square still fits into a 32-bit float
 
 
@@ -65,6 +66,25 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str, spe
             )
         numbers[:, position] = parsed
     return numbers
+
+
+def describe_rounded(numbers: FloatArray, columns: Sequence[str], origin: str) -> list[str]:
+    """Say which columns hold numbers so large that float64 rounds their last digits.
+
+    Args:
+        numbers: Shape (time, columns).
+        columns: Name of each column.
+        origin: The file.
+    """
+    told = []
+    for position, name in enumerate(columns):
+        large = np.flatnonzero(np.abs(numbers[:, position]) > _EXACT)
+        if large.size:
+            told.append(
+                f"{origin}, data row {large[0] + 1}: the column '{name}' holds {numbers[large[0], position]:.0f}; "
+                "beyond 2^53 float64 rounds the last digits of whole numbers: subtract a constant in the file"
+            )
+    return told
 
 
 def fill_missing(

@@ -200,6 +200,30 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
         )
 
 
+def keep_scale(axis: Axes, shown: np.ndarray, other: np.ndarray) -> str:
+    """Keep an axis readable when something that is only drawn beside the rest lies far off: it is cut.
+
+    Args:
+        axis: The axes; everything is drawn.
+        shown: What must be seen whole, for example what happened and the mean forecast; NaN does not count.
+        other: What may widen the axis by its own height on either side, and not more.
+
+    Returns:
+        What a legend should add to the name of the other: ` (beyond the axis)`, or nothing.
+    """
+    shown, other = shown[np.isfinite(shown)], other[np.isfinite(other)]
+    if not shown.size or not other.size:
+        return ""
+    low, high = float(shown.min()), float(shown.max())
+    room = (high - low) or abs(high) or 1.0
+    lowest, highest = low - room, high + room
+    if other.min() >= lowest and other.max() <= highest:
+        return ""
+    bottom, top = max(min(low, float(other.min())), lowest), min(max(high, float(other.max())), highest)
+    axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
+    return " (beyond the axis)"
+
+
 def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> None:
     """Make an axis logarithmic, with plain numbers, where a linear one would press the lower values together.
 

@@ -14,7 +14,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-from pipeline.report.drawing import COLOURS, INK, calm_fonts, literal, spread_out
+from pipeline.report.drawing import COLOURS, INK, calm_fonts, keep_scale, literal, spread_out
 from pipeline.text import show_name
 
 _DPI = 100
@@ -71,7 +71,9 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     part = "test part" if count == num_test else f"test part, first {count} of {num_test} steps"
     times, each = panel.timestamps[rows], panel.forecasts[:, rows]  # (seeds, time)
     axis.plot(times, panel.actual[rows], color=ACTUAL, linewidth=1.4, label="actual")
-    axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label="linear fit, same lags")
+    cut = keep_scale(axis, np.concatenate([panel.actual[rows], each.mean(axis=0)]), panel.linear[rows])
+    name = f"linear fit, same lags{cut}"
+    axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label=name)
     axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label="network, mean of seeds")
     if len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)

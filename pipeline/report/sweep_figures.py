@@ -25,6 +25,7 @@ from pipeline.report.drawing import (
     PAPER,
     Shape,
     finish,
+    keep_scale,
     letters_across,
     place_labels,
     spread_out,
@@ -160,7 +161,8 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
         axis.fill_between(steps, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0, label=label)
     for number, (name, values) in enumerate(forecast.baselines.items()):
         colour, style = COLOURS[(1 + number) % len(COLOURS)], _STYLES[number % len(_STYLES)]
-        told = name_baseline(name)
+        seen = np.concatenate([forecast.actual[steps], seeds.mean(axis=0)])
+        told = name_baseline(name) + keep_scale(axis, seen, values[steps])
         axis.plot(steps, values[steps], color=colour, linestyle=style, linewidth=1.1, label=told)
     times = [time.removesuffix(" 00:00:00").replace(" ", "\n") for time in forecast.times]
     if any("\n" in time for time in times):

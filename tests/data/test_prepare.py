@@ -130,3 +130,20 @@ def test_filled_targets_move_the_state_but_do_not_count() -> None:
     assert data.lanes is not None
     weights = dict(zip(data.lanes.starts.ravel().tolist(), data.lanes.weights.ravel().tolist(), strict=True))
     assert weights == {start: float(start + 3 != 20) for start in range(47)}
+
+
+@pytest.mark.parametrize("transforms", [[Transform.difference], [Transform.log, Transform.difference]])
+def test_rounding_is_not_taken_for_a_series(transforms: list[Transform]) -> None:
+    """The difference of a straight line is constant up to rounding, and the network is fed that noise, scaled up."""
+    straight = 0.1 * RISING if len(transforms) == 1 else 1.1**RISING
+    with pytest.raises(UserError, match="is constant in the training part"):
+        prepare_data(configure(transforms=transforms), series_of(straight))
+
+
+@pytest.mark.parametrize("transforms", [[], [Transform.difference], [Transform.log, Transform.difference]])
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1.0, 1e9])
+def test_small_changes_of_large_numbers_are_no_rounding(unit: float, transforms: list[Transform]) -> None:
+    """A price in a small unit, or one that changes little, is refused as constant."""
+    prepared = prepare_data(configure(transforms=transforms), series_of(unit * (1e6 + NOISE)))
+    inputs = prepared.windows.inputs
+    assert np.nanmax(inputs) - np.nanmin(inputs) > 0.5

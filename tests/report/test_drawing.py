@@ -11,7 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from pipeline.report.drawing import STYLE, Shape, finish, place_labels, spread_out, start, write_figure
+from pipeline.report.drawing import STYLE, Shape, finish, keep_scale, place_labels, spread_out, start, write_figure
 from pipeline.report.sweep_figures import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 
 SHORT = ["look_back=1", "look_back=3"]
@@ -130,3 +130,14 @@ def test_a_figure_for_the_page_takes_its_colours_and_brings_no_link(tmp_path: Pa
     again = tmp_path / "again"
     again.mkdir()
     assert page == write_figure(again / "cost.png", cost(SHORT), "a title", "what is <seen>")
+
+
+def test_one_line_far_off_does_not_flatten_the_others() -> None:
+    """A baseline that is fifty times off makes a flat line of what happened and of the forecast."""
+    axis = Figure().subplots()
+    shown, near, far = np.array([1.0, 3.0]), np.array([0.0, 4.5]), np.array([2.0, 150.0])
+    assert keep_scale(axis, shown, near) == ""
+    assert keep_scale(axis, shown, far) == " (beyond the axis)"
+    bottom, top = axis.get_ylim()
+    assert 0 < bottom < 1 and 4.9 < top < 5.5
+    assert keep_scale(axis, shown, np.array([np.nan])) == ""
