@@ -13,14 +13,10 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 _LEAST_KNOWN = 0.5  # of the calendar's dates: with fewer, it is not the calendar of these timestamps
-_MOST_DATES = 20_000_000  # a calendar with more, for example of seconds over years, is not written out
-_OFFSETS = (
-    *("YS-JAN", "YE-DEC", "QS-JAN", "QS-FEB", "QS-MAR", "QE-OCT", "QE-NOV", "QE-DEC"),
-    *("MS", "ME", "BMS", "BME", "BQE-DEC", "B"),
-)
 _WORDS = {"B": "business days", "D": "days", "h": "hours", "min": "minutes", "s": "seconds", "W": "weeks"}
-_WORDS |= {"MS": "months", "ME": "months", "BMS": "months", "BME": "months", "YS": "years", "YE": "years"}
-_WORDS |= {"QS": "quarters", "QE": "quarters", "BQE": "quarters"}
+_WORDS |= {"MS": "months", "ME": "months", "BMS": "months", "BME": "months"}
+_WORDS |= {"QS": "quarters", "QE": "quarters", "BQS": "quarters", "BQE": "quarters"}
+_WORDS |= {"YS": "years", "YE": "years", "BYS": "years", "BYE": "years"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,8 @@ class Calendar:
 
     def word(self) -> str:
         """Name what is counted: `days`, `business days`, `months`, or `steps` of a calendar without a word."""
+        if type(self.step) is pd.DateOffset:  # the same day of every month
+            return "months" if self.step.kwds == {"months": 1} else "steps"
         name = getattr(self.step, "rule_code", "")
         many = getattr(self.step, "n", 1) != 1
         return "steps" if many else _WORDS.get(str(name).split("-")[0], "steps")
@@ -55,37 +53,75 @@ def find_calendar(times: pd.Index) -> Calendar | None:
         warnings.simplefilter("ignore", DeprecationWarning)
         found = pd.infer_freq(times)
     if found is not None:
-        return Calendar(to_offset(found), times[:0])
+        missing = _missing(
+            times, to_offset(found)
+        )  # pandas finds the third Friday of a month also where some are missing
+        return Calendar(to_offset(found), times[:0] if missing is None else missing)
     best: Calendar | None = None
-    for step in (*_tick(times), *map(to_offset, _OFFSETS)):
+    for step in (*_ticks(times), *_business_days(times), *_months(times)):
         missing = _missing(times, step)
         if missing is not None and (best is None or len(missing) < len(best.missing)):
             best = Calendar(step, missing)
     return best
 
 
-def _tick(times: pd.DatetimeIndex) -> list[Any]:
+def _ticks(times: pd.DatetimeIndex) -> list[Any]:
     """Return the largest step that divides every distance, as local days where the clock is changed in between."""
-    wall = times if times.tz is None else times.tz_localize(None)
     steps = []
-    for each in (times, wall):
-        apart = np.diff(each.asi8)
-        unit = int(np.gcd.reduce(apart)) if len(apart) and (apart > 0).all() else 0
+    for each in (times,) if times.tz is None else (times, _wall(times)):
+        unit = _common_step(each.asi8)
         if unit:
             span = pd.Timedelta(unit, unit=each.unit)
             days = span // pd.Timedelta(days=1)
             whole = days > 0 and span == days * pd.Timedelta(days=1)
-            weekday = each[0].strftime("%a").upper()
-            week = days == 7
-            steps.append(to_offset(f"W-{weekday}") if week else pd.offsets.Day(days) if whole else to_offset(span))
+            week = to_offset(f"W-{each[0].strftime('%a').upper()}") if days == 7 else None
+            steps.append(week if whole and week is not None else pd.offsets.Day(days) if whole else to_offset(span))
     return steps
+
+
+def _business_days(times: pd.DatetimeIndex) -> list[Any]:
+    wall = _wall(times)
+    if (wall.day_of_week > 4).any():
+        return []
+    dates = wall.to_numpy().astype("datetime64[D]")
+    unit = _common_step(np.busday_count(dates[0], dates))
+    return [pd.offsets.BusinessDay(unit)] if unit else []
+
+
+def _months(times: pd.DatetimeIndex) -> list[Any]:
+    """Return steps of whole months between first, last or equal days of the month; 3 are quarters, 12 are years."""
+    wall = _wall(times)
+    unit, first = _common_step((wall.year * 12 + wall.month).to_numpy()), wall[0]
+    if not unit:
+        return []
+    same_day = [pd.DateOffset(months=unit)] if 1 < first.day <= 28 else []
+    name = first.strftime("%b").upper()
+    count, suffix = (unit // 12, f"-{name}") if unit % 12 == 0 else (unit, "")
+    rules = ("YS", "YE", "BYS", "BYE") if suffix else ("MS", "ME", "BMS", "BME")
+    if unit == 3:
+        count, suffix, rules = 1, f"-{name}", ("QS", "QE", "BQS", "BQE")
+    return [*(to_offset(f"{count}{rule}{suffix}") for rule in rules), *same_day]
+
+
+def _wall(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Return the times that clocks on the wall show."""
+    return times if times.tz is None else times.tz_localize(None)
+
+
+def _common_step(places: np.ndarray) -> int:
+    """Return the largest step that divides every distance; 0 if too few of its places are taken, or not ascending.
+
+    This comes before any calendar is written out: that of microseconds over a year would not fit into memory.
+    """
+    apart = np.diff(places.astype(np.int64))
+    if not len(apart) or (apart <= 0).any():
+        return 0
+    unit = int(np.gcd.reduce(apart))
+    return unit if (int(places[-1] - places[0]) // unit + 1) * _LEAST_KNOWN <= len(places) else 0
 
 
 def _missing(times: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex | None:
     """Return the dates of a calendar that were not given; None if it is not the calendar of these timestamps."""
-    shortest = np.diff(times.asi8).min() if isinstance(step, pd.tseries.offsets.Tick) else None
-    if shortest is not None and (times.asi8[-1] - times.asi8[0]) // max(int(shortest), 1) > _MOST_DATES:
-        return None
     if not step.is_on_offset(times[0]) or not step.is_on_offset(times[-1]):
         return None
     every = pd.date_range(times[0], times[-1], freq=step)
@@ -95,14 +131,19 @@ def _missing(times: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex | None:
 
 
 def _find_numbers(times: pd.Index) -> Calendar | None:
-    numbers = times.to_numpy(dtype=float)
-    apart = np.diff(numbers)
-    step = float(apart.min())
-    places = np.round((numbers - numbers[0]) / step) if step > 0 else numbers
-    known = len(times) >= _LEAST_KNOWN * (places[-1] + 1)
-    if step <= 0 or not known or not np.allclose(numbers, numbers[0] + places * step):
+    given = times.to_numpy()
+    with np.errstate(over="ignore", invalid="ignore"):  # a distance beyond the largest number is no step
+        away = (given - given[0]).astype(float)  # whole numbers are exact, also beyond 2 ** 53
+        step = float(np.diff(away).min())
+    if not (step > 0 and np.isfinite(away).all()) or away[-1] / step + 1 > len(times) / _LEAST_KNOWN:
+        return None
+    places = np.round(away / step)
+    if not np.allclose(away / step, places, rtol=1e-6, atol=1e-5):
         return None
     absent = np.setdiff1d(np.arange(places[-1] + 1), places)
-    whole = step.is_integer() and pd.api.types.is_integer_dtype(times.dtype)
-    missing = pd.Index(numbers[0] + absent * step, name=times.name)
-    return Calendar(int(step) if step.is_integer() else step, missing.astype(times.dtype) if whole else missing)
+    if pd.api.types.is_integer_dtype(times.dtype):
+        whole = int(step)
+        return Calendar(whole, pd.Index(given[0] + absent.astype(np.int64) * whole, dtype=times.dtype, name=times.name))
+    step = float(away[-1] / places[-1])  # of all distances: one alone is as inexact as the last digit of 9.9
+    missing = pd.Index(given[0] + absent * step, name=times.name)
+    return Calendar(int(step) if step.is_integer() else step, missing)

@@ -35,6 +35,11 @@ def treat_gaps(lanes: Sequence[Lane], places: Sequence[str], dataset: DatasetCon
     first = ""
     for (times, values, rows), place in zip(lanes, places, strict=True):
         calendar = find_calendar(times)
+        if calendar is None and dataset.gaps is not Gaps.keep and len(times) > 2:
+            raise UserError(
+                f"{place}: the timestamps follow no calendar (days, business days, months, ...), or more than half "
+                f"of it is missing, so dataset.gaps={dataset.gaps.value} cannot know what is; set dataset.gaps=keep"
+            )
         absent = times[:0] if calendar is None else calendar.missing
         if len(absent) and calendar is not None and not missing:
             first = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, Protocol, Transform
+from pipeline.config import Config, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
@@ -180,7 +180,8 @@ def _check_length(config: Config, series: Series, split: Split, lost: int) -> No
         usable = max(int(in_train[rows].sum()) - lost, 0)
         if usable < needed:
             gone = f" after {lost} lost to differences" if lost else ""
-            remedy = ", or set dataset.short_lanes=leave_out" if series.lane_names else ""
+            may_leave_out = series.lane_names and config.dataset.short_lanes is ShortLanes.error
+            remedy = ", or set dataset.short_lanes=leave_out" if may_leave_out else ""
             raise UserError(
                 f"{where} has {usable} training steps{gone}, but look_back={config.look_back} and "
                 f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction{remedy}"

@@ -21,23 +21,37 @@ def leave_out_short(config: Config, series: Series) -> Series:
     """
     if config.dataset.short_lanes is not ShortLanes.leave_out or not series.lane_names:
         return series
-    in_train = split_series(series, config.dataset, config.protocol, 0, config.evaluation.origins).rows("train")
     lost = sum(lag_of(step, config.dataset.period) for step in config.dataset.transforms)
     needed = max(config.look_back + config.horizon + lost, config.dataset.period)
-    lanes = series.lanes()
-    kept = [number for number, rows in enumerate(lanes) if in_train[rows].sum() >= needed]
-    if len(kept) in (0, len(lanes)):
-        return series
-    rows = np.concatenate([np.arange(lanes[number].start, lanes[number].stop) for number in kept])
+    kept = list(range(len(series.lane_names)))
+    remaining = series
+    while kept:  # without a lane the series may begin later or end earlier, which moves the split of the others
+        split = split_series(remaining, config.dataset, config.protocol, 0, config.evaluation.origins)
+        in_train = split.rows("train")
+        long = [in_train[rows].sum() >= needed for rows in remaining.lanes()]
+        if all(long):
+            break
+        kept = [number for number, enough in zip(kept, long, strict=True) if enough]
+        remaining = _choose_lanes(series, kept)
     short = [name for number, name in enumerate(series.lane_names) if number not in set(kept)]
+    if not short or not kept:
+        return series
     named = ", ".join(short[:_NAMED]) + (f" and {len(short) - _NAMED} more" if len(short) > _NAMED else "")
-    told = f"{len(short)} of {len(lanes)} lanes have fewer than {needed} training steps and are left out: {named}"
+    told = (
+        f"{len(short)} of {len(series.lane_names)} lanes have fewer than {needed} training steps and are left out: "
+        f"{named}"
+    )
+    return replace(remaining, notes=(*series.notes, told))
+
+
+def _choose_lanes(series: Series, kept: list[int]) -> Series:
+    lanes = [series.lanes()[number] for number in kept]
+    rows = np.concatenate([np.arange(each.start, each.stop) for each in lanes]) if lanes else np.arange(0)
     return replace(
         series,
         timestamps=series.timestamps[rows],
         values=series.values[rows],
         filled=series.filled[rows],
         lane_names=tuple(series.lane_names[number] for number in kept),
-        lane_ends=tuple(np.cumsum([lanes[number].stop - lanes[number].start for number in kept]).tolist()),
-        notes=(*series.notes, told),
+        lane_ends=tuple(np.cumsum([each.stop - each.start for each in lanes]).tolist()),
     )

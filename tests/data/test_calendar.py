@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config import Config, DatasetConfig, Gaps, Missing, ShortLanes, Source
@@ -12,7 +12,11 @@ from pipeline.data.gaps import treat_gaps
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.errors import UserError
 
-STEPS = ["h", "15min", "D", "W-WED", "B", "MS", "ME", "BME", "QS-FEB", "QE-DEC", "YE-DEC", "90s"]
+STEPS = [
+    *("250ms", "90s", "15min", "h", "6h", "D", "2D", "B", "2B", "W-WED", "2W-SUN", "MS", "ME", "BMS", "BME", "2MS"),
+    *("QS-FEB", "QS-OCT", "QE-DEC", "BQS-MAR", "BQE-NOV", "6ME", "YS-APR", "YE-DEC", "YE-JUN", "BYE-DEC", "2YS"),
+    *("WOM-3FRI", pd.DateOffset(months=1, day=15)),
+]
 
 
 def months(count: int, *absent: int) -> tuple[pd.Index, np.ndarray, np.ndarray]:
@@ -21,15 +25,28 @@ def months(count: int, *absent: int) -> tuple[pd.Index, np.ndarray, np.ndarray]:
     return times, np.arange(float(len(times)))[:, None], np.arange(len(times))
 
 
-@given(step=st.sampled_from(STEPS), absent=st.sets(st.integers(3, 56), max_size=12))
-def test_a_calendar_is_found_with_rows_left_out(step: str, absent: set[int]) -> None:
+@given(
+    step=st.sampled_from(STEPS),
+    zone=st.sampled_from([None, "UTC", "Europe/Berlin"]),
+    absent=st.sets(st.integers(3, 56), max_size=12),
+)
+@settings(deadline=None, max_examples=60)
+def test_a_calendar_is_found_with_rows_left_out(step: str | pd.DateOffset, zone: str | None, absent: set[int]) -> None:
     """A daily file with days left out is called irregular: nothing is told, and it cannot be forecast."""
-    every = pd.date_range("2021-02-01 12:00", periods=60, freq=step)
+    every = pd.date_range("2021-02-01 12:00", periods=60, freq=step, tz=zone)
     found = find_calendar(every.delete(sorted(absent)))
     assert found is not None
     assert found.missing.tolist() == every[sorted(absent)].tolist()
     following = pd.date_range(every[-1], periods=6, freq=found.step)
     assert following.tolist() == pd.date_range(every[-1], periods=6, freq=step).tolist()
+
+
+@pytest.mark.parametrize("unit", ["ns", "us"])
+def test_an_event_log_has_no_calendar_and_costs_nothing(unit: str) -> None:
+    """Irregular times with microseconds end in a MemoryError: every microsecond of a day is written out."""
+    apart = np.random.default_rng(0).integers(10**6, 10**10, 500)
+    times = pd.DatetimeIndex(pd.Timestamp("2024-01-01").as_unit("ns").value + np.cumsum(apart))
+    assert find_calendar(times.floor(unit).as_unit(unit)) is None
 
 
 def test_weekdays_without_holidays_are_business_days() -> None:
@@ -60,6 +77,15 @@ def test_numbers_with_gaps() -> None:
     assert found is not None and (found.step, found.missing.tolist()) == (10, [40, 50])
 
 
+def test_numbers_are_exact_however_large() -> None:
+    """Numbers beyond 2 ** 53 are rounded and called irregular, or tenths go on as 10.0, 10.09999."""
+    large = find_calendar(pd.Index([10**18 + place for place in (0, 1, 2, 4, 5)]))
+    assert large is not None and (large.step, large.missing.tolist()) == (1, [10**18 + 3])
+    tenths = find_calendar(pd.Index(np.delete(np.arange(100) * 0.1, 5)))
+    assert tenths is not None and tenths.step == 0.1 and tenths.missing.tolist() == [0.5]
+    assert find_calendar(pd.Index([-1e308, 0.0, 1e308])) is None
+
+
 def test_gaps_are_told_with_count_and_first_place() -> None:
     """Windows reach over 40 missing days, and nobody is told."""
     lane = months(60, 5, 6, 20)
@@ -82,6 +108,16 @@ def test_gaps_are_refused_on_demand() -> None:
         treat_gaps([months(30, 3)], ["a"], DatasetConfig(gaps=Gaps.fill))
 
 
+@pytest.mark.parametrize("gaps", [Gaps.error, Gaps.fill])
+def test_gaps_of_no_calendar_cannot_be_counted(gaps: Gaps) -> None:
+    """A person who refuses gaps, or has them filled, trains on times that nobody could check."""
+    times = pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-17"])
+    lane = (times, np.zeros((3, 1)), np.arange(3))
+    with pytest.raises(UserError, match=rf"b: the timestamps follow no calendar.*gaps={gaps.value} cannot.*gaps=keep"):
+        treat_gaps([lane], ["b"], DatasetConfig(gaps=gaps, missing=Missing.forward_fill))
+    assert treat_gaps([lane], ["b"], DatasetConfig())[1] == []
+
+
 def test_filled_gaps_are_empty_rows_in_their_places() -> None:
     """An inserted row has a value, stands in the wrong place, or an error about it names a row that is not there."""
     dataset = DatasetConfig(gaps=Gaps.fill, missing=Missing.forward_fill)
@@ -99,3 +135,13 @@ def test_short_lanes_are_left_out_by_name(make_panel) -> None:
     assert kept.lane_names == ("lane0", "lane2") and kept.lane_ends == (60, 120)
     assert kept.notes[-1] == "1 of 3 lanes have fewer than 7 training steps and are left out: lane1"
     assert leave_out_short(Config(look_back=6, dataset=dataset), kept) is kept
+
+
+def test_leaving_out_a_lane_moves_the_split_once(make_panel) -> None:
+    """A lane that ended last moves the split of the others, so that serving leaves out lanes which were trained on."""
+    series = make_panel([np.arange(20.0), np.arange(60.0), np.arange(60.0)], starts=[68, 8, 0])
+    dataset = DatasetConfig(source=Source.sine, lane_column="stock", short_lanes=ShortLanes.leave_out)
+    for look_back in range(2, 40):
+        config = Config(look_back=look_back, dataset=dataset)
+        kept = leave_out_short(config, series)
+        assert leave_out_short(config, kept) is kept
