@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
 from pipeline.paths import check_folder, replace_file
 from pipeline.served import ServedRun, fetch_model
-from pipeline.text import show_text
+from pipeline.text import show_name, show_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,15 +118,20 @@ def _judge(model: "ServedModel", table: "pd.DataFrame", fed: str) -> str:
 
     rows = table[table["part"] == BACKTEST]
     naive = _naive(model, len(rows) // len(_past(model, 1)))
+    targets = model.data.series.targets
 
     def rmse(forecast: "pd.Series | np.ndarray") -> str:
-        return f"{float(np.sqrt(np.nanmean((rows['actual'].to_numpy() - np.asarray(forecast)) ** 2))):.4g}"
+        errors = rows["actual"].to_numpy() - np.asarray(forecast)
+        each = [errors[(rows["target"] == target).to_numpy()] for target in targets]  # units may differ: never pooled
+        found = [f"{float(np.sqrt(np.nanmean(some**2))):.4g}" for some in each]
+        return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
     parts = [f"{fed.replace('_', ' ')} {rmse(rows[fed])}"]
     if rows["free_run"].notna().any():
         parts.append(f"free run {rmse(rows['free_run'])}")
     parts += [f"{name} {rmse(values)}" for name, values in naive.items()]
-    return f"RMSE over the backtest, in {model.config.dataset.unit}: {', '.join(parts)}."
+    of = "" if len(targets) == 1 else f" of [{', '.join(map(show_name, targets))}]"
+    return f"RMSE over the backtest{of}, in {model.config.dataset.unit}: {', '.join(parts)}."
 
 
 def _naive(model: "ServedModel", steps: int) -> dict[str, np.ndarray]:
