@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.evaluation.metrics import errors, mae, mase, rmse, skill, smape
+from pipeline.evaluation.metrics import errors, mae, mase, naive_scale, rmse, skill, smape
 
 ACTUAL = np.array([[10.0], [20.0], [30.0], [40.0]])  # (time, targets = 1)
 FORECASTS = np.array([[[np.nan]], [[21.0]], [[30.0]], [[37.0]]])  # (time, horizon_steps = 1, targets)
@@ -113,3 +113,14 @@ def test_scores_follow_a_change_of_unit(scale, shift) -> None:
         )
 
     assert scores(scale, shift) == pytest.approx(scores(1.0, 0.0), rel=1e-6)
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1e-9, 1.0, 1e15, 1e150])
+def test_rmse_follows_the_unit(unit: float) -> None:
+    """Squares of small or large errors vanish or overflow: a wrong forecast has an RMSE of 0, or of infinity."""
+    actual, scored = np.zeros((4, 1)), np.ones((4, 1), dtype=bool)
+    forecasts = unit * np.array([1.0, -2.0, 2.0, -4.0])[:, None, None]  # (time, horizon_steps, targets)
+    assert rmse(actual, forecasts, scored) == pytest.approx(2.5 * unit, rel=1e-12)
+    assert naive_scale(unit * np.array([[0.0], [3.0], [-1.0]]), np.ones((3, 1), dtype=bool)) == pytest.approx(
+        unit * np.sqrt(12.5)
+    )
