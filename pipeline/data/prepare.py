@@ -90,7 +90,8 @@ def prepare_data(
     _check_length(config, series, split, lost)
     in_train = split.rows("train")
     train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.lanes()]
-    _check_constant(config, series, train_values)
+    raw = [series.values[rows][in_train[rows]] for rows in series.lanes()]
+    _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
@@ -199,11 +200,12 @@ def _check_length(config: Config, series: Series, split: Split, lost: int) -> No
         )
 
 
-def _check_constant(config: Config, series: Series, lanes: list[FloatArray]) -> None:
+def _check_constant(config: Config, series: Series, lanes: list[FloatArray], raw: list[FloatArray]) -> None:
+    """Refuse columns that do not change in training: `lanes` is that part of each lane, `raw` it untransformed."""
     per_lane = config.dataset.scaler_per_lane
-    for number, values in enumerate(lanes if per_lane else [np.concatenate(lanes)]):
-        raw = series.values[series.lanes()[number]] if per_lane else series.values
-        constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, raw))
+    pairs = zip(lanes, raw, strict=True) if per_lane else [(np.concatenate(lanes), np.concatenate(raw))]
+    for number, (values, before) in enumerate(pairs):
+        constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, before))
         if constant.size:
             name = series.columns[int(constant[0])]
             where = series.describe_lane(number) if per_lane else ""

@@ -10,7 +10,7 @@ from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.spelling import Spelling, propose_spelling
 from pipeline.errors import UserError
 
-_EXACT = 2.0**53
+_EXACT = 2.0**53  # itself included: 2^53 + 1 is read as 2^53
 LARGEST = 1e18  # its square still fits into a 32-bit float
 
 
@@ -78,7 +78,7 @@ def describe_rounded(numbers: FloatArray, columns: Sequence[str], origin: str) -
     """
     told = []
     for position, name in enumerate(columns):
-        large = np.flatnonzero(np.abs(numbers[:, position]) > _EXACT)
+        large = np.flatnonzero(np.abs(numbers[:, position]) >= _EXACT)
         if large.size:
             told.append(
                 f"{origin}, data row {large[0] + 1}: the column '{name}' holds {numbers[large[0], position]:.0f}; "

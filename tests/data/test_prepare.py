@@ -147,3 +147,10 @@ def test_small_changes_of_large_numbers_are_no_rounding(unit: float, transforms:
     prepared = prepare_data(configure(transforms=transforms), series_of(unit * (1e6 + NOISE)))
     inputs = prepared.windows.inputs
     assert np.nanmax(inputs) - np.nanmin(inputs) > 0.5
+
+
+def test_the_test_part_does_not_decide_what_is_rounding() -> None:
+    """One huge value long after the training part makes every change in it look like rounding."""
+    values = NOISE.copy()
+    values[-1] = 1e16
+    assert len(prepare_data(configure(), series_of(values)).windows.train)

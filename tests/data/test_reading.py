@@ -272,7 +272,7 @@ def test_a_spreadsheet_without_its_reader(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_whole_numbers_that_float64_rounds_are_told(tmp_path: Path) -> None:
     """Scores of numbers above 2^53 are wrong in their last digits, and nobody is told."""
-    large = load(tmp_path, f"date,y\n2024-01-01,{2**53}\n2024-01-02,{2**53 + 2}\n2024-01-03,5\n")
+    large = load(tmp_path, f"date,y\n2024-01-01,5\n2024-01-02,{2**53 + 1}\n2024-01-03,6\n")
     told = next(note for note in large.notes if "2^53" in note)
     assert told.startswith(f"{tmp_path / 'a.csv'}, data row 2: the column 'y'")
     assert not [note for note in load(tmp_path, PLAIN).notes if "2^53" in note]
