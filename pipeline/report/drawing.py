@@ -200,28 +200,30 @@ def place_labels(axis: Axes, points: np.ndarray, labels: Sequence[str], size: fl
         )
 
 
-def keep_scale(axis: Axes, shown: np.ndarray, other: np.ndarray) -> str:
+def keep_scale(axis: Axes, shown: np.ndarray, others: Sequence[np.ndarray]) -> list[str]:
     """Keep an axis readable when something that is only drawn beside the rest lies far off: it is cut.
 
     Args:
-        axis: The axes; everything is drawn.
-        shown: What must be seen whole, for example what happened and the mean forecast; NaN does not count.
-        other: What may widen the axis by its own height on either side, and not more.
+        axis: The axes.
+        shown: What must be seen whole, for example what happened and the middle of the forecasts; NaN does not count.
+        others: What may widen the axis by its own height on either side, and not more.
 
     Returns:
-        What a legend should add to the name of the other: ` (beyond the axis)`, or nothing.
+        What a legend should add to the name of each other: ` (beyond the axis)`, or nothing.
     """
-    shown, other = shown[np.isfinite(shown)], other[np.isfinite(other)]
-    if not shown.size or not other.size:
-        return ""
+    shown, known = shown[np.isfinite(shown)], [each[np.isfinite(each)] for each in others]
+    if not shown.size or not any(each.size for each in known):
+        return [""] * len(known)
     low, high = float(shown.min()), float(shown.max())
     room = (high - low) or abs(high) or 1.0
-    lowest, highest = low - room, high + room
-    if other.min() >= lowest and other.max() <= highest:
-        return ""
-    bottom, top = max(min(low, float(other.min())), lowest), min(max(high, float(other.max())), highest)
-    axis.set_ylim(bottom - 0.05 * (top - bottom), top + 0.05 * (top - bottom))
-    return " (beyond the axis)"
+    all_others = np.concatenate(known)
+    bottom = max(min(low, float(all_others.min())), low - room)
+    top = min(max(high, float(all_others.max())), high + room)
+    told = [" (beyond the axis)" if each.size and (each.min() < bottom or each.max() > top) else "" for each in known]
+    if any(told):
+        margin = 0.05 * (top - bottom)
+        axis.set_ylim(bottom - margin, top + margin)
+    return told
 
 
 def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> None:

@@ -20,6 +20,7 @@ from pipeline.text import show_name
 _DPI = 100
 ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
 _TITLE_LETTERS = 100
+_LEGEND_LETTERS = 120  # in one line below a figure
 _LARGE, _SMALL = 10, 8  # points
 MAX_PANELS = 4  # more panels than that cannot be read
 _MAX_TEST_ROWS, _MAX_ROWS_BEFORE = 140, 60  # with more rows, curves that follow each other are not distinguishable
@@ -59,7 +60,9 @@ def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> No
     for axis, panel in zip(axes, shown, strict=True):
         _draw_panel(axis, panel)
     axes[0].set_title(literal(title), fontsize=10)
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    columns = 5 if sum(map(len, labels)) <= _LEGEND_LETTERS else 3
+    figure.legend(handles, labels, fontsize=8, loc="lower center", ncols=columns, frameon=False)
     save_figure(figure, path)
 
 
@@ -71,13 +74,14 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     part = "test part" if count == num_test else f"test part, first {count} of {num_test} steps"
     times, each = panel.timestamps[rows], panel.forecasts[:, rows]  # (seeds, time)
     axis.plot(times, panel.actual[rows], color=ACTUAL, linewidth=1.4, label="actual")
-    cut = keep_scale(axis, np.concatenate([panel.actual[rows], each.mean(axis=0)]), panel.linear[rows])
-    name = f"linear fit, same lags{cut}"
+    seen = np.concatenate([panel.actual[rows], np.median(each, axis=0)])  # a seed that went astray moves no median
+    cut = keep_scale(axis, seen, [panel.linear[rows], each.mean(axis=0), each])
+    name = f"linear fit, same lags{cut[0]}"
     axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label=name)
-    axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label="network, mean of seeds")
+    axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label=f"network, mean of seeds{cut[1]}")
     if len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)
-        label = "lowest to highest seed"
+        label = f"lowest to highest seed{cut[2]}"
         axis.fill_between(times, lowest, highest, color=NETWORK, alpha=0.2, linewidth=0, label=label)
     first, end = panel.timestamps[panel.test_start], panel.timestamps[last - 1]
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipeline.report.comparison_text import show_spread
+from pipeline.report.comparison_text import show_number, show_spread
 from pipeline.report.console import PlainConsole
 from pipeline.text import show_name
 
@@ -53,11 +53,11 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
         for protocol in ("fair", "tutorial"):
             score = row[protocol]
             spread = show_spread({"mean": score["test_rmse"], "std": score["std"]})
-            scores += [spread, str(score["points"]), f"{score['persistence_rmse']:.2f}"]
+            scores += [spread, str(score["points"]), show_number(score["persistence_rmse"])]
         share = f"{row['share'] * 100:+.1f} %"
         table.add_row(
             show_name(row["label"], 120), row["trained_under"], str(len(row["seeds"])), *scores,
-            f"{row['difference']:+.2f}", share,
+            show_number(row["difference"], 3, sign="+"), share,
         )  # fmt: skip
     return table
 

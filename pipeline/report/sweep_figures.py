@@ -154,16 +154,18 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
     steps = np.arange(count)
     seeds = forecast.seeds[:, steps]
     axis.plot(steps, forecast.actual[steps], color=INK, linewidth=1.6, label="actual")
-    axis.plot(steps, seeds.mean(axis=0), color=COLOURS[0], linewidth=1.8, label=f"{forecast.name}, mean of seeds")
+    baselines = {name: values[steps] for name, values in forecast.baselines.items()}
+    seen = np.concatenate([forecast.actual[steps], np.median(seeds, axis=0)])  # a seed that went astray moves no median
+    of_mean, of_band, *of_baselines = keep_scale(axis, seen, [seeds.mean(axis=0), seeds, *baselines.values()])
+    label = f"{forecast.name}, mean of seeds{of_mean}"
+    axis.plot(steps, seeds.mean(axis=0), color=COLOURS[0], linewidth=1.8, label=label)
     if len(seeds) > 1:
         lowest, highest = seeds.min(axis=0), seeds.max(axis=0)
-        label = "lowest to highest seed"
+        label = f"lowest to highest seed{of_band}"
         axis.fill_between(steps, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0, label=label)
-    for number, (name, values) in enumerate(forecast.baselines.items()):
+    for number, ((name, values), cut) in enumerate(zip(baselines.items(), of_baselines, strict=True)):
         colour, style = COLOURS[(1 + number) % len(COLOURS)], _STYLES[number % len(_STYLES)]
-        seen = np.concatenate([forecast.actual[steps], seeds.mean(axis=0)])
-        told = name_baseline(name) + keep_scale(axis, seen, values[steps])
-        axis.plot(steps, values[steps], color=colour, linestyle=style, linewidth=1.1, label=told)
+        axis.plot(steps, values, color=colour, linestyle=style, linewidth=1.1, label=name_baseline(name) + cut)
     times = [time.removesuffix(" 00:00:00").replace(" ", "\n") for time in forecast.times]
     if any("\n" in time for time in times):
         axis.set_xlabel(" ")  # room for the hours below the days

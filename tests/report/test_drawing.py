@@ -136,8 +136,18 @@ def test_one_line_far_off_does_not_flatten_the_others() -> None:
     """A baseline that is fifty times off makes a flat line of what happened and of the forecast."""
     axis = Figure().subplots()
     shown, near, far = np.array([1.0, 3.0]), np.array([0.0, 4.5]), np.array([2.0, 150.0])
-    assert keep_scale(axis, shown, near) == ""
-    assert keep_scale(axis, shown, far) == " (beyond the axis)"
+    before = axis.get_ylim()
+    assert keep_scale(axis, shown, [near]) == [""]
+    assert keep_scale(axis, shown, [np.array([np.nan])]) == [""]
+    assert axis.get_ylim() == before
+    assert keep_scale(axis, shown, [near, far]) == ["", " (beyond the axis)"]
     bottom, top = axis.get_ylim()
-    assert 0 < bottom < 1 and 4.9 < top < 5.5
-    assert keep_scale(axis, shown, np.array([np.nan])) == ""
+    assert -1 < bottom < 0 and 5 < top < 5.5  # the near one is seen whole
+
+
+def test_lines_far_off_on_both_sides_are_both_named() -> None:
+    """Of two lines that are cut only the last one is named, and a reader looks for the other."""
+    axis = Figure().subplots()
+    far = [np.array([150.0]), np.array([-50.0])]
+    assert keep_scale(axis, np.array([1.0, 3.0]), [*far, np.array([2.0])]) == [" (beyond the axis)"] * 2 + [""]
+    assert axis.get_ylim() == pytest.approx((-1.3, 5.3))
