@@ -90,7 +90,8 @@ def study_memory(
         run.log_metrics({"memory_steps": float(memory.memory_steps)}, {})
         metrics["memory_steps"] = float(memory.memory_steps)
         with salvage.attempt("memory.png"):
-            unit, path = config.dataset.unit, folder / "memory.png"
+            unit = config.dataset.unit if len(data.series.targets) == 1 else "of repeating the last value"
+            path = folder / "memory.png"
             draw_memory(path, sentence, unit, memory.warm_up, memory.zeroed, memory.whole)
             run.log_file(path)
     return metrics

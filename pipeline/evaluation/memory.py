@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.config import Config, Order, Protocol
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
+from pipeline.evaluation.alignment import take_truth
 from pipeline.models.plain import PlainNetwork
 
 _LONGEST = 256  # steps
@@ -26,7 +27,8 @@ class Memory:
     """How far back information still lowers the validation error.
 
     Attributes:
-        warm_up: RMSE after reading 1, 2, ... steps from a zero state, in the data's own units. Shape (steps,).
+        warm_up: RMSE after reading 1, 2, ... steps from a zero state, in the data's own units; of several targets each
+            over its error of repeating the last value in training. Shape (steps,).
         zeroed: RMSE with the state zeroed every 1, 2, ... steps. Shape (steps,).
         whole: RMSE after reading the whole past; of a stateless network after its window.
         origins: Forecasts that were averaged.
@@ -68,13 +70,18 @@ def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, fo
     outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
     starts = windows.validation[chosen]
     targets = _actual(data, starts)
-    errors = np.stack([(data.in_units(each, starts) - targets) ** 2 for each in outputs])
+    scale = take_truth(data).scale  # units of several targets are not mixed, and squares of tiny errors do not vanish
+    unit = float(scale[0]) if len(scale) == 1 else 1.0
+    errors = np.stack([((data.in_units(each, starts) - targets) / scale) ** 2 for each in outputs])
     squared = errors.mean(axis=(2, 3))  # (steps, origins)
-    whole = data.in_units(forecasts[positions[chosen]], starts) - targets
+    whole = (data.in_units(forecasts[positions[chosen]], starts) - targets) / scale
     read = behind[chosen] - 1
     zeroed = [np.mean(squared[read % every, np.arange(len(chosen))]) for every in range(1, longest + 1)]
     return Memory(
-        np.sqrt(squared.mean(axis=1)), np.sqrt(np.array(zeroed)), float(np.sqrt(np.mean(whole**2))), len(chosen)
+        warm_up=unit * np.sqrt(squared.mean(axis=1)),
+        zeroed=unit * np.sqrt(np.array(zeroed)),
+        whole=unit * float(np.sqrt(np.mean(whole**2))),
+        origins=len(chosen),
     )
 
 

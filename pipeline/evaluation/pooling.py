@@ -24,9 +24,10 @@ class Cell:
         validation_rmse: Of each seed, in the data's own units; with several targets the RMSSE. Shape (seeds,).
         test_rmse: The same on the test part. Shape (seeds,).
         test_mae: Mean absolute error on the test part. Shape (seeds,).
-        losses: Loss at every test timestamp, see `loss_series`. Shape (time,).
+        losses: Loss at every test timestamp, see `loss_series`, in units of `scale`. Shape (time,).
         baselines: The same score of every baseline that was logged.
-        scale: What errors of each target were divided by. Shape (targets,).
+        scale: What errors were divided by before they were squared, the same for all cells that are compared: a typical
+            error of each target, so that squares neither vanish nor overflow. Shape (targets,).
     """
 
     parameters: Mapping[str, str]
@@ -65,11 +66,13 @@ def pool_seeds(
     members: dict[tuple[str, ...], list[LoggedRun]] = {}
     for run in sorted(runs, key=lambda run: run.started):
         members.setdefault(tuple(run.record.params.get(key, "-") for key in keys), []).append(run)
-    scale = read_errors(runs[0]).scale  # one for all: otherwise losses of two configurations could not be subtracted
-    return [
-        _pool(dict(zip(keys, values, strict=True)), [(run, read_errors(run)) for run in alike[::-1]], scale)
-        for values, alike in members.items()
-    ]
+    first = read_errors(runs[0])  # its scale for all: otherwise losses of two configurations could not be subtracted
+    typical = first.scale * (float(score_errors(first.errors, first.scale).mean()) or 1.0)
+    cells = []
+    for values, alike in members.items():
+        newest_first = [(run, read_errors(run)) for run in alike[::-1]]
+        cells.append(_pool(dict(zip(keys, values, strict=True)), newest_first, first.scale, typical))
+    return cells
 
 
 def score_errors(errors: Array, scale: Array) -> Array:
@@ -89,7 +92,12 @@ def score_errors(errors: Array, scale: Array) -> Array:
     return np.asarray(largest * np.mean(np.sqrt(per_target), axis=0))
 
 
-def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun, TestErrors]], scale: Array) -> Cell:
+def _pool(
+    parameters: Mapping[str, str],
+    newest_first: Sequence[tuple[LoggedRun, TestErrors]],
+    scale: Array,
+    typical: Array,
+) -> Cell:
     seeds: list[int] = []
     chosen: list[Array] = []
     validation: list[float] = []
@@ -112,7 +120,7 @@ def _pool(parameters: Mapping[str, str], newest_first: Sequence[tuple[LoggedRun,
         validation_rmse=np.array(validation),
         test_rmse=score_errors(errors, scale),
         test_mae=np.nanmean(np.nanmean(np.abs(errors), axis=(1, 2)) / scale, axis=1),
-        losses=loss_series(errors, newest.times, scale),
+        losses=loss_series(errors, newest.times, typical),
         baselines={name: float(score_errors(each[None], scale)[0]) for name, each in known.items()},
-        scale=scale,
+        scale=typical,
     )

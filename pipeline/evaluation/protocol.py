@@ -109,13 +109,13 @@ def describe_protocols(name: str, scores: ProtocolScores, stateful: bool) -> str
         stateful: Whether a state is carried.
     """
     way = "higher" if scores.difference > 0 else "lower"
-    points = f"{scores.by_points:+.2f} by scoring {scores.tutorial_points} of the {scores.fair_points} points"
+    points = f"{scores.by_points:+.3g} by scoring {scores.tutorial_points} of the {scores.fair_points} points"
     state = (
-        f"{scores.by_state:+.2f} by the cold state of the test part"
+        f"{scores.by_state:+.3g} by the cold state of the test part"
         if stateful
         else "nothing by windowing the parts apart, because each window answers for itself"
     )
     return (
-        f"{name}: protocol=tutorial scores the same weights {abs(scores.difference):.2f} {way} than fair "
+        f"{name}: protocol=tutorial scores the same weights {abs(scores.difference):.3g} {way} than fair "
         f"({scores.share * 100:+.1f} % of {scores.under(Protocol.tutorial):.4g} is protocol): {points}, {state}"
     )

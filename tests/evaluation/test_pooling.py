@@ -13,7 +13,8 @@ def test_runs_that_differ_only_in_seed_are_one_configuration(make_run, make_erro
     found = pool_seeds(runs, lambda run: errors[runs.index(run)], varying_keys(runs))
     assert [cell.parameters for cell in found] == [{"look_back": "3"}, {"look_back": "6"}]
     assert dict(zip(found[0].seeds, found[0].test_rmse.round(6).tolist(), strict=True)) == {1: 2, 2: 2, 5: 4, 6: 4}
-    assert found[0].losses.mean() == pytest.approx((2**2 + 4**2) / 2)
+    assert found[0].scale == pytest.approx([2.0])  # the error of the first run
+    assert found[0].losses.mean() * found[0].scale ** 2 == pytest.approx([(2**2 + 4**2) / 2])
 
 
 def test_a_seed_that_was_trained_twice_counts_once(make_run, make_errors) -> None:
@@ -43,3 +44,13 @@ def test_what_decides_no_result_is_no_axis(make_run) -> None:
     runs = [make_run(model__cell="lstm", seed="1", seeds="4", resume="false", dataset__path="a.csv", **same)]
     runs += [make_run(model__cell="lstm", seed="5", seeds="8", resume="true", dataset__path="b.csv", **other)]
     assert varying_keys(runs) == ["look_back", "model.units"]
+
+
+@pytest.mark.parametrize("unit", [1e-200, 1.0, 1e150])
+def test_losses_do_not_depend_on_the_unit(unit: float, make_run, make_errors) -> None:
+    """Squares of tiny errors are zero, and two configurations that differ are called equal."""
+    runs = [make_run(look_back="3"), make_run(look_back="6")]
+    errors = [make_errors(scale=unit * scale) for scale in (1.0, 1.3)]
+    cells = pool_seeds(runs, lambda run: errors[runs.index(run)], ["look_back"])
+    assert [cell.losses.mean() for cell in cells] == pytest.approx([1.0, 1.3**2])
+    assert [cell.test_rmse.mean() / unit for cell in cells] == pytest.approx([1.0, 1.3])
