@@ -139,7 +139,7 @@ def _train_and_score(
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
     _check_failures(trainings, losses, folder, run)
     results = score_trainings(config, origins, trainings, losses)
-    if (weak := describe_weak_fit(origins[-1], results)) is not None:
+    if (weak := describe_weak_fit(data, results)) is not None:
         tell(f"{label}: {weak}")
     weights, outputs = last.seeds[results.best].weights, last.forecasts[results.best]
     found = certify_network(config, origins[-1], weights, outputs, folder, run)

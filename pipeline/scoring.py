@@ -20,6 +20,7 @@ from pipeline.record import name_score
 from pipeline.report.run_files import Losses, Results
 
 if TYPE_CHECKING:
+    from pipeline.training.record import SeedTraining
     from pipeline.training.train import Training
 
 Array = np.ndarray
@@ -72,26 +73,26 @@ def score_trainings(
             f"origin_{measure}_std": float(np.std(by_origin, ddof=1)),
         }
     newest = take_truth(origins[-1])
-    facts = [
-        {
-            "seed": seed.seed,
-            "epochs": len(seed.losses),
-            "kept_epoch": seed.kept_epoch,
-            "seconds": round(seed.seconds, 3),
-        }
-        for seed in last.seeds
-    ]
     return Results(
         forecasts=forecasts,
         baselines=joined,
         metrics=metrics,
-        seeds=[fact | score for fact, score in zip(facts, scores, strict=True)],
+        seeds=[_describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
         lanes=score_lanes(truth, list(forecasts), joined) if whole.series.lane_names else [],
         origins=blocks,
         best=int(np.argmin([score_part(newest, some, newest.scored("validation")) for some in each[-1]])),
         losses=losses,
         scale=np.ones(1) if len(truth.targets) == 1 else truth.scale,
     )
+
+
+def _describe_seed(seed: "SeedTraining") -> dict[str, float]:
+    return {
+        "seed": seed.seed,
+        "epochs": len(seed.losses),
+        "kept_epoch": seed.kept_epoch,
+        "seconds": round(seed.seconds, 3),
+    }
 
 
 def join_origins(config: Config, origins: Sequence[PreparedData]) -> PreparedData:

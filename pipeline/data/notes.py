@@ -2,8 +2,13 @@
 
 from collections.abc import Iterator
 
+import numpy as np
+
 from pipeline.config import Config, Missing, Order, Protocol
 from pipeline.data.prepare import PreparedData
+from pipeline.data.scaling import apply_scaling
+
+_FEW_LOST = 0.01  # of the changes of a column
 
 
 def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
@@ -17,6 +22,7 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         Sentences without a final stop, none when there is nothing to say.
     """
     yield from data.series.notes
+    yield from _describe_single(data)
     if data.series.lane_names:
         sizes = [rows.stop - rows.start for rows in data.series.lanes()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
@@ -52,6 +58,23 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             "dataset.order=overlapping carries the state over windows that overlap, so the network reads 1,2,3, 2,3,4, "
             "3,4,5 as one sequence; dataset.order=phases continues it properly"
         )
+
+
+def _describe_single(data: PreparedData) -> Iterator[str]:
+    """Say which columns change by less than a 32-bit float holds after scaling: what the network computes in."""
+    series = data.series
+    scaled = apply_scaling(data.scaling, data.transformed.values, series.lane_of_rows())  # (time, columns)
+    changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.lanes()])
+    single = scaled.astype(np.float32)
+    kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.lanes()])
+    for position, name in enumerate(series.columns):
+        changed = np.abs(changes[:, position]) > 0  # False where a difference has no value
+        lost = int((changed & (kept[:, position] == 0)).sum())
+        if lost > _FEW_LOST * changed.sum():
+            yield (
+                f"the column '{name}' changes {int(changed.sum())} times, {lost} of them by less than 32-bit floats "
+                "hold, in which networks compute; set dataset.scaler=standard or minmax, or dataset.transforms=[difference]"
+            )
 
 
 def name_contract(config: Config) -> str:

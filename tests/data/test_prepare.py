@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import Config, DatasetConfig, Horizons, Scaler, Source, Transform
+from pipeline.data.notes import describe_data
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.data.split import PARTS
@@ -154,3 +155,12 @@ def test_the_test_part_does_not_decide_what_is_rounding() -> None:
     values = NOISE.copy()
     values[-1] = 1e16
     assert len(prepare_data(configure(), series_of(values)).windows.train)
+
+
+def test_changes_that_float32_does_not_hold_are_told() -> None:
+    """A column of large numbers, unscaled, is constant for the network, and nobody says why it learns nothing."""
+    series = series_of(1e9 + NOISE)
+    unscaled, scaled = (configure(scaler=scaler) for scaler in (Scaler.none, Scaler.minmax))
+    (told,) = [note for note in describe_data(unscaled, prepare_data(unscaled, series)) if "32-bit" in note]
+    assert told.startswith("the column 'a' changes 99 times, 99 of them by less")
+    assert not [note for note in describe_data(scaled, prepare_data(scaled, series)) if "32-bit" in note]
