@@ -73,7 +73,7 @@ def _describe_single(data: PreparedData) -> Iterator[str]:
         if lost > _FEW_LOST * changed.sum():
             yield (
                 f"the column '{name}' changes {int(changed.sum())} times, {lost} of them by less than 32-bit floats "
-                "hold, in which networks compute; set dataset.scaler=standard or minmax, or dataset.transforms=[difference]"
+                "hold (what networks use); set dataset.scaler=standard or minmax, or dataset.transforms=[difference]"
             )
 
 
