@@ -88,7 +88,7 @@ def _read_excel(path: Path, dataset: DatasetConfig) -> Table:
         )
     with zipfile.ZipFile(path) as archive:
         if sum(each.file_size for each in archive.infolist()) > _LARGEST:
-            raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GB")
+            raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GiB")
     lane = dataset.lane_column
     with pd.ExcelFile(path, engine="openpyxl") as book:
         names = [str(name).strip() for name in pd.read_excel(book, header=None, nrows=1, dtype=str).iloc[0]]
@@ -122,7 +122,7 @@ def _unpack(path: Path, ending: str) -> bytes:
 def _read_bounded(read: Callable[[int], bytes]) -> bytes:
     content = read(_LARGEST + 1)
     if len(content) > _LARGEST:
-        raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GB")
+        raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GiB")
     return content
 
 

@@ -76,6 +76,25 @@ def test_packed_files(tmp_path: Path, name: str) -> None:
         load(tmp_path, content[: len(content) // 2], name)
 
 
+@pytest.mark.parametrize("name", ["a.csv.gz", "a.zip", "a.xlsx"])
+def test_a_small_archive_that_unpacks_to_very_much_is_refused(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A few kilobytes from outside fill the memory of the machine."""
+    plain = b"date,y\n" + b"2024-01-01,0\n" * 1000  # far more than the limit below
+    if name.endswith(".gz"):
+        content = gzip.compress(plain)
+    else:
+        inside = {"a.zip": "sales.csv", "a.xlsx": "xl/worksheets/sheet1.xml"}[name]
+        with zipfile.ZipFile(tmp_path / "made", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr(inside, plain)
+        content = (tmp_path / "made").read_bytes()
+    assert len(content) < 1024 < len(plain)
+    monkeypatch.setattr("pipeline.data.files._LARGEST", 1024)
+    with pytest.raises(UserError, match=rf"{name} cannot be read as .*: it unpacks to more than 0 GiB"):
+        load(tmp_path, content, name)
+
+
 @pytest.mark.parametrize(
     ("text", "settings", "complaint"),
     [
