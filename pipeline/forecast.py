@@ -14,7 +14,7 @@ from pipeline.errors import UserError
 from pipeline.interrupt import listen_for_interrupts
 from pipeline.paths import check_folder, replace_file
 from pipeline.served import ServedRun, fetch_model
-from pipeline.text import show_name, show_text
+from pipeline.text import show_name, show_names, show_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,8 +96,19 @@ def forecast_run(arguments: Arguments) -> int:
     if not can_run_free(model):
         missing = sorted(set(model.data.series.features) - set(model.data.series.targets))
         print(f"No free run: nobody knows the next values of {', '.join(missing)}; make every feature a target.")
+    if model.data.series.short_lanes:
+        print(_say_left_out(model))
     print(f"{arguments.output} and {plot} hold it.")
     return DONE
+
+
+def _say_left_out(model: "ServedModel") -> str:
+    short = model.data.series.short_lanes
+    lanes = "1 lane was" if len(short) == 1 else f"{len(short)} lanes were"
+    return (
+        f"Not forecast: {show_names(short)}; {lanes} too short to be trained on with look_back="
+        f"{model.config.look_back} and horizon={model.config.horizon} (dataset.short_lanes=leave_out)."
+    )
 
 
 def _past(model: "ServedModel", steps: int) -> list["pd.Series"]:

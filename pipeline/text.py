@@ -3,8 +3,10 @@
 import re
 import shlex
 import unicodedata
+from collections.abc import Sequence
 
 _MOST = 60  # characters
+_NAMED = 5  # of a list of names
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, without width, half of a pair, ends of lines
 
 
@@ -40,6 +42,17 @@ def show_name(text: str, most: int = _MOST) -> str:
         return seen
     end = (most - 1) // 2
     return f"{seen[: most - 1 - end]}…{seen[len(seen) - end :]}"
+
+
+def show_names(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are.
+
+    Example:
+        >>> show_names(["a", "b"]), show_names("abcdefgh")
+        ('a, b', 'a, b, c, d, e and 3 more')
+    """
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(map(show_name, names[:_NAMED])) + more
 
 
 def show_setting(key: str, value: str | list[str]) -> str:

@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 
 from pipeline.arguments import run_entry
 from pipeline.forecast import MANUAL, Arguments, forecast_run
+from pipeline.served import fetch_model
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1200
@@ -137,6 +138,27 @@ def test_no_tensorflow_is_imported(done: Done) -> None:
     """A forecast of milliseconds waits ten seconds, and needs 0.8 GB."""
     assert "pipeline.serving.free_run" in done.complaints
     assert re.search(r"\| +(tensorflow|keras)\b", done.complaints) is None
+
+
+def test_lanes_that_were_left_out_are_named(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A person looks in vain for a shop in forecast.csv: it was too short to be trained on, and nobody says so."""
+    monkeypatch.chdir(place.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
+    model = fetch_model(Arguments(run=place.run_id))
+
+    def told(*names: str) -> list[str]:
+        series = replace(model.data.series, short_lanes=names)
+        served = replace(model, data=replace(model.data, series=series))
+        monkeypatch.setattr("pipeline.forecast.fetch_model", lambda _: served)
+        assert run_entry([f"run={place.run_id}", "output=lanes.csv"], Arguments, MANUAL, forecast_run) == 0
+        return [line for line in capsys.readouterr().out.splitlines() if "Not forecast" in line]
+
+    assert told() == []
+    why = "too short to be trained on with look_back=4 and horizon=3 (dataset.short_lanes=leave_out)."
+    assert told("north") == [f"Not forecast: north; 1 lane was {why}"]
+    assert told(*"abcdefg") == [f"Not forecast: a, b, c, d, e and 2 more; 7 lanes were {why}"]
 
 
 # Arguments, and what the one line on stderr says; RUN is the run id.

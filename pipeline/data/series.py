@@ -31,6 +31,7 @@ class Series:
         origin: Where the values came from: a path, or the name of the generator.
         lane_names: Name of each lane; empty for a single series.
         lane_ends: Row after the last one of each lane; empty for a single series.
+        short_lanes: Names of the lanes that were left out because they are too short to be trained on.
         rows_read: Rows of the file that it was made from; None if it came from no file.
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
@@ -46,6 +47,7 @@ class Series:
     origin: str
     lane_names: tuple[str, ...] = ()
     lane_ends: tuple[int, ...] = ()
+    short_lanes: tuple[str, ...] = ()
     rows_read: int | None = None
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)

@@ -8,8 +8,7 @@ from pipeline.config import Config, ShortLanes
 from pipeline.data.series import Series
 from pipeline.data.split import split_series
 from pipeline.data.transforms import lag_of
-
-_NAMED = 5  # lanes
+from pipeline.text import show_names
 
 
 def leave_out_short(config: Config, series: Series) -> Series:
@@ -21,8 +20,31 @@ def leave_out_short(config: Config, series: Series) -> Series:
     """
     if config.dataset.short_lanes is not ShortLanes.leave_out or not series.lane_names:
         return series
+    needed = _needed_steps(config)
+    kept, remaining = _keep_long(config, series, needed)
+    short = tuple(name for number, name in enumerate(series.lane_names) if number not in set(kept))
+    if not short or not kept:
+        return series
+    told = (
+        f"{len(short)} of {len(series.lane_names)} lanes have fewer than {needed} training steps and are left out: "
+        f"{show_names(short)}"
+    )
+    saved = len(_keep_long(config, series, _needed_steps(replace(config, look_back=1)))[0]) - len(kept)
+    if saved > 0:
+        told += (
+            f"; a shorter look_back would keep {'it' if saved == len(short) == 1 else f'{saved} of them'}, so runs "
+            "with another look_back may be scored on other lanes and cannot be compared then"
+        )
+    return replace(remaining, notes=(*series.notes, told), short_lanes=(*series.short_lanes, *short))
+
+
+def _needed_steps(config: Config) -> int:
     lost = sum(lag_of(step, config.dataset.period) for step in config.dataset.transforms)
-    needed = max(config.look_back + config.horizon + lost, config.dataset.period)
+    return max(config.look_back + config.horizon + lost, config.dataset.period)
+
+
+def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], Series]:
+    """Return the numbers of the lanes that have enough training steps, and the series of them alone."""
     kept = list(range(len(series.lane_names)))
     remaining = series
     while kept:  # without a lane the series may begin later or end earlier, which moves the split of the others
@@ -33,15 +55,7 @@ def leave_out_short(config: Config, series: Series) -> Series:
             break
         kept = [number for number, enough in zip(kept, long, strict=True) if enough]
         remaining = _choose_lanes(series, kept)
-    short = [name for number, name in enumerate(series.lane_names) if number not in set(kept)]
-    if not short or not kept:
-        return series
-    named = ", ".join(short[:_NAMED]) + (f" and {len(short) - _NAMED} more" if len(short) > _NAMED else "")
-    told = (
-        f"{len(short)} of {len(series.lane_names)} lanes have fewer than {needed} training steps and are left out: "
-        f"{named}"
-    )
-    return replace(remaining, notes=(*series.notes, told))
+    return kept, remaining
 
 
 def _choose_lanes(series: Series, kept: list[int]) -> Series:

@@ -133,7 +133,8 @@ def test_short_lanes_are_left_out_by_name(make_panel) -> None:
     dataset = DatasetConfig(source=Source.sine, lane_column="stock", short_lanes=ShortLanes.leave_out)
     kept = leave_out_short(Config(look_back=6, dataset=dataset), series)
     assert kept.lane_names == ("lane0", "lane2") and kept.lane_ends == (60, 120)
-    assert kept.notes[-1] == "1 of 3 lanes have fewer than 7 training steps and are left out: lane1"
+    assert kept.notes[-1].startswith("1 of 3 lanes have fewer than 7 training steps and are left out: lane1")
+    assert kept.short_lanes == ("lane1",)
     assert leave_out_short(Config(look_back=6, dataset=dataset), kept) is kept
 
 
@@ -145,3 +146,24 @@ def test_leaving_out_a_lane_moves_the_split_once(make_panel) -> None:
         config = Config(look_back=look_back, dataset=dataset)
         kept = leave_out_short(config, series)
         assert leave_out_short(config, kept) is kept
+
+
+@pytest.mark.parametrize(
+    ("lengths", "told"),
+    [
+        ([60, 1, 60], None),
+        ([60, 4, 60], "; a shorter look_back would keep it, so runs with another look_back may be scored on other"),
+        ([60, 1, 4], "; a shorter look_back would keep 1 of them, so runs with another look_back may be scored on"),
+    ],
+)
+def test_other_lanes_under_another_look_back_are_told_beforehand(
+    make_panel, lengths: list[int], told: str | None
+) -> None:
+    """A sweep over look_back trains for hours, and compare then refuses its runs: they were scored on other lanes."""
+    series = make_panel([np.arange(float(length)) for length in lengths])
+    dataset = DatasetConfig(source=Source.sine, lane_column="stock", short_lanes=ShortLanes.leave_out)
+    note = leave_out_short(Config(look_back=6, dataset=dataset), series).notes[-1]
+    assert "left out: lane1" in note
+    assert ("look_back" not in note) if told is None else (told in note)
+    kept = [leave_out_short(Config(look_back=each, dataset=dataset), series).lane_names for each in (1, 6)]
+    assert (kept[0] == kept[1]) == (told is None)
