@@ -58,7 +58,8 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     data = prepare_data(config)
     prepare_environment()
     from pipeline.tracking.live import track_run
-    from pipeline.tracking.past import find_finished, note_resumed
+    from pipeline.tracking.past import note_resumed
+    from pipeline.tracking.resume import fail_damaged, find_finished
     from pipeline.tracking.store import open_store
 
     store = open_store(config.tracking)
@@ -66,9 +67,12 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     digest = data.series.digest()
     config_hash = hash_config(config, digest)
     finished = find_finished(store, config_hash, ESSENTIAL_FILES, tell) if config.resume else None
+    salvage = Salvage(lambda text: tell(f"{label}: {text}"))
     if finished is not None:
         if parent is not None:
             note_resumed(store, parent, finished.run_id)
+        with salvage.attempt("the mark of damaged runs"):
+            fail_damaged(store, config_hash, ESSENTIAL_FILES, finished.run_id, tell)
         return finished
 
     for note in describe_data(config, data):
@@ -81,7 +85,6 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     }
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
-        salvage = Salvage(lambda text: tell(f"{label}: {text}"))
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
         outcome = _train_and_score(config, data, label, Path(folder), run, tell)
         metrics = outcome.metrics | count_data(data)
@@ -90,6 +93,9 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
         metrics |= _log_extras(config, data, label, outcome, run, salvage, tell)
         if salvage.lost:
             run.set_tags({INCOMPLETE_TAG: ", ".join(salvage.lost)})
+    if config.resume:  # not before: until here the damaged run was all there was
+        with salvage.attempt("the mark of damaged runs"):
+            fail_damaged(store, config_hash, ESSENTIAL_FILES, run.run_id, tell)
     return RunRecord(run.run_id, Status.finished, params, metrics)
 
 

@@ -32,7 +32,7 @@ from pipeline.stream import _format
 from pipeline.text import show_name
 from pipeline.tracking.live import track_run
 from pipeline.tracking.names import escape_name, tags_of_long, unescape_name
-from pipeline.tracking.past import find_finished
+from pipeline.tracking.resume import find_finished
 from pipeline.tracking.store import open_store
 
 few = settings(  # a figure takes a tenth of a second: a smaller example is not worth minutes

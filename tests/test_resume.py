@@ -268,6 +268,23 @@ class Train:
     def __call__(self, config: Config | None = None) -> RunRecord:
         return run_experiment(config or self.config, "a run", tell=lambda note: None)
 
+    def telling(self) -> tuple[RunRecord, list[str]]:
+        told: list[str] = []
+        return run_experiment(self.config, "a run", told.append), told
+
+    @property
+    def client(self) -> MlflowClient:
+        return MlflowClient(self.config.tracking.uri)
+
+    def finished(self) -> list[str]:
+        """Return the ids of all FINISHED runs, the oldest first."""
+        experiment = self.client.get_experiment_by_name(self.config.tracking.experiment_name)
+        assert experiment is not None
+        runs = self.client.search_runs(
+            [experiment.experiment_id], "attributes.status = 'FINISHED'", order_by=["attributes.start_time ASC"]
+        )
+        return [run.info.run_id for run in runs]
+
 
 def csv_text(last: int) -> str:
     values = [*(time_step * 7 % 20 for time_step in range(39)), last]
@@ -324,16 +341,91 @@ def test_a_failed_run_is_trained_again(train: Train, monkeypatch: pytest.MonkeyP
     assert not train().resumed
 
 
+def file_of(train: Train, run_id: str, name: str) -> Path:
+    return Path(train.client.get_run(run_id).info.artifact_uri.removeprefix("file://")) / name
+
+
+def damage(path: Path) -> bytes:
+    """Cut a file off as a crash of the machine does, and return what is left."""
+    left = path.read_bytes()[:-30] if path.suffix == ".npz" else b""
+    path.write_bytes(left)
+    return left
+
+
 def test_a_finished_run_without_its_files_is_trained_again(train: Train) -> None:
     """Files that were deleted, or cut off by a crash of the machine, count as done, and compare fails on them."""
-    run = train.config.tracking
     for name in ESSENTIAL_FILES:
         trained = train()
-        found = Path(MlflowClient(run.uri).get_run(trained.run_id).info.artifact_uri.removeprefix("file://")) / name
-        found.write_bytes(found.read_bytes()[:-30] if name.endswith(".npz") else b"")
-        told: list[str] = []
-        assert not run_experiment(train.config, "a run", told.append).resumed
+        damage(file_of(train, trained.run_id, name))
+        again, told = train.telling()
+        assert not again.resumed
         assert told[0].startswith(f"run {trained.run_id} is FINISHED, but its {name} cannot be read")
+
+
+def test_one_flipped_bit_is_damage(train: Train) -> None:
+    """Weights that a disk has changed stand for the training, and forecasts are made with them."""
+    trained = train()
+    path = file_of(train, trained.run_id, "weights.npz")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    assert not train().resumed
+
+
+def test_a_damaged_run_is_failed_when_another_has_replaced_it(train: Train) -> None:
+    """One configuration has two FINISHED runs, or what is left of the damaged one is lost or has another end."""
+    name = ESSENTIAL_FILES[0]
+    trained = train()
+    left = damage(file_of(train, trained.run_id, name))
+    before = train.client.get_run(trained.run_id)
+    new, told = train.telling()
+    after = train.client.get_run(trained.run_id)
+    reason = f"{name} cannot be read; run {new.run_id} replaced this run"
+    assert (after.info.status, after.data.tags["failure_reason"]) == ("FAILED", reason)
+    assert told[-1] == f"run {trained.run_id} is now marked FAILED: {reason}"
+    assert file_of(train, trained.run_id, name).read_bytes() == left
+    assert after.info.end_time == before.info.end_time and after.data.metrics == before.data.metrics
+    assert {**before.data.tags, "failure_reason": reason} == after.data.tags
+    assert (train().run_id, train.finished()) == (new.run_id, [new.run_id])
+
+
+def test_a_damaged_run_stays_finished_until_it_is_replaced(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that fails, or whose own files are damaged, leaves a configuration without any FINISHED run."""
+    trained = train()
+    damage(file_of(train, trained.run_id, ESSENTIAL_FILES[0]))
+
+    def fail(*_: object) -> None:
+        raise ValueError("out of memory")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pipeline.experiment, "_train_and_score", fail)
+        with pytest.raises(ValueError, match="out of memory"):
+            train()
+    assert train.finished() == [trained.run_id]
+    with monkeypatch.context() as patch:
+        nothing = SimpleNamespace(metrics={"test_rmse": 1.0}, per_epoch={})
+        patch.setattr(pipeline.experiment, "_train_and_score", lambda *_: nothing)
+        empty = train()
+    assert train.finished() == [trained.run_id, empty.run_id]
+    whole = train()
+    assert train.finished() == [whole.run_id]
+
+
+def test_a_mark_that_a_kill_prevented_is_made_by_the_next_resume(train: Train, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Killed between the end of the new run and the mark, both stay FINISHED; or a store that is full fails the job."""
+    trained = train()
+    damage(file_of(train, trained.run_id, ESSENTIAL_FILES[0]))
+
+    def refuse(*_: object) -> None:
+        raise MlflowException("disk full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(MlflowClient, "update_run", refuse)
+        new, told = train.telling()
+    assert told[-1].startswith("a run: the mark of damaged runs could not be made and is left out")
+    assert train.finished() == [trained.run_id, new.run_id]
+    assert train().run_id == new.run_id
+    assert train.finished() == [new.run_id]
 
 
 @pytest.mark.parametrize(

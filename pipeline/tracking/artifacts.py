@@ -1,11 +1,12 @@
 """The files of many runs: read where they are when they are on this machine, else downloaded side by side."""
 
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from zipfile import is_zipfile
+from zipfile import BadZipFile, ZipFile
 
 from mlflow.exceptions import MlflowException
 
@@ -15,6 +16,8 @@ from pipeline.tracking.database import artifact_folder, database_path, local_pat
 from pipeline.tracking.store import Store
 
 _DOWNLOADS_AT_ONCE = 16
+# What a damaged zip raises, depending on the byte; RuntimeError: a flag that says it is encrypted.
+_DAMAGED = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -
 
 
 def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[str]:
-    """Return which files a run lacks: not there, empty, or an .npz that was cut off.
+    """Return which files a run lacks: not there, empty, or an .npz whose checksums are wrong or that was cut off.
 
     Of a run whose files are elsewhere only their list is read.
     """
@@ -47,10 +50,12 @@ def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[st
 
 
 def _is_whole(path: Path) -> bool:
-    """The index of an .npz is its end."""
     try:
-        return path.stat().st_size > 0 and (path.suffix != ".npz" or is_zipfile(path))
-    except OSError:
+        if path.suffix != ".npz":
+            return path.stat().st_size > 0
+        with ZipFile(path) as file:
+            return file.testzip() is None
+    except _DAMAGED:
         return False
 
 

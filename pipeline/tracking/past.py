@@ -1,9 +1,9 @@
-"""Read runs back: the rows of a sweep, the finished run of a configuration, and runs that a crash left open."""
+"""Read runs back: the rows of a sweep, the runs that a person means, and those that a crash left open."""
 
 import json
 import logging
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -14,7 +14,7 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
-from pipeline.tracking.artifacts import local_folder, missing_files
+from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.store import Store, check_experiment, restore_command
@@ -39,25 +39,6 @@ class Sweep:
     command: tuple[str, ...]
 
 
-def find_finished(
-    store: Store, config_hash: str, files: Sequence[str] = (), tell: Callable[[str], None] = log.warning
-) -> RunRecord | None:
-    """Return the newest FINISHED run of a configuration that is whole, or None.
-
-    Args:
-        store: Where it was logged.
-        config_hash: Identifies the configuration and its data.
-        files: Artifacts without which a run is not trusted.
-        tell: Told of each run that is FINISHED but lacks one of them.
-    """
-    for run in reversed(_search(store, f"tags.{HASH_TAG} = '{config_hash}' and attributes.status = 'FINISHED'")):
-        lost = missing_files(store, _logged(run), files)
-        if not lost:
-            return _record(run, resumed=True)
-        tell(f"run {run.info.run_id} is FINISHED, but its {' and '.join(lost)} cannot be read: it is not counted")
-    return None
-
-
 def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
     """Note on a sweep that an earlier run stands for one of its jobs."""
     store.client.set_tag(parent_run_id, f"{_RESUMED}{run_id}", "true")
@@ -66,9 +47,11 @@ def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
 def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
     """Return every run of a sweep, with what a comparison needs."""
     parent = store.client.get_run(parent_run_id)
-    found = _search(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
+    found = search_runs(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
     earlier = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
-    return [_logged(run) for run in found] + [_logged(store.client.get_run(run_id), resumed=True) for run_id in earlier]
+    return [logged_run(run) for run in found] + [
+        logged_run(store.client.get_run(run_id), resumed=True) for run_id in earlier
+    ]
 
 
 def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) -> Sweep:
@@ -106,7 +89,7 @@ def _sweep(parent: Run) -> Sweep:
 
 def experiment_runs(store: Store) -> list[LoggedRun]:
     """Return every run of the experiment that trained one configuration."""
-    return [_logged(run) for run in _search(store, f"tags.{HASH_TAG} != ''")]
+    return [logged_run(run) for run in search_runs(store, f"tags.{HASH_TAG} != ''")]
 
 
 def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
@@ -119,7 +102,7 @@ def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
     for run in found:
         if _SWEEP in run.data.tags:
             raise UserError(f"run {run.info.run_id} is a whole sweep; write sweep={run.info.run_id}")
-    return [_logged(run) for run in found]
+    return [logged_run(run) for run in found]
 
 
 def _get_run(store: Store, run_id: str) -> Run:
@@ -147,7 +130,7 @@ def kill_crashed(store: Store) -> int:
     """
     gone = [
         run.info.run_id
-        for run in _search(store, "attributes.status = 'RUNNING'")
+        for run in search_runs(store, "attributes.status = 'RUNNING'")
         if _is_gone(run.data.tags.get(PROCESS_TAG))
     ]
     # Read again: between the search and the look at its process it may have ended well.
@@ -170,7 +153,8 @@ def _is_gone(process: str | None) -> bool:
         return True
 
 
-def _search(store: Store, wanted: str, experiment_id: str | None = None) -> list[Run]:
+def search_runs(store: Store, wanted: str, experiment_id: str | None = None) -> list[Run]:
+    """Return the runs that MLflow finds in an experiment, by default the store's; the oldest first, no deleted ones."""
     experiment = store.experiment_id if experiment_id is None else experiment_id
     runs: list[Run] = []
     token = None
@@ -184,7 +168,8 @@ def _search(store: Store, wanted: str, experiment_id: str | None = None) -> list
             return runs
 
 
-def _logged(run: Run, resumed: bool = False) -> LoggedRun:
+def logged_run(run: Run, resumed: bool = False) -> LoggedRun:
+    """Return what a comparison needs of a run; `resumed` says that an earlier command trained it."""
     return LoggedRun(
         record=_record(run, resumed),
         dataset_digest=run.data.tags.get(DIGEST_TAG, ""),
@@ -240,7 +225,7 @@ def choose_run(store: Store, wanted: str) -> RunRecord:
 
 def _finished(store: Store) -> list[Run]:
     """Return the FINISHED runs that trained a configuration, the newest last."""
-    found = _search(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
+    found = search_runs(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
     if not found:
         raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
     return found

@@ -25,13 +25,13 @@ from pipeline.tracking.past import (
     Sweep,
     choose_run,
     experiment_runs,
-    find_finished,
     find_sweep,
     kill_crashed,
     named_runs,
     note_resumed,
     sweep_runs,
 )
+from pipeline.tracking.resume import find_finished
 from pipeline.tracking.store import Store, open_store
 
 
