@@ -22,13 +22,12 @@ from pipeline.served import ServedRun, fetch_model
 if TYPE_CHECKING:
     import numpy as np
 
-    from pipeline.serving.rows import Row
+    from pipeline.serving.rows import Row, RowError
     from pipeline.serving.stream import Stream
 
 _BYTES_AT_ONCE = 1 << 16
 _SECONDS_BETWEEN_LOOKS = 0.1  # at a file that may grow
 _SECONDS_BETWEEN_SAVES = 1.0  # at least; and so many that saving takes a tenth of the time at most
-_LONGEST_LINE = 1 << 20  # bytes; a longer one is none of a CSV
 _MOST_NAMED = 5  # lanes that are told one by one
 
 
@@ -74,7 +73,7 @@ MANUAL = Manual(
         "Rows are CSV with a header: the columns of the run's dataset, and a column `lane` (or the run's "
         "dataset.lane_column) where there are many series. Each lane has a state of its own, and a lane the run has "
         "not seen begins with the run's history, if that is one series. Rows of a dataset without a time column are "
-        "numbered from 0, each lane by itself.",
+        "numbered from 0, each lane by itself. They are read in the run's dataset.encoding, as its file was.",
         "A run of many lanes answers with one more column, note: `unknown lane` for a lane it was not trained on, "
         "which is told on stderr, too.",
         "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
@@ -137,7 +136,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
     all_answered = True
     try:
-        for lines in _read_lines(arguments.input, arguments.follow):
+        for lines in _read_lines(arguments.input, arguments.follow, stream.encoding):
             all_answered = False
             with wait_for_safe_point():
                 sys.stdout.write(
@@ -159,32 +158,27 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
                 stream.save(arguments.state)
 
 
-def _read_lines(path: Path | None, follow: bool) -> Iterator[Sequence[str]]:
-    """Yield the lines that are there, as soon as any is; a line without its end waits for it, or for the end of all.
+def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterator[Sequence["str | RowError"]]:
+    """Yield the lines that are there, as soon as any is; a line without its end waits for it, or for the end of all."""
+    from pipeline.serving.lines import LineCutter
 
-    Of a line that is too long only the beginning is kept.
-    """
+    cutter = LineCutter(encoding)
     with open(0 if path is None else path, "rb", buffering=0, closefd=path is not None) as source:
-        rest = b""
         while True:
             some = source.read(_BYTES_AT_ONCE)
             if some:
-                *whole, rest = (rest + some).split(b"\n")
-                rest = rest[:_LONGEST_LINE]
-                if whole:
-                    yield [_decode(line) for line in whole]
+                lines = cutter.cut(some)
+                if lines:
+                    yield lines
             elif path is not None and follow:
                 if path.stat().st_size < source.tell():
                     raise UserError(f"input={path} became shorter while it was followed; rows may only be added to it")
                 time.sleep(_SECONDS_BETWEEN_LOOKS)
             else:
-                if rest:
-                    yield [_decode(rest)]
+                lines = cutter.cut(b"", end=True)
+                if lines:
+                    yield lines
                 return
-
-
-def _decode(line: bytes) -> str:
-    return line.decode("utf-8", errors="replace").rstrip("\r")
 
 
 def _format(row: "Row", forecast: "np.ndarray", note: str | None) -> str:

@@ -362,6 +362,25 @@ def test_a_line_without_an_end_does_not_fill_the_memory(place: Place, capsys: py
     assert complaints.splitlines() == [told, "0 row(s) were known already, 1 could not be used"]
 
 
+def test_rows_are_read_in_the_encoding_of_the_run(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The file that the run was trained on cannot be piped in: its names are other names, or no row is read."""
+    path = place.folder / "encoded.csv"
+    path.write_bytes("\n".join(["month,passengers,lane", *[f"{row},Köln" for row in NEW], ""]).encode("cp500"))
+    with path.open("ab") as file:
+        file.write("1961-07-01,450,".encode("cp500") + b"\xff")
+    arguments = Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False)
+    with pytest.raises(UserError, match="the header cannot be read as utf-8"):
+        stream_rows(arguments)
+    monkeypatch.setattr(Stream, "encoding", "cp500")
+    assert stream_rows(arguments) == 0
+    output, complaints = capsys.readouterr()
+    lines = output.splitlines()
+    assert [line.split(",")[0] for line in lines[-len(NEW) - 1 :]] == [*["Köln"] * len(NEW), "\x9f"]
+    assert complaints == ""
+
+
 def test_help_names_every_key_and_the_columns() -> None:
     """Nobody can use the command without reading its code."""
     done = subprocess.run(

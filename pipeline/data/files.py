@@ -127,7 +127,7 @@ def _read_bounded(read: Callable[[int], bytes]) -> bytes:
 
 
 def _read_csv(content: bytes, dataset: DatasetConfig, path: Path) -> Table:
-    encoding = dataset.encoding or next((name for mark, name in _MARKS.items() if content.startswith(mark)), "utf-8")
+    encoding = find_encoding(content, dataset.encoding)
     notes: tuple[str, ...] = ()
     separator = {"tab": "\t", "\\t": "\t"}.get(dataset.separator or "", dataset.separator)
     if separator is None:
@@ -153,6 +153,11 @@ def _read_csv(content: bytes, dataset: DatasetConfig, path: Path) -> Table:
         # pandas renames a repeated column, and the wrong one would be used.
         frame.columns = header.iloc[0].where(header.iloc[0].notna().to_numpy(), frame.columns)
     return Table(frame, separator, notes)
+
+
+def find_encoding(start: bytes, asked: str | None) -> str:
+    """Return how a CSV is encoded: as dataset.encoding says, or a byte-order mark in its first bytes, else UTF-8."""
+    return asked or next((name for mark, name in _MARKS.items() if start.startswith(mark)), "utf-8")
 
 
 def _find_separator(text: str, path: Path) -> str:

@@ -74,6 +74,11 @@ class Stream:
         return self._header is not None
 
     @property
+    def encoding(self) -> str | None:
+        """How the run's own file is encoded, as dataset.encoding says; rows that arrive are like it."""
+        return self._model.config.dataset.encoding
+
+    @property
     def consumed(self) -> dict[str, int]:
         """Rows of the stream that each lane has read, its history not counted."""
         return {name: self._rows.get(name, 0) for name in self._lanes.numbers if name != _HISTORY}
@@ -113,8 +118,11 @@ class Stream:
         known = self._model.data.series.lane_names
         return None if not known else "" if lane in known else UNKNOWN
 
-    def answer(self, lines: Sequence[str]) -> Iterator[tuple[Row, np.ndarray]]:
+    def answer(self, lines: Sequence[str | RowError]) -> Iterator[tuple[Row, np.ndarray]]:
         """Read lines as they came and yield each usable row with its forecasts, (outputs,); NaN while it warms up.
+
+        Args:
+            lines: Without their ends; of a line that is no text, why it is none.
 
         Raises:
             UserError: If the first line is no header with the dataset's columns.
@@ -122,6 +130,9 @@ class Stream:
         wave = _Wave()
         for line in lines:
             self._line += 1
+            if isinstance(line, RowError):
+                self._refuse_text(line)
+                continue
             if not line or line.isspace():
                 continue
             if self._header is None:
@@ -158,8 +169,7 @@ class Stream:
             if not self._clock.numbered and not self._check_time(row):
                 return None
         except (RowError, UserError) as error:
-            self.refused += 1
-            self._complain(f"line {self._line} {error}: skipped")
+            self._refuse(error)
             return None
         if row.lane not in self._lanes.numbers:
             self._tell_unknown(row.lane)
@@ -167,6 +177,16 @@ class Stream:
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return row
+
+    def _refuse(self, error: RowError | UserError) -> None:
+        self.refused += 1
+        self._complain(f"line {self._line} {error}: skipped")
+
+    def _refuse_text(self, error: RowError) -> None:
+        """Refuse a line that is no text; without a header nothing after it can be used."""
+        if self._header is None:
+            raise UserError(f"the header {error}; write the rows in the encoding of the run's own file")
+        self._refuse(error)
 
     def _tell_unknown(self, lane: str) -> None:
         """Say that a lane is none of the run's: usually its name is written in another way, or it is new."""

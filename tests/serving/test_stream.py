@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pipeline.config import Horizons, Missing, Transform
 from pipeline.errors import UserError
 from pipeline.serving.model import ServedModel
+from pipeline.serving.rows import RowError
 from pipeline.serving.stream import Stream
 
 MakeServed = Callable[..., ServedModel]
@@ -132,6 +133,20 @@ def test_a_bad_row_in_the_middle_of_a_wave_touches_no_other_lane(model: ServedMo
     expected = clean.read("lane,day,a", *[line for pair in zip(x, y, strict=True) for line in pair][: 2 * len(bad)])
     assert_same(answers, expected)
     assert len(recorder.complaints) == len(bad)
+
+
+def test_a_line_that_is_no_text_is_a_bad_row_and_of_the_header_an_error(model: ServedModel) -> None:
+    """A row that cannot be decoded ends in a traceback, or the lines after it are counted wrongly."""
+    recorder = Recorder(model)
+    rows = make_rows(count=2)
+    answers = list(recorder.stream.answer(["day,a", rows[0], RowError("cannot be read as utf-8"), rows[1]]))
+    assert [row.timestamp for row, _ in answers] == DAYS[:2]
+    assert recorder.complaints == ["line 3 cannot be read as utf-8: skipped"]
+    assert recorder.stream.refused == 1
+    with pytest.raises(
+        UserError, match="the header cannot be read as utf-8; write the rows in the encoding of the run"
+    ):
+        list(Recorder(model).stream.answer([RowError("cannot be read as utf-8")]))
 
 
 def test_a_gap_is_told_and_the_row_is_used(model: ServedModel) -> None:
