@@ -13,6 +13,7 @@ import pandas as pd
 from pandas.tseries.frequencies import to_offset
 
 _LEAST_KNOWN = 0.5  # of the calendar's dates: with fewer, it is not the calendar of these timestamps
+_MOST_WRITTEN = 20  # dates of a sparse calendar for each one given
 _WORDS = {"B": "business days", "D": "days", "h": "hours", "min": "minutes", "s": "seconds", "W": "weeks"}
 _WORDS |= {"MS": "months", "ME": "months", "BMS": "months", "BME": "months"}
 _WORDS |= {"QS": "quarters", "QE": "quarters", "BQS": "quarters", "BQE": "quarters"}
@@ -40,36 +41,40 @@ class Calendar:
         return "steps" if many else _WORDS.get(str(name).split("-")[0], "steps")
 
 
-def find_calendar(times: pd.Index) -> Calendar | None:
+def find_calendar(times: pd.Index, sparse: bool = False) -> Calendar | None:
     """Return the calendar of ascending timestamps; None for fewer than three, or where no rule fits.
 
     Of several rules that hold all timestamps, the one with the fewest missing; at least half must be there.
+
+    Args:
+        times: Dates or numbers.
+        sparse: Also take a calendar of which more than half is missing, if most neighbours are one step apart: years
+            without a row between two regular pieces, or the nights between the minutes of a stock exchange.
     """
     if len(times) < 3:
         return None
     if not isinstance(times, pd.DatetimeIndex):
-        return _find_numbers(times)
+        return _find_numbers(times, sparse)
     with warnings.catch_warnings():  # pandas 4 will give the offset itself, pandas 3 warns of it
         warnings.simplefilter("ignore", DeprecationWarning)
         found = pd.infer_freq(times)
     if found is not None:
-        missing = _missing(
-            times, to_offset(found)
-        )  # pandas finds the third Friday of a month also where some are missing
+        # pandas finds the third Friday of a month also where some are missing
+        missing = _missing(times, to_offset(found), sparse)
         return Calendar(to_offset(found), times[:0] if missing is None else missing)
     best: Calendar | None = None
-    for step in (*_ticks(times), *_business_days(times), *_months(times)):
-        missing = _missing(times, step)
+    for step in (*_ticks(times, sparse), *_business_days(times, sparse), *_months(times, sparse)):
+        missing = _missing(times, step, sparse)
         if missing is not None and (best is None or len(missing) < len(best.missing)):
             best = Calendar(step, missing)
     return best
 
 
-def _ticks(times: pd.DatetimeIndex) -> list[Any]:
+def _ticks(times: pd.DatetimeIndex, sparse: bool) -> list[Any]:
     """Return the largest step that divides every distance, as local days where the clock is changed in between."""
     steps = []
     for each in (times,) if times.tz is None else (times, _wall(times)):
-        unit = _common_step(each.asi8)
+        unit = _common_step(each.asi8, sparse)
         if unit:
             span = pd.Timedelta(unit, unit=each.unit)
             days = span // pd.Timedelta(days=1)
@@ -79,19 +84,19 @@ def _ticks(times: pd.DatetimeIndex) -> list[Any]:
     return steps
 
 
-def _business_days(times: pd.DatetimeIndex) -> list[Any]:
+def _business_days(times: pd.DatetimeIndex, sparse: bool) -> list[Any]:
     wall = _wall(times)
     if (wall.day_of_week > 4).any():
         return []
     dates = wall.to_numpy().astype("datetime64[D]")
-    unit = _common_step(np.busday_count(dates[0], dates))
+    unit = _common_step(np.busday_count(dates[0], dates), sparse)
     return [pd.offsets.BusinessDay(unit)] if unit else []
 
 
-def _months(times: pd.DatetimeIndex) -> list[Any]:
+def _months(times: pd.DatetimeIndex, sparse: bool) -> list[Any]:
     """Return steps of whole months between first, last or equal days of the month; 3 are quarters, 12 are years."""
     wall = _wall(times)
-    unit, first = _common_step((wall.year * 12 + wall.month).to_numpy()), wall[0]
+    unit, first = _common_step((wall.year * 12 + wall.month).to_numpy(), sparse), wall[0]
     if not unit:
         return []
     same_day = [pd.DateOffset(months=unit)] if 1 < first.day <= 28 else []
@@ -108,7 +113,7 @@ def _wall(times: pd.DatetimeIndex) -> pd.DatetimeIndex:
     return times if times.tz is None else times.tz_localize(None)
 
 
-def _common_step(places: np.ndarray) -> int:
+def _common_step(places: np.ndarray, sparse: bool) -> int:
     """Return the largest step that divides every distance; 0 if too few of its places are taken, or not ascending.
 
     This comes before any calendar is written out: that of microseconds over a year would not fit into memory.
@@ -117,28 +122,37 @@ def _common_step(places: np.ndarray) -> int:
     if not len(apart) or (apart <= 0).any():
         return 0
     unit = int(np.gcd.reduce(apart))
-    return unit if (int(places[-1] - places[0]) // unit + 1) * _LEAST_KNOWN <= len(places) else 0
+    return unit if _is_known((places - places[0]) // unit, sparse) else 0
 
 
-def _missing(times: pd.DatetimeIndex, step: Any) -> pd.DatetimeIndex | None:
+def _is_known(places: np.ndarray, sparse: bool) -> bool:
+    """Return whether enough of a calendar is there, by the ascending places of timestamps in it, the first one 0."""
+    dates = int(places[-1]) + 1
+    if dates * _LEAST_KNOWN <= len(places):
+        return True
+    return sparse and dates <= _MOST_WRITTEN * len(places) and bool(np.mean(np.diff(places) == 1) > _LEAST_KNOWN)
+
+
+def _missing(times: pd.DatetimeIndex, step: Any, sparse: bool) -> pd.DatetimeIndex | None:
     """Return the dates of a calendar that were not given; None if it is not the calendar of these timestamps."""
     if not step.is_on_offset(times[0]) or not step.is_on_offset(times[-1]):
         return None
     every = pd.date_range(times[0], times[-1], freq=step)
-    if len(every) * _LEAST_KNOWN > len(times) or not times.isin(every).all():
+    places = every.get_indexer(times)
+    if (places < 0).any() or not _is_known(places, sparse):
         return None
     return every[~every.isin(times)]
 
 
-def _find_numbers(times: pd.Index) -> Calendar | None:
+def _find_numbers(times: pd.Index, sparse: bool) -> Calendar | None:
     given = times.to_numpy()
     with np.errstate(over="ignore", invalid="ignore"):  # a distance beyond the largest number is no step
         away = (given - given[0]).astype(float)  # whole numbers are exact, also beyond 2 ** 53
         step = float(np.diff(away).min())
-    if not (step > 0 and np.isfinite(away).all()) or away[-1] / step + 1 > len(times) / _LEAST_KNOWN:
+    if not (step > 0 and np.isfinite(away).all()) or away[-1] / step > _MOST_WRITTEN * len(times):
         return None
     places = np.round(away / step)
-    if not np.allclose(away / step, places, rtol=1e-6, atol=1e-5):
+    if not np.allclose(away / step, places, rtol=1e-6, atol=1e-5) or not _is_known(places, sparse):
         return None
     absent = np.setdiff1d(np.arange(places[-1] + 1), places)
     if pd.api.types.is_integer_dtype(times.dtype):

@@ -11,7 +11,8 @@ import pandas as pd
 
 from pipeline.config import DatasetConfig, Gaps, Missing
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.calendar import find_calendar
+from pipeline.data.calendar import Calendar, find_calendar
+from pipeline.data.irregular import describe_irregular, may_lack_rows
 from pipeline.errors import UserError
 
 Lane = tuple[pd.Index, FloatArray, IntArray]  # timestamps, values with NaN where empty, row in the file
@@ -31,36 +32,48 @@ def treat_gaps(lanes: Sequence[Lane], places: Sequence[str], dataset: DatasetCon
     Raises:
         UserError: If there is a gap and none may be, or it cannot be filled.
     """
-    treated, missing = [], 0
-    first = ""
-    for (times, values, rows), place in zip(lanes, places, strict=True):
-        calendar = find_calendar(times)
+    calendars = [find_calendar(times, sparse=True) for times, _, _ in lanes]
+    for (times, _, _), calendar, place in zip(lanes, calendars, places, strict=True):
         if calendar is None and dataset.gaps is not Gaps.keep and len(times) > 2:
             raise UserError(
-                f"{place}: the timestamps follow no calendar (days, business days, months, ...), or more than half "
-                f"of it is missing, so dataset.gaps={dataset.gaps.value} cannot know what is; set dataset.gaps=keep"
+                f"{place}: the timestamps follow no calendar (days, business days, months, ...), or most of it is "
+                f"missing, so dataset.gaps={dataset.gaps.value} cannot know what is; set dataset.gaps=keep"
             )
-        absent = times[:0] if calendar is None else calendar.missing
-        if len(absent) and calendar is not None and not missing:
-            first = (
-                f"{place}: {len(absent)} of {len(times) + len(absent)} {calendar.word()} are missing, the first is "
-                f"{absent[0]}"
-            )
-        missing += len(absent)
-        treated.append(_insert(times, values, rows, absent) if dataset.gaps is Gaps.fill else (times, values, rows))
-    if not missing:
-        return treated, []
-    total = f" ({missing} in all lanes)" if len(lanes) > 1 else ""
+    absent = [
+        times[:0] if calendar is None else calendar.missing
+        for (times, _, _), calendar in zip(lanes, calendars, strict=True)
+    ]
+    irregular = [
+        (times, place)
+        for (times, _, _), calendar, place in zip(lanes, calendars, places, strict=True)
+        if calendar is None and may_lack_rows(times)
+    ]
+    told = [describe_irregular(*irregular[0], len(irregular))] if irregular else []
+    first = next((number for number, each in enumerate(absent) if len(each)), None)
+    if first is None:
+        return list(lanes), told
+    times, calendar = lanes[first][0], calendars[first]
+    assert calendar is not None
+    sentence = f"{places[first]}: {_count_missing(times, calendar)}"
+    if len(lanes) > 1:
+        sentence += f" ({sum(map(len, absent))} in all lanes)"
     if dataset.gaps is Gaps.error:
-        raise UserError(f"{first}{total}; fix the file, or set dataset.gaps=keep or fill")
+        raise UserError(f"{sentence}; fix the file, or set dataset.gaps=keep or fill")
     if dataset.gaps is Gaps.keep:
-        return treated, [
-            f"{first}{total}; dataset.gaps=keep reads over them, dataset.gaps=fill inserts them, dataset.gaps=error "
-            "refuses them"
-        ]
+        cut = ", or leave out the rows on one side of a long gap" if len(absent[first]) > len(times) else ""
+        keys = "dataset.gaps=keep reads over them, dataset.gaps=fill inserts them, dataset.gaps=error refuses them"
+        return list(lanes), [*told, f"{sentence}; {keys}{cut}"]
     if dataset.missing is Missing.error:
-        raise UserError(f"{first}{total}; dataset.gaps=fill needs dataset.missing=forward_fill or interpolate as well")
-    return treated, [f"{first}{total}; inserted (dataset.gaps=fill)"]
+        raise UserError(f"{sentence}; dataset.gaps=fill needs dataset.missing=forward_fill or interpolate as well")
+    filled = [_insert(*lane, missing) for lane, missing in zip(lanes, absent, strict=True)]
+    return filled, [f"{sentence}; inserted (dataset.gaps=fill)"]
+
+
+def _count_missing(times: pd.Index, calendar: Calendar) -> str:
+    """Return `3 of 60 months are missing, the first is 1949-06-01`."""
+    absent = calendar.missing
+    rows = f", between only {len(times)} rows" if len(absent) > len(times) else ""
+    return f"{len(absent)} of {len(times) + len(absent)} {calendar.word()} are missing{rows}, the first is {absent[0]}"
 
 
 def _insert(times: pd.Index, values: FloatArray, rows: IntArray, absent: pd.Index) -> Lane:

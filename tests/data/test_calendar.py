@@ -115,7 +115,79 @@ def test_gaps_of_no_calendar_cannot_be_counted(gaps: Gaps) -> None:
     lane = (times, np.zeros((3, 1)), np.arange(3))
     with pytest.raises(UserError, match=rf"b: the timestamps follow no calendar.*gaps={gaps.value} cannot.*gaps=keep"):
         treat_gaps([lane], ["b"], DatasetConfig(gaps=gaps, missing=Missing.forward_fill))
-    assert treat_gaps([lane], ["b"], DatasetConfig())[1] == []
+    assert len(treat_gaps([lane], ["b"], DatasetConfig())[1]) == 1
+
+
+def _two_pieces(step: str) -> pd.DatetimeIndex:
+    """Twice 30 regular timestamps, with room for 100 between them."""
+    every = pd.date_range("2020-01-06", periods=160, freq=step)
+    return every[:30].append(every[130:])
+
+
+@pytest.mark.parametrize(
+    ("step", "word"), [("h", "hours"), ("D", "days"), ("B", "business days"), ("MS", "months"), ("QE", "quarters")]
+)
+def test_where_more_than_half_is_missing_it_is_told(step: str, word: str) -> None:
+    """Years are missing from a daily file, the rows on both sides are read as neighbours, and nobody is told."""
+    times = _two_pieces(step)
+    lane = (times, np.arange(60.0)[:, None], np.arange(60))
+    (sentence,) = treat_gaps([lane], ["f.csv"], DatasetConfig())[1]
+    gap = pd.date_range(times[29], times[30], freq=step)[1]
+    assert sentence == (
+        f"f.csv: 100 of 160 {word} are missing, between only 60 rows, the first is {gap}; dataset.gaps=keep reads over "
+        "them, dataset.gaps=fill inserts them, dataset.gaps=error refuses them, or leave out the rows on one side of a "
+        "long gap"
+    )
+    with pytest.raises(UserError, match=rf"100 of 160 {word} are missing"):
+        treat_gaps([lane], ["f.csv"], DatasetConfig(gaps=Gaps.error))
+    fill = DatasetConfig(gaps=Gaps.fill, missing=Missing.forward_fill)
+    ((filled, values, _),), (told,) = treat_gaps([lane], ["f.csv"], fill)
+    assert filled.equals(pd.date_range("2020-01-06", periods=160, freq=step)) and np.isnan(values).sum() == 100
+    assert told.endswith("inserted (dataset.gaps=fill)")
+    assert find_calendar(times) is None  # a forecast cannot rely on it
+
+
+def test_numbers_of_which_more_than_half_are_missing_are_told() -> None:
+    """Step numbers jump, and nobody is told."""
+    times = pd.Index([*range(0, 100, 10), *range(1000, 1100, 10)])
+    (sentence,) = treat_gaps([(times, np.zeros((20, 1)), np.arange(20))], ["f.csv"], DatasetConfig())[1]
+    assert sentence.startswith("f.csv: 90 of 110 steps are missing, between only 20 rows, the first is 100; ")
+
+
+@pytest.mark.parametrize(
+    ("times", "told"),
+    [
+        (
+            pd.DatetimeIndex(["2024-01-01", "2024-01-02", "2024-01-17", "2024-01-20 12:00"]),
+            "4 rows are irregular and taken as equally spaced steps; they are 1 days to 15 days apart, usually about 3 "
+            "days 12:00:00, and farthest after 2024-01-02 00:00:00",
+        ),
+        (pd.Index([1.0, 2.0, 3.7, 11.0]), "they are 1 to 7.3 apart, usually about 1.7, and farthest after 3.7"),
+        (pd.DatetimeIndex(pd.Timestamp("2024-01-01").value + np.cumsum(np.geomspace(1e6, 1e13, 50)).astype(int)), "ir"),
+    ],
+)
+def test_irregular_timestamps_are_told_once(times: pd.Index, told: str) -> None:
+    """An event log is trained on as if its rows were equally spaced, and nobody is told; or each lane tells it."""
+    lane = (times, np.zeros((len(times), 1)), np.arange(len(times)))
+    (sentence,) = treat_gaps([lane], ["f.csv"], DatasetConfig())[1]
+    assert sentence.startswith("f.csv: the timestamps of ") and told in sentence
+    (sentence,) = treat_gaps([months(9), lane, lane], ["a", "b", "c"], DatasetConfig())[1]
+    assert sentence.startswith("b: the timestamps of ") and sentence.endswith(" (2 such lanes)")
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        pd.date_range("2024-01-01", periods=50, freq="10s")
+        + pd.to_timedelta(np.random.default_rng(0).integers(-900, 900, 50), unit="ms"),
+        pd.DatetimeIndex(["2024-01-31", "2024-02-29", "2024-03-28", "2024-04-30", "2024-05-31", "2024-06-28"]),
+        pd.DatetimeIndex(["2024-01-31", "2025-02-28"]),
+        pd.Index([-1e308, 0.0, 1e308]),
+    ],
+)
+def test_no_alarm_where_no_row_is_missing(times: pd.Index) -> None:
+    """A clock that wavers, or last trading days of a month, are told as a defect of the file in every run."""
+    assert treat_gaps([(times, np.zeros((len(times), 1)), np.arange(len(times)))], ["f"], DatasetConfig())[1] == []
 
 
 def test_filled_gaps_are_empty_rows_in_their_places() -> None:
