@@ -185,7 +185,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
             close_parent(store, parent, ending)
         except Exception as error:  # must not hide what ended the sweep
             _say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
-        _summarize(sweep_runs(store, parent), store)
+        _summarize(sweep_runs(store, parent, _say), store)
     _report(store, parent)
     if isinstance(failure, UserError):
         raise failure

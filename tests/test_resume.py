@@ -362,6 +362,14 @@ def test_a_finished_run_without_its_files_is_trained_again(train: Train) -> None
         assert told[0].startswith(f"run {trained.run_id} is FINISHED, but its {name} cannot be read")
 
 
+def test_a_deleted_run_is_trained_again(train: Train) -> None:
+    """A run that was thrown away while a sweep was at its earlier jobs stands for its job all the same."""
+    trained = train()
+    train.client.delete_run(trained.run_id)
+    again = train()
+    assert not again.resumed and train.finished() == [again.run_id]
+
+
 def test_one_flipped_bit_is_damage(train: Train) -> None:
     """Weights that a disk has changed stand for the training, and forecasts are made with them."""
     trained = train()

@@ -36,7 +36,7 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     from pipeline.evaluation.pooling import varying_keys
     from pipeline.tracking.past import find_sweep, sweep_runs
 
-    runs = sweep_runs(store, parent_run_id)
+    runs = sweep_runs(store, parent_run_id, lambda _: None)  # the table before the report has told who is missing
     finished = [run for run in runs if run.record.status is Status.finished]
     unfinished = [run for run in runs if run.record.status is not Status.finished]
     failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]

@@ -3,7 +3,7 @@
 import json
 import logging
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
@@ -11,6 +11,7 @@ from shutil import copyfile
 import psutil
 from mlflow.entities import LifecycleStage, Run
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
@@ -44,14 +45,35 @@ def note_resumed(store: Store, parent_run_id: str, run_id: str) -> None:
     store.client.set_tag(parent_run_id, f"{_RESUMED}{run_id}", "true")
 
 
-def sweep_runs(store: Store, parent_run_id: str) -> list[LoggedRun]:
-    """Return every run of a sweep, with what a comparison needs."""
+def sweep_runs(store: Store, parent_run_id: str, tell: Callable[[str], None] = log.warning) -> list[LoggedRun]:
+    """Return every run of a sweep, with what a comparison needs.
+
+    Args:
+        store: Where it is.
+        parent_run_id: The parent run.
+        tell: Told of each earlier run that stood for a job and was deleted since: it is left out.
+    """
     parent = store.client.get_run(parent_run_id)
     found = search_runs(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
-    earlier = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
-    return [logged_run(run) for run in found] + [
-        logged_run(store.client.get_run(run_id), resumed=True) for run_id in earlier
-    ]
+    noted = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
+    earlier = {run_id: _find_alive(store, run_id) for run_id in noted}
+    for run_id, run in earlier.items():
+        if run is None:
+            tell(
+                f"run {run_id}, which stood for a job of this sweep, was deleted: left out; resume=true trains it again"
+            )
+    return [logged_run(run) for run in found] + [logged_run(run, resumed=True) for run in earlier.values() if run]
+
+
+def _find_alive(store: Store, run_id: str) -> Run | None:
+    """Return a run, or None if it was deleted, perhaps for good (`mlflow gc`)."""
+    try:
+        run = store.client.get_run(run_id)
+    except MlflowException as error:
+        if error.error_code != ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+            raise
+        return None
+    return run if run.info.lifecycle_stage == LifecycleStage.ACTIVE else None
 
 
 def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) -> Sweep:

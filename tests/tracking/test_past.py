@@ -117,6 +117,21 @@ def test_a_sweep_has_its_own_and_its_resumed_runs(store: Store) -> None:
     assert records[trained].metrics == {"test_rmse": 2.0}
 
 
+def test_an_earlier_run_that_was_deleted_is_no_row_of_a_sweep(store: Store) -> None:
+    """A run that was thrown away, or removed by `mlflow gc`, wins the sweep, or the table is lost with it."""
+    earlier = [log_run(store, config_hash, 1.0) for config_hash in ("aaaa", "bbbb")]
+    parent = open_parent(store, "sweep", ["-m"])
+    for run_id in (*earlier, "0" * 32):
+        note_resumed(store, parent, run_id)
+    store.client.delete_run(earlier[0])
+    told: list[str] = []
+    assert [run.record.run_id for run in sweep_runs(store, parent, told.append)] == [earlier[1]]
+    assert sorted(told) == sorted(
+        f"run {run_id}, which stood for a job of this sweep, was deleted: left out; resume=true trains it again"
+        for run_id in (earlier[0], "0" * 32)
+    )
+
+
 def dead_process() -> str:
     """Return the name of a process of this machine that has ended."""
     ended = subprocess.Popen([sys.executable, "-c", ""])
