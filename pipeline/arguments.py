@@ -102,6 +102,11 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
         return interrupt_code()
 
 
+def tell_aside(text: str) -> None:
+    """Say on stderr what does not belong to the answer."""
+    print(text, file=sys.stderr)
+
+
 def write_answer(text: str, path: Path | None) -> None:
     """Print the answer of a command, or write it into a file and say so on stderr."""
     if path is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from pipeline.arguments import DONE, Manual, option, run_entry, write_answer
+from pipeline.arguments import DONE, Manual, option, run_entry, tell_aside, write_answer
 from pipeline.comparison.protocol import PROTOCOL, compare_protocols
 from pipeline.comparison.selection import Selection, check_selection, select_runs
 from pipeline.environment import prepare_environment
@@ -56,7 +56,8 @@ MANUAL = Manual(
     ],
     notes=[
         "Runs that differ only in seed count as one configuration with all those seeds. Runs scored on different "
-        "timestamps or data are refused: where=[...] chooses.",
+        "timestamps or data are refused: where=[...] chooses. A run whose files are damaged is left out with a word, "
+        "and refused in runs=[...].",
         "How to read it: the best configuration is chosen by validation RMSE, never by the test. Every other one is "
         "compared with it, every level of an axis with the level before it, and it with the baselines. p comes from "
         "the Diebold-Mariano test with the correction of Harvey, Leybourne and Newbold, then Holm's correction for all "
@@ -88,7 +89,9 @@ def _read_document(arguments: Arguments) -> dict[str, Any]:
     store, runs, selection = select_runs(arguments)
     gc.freeze()  # statsmodels looks for garbage once more
     kept = keep_where(runs, arguments.where)
-    return compare_runs(store, kept, arguments.by, selection)
+    # Who names a run wants to know that it is damaged; who names an experiment wants to see the others.
+    tell = None if arguments.runs else tell_aside
+    return compare_runs(store, kept, arguments.by, selection, tell)
 
 
 def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:

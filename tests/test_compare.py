@@ -5,6 +5,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -251,6 +252,48 @@ def test_runs_scored_on_different_values_are_refused(answer: Answer, mixed, runs
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1
     assert re.search(message, err), err
+
+
+@pytest.fixture
+def damaged(store: Store, request: pytest.FixtureRequest) -> tuple[str, list[str]]:
+    """An experiment with a whole run, one without files, one whose errors are cut off and one with a flipped bit."""
+    experiment = open_store(TrackingConfig(uri=store.uri, experiment_name=request.node.name))
+    ids = [log_run(experiment, None, 1.0, {"look_back": str(look_back)}) for look_back in range(4)]
+    folders = [Path(experiment.client.get_run(each).info.artifact_uri.removeprefix("file://")) for each in ids]
+    shutil.rmtree(folders[1])
+    content = (folders[2] / NAME).read_bytes()
+    (folders[2] / NAME).write_bytes(content[:-30])
+    (folders[3] / NAME).write_bytes(content[:500] + bytes([content[500] ^ 1]) + content[501:])
+    return request.node.name, ids
+
+
+def test_damaged_runs_are_left_out_of_an_experiment(answer: Answer, damaged: tuple[str, list[str]]) -> None:
+    """One damaged file makes a whole experiment incomparable, or is left out without a word."""
+    experiment, ids = damaged
+    code, out, err = answer(f"experiment={experiment}", "format=json")
+    assert code == 0
+    found = json.loads(out)
+    assert [each["runs"] for each in found["configurations"]] == [ids[:1]]
+    assert found["axes"] == []  # what is left out differs in nothing
+    facts = [f"has no artifact {NAME} or predictions.csv in ", *[f"has a damaged artifact {NAME} in "] * 2]
+    for line, run_id, fact in zip(err.splitlines(), ids[1:], facts, strict=True):
+        assert line.startswith(f"run {run_id} {fact}") and line.endswith("; it is left out")
+
+
+def test_a_damaged_run_that_is_named_is_refused(answer: Answer, damaged: tuple[str, list[str]]) -> None:
+    """A run that somebody asked for is missing in the answer; or a damaged file ends in a traceback."""
+    _, ids = damaged
+    for run_id, fact in zip(ids[1:], ("no", "a damaged", "a damaged"), strict=True):
+        code, out, err = answer(f"runs=[{ids[0]},{run_id}]")
+        assert (code, out) == (2, "")
+        assert err.startswith(f"error: run {run_id} has {fact} artifact {NAME}") and len(err.splitlines()) == 1
+
+
+def test_an_experiment_with_nothing_but_damaged_runs(answer: Answer, damaged: tuple[str, list[str]]) -> None:
+    """Where nothing is left to compare, the command ends in a traceback."""
+    code, out, err = answer(f"experiment={damaged[0]}", "where=[look_back=2]")
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1].startswith(f"error: of the runs experiment={damaged[0]} no finished one has whole")
 
 
 def test_runs_that_read_other_data_for_the_same_truth_compare(answer: Answer, mixed) -> None:

@@ -17,7 +17,13 @@ Document = dict[str, Any]
 _GROUPS_SHOWN = 4
 
 
-def compare_runs(store: "Store", runs: Sequence[LoggedRun], by: Sequence[str] = (), selection: str = "") -> Document:
+def compare_runs(
+    store: "Store",
+    runs: Sequence[LoggedRun],
+    by: Sequence[str] = (),
+    selection: str = "",
+    tell: Callable[[str], None] | None = None,
+) -> Document:
     """Compare every finished run with the best one by validation, with the baselines, and along every axis.
 
     Args:
@@ -25,28 +31,32 @@ def compare_runs(store: "Store", runs: Sequence[LoggedRun], by: Sequence[str] = 
         runs: Any runs of one configuration each; those that did not finish are listed.
         by: Keys to group by; what they leave out is averaged over. Empty: every key in which the runs differ.
         selection: What was chosen, in words.
+        tell: Told of each run that is left out because its files are damaged; None refuses such a run.
 
     Returns:
         Plain values, ready for JSON: `configurations`, `axes`, `baselines`, `failed`, `sentences`, `verdict` and what
         they are about.
 
     Raises:
-        UserError: If no run finished, a key of `by` is unknown, or runs were not scored on the same values.
+        UserError: If no run finished, a key of `by` is unknown, runs were not scored on the same values, or the files
+            of one, or of all, are damaged.
     """
     from pipeline.evaluation.axes import tied_keys
     from pipeline.evaluation.comparison import compare_all
     from pipeline.evaluation.configurations import group_cells
     from pipeline.evaluation.pooling import pool_seeds, varying_keys
     from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
-    from pipeline.tracking.artifacts import run_folders
+    from pipeline.tracking.artifacts import whole_folders
 
     finished = [run for run in runs if run.record.status is Status.finished]
     if not finished:
         raise UserError(f"none of the {len(runs)} runs {selection} finished, so there is nothing to compare")
-    keys = varying_keys(finished)
-    by = _check_by(by, keys, finished)
-    with run_folders(store, finished, (NAME, FALLBACK)) as found:
-        folders = {run.record.run_id: folder for run, folder in zip(finished, found, strict=True)}
+    with whole_folders(store, finished, (NAME, FALLBACK), tell) as folders:
+        finished = [run for run in finished if run.record.run_id in folders]
+        if not finished:
+            raise UserError(f"of the runs {selection} no finished one has whole files, so there is nothing to compare")
+        keys = varying_keys(finished)
+        by = _check_by(by, keys, finished)
         if len({run.scored_rows or run.record.run_id for run in finished}) > 1:  # not told by tags: read the files
             rows = {run_id: read_scored_rows(folder) for run_id, folder in folders.items()}
             _refuse_mixed(finished, rows)

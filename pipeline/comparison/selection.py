@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.arguments import option
+from pipeline.arguments import option, tell_aside
 from pipeline.config import TrackingConfig
 from pipeline.errors import UserError
 from pipeline.paths import check_folder
@@ -82,4 +82,4 @@ def select_runs(chosen: Selection) -> tuple["Store", Sequence[LoggedRun], str]:
         return store, experiment_runs(store), f"experiment={chosen.experiment}"
     store = find_store(tracking, chosen.experiment_name if chosen.sweep == LATEST else None)
     sweep = find_sweep(store, chosen.sweep)
-    return store, sweep_runs(store, sweep.run_id), f"sweep={sweep.run_id} ({sweep.name})"
+    return store, sweep_runs(store, sweep.run_id, tell_aside), f"sweep={sweep.run_id} ({sweep.name})"

@@ -1,7 +1,7 @@
 """The files of many runs: read where they are when they are on this machine, else downloaded side by side."""
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +20,14 @@ _DOWNLOADS_AT_ONCE = 16
 _DAMAGED = (OSError, ValueError, EOFError, RuntimeError, BadZipFile, zlib.error)
 
 
+class _UnusableRunError(UserError):
+    """A file of a run is missing or damaged; `fact` says which."""
+
+    def __init__(self, fact: str) -> None:
+        super().__init__(f"{fact}; leave it out with runs=[...], or train it again")
+        self.fact = fact
+
+
 @contextmanager
 def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -> Iterator[list[Path]]:
     """Give a folder for each run that holds its files, for as long as the block lasts.
@@ -35,6 +43,40 @@ def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -
     """
     with TemporaryDirectory() as downloads, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
         yield list(pool.map(lambda run: _folder(store, run, names, Path(downloads)), runs))
+
+
+@contextmanager
+def whole_folders(
+    store: Store, runs: Sequence[LoggedRun], names: Sequence[str], tell: Callable[[str], None] | None
+) -> Iterator[dict[str, Path]]:
+    """Give a folder for each run whose file is whole, as `run_folders`, by the id of the run.
+
+    Args:
+        store: Where the runs are.
+        runs: Any runs.
+        names: The files that are wanted, the best first; the first that a run has must be whole.
+        tell: Told of each run that is left out because its file is missing or damaged; None refuses such a run.
+
+    Raises:
+        UserError: If tell is None, and a run has none of the files, or a damaged one.
+    """
+
+    def look(run: LoggedRun) -> Path | _UnusableRunError:
+        try:
+            folder = _folder(store, run, names, Path(downloads))
+            _check_whole(run, folder, names)
+        except _UnusableRunError as error:
+            if tell is None:
+                raise
+            return error
+        return folder
+
+    with TemporaryDirectory() as downloads, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
+        found = dict(zip([run.record.run_id for run in runs], pool.map(look, runs), strict=True))
+        for error in found.values():
+            if tell is not None and isinstance(error, _UnusableRunError):
+                tell(f"{error.fact}; it is left out")
+        yield {run_id: folder for run_id, folder in found.items() if isinstance(folder, Path)}
 
 
 def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[str]:
@@ -91,8 +133,11 @@ def local_folder(store: Store, run_id: str, uri: str) -> Path | None:
     return beside if beside.is_dir() and beside.resolve().is_relative_to(root.resolve()) else recorded
 
 
-def _missing(run: LoggedRun, names: Sequence[str]) -> UserError:
-    return UserError(
-        f"run {run.record.run_id} has no artifact {' or '.join(names)} in {run.artifact_uri}; leave it out with "
-        "runs=[...], or train it again"
-    )
+def _missing(run: LoggedRun, names: Sequence[str]) -> _UnusableRunError:
+    return _UnusableRunError(f"run {run.record.run_id} has no artifact {' or '.join(names)} in {run.artifact_uri}")
+
+
+def _check_whole(run: LoggedRun, folder: Path, names: Sequence[str]) -> None:
+    name = next(name for name in names if (folder / name).is_file())
+    if not _is_whole(folder / name):
+        raise _UnusableRunError(f"run {run.record.run_id} has a damaged artifact {name} in {run.artifact_uri}")
