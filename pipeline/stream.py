@@ -78,6 +78,7 @@ MANUAL = Manual(
         "which is told on stderr, too.",
         "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
         "are told, too. No other lane is touched. Without enough rows for a forecast the last cell is empty.",
+        "With dataset.time_zone, a local time that comes twice in autumn is first summer's, then winter's, in a lane.",
         "After a stop or a crash start the same command again and send everything again: rows that the state file has "
         "consumed are skipped. Numbered rows cannot be recognised: send them from the row that is told on stderr.",
         "Exit code: 0 the input ended, 1 failed, 2 wrong input, 130 Ctrl-C; with a file that is followed Ctrl-C is the "

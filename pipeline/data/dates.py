@@ -57,8 +57,12 @@ class TimeReading:
     kind: str = "iso"
     zone: str | None = None
 
-    def parse(self, text: str) -> Any:
+    def parse(self, text: str, summer: bool = True) -> Any:
         """Return one time: a pandas Timestamp, or a number.
+
+        Args:
+            text: As the time column would hold it.
+            summer: Whether a local time of the hour that comes twice in autumn is summer's; else it is winter's.
 
         Raises:
             ValueError: If the text is not written like the others.
@@ -71,7 +75,7 @@ class TimeReading:
         if times.isna().any():
             raise ValueError(f"'{text}' is no time like those of the dataset")
         if self.zone is not None:
-            times, _ = to_zone(times, self.zone, [np.arange(1)], one=True)
+            times, _ = to_zone(times, self.zone, (), summer)
         return times[0]
 
 

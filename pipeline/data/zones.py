@@ -9,7 +9,7 @@ from pipeline.data.arrays import IntArray
 
 
 def to_zone(
-    times: pd.DatetimeIndex, zone: str, lanes: Sequence[IntArray], one: bool = False
+    times: pd.DatetimeIndex, zone: str, lanes: Sequence[IntArray], summer: bool | None = None
 ) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     """Read local times in a zone, or show times with an offset in it.
 
@@ -17,7 +17,7 @@ def to_zone(
         times: With or without an offset. Shape (time,).
         zone: Such as Europe/Berlin.
         lanes: Rows of each lane: a local time that comes twice in a lane is first summer's, then winter's.
-        one: Whether there is only one time, which is then summer's when it could be both.
+        summer: Of times that stand alone: whether one that could be both is summer's; None: the lanes say which.
 
     Returns:
         The times, and what a person should know of them.
@@ -27,7 +27,7 @@ def to_zone(
     """
     if times.tz is not None:
         return times.tz_convert(zone), (f"times with an offset are shown in dataset.time_zone={zone}",)
-    exist = times.tz_localize(zone, ambiguous=np.ones(len(times), bool), nonexistent="NaT")
+    exist = times.tz_localize(zone, ambiguous=np.full(len(times), summer is not False), nonexistent="NaT")
     missing = np.flatnonzero(exist.isna())
     if missing.size:
         row = int(missing[0])
@@ -35,14 +35,16 @@ def to_zone(
             f"data row {row + 1}: {times[row]} does not exist in dataset.time_zone={zone}, whose clocks skip it in "
             "spring; correct the time, or the zone"
         )
-    twice = np.asarray(times.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna())
-    if one or not twice.any():
+    if summer is not None:
         return exist, ()
-    summer = np.ones(len(times), bool)
+    twice = np.asarray(times.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").isna())
+    if not twice.any():
+        return exist, ()
+    is_summer = np.ones(len(times), bool)
     for rows in lanes:
         mine = rows[twice[rows]]
         order = pd.Series(times[mine]).groupby(times[mine]).cumcount().to_numpy()
-        summer[mine] = order == 0
+        is_summer[mine] = order == 0
         alone = np.flatnonzero(~times[mine].duplicated(keep=False))
         if alone.size:
             row = int(mine[alone[0]])
@@ -51,4 +53,4 @@ def to_zone(
                 "once: nobody can say which it is; write the time with its offset, e.g. +01:00"
             )
     told = f"{int(twice.sum())} local times of the hour that comes twice in autumn: the first is summer's"
-    return times.tz_localize(zone, ambiguous=summer), (told,)
+    return times.tz_localize(zone, ambiguous=is_summer), (told,)

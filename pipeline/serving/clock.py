@@ -29,6 +29,7 @@ class Clock:
         self._reading = series.reading
         self._frequency = _find_frequency(series)
         self._keys: dict[str, float] = {}
+        self._again: dict[str, float] = {}  # keys of local times when they come for the second time
         self._expected: dict[float, float] = {}
 
     @property
@@ -36,8 +37,16 @@ class Clock:
         """Whether the next timestamps are known."""
         return self._frequency is not None
 
-    def read(self, text: str) -> float:
+    def read(self, text: str, after: float | None = None) -> float:
         """Return a number that is larger for a later timestamp: microseconds, or the number itself.
+
+            clocks go back at 3:00     01:30  02:00  02:30  02:00  02:30  03:00     texts
+                                         0     30     60     90    120    150       minutes
+
+        Args:
+            text: As the time column would hold it.
+            after: The number of the row before it in the same lane: where a local time comes twice in autumn, one that
+                is not later than this is the second one. None: it is the first.
 
         Raises:
             ValueError: If the text is no timestamp like those of the dataset.
@@ -51,7 +60,9 @@ class Clock:
             if len(self._keys) > _REMEMBERED:
                 self._keys.clear()
             self._keys[text] = key
-        return key
+        if after is None or key > after or self._reading.zone is None:
+            return key
+        return self._read_again(text)
 
     def key_of(self, timestamp: Any) -> float:
         """Return the number of a timestamp of the dataset."""
@@ -83,6 +94,15 @@ class Clock:
             dates = pd.date_range(last, periods=count + 1, freq=self._frequency)
             return dates[dates > last][:count]  # a last one between two dates is not among them
         return pd.Index(last + self._frequency * np.arange(1, count + 1))
+
+    def _read_again(self, text: str) -> float:
+        """Return the number of a text that is known to be a timestamp, when it comes for the second time in autumn."""
+        key = self._again.get(text)
+        if key is None:
+            if len(self._again) > _REMEMBERED:
+                self._again.clear()
+            key = self._again[text] = _microseconds(self._reading.parse(text, summer=False))
+        return key
 
     def _parse(self, text: str) -> float:
         if self.numbered or not self._dates:

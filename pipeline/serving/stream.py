@@ -61,8 +61,9 @@ class Stream:
         self._rows: dict[str, int] = {}  # of the stream, by lane
         self._last: dict[str, float] = {}
         self._known: dict[str, float] = {}  # timestamps up to here were read before this stream began
+        self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
         self._values: dict[str, list[float]] = {}
-        self._told: set[str] = set()
+        self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
         self.skipped = self.refused = self.unknown = 0
         if warm and dataset.time_column is not None:
             for name, rows in zip(series.lane_names or (dataset.name,), series.lanes(), strict=True):
@@ -206,16 +207,17 @@ class Stream:
         Raises:
             RowError: If its timestamp is no timestamp, late, or repeated.
         """
+        last = self._last.get(row.lane)
         try:
-            key = self._clock.read(row.timestamp)
+            # Rows that are sent again are read as they were before: after each other, not after the last known one.
+            key = self._clock.read(row.timestamp, after=self._passed.get(row.lane, last))
         except ValueError:
             raise RowError(
                 f"has '{shorten(row.timestamp)}' for a time, which is none like those of the dataset"
             ) from None
-        last = self._last.get(row.lane)
         if last is not None:
             if key <= self._known.get(row.lane, -math.inf):
-                self._pass_over(row)
+                self._pass_over(row, key)
                 return False
             if key <= last:
                 fault = "repeats a timestamp" if key == last else "is late: a later one came before"
@@ -229,15 +231,22 @@ class Stream:
                 )
             if self._known:
                 self._known.pop(row.lane, None)
-                self._told.discard(row.lane)
+                self._passed.pop(row.lane, None)
+            if self._tell_second and key != self._clock.read(row.timestamp):
+                self._tell_second = False
+                self._complain(
+                    f"line {self._line} ({_where(row)}) comes twice in autumn and is read as the second, winter's: so "
+                    "are all such rows that are not later than the one before them in their lane"
+                )
         self._last[row.lane] = key
         return True
 
-    def _pass_over(self, row: Row) -> None:
+    def _pass_over(self, row: Row, key: float) -> None:
         """Skip a row that was read before this stream began; say so once per lane."""
         self.skipped += 1
-        if row.lane not in self._told:
-            self._told.add(row.lane)
+        before = self._passed.get(row.lane)
+        self._passed[row.lane] = key if before is None else max(key, before)
+        if before is None:
             self._complain(
                 f"line {self._line} ({_where(row)}) was read before this stream began: skipped, as are all such rows"
             )

@@ -1,5 +1,6 @@
 """Timestamps that arrive: their order, what is missing between them, and how they go on."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -8,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.data.dates import TimeReading
 from pipeline.data.series import Series
 from pipeline.serving.clock import MOST_COUNTED, Clock
 
 
-def make_clock(timestamps: pd.Index, numbered: bool = False) -> Clock:
+def make_clock(timestamps: pd.Index, numbered: bool = False, zone: str | None = None) -> Clock:
     values = np.ones((len(timestamps), 1))
-    return Clock(Series(timestamps, values, ("a",), ("a",), ("a",), values < 0, "test"), numbered)
+    series = Series(timestamps, values, ("a",), ("a",), ("a",), values < 0, "test")
+    return Clock(replace(series, reading=TimeReading(zone=zone)), numbered)
 
 
 MONTHS = pd.date_range("1949-01-01", periods=144, freq="MS")
@@ -155,6 +158,31 @@ def test_one_moment_in_two_time_zones_is_the_same() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("zone", "start"),
+    [
+        ("Europe/Berlin", "2024-10-26T20:00Z"),
+        ("America/New_York", "2024-11-03T02:00Z"),
+        ("Europe/Dublin", "2024-10-26T21:00Z"),  # whose winter is called its summer
+        ("Australia/Lord_Howe", "2024-04-06T12:00Z"),  # half an hour comes twice
+        ("Europe/Moscow", "2014-10-25T20:00Z"),  # for the last time, without a summer
+    ],
+)
+@pytest.mark.parametrize("minutes", [10, 30])
+def test_local_times_in_order_are_the_moments_they_were(zone: str, start: str, minutes: int) -> None:
+    """A stream reads local times of autumn otherwise than `run` does, or refuses an hour of them."""
+    moments = pd.date_range(start, periods=8 * 60 // minutes, freq=f"{minutes}min").tz_convert(zone)
+    clock, last = make_clock(moments, zone=zone), 0.0
+    texts = [f"{moment:%Y-%m-%d %H:%M}" for moment in moments]
+    assert len(set(texts)) < len(texts)
+    for text, moment in zip(texts, moments, strict=True):
+        last = clock.read(text, after=last)
+        assert last == clock.key_of(moment)
+    for text, moment in zip(texts, moments, strict=True):  # both are used up
+        assert clock.key_of(moment) <= clock.read(text, after=last) <= last
+        assert clock.read(f"{moment:%Y-%m-%dT%H:%M%z}", after=last) == clock.key_of(moment)
+
+
 def test_what_was_read_is_forgotten_before_it_fills_the_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream that runs for months keeps every timestamp it saw."""
     monkeypatch.setattr("pipeline.serving.clock._REMEMBERED", 10)
@@ -163,3 +191,7 @@ def test_what_was_read_is_forgotten_before_it_fills_the_memory(monkeypatch: pyte
         assert clock.read(str(number)) == number
         assert clock.count_missing(number, number + 10) == 1
     assert len(clock._keys) <= 12 and len(clock._expected) <= 12
+    local = make_clock(BERLIN, zone="Europe/Berlin")
+    for minute in range(50):
+        local.read(f"2024-10-27 02:{minute:02d}", after=2e15)
+    assert len(local._again) <= 12

@@ -1,6 +1,7 @@
 """Streams in one process: every row answered, every bad row told, no lane touched by another, stop and resume."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config import Horizons, Missing, Transform
+from pipeline.data.dates import TimeReading
 from pipeline.errors import UserError
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import RowError
@@ -35,6 +37,23 @@ class Recorder:
 def make_rows(lane: str = "", count: int = 30, seed: int = 0) -> list[str]:
     values = np.random.default_rng(seed).uniform(1, 9, size=count)
     return [f"{lane + ',' if lane else ''}{day},{value:.3f}" for day, value in zip(DAYS, values, strict=False)]
+
+
+AUTUMN = pd.date_range("2024-10-26T20:00", periods=20, freq="30min", tz="UTC").tz_convert("Europe/Berlin")
+LOCAL = [f"{moment:%Y-%m-%d %H:%M}" for moment in AUTUMN]  # 02:00 and 02:30 come twice: places 8 to 11
+
+
+@pytest.fixture(scope="module")
+def zoned(make_served: MakeServed) -> ServedModel:
+    """A model of local times: its history ends half an hour before AUTUMN."""
+    served = make_served(stateful=True, timestamps=pd.date_range(end=AUTUMN[0], periods=41, freq="30min")[:40])
+    series = replace(served.data.series, reading=TimeReading(zone="Europe/Berlin"))
+    return replace(served, data=replace(served.data, series=series))
+
+
+def local_rows(lane: str, seed: int = 0, count: int = len(LOCAL)) -> list[str]:
+    values = np.random.default_rng(seed).uniform(1, 9, size=len(LOCAL))
+    return [f"{lane},{time},{value:.3f}" for time, value in zip(LOCAL, values, strict=True)][:count]
 
 
 @pytest.fixture(scope="module")
@@ -290,6 +309,57 @@ def test_stop_and_resume_equals_never_stopping(
     assert_same(answers, never)
     assert second.stream.skipped == stopped - min(stopped, replayed)
     assert second.stream.refused == 0
+
+
+@given(st.booleans(), st.data())
+def test_the_hour_that_comes_twice_is_read_in_the_order_of_each_lane(
+    zoned: ServedModel, warm: bool, data: st.DataObject
+) -> None:
+    """In autumn an hour of rows is refused as repeated, or a lane takes its winter for the summer of another."""
+    each = {lane: local_rows(lane, seed=number) for number, lane in enumerate("pq")}
+    turns = data.draw(st.permutations([lane for lane in each for _ in LOCAL]))
+    waiting = {lane: iter(rows) for lane, rows in each.items()}
+    recorder = Recorder(zoned, warm)
+    answers = recorder.read("lane,day,a", *[next(waiting[lane]) for lane in turns])
+    assert [lane for lane, _, _ in answers] == turns
+    (told,) = recorder.complaints  # once for all lanes
+    assert "comes twice in autumn and is read as the second, winter's" in told
+    for lane in each:
+        assert [time for name, time, _ in answers if name == lane] == LOCAL
+
+
+def test_a_local_time_that_comes_a_third_time_is_a_repetition(zoned: ServedModel) -> None:
+    """A row that was sent twice is read twice, because its time is one of those that come twice."""
+    rows = local_rows("x")
+    recorder, clean = Recorder(zoned), Recorder(zoned)
+    answers = recorder.read("lane,day,a", *rows[:12], rows[11], rows[8], rows[7], *rows[12:], rows[8])
+    assert_same(answers, clean.read("lane,day,a", *rows))
+    faults = ["02:30) repeats a timestamp", "02:00) is late", "01:30) is late", "02:00) is late"]
+    assert len(recorder.complaints) == 1 + len(faults)
+    assert all(fault in told for fault, told in zip(faults, recorder.complaints[1:], strict=True))
+    assert recorder.stream.refused == 4
+
+
+@pytest.mark.parametrize(
+    ("stopped", "again"),
+    [
+        *((stopped, 0) for stopped in range(len(LOCAL))),
+        *((stopped, stopped) for stopped in range(len(LOCAL))),
+        # Where rows are sent again from such an hour on, nobody can say which of two the first one is.
+        *((stopped, stopped - 4) for stopped in range(4, len(LOCAL)) if not 8 <= stopped - 4 < 12),
+    ],
+)
+def test_a_restart_in_the_hour_that_comes_twice(zoned: ServedModel, tmp_path: Path, stopped: int, again: int) -> None:
+    """After a restart in an autumn night rows are read twice, or new ones are skipped as known."""
+    x, y = local_rows("x"), local_rows("y", seed=1)
+    expected = Recorder(zoned, warm=True).read("lane,day,a", *x, *y)
+    first, second = Recorder(zoned, warm=True), Recorder(zoned)
+    answers = first.read("lane,day,a", *x[:stopped])
+    first.stream.save(tmp_path / "state")
+    second.stream.resume(tmp_path / "state")
+    answers += second.read("lane,day,a", *x[again:], *y)
+    assert_same(answers, expected)
+    assert (second.stream.skipped, second.stream.refused) == (stopped - again, 0)
 
 
 def test_a_lane_that_is_new_after_a_resume_begins_as_before(model: ServedModel, tmp_path: Path) -> None:
