@@ -1,6 +1,8 @@
 """Command lines of key=value words: what is read, what is refused and in which words, and what --help shows."""
 
 import os
+import re
+import shlex
 import subprocess
 import sys
 from dataclasses import MISSING, dataclass
@@ -8,9 +10,13 @@ from enum import Enum
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from pipeline.arguments import Manual, describe_arguments, option, parse_arguments, run_entry
 from pipeline.errors import TrainingError, UserError
+from pipeline.text import show_setting
 
 
 class Format(Enum):
@@ -59,6 +65,17 @@ def test_no_words_give_the_defaults() -> None:
         ("by=look_back,stateful", "by", ("look_back", "stateful")),
         ("by=[ look_back , 'stateful' ]", "by", ("look_back", "stateful")),
         ("by=[]", "by", ()),
+        ("""by=["a,b",c]""", "by", ("a,b", "c")),
+        ("""by='a,b',c""", "by", ("a,b", "c")),
+        ("""by=['a','b']""", "by", ("a", "b")),
+        ("""by='a','b'""", "by", ("a", "b")),
+        ("""by="[a,b]\"""", "by", ("[a,b]",)),
+        ("""by=["a]",'[b']""", "by", ("a]", "[b")),
+        ("""by=[name="a,b",units=["x,]",8]]""", "by", ('name="a,b"', 'units=["x,]",8]')),
+        ("by=[it's,that's]", "by", ("it's", "that's")),
+        ("""sweep="it's"; say \\"x\\\"""", "sweep", """"it's"; say \\"x\\\""""),
+        (r"sweep='C:\data'", "sweep", r"C:\data"),
+        ("sweep='null'", "sweep", "null"),
         ("by=[units=[8, 4],horizon=1]", "by", ("units=[8, 4]", "horizon=1")),
         ("steps=[1,5]", "steps", (1, 5)),
         ("format=csv", "format", Format.csv),
@@ -85,6 +102,8 @@ def test_a_word_is_read_as_its_type(word: str, field: str, value: object) -> Non
         (["sweep=a", "sweep=b"], r"sweep is given twice; give it once"),
         (["sweep="], r"sweep= is empty; give a value or leave sweep out"),
         (["by=[a,,b]"], r"by= is empty"),
+        (["by=['a,b]"], r"by=\['a,b\] has a quote ' that is not closed; close it, or leave it out"),
+        ([r'by=["a\"]'], r"by=.* has a quote \" that is not closed"),
         (["look_back=three"], r"look_back must be an integer, but got look_back=three"),
         (["look_back=1.5"], r"look_back must be an integer, but got look_back=1\.5"),
         (["interval=wide"], r"interval must be a number, but got interval=wide"),
@@ -97,6 +116,23 @@ def test_wrong_words_are_named_with_the_remedy(words: list[str], message: str) -
     """A typo is ignored, or ends in a traceback."""
     with pytest.raises(UserError, match=f"^{message}"):
         parse(*words)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1), min_size=1, max_size=3))
+@example(["a,b", "c]"])
+@example(["a\\", '\\"', "it's"])
+def test_quotes_are_those_of_run(names: list[str]) -> None:
+    """The same quoted list means other names to `compare` than to `run`."""
+    (word,) = shlex.split(show_setting("by", names))
+    single = "by=[" + ",".join(_single(name) for name in names) + "]"
+    for each in (word, single):
+        assert list(parse(each).by) == names == OverridesParser.create().parse_override(each).value()
+
+
+def _single(name: str) -> str:
+    """Put a text into single quotes: a backslash counts only before a quote, or at the end."""
+    return "'" + re.sub(r"(\\*)('|$)", lambda found: found[1] * 2 + ("\\'" if found[2] else ""), name) + "'"
 
 
 def test_a_required_key_must_be_given() -> None:

@@ -212,6 +212,15 @@ def test_other_selections(answer: Answer, store: Store) -> None:
     assert json.loads(out)["configurations"] == [single]
 
 
+def test_a_condition_may_hold_a_comma(answer: Answer, mixed: Callable[..., list[str]]) -> None:
+    """The runs of a dataset `a,b` cannot be chosen: a comma inside quotes makes two conditions."""
+    ids = mixed({"params": {"dataset.name": "a,b"}}, {"params": {"dataset.name": "c"}, "above": 7.0})
+    for where in ("where=[dataset.name='a,b']", 'where=["dataset.name=a,b"]', "where=dataset.name='a,b'"):
+        code, out, _ = answer(f"runs=[{','.join(ids)}]", where, "format=json")
+        (single,) = json.loads(out)["configurations"]
+        assert (code, single["runs"]) == (0, ids[:1])
+
+
 @pytest.fixture
 def mixed(store: Store) -> Callable[..., list[str]]:
     """Log runs into an experiment of their own."""
@@ -234,6 +243,10 @@ def mixed(store: Store) -> Callable[..., list[str]]:
         (
             [{"params": {"dataset.name": "a", "look_back": "3"}}, {"params": {"dataset.name": "b"}, "above": 7.0}],
             r"different values cannot be compared; .*where=\[dataset\.name=a\] .*; where=\[dataset\.name=b\]",
+        ),
+        (
+            [{"params": {"dataset.name": "a,b"}}, {"params": {"dataset.name": "it's"}, "above": 7.0}],
+            r"""choose one group: 'where=\["dataset\.name=a,b"\]' for 1 runs """,
         ),
         (
             [{"params": {}}, {"params": {}, "digest": "ffff", "above": 7.0, "first_seed": 5}],

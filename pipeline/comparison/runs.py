@@ -1,11 +1,13 @@
 """The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one plain document."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.arguments import suggest
+from pipeline.arguments import suggest, unquote
 from pipeline.errors import UserError
 from pipeline.record import DIGEST_TAG, LoggedRun, Status, TestErrors
+from pipeline.text import show_setting
 
 if TYPE_CHECKING:
     from pipeline.evaluation.comparison import Comparison, Rival
@@ -114,6 +116,7 @@ def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRu
     known = sorted({key for run in runs for key in run.record.params})
     for condition in where:
         key, equals, value = condition.partition("=")
+        value = unquote(value)
         if not equals:
             raise UserError(f"where={condition} is no condition; write where=[KEY=VALUE]")
         if key != DIGEST_TAG and key not in known:
@@ -166,11 +169,18 @@ def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) ->
         alike = all(run.record.params.get(key) == params[key] for run in members)
         alone = not any(run.record.params.get(key) == params[key] for run in others)
         if alike and alone and key not in NO_AXES:
-            return f"where=[{key}={params[key]}]"
+            return _write_condition(key, params[key])
     digest = members[0].dataset_digest
     if digest and not any(run.dataset_digest == digest for run in others):
         return f"where=[{DIGEST_TAG}={digest[:8]}]"
     return f"runs=[{','.join(run.record.run_id for run in members[:3])}{',...' if len(members) > 3 else ''}]"
+
+
+def _write_condition(key: str, value: str) -> str:
+    """Return `where=[KEY=VALUE]`, in quotes where a shell or a comma would take it apart."""
+    condition = f"{key}={value}"
+    plain = re.fullmatch(r"[\w.:/+-]*", value) is not None
+    return f"where=[{condition}]" if plain else show_setting("where", [condition])
 
 
 def _tells_data_apart(key: str) -> int:
