@@ -6,6 +6,7 @@ Days and months that could be exchanged are never guessed: the error proposes th
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,10 @@ from pipeline.errors import UserError
 from pipeline.text import show_setting
 
 _SECONDS = (100_000_000, 4_102_444_800)  # 1973 to 2100: smaller numbers count steps
+_NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"
+_ZEROS = r"\.0*$"  # of whole numbers that other tools write as floats
+_YEARS = (-62_135_596_800, 253_402_300_800)  # seconds from 1970 to the years 1 and 10000
+_LARGEST, _NOT_A_TIME = 2**63 - 1, -(2**63)  # as pandas stores times
 _UNITS = {"s": 1, "ms": 1000, "us": 10**6, "ns": 10**9}
 _PATTERNS = {
     "month": r"(1[6-9]|20|21)\d\d(0[1-9]|1[0-2])",
@@ -101,15 +106,18 @@ def read_times(
     if pd.api.types.is_datetime64_any_dtype(column) and asked is None:
         times, kind = pd.DatetimeIndex(column), "iso"
         _check_cells(times.isna(), column, place, "is empty")
-    elif pd.api.types.is_float_dtype(column) or asked == "number":
+    elif asked == "number":
         _check_cells(column.isna().to_numpy(), column, place, "is empty")
         return _numbers(column, place), TimeReading("number"), ()
     else:
         _check_cells((column.isna() | (column.astype(str).str.strip() == "")).to_numpy(), column, place, "is empty")
         texts = column.astype(str).str.strip()
+        is_float = pd.api.types.is_float_dtype(column)
+        if is_float:
+            texts = texts.str.replace(_ZEROS, "", regex=True)
         kind = asked or _recognise(texts, place)
         if kind == "number":
-            return _numbers(texts, place), TimeReading("number"), ()
+            return _numbers(column if is_float else texts, place), TimeReading("number"), ()
         times, notes = _read_texts(texts, kind, place, asked)
     if zone is not None:
         try:
@@ -151,17 +159,24 @@ def _read_texts(
 def _recognise(texts: "pd.Series[str]", place: str) -> str:
     """Return how every text is written; `iso` when nothing else fits, which then says what does not."""
     first = texts.iloc[0]
-    if not texts.str.fullmatch(r"[+-]?\d+").all():
+    whole = texts.str.replace(_ZEROS, "", regex=True)
+    if not whole.str.fullmatch(r"[+-]?\d+").all():
         for kind in ("quarter", "week"):
             if re.fullmatch(_PATTERNS[kind], first):
                 return kind
-        return "number" if re.fullmatch(r"[+-]?[\d.]+([eE][+-]?\d+)?", first) and _all_numbers(texts) else "iso"
+        is_number = re.fullmatch(r"[+-]?([\d.]+([eE][+-]?\d+)?|inf)", first) and _all_numbers(texts)
+        return _find_unit(texts) if is_number else "iso"
     if texts.str.fullmatch(r"0\d+").any():
         raise UserError(_complain(texts, 0, place, f"could be a number or a date; {_propose(texts)}"))
     for kind in ("month", "day"):
-        if texts.str.fullmatch(_PATTERNS[kind]).all() and texts.nunique() > 1:
+        if whole.str.fullmatch(_PATTERNS[kind]).all() and whole.nunique() > 1:
             return kind
-    numbers = texts.astype(np.float64)
+    return _find_unit(texts)
+
+
+def _find_unit(texts: "pd.Series[str]") -> str:
+    """Return the unit in which numbers, whole or not, count from 1970; `number` if they do not look like that."""
+    numbers = pd.to_numeric(texts, errors="coerce").astype(np.float64)
     for unit, factor in _UNITS.items():
         if ((numbers >= _SECONDS[0] * factor) & (numbers <= _SECONDS[1] * factor)).all():
             return unit
@@ -179,8 +194,9 @@ def _parse(texts: "pd.Series[str]", kind: str) -> pd.DatetimeIndex:
         several = texts.str.extract(_OFFSET, expand=False).nunique() > 1
         return pd.DatetimeIndex(pd.to_datetime(texts, format="ISO8601", errors="coerce", utc=several))
     if kind in _UNITS:
-        numbers = [int(text) for text in texts]  # no float: nanoseconds have 19 digits
-        return pd.DatetimeIndex(pd.Index(np.array(numbers, dtype=np.int64).view(f"M8[{kind}]")).tz_localize("UTC"))
+        return _since_1970(texts, kind)
+    if kind in ("month", "day"):
+        texts = texts.str.replace(_ZEROS, "", regex=True)
     fits = texts.str.fullmatch(_PATTERNS[kind]) if kind in _PATTERNS else None
     if kind == "quarter":
         texts = texts.str.replace(r"(\d{4}).*([1-4])$", lambda m: f"{m[1]}-{3 * int(m[2]) - 2:02d}", regex=True)
@@ -192,6 +208,17 @@ def _parse(texts: "pd.Series[str]", kind: str) -> pd.DatetimeIndex:
         texts = texts.where(fits)
     form = {"quarter": "%Y-%m", "week": "%G-%V-%u", "month": "%Y%m", "day": "%Y%m%d"}.get(kind, kind)
     return pd.DatetimeIndex(pd.to_datetime(texts, format=form, errors="coerce"))
+
+
+def _since_1970(texts: "pd.Series[str]", unit: str) -> pd.DatetimeIndex:
+    """Return the times that numbers count, exactly to the nanosecond; NaT where a text is no such number."""
+    fits = texts.str.fullmatch(_NUMBER)
+    numbers = [Decimal(text) for text in texts.where(fits, "1e30")]  # no float: nanoseconds have 19 digits
+    if any(number != number.to_integral_value() for number in numbers):
+        numbers, unit = [number * (10**9 // _UNITS[unit]) for number in numbers], "ns"
+    first, end = (max(min(seconds * _UNITS[unit], _LARGEST), -_LARGEST) for seconds in _YEARS)
+    counts = [int(number) if first <= number < end else _NOT_A_TIME for number in numbers]
+    return pd.DatetimeIndex(pd.Index(np.array(counts, dtype=np.int64).view(f"M8[{unit}]")).tz_localize("UTC"))
 
 
 def _numbers(column: "pd.Series[Any]", place: str) -> pd.Index:

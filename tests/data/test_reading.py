@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config import DatasetConfig, Missing, Source
+from pipeline.data.dates import TimeReading
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.spelling import Spelling, guess_spelling
@@ -191,6 +192,14 @@ def test_row_numbers_of_other_tools_are_left_out(tmp_path: Path, name: str, firs
         (["1704067200", "1704070800"], "2024-01-01T01:00Z"),
         (["1704067200000", "1704070800000"], "2024-01-01T01:00Z"),
         (["1704067200000000000", "1704067200000000001"], "2024-01-01T00:00:00.000000001Z"),
+        (["1704067200.0", "1704070800.0"], "2024-01-01T01:00Z"),  # as other tools write whole numbers
+        (["1704067200", "1704067200.1"], "2024-01-01T00:00:00.1Z"),
+        (["1.7040672e9", "1704067200.000000001"], "2024-01-01T00:00:00.000000001Z"),
+        (["1704067200000.", "1704067200000.5"], "2024-01-01T00:00:00.0005Z"),
+        (["1704067200000000.0", "1704067200000000.5"], "2024-01-01T00:00:00.0000005Z"),
+        (["1.7040672e18", "1704067200000000001.0"], "2024-01-01T00:00:00.000000001Z"),
+        (["202401.0", "202402.0"], "2024-02-01"),
+        (["20240131.0", "20240201.0"], "2024-02-01"),
         (["2024-03-31T01:00+01:00", "2024-03-31T03:00+02:00"], "2024-03-31T01:00Z"),
     ],
 )
@@ -200,6 +209,49 @@ def test_common_times_are_recognised_and_told(tmp_path: Path, times: list[str], 
     assert series.timestamps[1] == pd.Timestamp(second)
     assert series.notes and "the time column 'date'" in series.notes[0]
     assert series.reading.parse(times[1]) == series.timestamps[1]
+
+
+@pytest.mark.parametrize("dtype", ["float64", "Float64"])
+@pytest.mark.parametrize("factor", [1, 1000, 10**6, 10**9])
+def test_floats_are_the_times_that_whole_numbers_are(tmp_path: Path, dtype: str, factor: int) -> None:
+    """The same seconds since 1970 are dates as integers, and plain numbers as floats, without a word."""
+    seconds = np.arange(1577836800, 1577836800 + 40 * 3600, 3600) * factor
+    for name, times in (("floats", pd.Series(seconds).astype(dtype)), ("whole", pd.Series(seconds))):
+        pd.DataFrame({"date": times, "y": np.arange(40.0)}).to_parquet(tmp_path / f"{name}.parquet")
+    series, whole, kept = (
+        load_series(
+            DatasetConfig(
+                name="x",
+                source=Source.file,
+                path=str(tmp_path / f"{name}.parquet"),
+                time_column="date",
+                date_format=how,
+            )
+        )
+        for name, how in (("floats", None), ("whole", None), ("floats", "number"))
+    )
+    assert series.timestamps.equals(whole.timestamps) and series.digest() == whole.digest()
+    assert series.notes == (series.notes[0],) and "dataset.date_format=number keeps numbers" in series.notes[0]
+    assert kept.timestamps.tolist() == seconds.tolist() and kept.notes == ()
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "nan", "inf", "1e400", "1e99999999999", "9.3e18", "-9.3e18", "1_0", "0x1", "٢"]
+)
+@pytest.mark.parametrize("unit", ["s", "ns"])
+def test_what_counts_no_time_since_1970_is_refused(text: str, unit: str) -> None:
+    """A wild number in a row that arrives, or in dataset.test_start, ends in a traceback, or is another time."""
+    with pytest.raises(ValueError, match="is no time like those of the dataset"):
+        TimeReading(unit).parse(text)
+
+
+@pytest.mark.parametrize("times", [["1.5", "2.5"], ["1e3", "1e4"], ["0.0", "1.0"], ["1949.0", "1949.5"]])
+def test_fractions_stay_numbers(tmp_path: Path, times: list[str]) -> None:
+    """Steps are taken for dates because they are written as floats."""
+    series = load_times(tmp_path, times)
+    assert series.timestamps.tolist() == [float(time) for time in times] and series.notes == ()
+    with pytest.raises(UserError, match="data row 2: 'inf' in the time column 'date' is not a number"):
+        load_times(tmp_path, [*times[:1], "inf"])
 
 
 @pytest.mark.parametrize("times", [["1", "2", "3"], ["1949", "1950", "1951"], ["202413", "202414", "202415"]])
