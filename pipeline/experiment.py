@@ -13,7 +13,7 @@ import pandas as pd
 from pipeline.config import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
-from pipeline.environment import forget_programs, hushed_stderr, prepare_environment
+from pipeline.environment import hushed_stderr, prepare_environment
 from pipeline.errors import TrainingError
 from pipeline.examination import certify_network, study_memory
 from pipeline.explanation.facts import explain
@@ -22,6 +22,7 @@ from pipeline.gates import check_ranges
 from pipeline.interrupt import check_interrupt, wait_for_safe_point
 from pipeline.models.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.models.weights import save_weights
+from pipeline.programs import forget_programs
 from pipeline.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
 from pipeline.report.errors_file import NAME as ERRORS_FILE
 from pipeline.report.files import write_history
@@ -203,9 +204,9 @@ def _train(config: Config, data: PreparedData, label: str) -> "Training":
         try:
             return train_seeds(config, data, report)
         except Exception as error:
-            if not forget_programs(str(error)):
+            if (told := forget_programs(str(error))) is None:
                 raise
-        log.warning("%s: compiled programs could not be read or kept; they are forgotten and compiled again", label)
+        log.warning("%s: %s", label, told)
         return train_seeds(config, data, report)
 
 
