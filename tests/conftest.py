@@ -1,9 +1,12 @@
 """Settings and helpers that every test shares."""
 
+import fcntl
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,8 @@ from pipeline.environment import prepare_environment
 
 prepare_environment()
 
+from pipeline.tracking.database import make_database  # noqa: E402  (after the above: it imports MLflow)
+
 # No test may fail because the machine is busy, and a run of the suite tries the same examples as the one before.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
@@ -25,6 +30,19 @@ settings.load_profile("suite")
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
 MakePanel = Callable[..., Series]
+MakeStore = Callable[[Path], str]
+# What several files look at, trained once for all of them.
+README_SWEEP = ("-m", "look_back=1,3,6", "stateful=true,false", "training.epochs=2", "seeds=2")
+SERVED_SWEEP = (
+    "experiment=many_to_many",
+    "look_back=4",
+    "horizon=1,3",
+    "batch_size=4",
+    "training.epochs=2",
+    "seeds=2",
+    "dataset.horizons=all",
+    "tracking.log_model=false",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +52,40 @@ def no_foreign_store(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+def fill_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
+    """Return a folder that one of the worker processes has filled, while the others that want it waited."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / f"shared_{name}"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder / ".filled"
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            fill(folder)
+            done.touch()
+    return folder
+
+
+@pytest.fixture(scope="session")
+def make_store(tmp_path_factory: pytest.TempPathFactory) -> MakeStore:
+    """Return a function that lays a store without runs in a folder, and gives its URI.
+
+    It is a copy: MLflow takes three seconds to make the tables (tests/tracking/test_store.py sees it do so).
+    """
+    empty = fill_once(tmp_path_factory, "store", lambda folder: make_database(folder / "mlflow.db")) / "mlflow.db"
+
+    def make(folder: Path) -> str:
+        folder.mkdir(exist_ok=True)
+        shutil.copyfile(empty, folder / "mlflow.db")
+        return f"sqlite:///{folder / 'mlflow.db'}"
+
+    return make
+
+
 @pytest.fixture
 def store_uri(tmp_path: Path) -> str:
-    """URI of an MLflow store of this test's own."""
+    """URI of an MLflow store of this test's own, which is not there yet."""
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
@@ -55,6 +104,51 @@ def command(tmp_path: Path, store_uri: str) -> Command:
         )
 
     return run
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A sweep that a command has trained: its words, what it said, and the folder of its store."""
+
+    words: Sequence[str]
+    done: subprocess.CompletedProcess[str]
+    folder: Path
+
+    @property
+    def uri(self) -> str:
+        return f"sqlite:///{self.folder / 'mlflow.db'}"
+
+
+def sweep_once(factory: pytest.TempPathFactory, name: str, words: Sequence[str], make_store: MakeStore) -> Swept:
+    def fill(folder: Path) -> None:
+        environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "HYDRA_FULL_ERROR")}
+        done = subprocess.run(
+            [sys.executable, "-m", "pipeline.run", *words],
+            cwd=folder,
+            env={**environment, "MLFLOW_TRACKING_URI": make_store(folder)},
+            capture_output=True,
+            text=True,
+            timeout=1200,
+        )
+        assert done.returncode == 0, done.stderr
+        (folder / "stdout.txt").write_text(done.stdout)
+        (folder / "stderr.txt").write_text(done.stderr)
+
+    folder = fill_once(factory, name, fill)
+    told = [(folder / f"{stream}.txt").read_text() for stream in ("stdout", "stderr")]
+    return Swept(words, subprocess.CompletedProcess(words, 0, *told), folder)
+
+
+@pytest.fixture(scope="session")
+def readme_sweep(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> Swept:
+    """The README's command with few epochs: six configurations. Read it, and log nothing to its experiment."""
+    return sweep_once(tmp_path_factory, "readme_sweep", README_SWEEP, make_store)
+
+
+@pytest.fixture(scope="session")
+def served_sweep(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> Swept:
+    """A preset that sweeps without -m: stateless and stateful, one and three steps ahead. Read it only, too."""
+    return sweep_once(tmp_path_factory, "served_sweep", SERVED_SWEEP, make_store)
 
 
 @pytest.fixture(scope="session")

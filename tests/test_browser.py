@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +40,6 @@ CHROMIUM = find_chromium()
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium that starts on the PATH: apt install chromium")
 START_SECONDS, ANSWER_SECONDS = 600, 600
 DESKTOP, PHONE = (1280, 900), (390, 844)
-SWEEP = ("-m", "look_back=1,3", "seeds=2", "training.epochs=2")
 
 
 @dataclass
@@ -168,9 +167,10 @@ def start_browser(tmp_path: Path) -> Iterator[Start]:
 
 @dataclass(frozen=True)
 class Sweep:
-    """Two configurations with two seeds each, and where they are."""
+    """Six configurations with two seeds each, and where they are."""
 
     folder: Path
+    words: Sequence[str]
     runs: list[Run]
 
     @property
@@ -189,18 +189,12 @@ class Sweep:
 
 
 @pytest.fixture(scope="module")
-def sweep(tmp_path_factory: pytest.TempPathFactory) -> Sweep:
-    folder = tmp_path_factory.mktemp("sweep")
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.run", *SWEEP],
-        cwd=folder, env={**os.environ, "MLFLOW_TRACKING_URI": uri}, capture_output=True, text=True, timeout=1200,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    client = MlflowClient(uri)
+def sweep(readme_sweep: Any) -> Sweep:
+    client = MlflowClient(readme_sweep.uri)
     experiment = client.get_experiment_by_name("lstm-pipeline")
     assert experiment is not None
-    return Sweep(folder, list(client.search_runs([experiment.experiment_id])))
+    runs = client.search_runs([experiment.experiment_id])
+    return Sweep(readme_sweep.folder, readme_sweep.words, list(runs))
 
 
 @pytest.fixture
@@ -216,8 +210,8 @@ def test_the_report_says_what_it_must_without_a_network(sweep: Sweep, offline: B
     verdict = offline.evaluate("document.querySelector('.verdict strong').innerText")
     assert verdict.endswith(".") and text.index(verdict) < text.index("Configurations, the best validation score first")
     rows = offline.evaluate("[...document.querySelectorAll('tbody tr')].map(row => row.cells[1].innerText)")
-    assert sorted(rows) == ["1", "3"]
-    assert f"python -m pipeline.run {' '.join(SWEEP)}" in text
+    assert sorted(rows) == ["1", "1", "3", "3", "6", "6"]
+    assert f"python -m pipeline.run {' '.join(sweep.words)}" in text
     top = offline.evaluate("document.querySelector('.verdict').getBoundingClientRect().bottom")
     assert top < DESKTOP[1] / 2  # read without scrolling
     assert offline.complaints() == []
@@ -233,7 +227,7 @@ def test_the_report_fits_every_screen_in_light_and_dark(
     assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
     shown = "[...document.querySelectorAll('svg')].filter(one => one.getBoundingClientRect().width > 0)"
     kinds = offline.evaluate(f"{shown}.map(one => one.getAttribute('class'))")
-    assert kinds == ["narrow" if size == PHONE else "broad"] * 3  # cost, learning curves, forecast
+    assert kinds == ["narrow" if size == PHONE else "broad"] * 4  # axes, cost, learning curves, forecast
     assert offline.evaluate(f"{shown}.every(one => one.getBoundingClientRect().right <= innerWidth)")
     brightness = (
         "(name => getComputedStyle(document.body)[name].match(/\\d+/g).slice(0, 3).map(Number)"
@@ -293,7 +287,7 @@ def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str
     """People who open the UI do not find the runs of their sweep, or find them under names that say nothing."""
     browser = start_browser()
     names = [run.info.run_name for run in sweep.runs]
-    assert len(names) == len(set(names)) == 3
+    assert len(names) == len(set(names)) == 7
     browser.open(f"{mlflow_ui}/#/experiments/{sweep.parent.info.experiment_id}/runs", DESKTOP)
     browser.wait_for(f"document.body.innerText.includes({sweep.parent.info.run_name!r})")
     # The children are folded below their parent: open it as a person does.

@@ -81,11 +81,11 @@ def store_folder(store: Store) -> Path:
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+def store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Store:
     """look_back 1 and 3 x stateful, where 3 is twice as good; one run failed; an older sweep lies before it."""
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        store = open_store(TrackingConfig(uri=f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"))
+        store = open_store(TrackingConfig(uri=make_store(tmp_path_factory.mktemp("store"))))
         old = open_parent(store, "old", ["-m"])
         log_run(store, old, 3.0, {"look_back": "9"})
         close_parent(store, old, "FINISHED")

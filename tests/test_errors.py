@@ -109,12 +109,11 @@ def test_every_key_is_listed(command: Command) -> None:
     assert "learning_rate:" in found.stdout
 
 
-@pytest.mark.parametrize("uri", ["http://127.0.0.1:1", "postgresql://127.0.0.1:1/runs", "nonsense://x"])
-def test_store_that_cannot_be_used(command: Command, uri: str) -> None:
+def test_store_that_cannot_be_used(command: Command) -> None:
     """Breaks the wrong tracking address: one line within seconds, not a traceback or MLflow's minutes of retries."""
-    found = command("debug=smoke", MLFLOW_TRACKING_URI=uri, timeout=300)
+    found = command("debug=smoke", MLFLOW_TRACKING_URI="http://127.0.0.1:1", timeout=300)
     assert found.returncode == 2
-    assert re.match(rf"error: the MLflow (server|store) {re.escape(uri)} .*MLFLOW_TRACKING_URI", found.stderr)
+    assert re.match(r"error: the MLflow server http://127\.0\.0\.1:1 .*MLFLOW_TRACKING_URI", found.stderr)
     assert len(found.stderr.splitlines()) == 1
 
 

@@ -2,6 +2,7 @@
 
 import io
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,8 +69,10 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(tmp_path_factory.mktemp("experiment"))
+def place(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Place:
+    folder = tmp_path_factory.mktemp("experiment")
+    make_store(folder)
+    return Place(folder)
 
 
 def configure(dataset: dict[str, Any], training: dict[str, Any] | None = None, **root: Any) -> Config:

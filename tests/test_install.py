@@ -20,6 +20,7 @@ PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))
 class Installed:
     wheel: Path
     site: Path
+    cache: Path
 
     def python(self, cwd: Path, code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run Python code with the installed wheel, from a folder of its own."""
@@ -27,11 +28,15 @@ class Installed:
         return subprocess.run(
             [sys.executable, "-c", code, *arguments],
             cwd=cwd,
-            env={**environment, "PYTHONPATH": str(self.site)},
+            env={**environment, "PYTHONPATH": str(self.site), "XDG_CACHE_HOME": str(self.cache)},
             capture_output=True,
             text=True,
             timeout=1200,
         )
+
+    def programs(self) -> set[str]:
+        """Return the names of the compiled programs that are kept."""
+        return {file.name for file in self.cache.rglob("xla_compile_cache*")}
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     (wheel,) = (folder / "dist").glob("*.whl")
     install = ("-m", "pip", "install", "--no-deps", "--no-index", "--target", str(folder / "site"), str(wheel))
     subprocess.run([sys.executable, *install], check=True, capture_output=True, timeout=1200)
-    return Installed(wheel, folder / "site")
+    return Installed(wheel, folder / "site", folder / "cache")
 
 
 def test_the_wheel_holds_configuration_and_data_and_no_tests(installed: Installed) -> None:
@@ -64,26 +69,49 @@ def test_the_console_script_is_called_lstm_pipeline(installed: Installed) -> Non
     assert (script.name, script.value) == ("lstm-pipeline", "pipeline.run:main")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
-def test_the_installed_package_runs_every_debug_preset_from_any_folder(
-    installed: Installed, tmp_path: Path, preset: str
-) -> None:
+@dataclass(frozen=True)
+class Ran:
+    """A preset that was run in an empty folder."""
+
+    preset: str
+    folder: Path
+    done: subprocess.CompletedProcess[str]
+
+
+CODE = "import pipeline.run; print(pipeline.__file__); pipeline.run.main()"
+
+
+@pytest.fixture(scope="module", params=PRESETS)
+def ran(installed: Installed, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Ran:
+    folder = tmp_path_factory.mktemp("anywhere")
+    return Ran(request.param, folder, installed.python(folder, CODE, f"debug={request.param}"))
+
+
+def test_the_installed_package_runs_every_debug_preset_from_any_folder(installed: Installed, ran: Ran) -> None:
     """The CI smoke run does not work, or an installed run needs the clone, or loses its runs where nobody looks."""
-    code = "import pipeline.run; print(pipeline.__file__); pipeline.run.main()"
-    done = installed.python(tmp_path, code, f"debug={preset}")
+    done = ran.done
     assert done.returncode == 0, done.stderr
     assert Path(done.stdout.splitlines()[0]).is_relative_to(installed.site)
-    assert (tmp_path / "mlflow.db").is_file()
-    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    assert (ran.folder / "mlflow.db").is_file()
+    client = MlflowClient(f"sqlite:///{ran.folder / 'mlflow.db'}")
     experiment = client.get_experiment_by_name("lstm-pipeline")
     assert experiment is not None
     (run,) = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.params["debug"] == preset
+    assert run.data.params["debug"] == ran.preset
     assert "mlflow.parentRunId" not in run.data.tags  # not a sweep
     assert client.list_artifacts(run.info.run_id)
     assert "mlflow ui " in done.stdout.splitlines()[-1]
     assert "--backend-store-uri" not in done.stdout  # a bare `mlflow ui` here finds it
+
+
+def test_a_repeated_command_does_not_compile_again(installed: Installed, ran: Ran) -> None:
+    """A sweep that is repeated would pay seconds of compilation for every configuration again."""
+    first = installed.programs()
+    assert len(first) == 2  # the training and the forecasts
+    done = installed.python(ran.folder, CODE, f"debug={ran.preset}", "tracking.log_model=false")
+    assert done.returncode == 0, done.stderr
+    assert installed.programs() == first
 
 
 def test_the_installed_command_lists_its_choices(installed: Installed, tmp_path: Path) -> None:

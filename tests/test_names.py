@@ -3,6 +3,7 @@
 import csv
 import io
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
@@ -62,10 +63,10 @@ def test_every_metric_name_is_taken_and_read_back(found: list[str]) -> None:
     assert [unescape_name(name, tags) for name in escaped] == given_names
 
 
-def test_a_run_with_any_names_is_logged_and_read_back(tmp_path: Path) -> None:
+def test_a_run_with_any_names_is_logged_and_read_back(tmp_path: Path, make_store: Callable[[Path], str]) -> None:
     """The store refuses a name, a unit or a long list that the data have."""
     config = Config(dataset=DatasetConfig(name="\n".join(NASTY), unit=NASTY[1], features=NASTY * 40, targets=NASTY))
-    store = open_store(TrackingConfig(uri=f"sqlite:///{tmp_path / 'mlflow.db'}"))
+    store = open_store(TrackingConfig(uri=make_store(tmp_path)))
     truth = Truth(
         np.arange(30.0 * len(NASTY)).reshape(30, -1) ** 1.1, np.full((30, len(NASTY)), True),
         {part: np.arange(30) // 10 == number for number, part in enumerate(("train", "validation", "test"))}, NASTY,

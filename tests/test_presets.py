@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from pipeline.sweep import Plan, plan_jobs
 
 FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"
 PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
-# In test_run.py, test_golden_tasks.py and test_tutorial.py.
+# In conftest.py, test_golden_tasks.py and test_tutorial.py.
 TUTORIAL = [preset for preset in PRESETS if preset.startswith("tutorial")]
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
@@ -42,9 +43,11 @@ def test_a_preset_is_what_it_says(preset: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one store for all presets: creating its tables takes seconds."""
-    return tmp_path_factory.mktemp("presets")
+def place(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Path:
+    """A folder with one store for all presets."""
+    folder = tmp_path_factory.mktemp("presets")
+    make_store(folder)
+    return folder
 
 
 @pytest.mark.parametrize("preset", sorted({*PRESETS} - {*EXECUTED_ELSEWHERE}))

@@ -71,19 +71,6 @@ def test_the_oldest_programs_are_forgotten(monkeypatch) -> None:
     assert sorted(file.name for file in cache_folder().iterdir()) == ["new", "older"]
 
 
-def test_a_repeated_command_does_not_compile_again(command, tmp_path) -> None:
-    """A sweep that is repeated would pay seconds of compilation for every configuration again."""
-
-    def compiled() -> set[str]:
-        done = command("debug=smoke", "seeds=8", "tracking.log_model=false")
-        assert done.returncode == 0, done.stderr
-        return {file.name for file in tmp_path.rglob("xla_compile_cache*")}
-
-    first = compiled()
-    assert len(first) == 2  # the training and the forecasts
-    assert compiled() == first
-
-
 def test_broken_programs_are_forgotten() -> None:
     """An empty file in the cache, left by a full disk, fails every later training of that network."""
     cache_folder().mkdir(parents=True, mode=0o700)

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -88,9 +88,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """One store, with an experiment for each test: creating its tables takes seconds."""
-    return tmp_path_factory.mktemp("interrupted")
+def folder(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Path:
+    """One store, with an experiment for each test."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    make_store(folder)
+    return folder
 
 
 def rows(stdout: str) -> list[str]:

@@ -6,8 +6,10 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +20,7 @@ from mlflow.entities import Run
 from mlflow.models import Model
 
 from pipeline.baselines.registry import BASELINES
+from pipeline.run import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SCORES = ("train_rmse", "validation_rmse", "test_rmse", "test_mae", "test_mase", "test_smape")
@@ -39,7 +42,7 @@ DIVERGING = ("training.optimizer=sgd", "training.clip_norm=null", "dataset.scale
 
 @dataclass(frozen=True)
 class Place:
-    """A folder that is not the clone, with one MLflow store: creating its tables takes seconds."""
+    """A folder that is not the clone, with one MLflow store."""
 
     folder: Path
 
@@ -62,9 +65,9 @@ class Place:
             timeout=1200,
         )
 
-    def runs(self, experiment: str = "lstm-pipeline") -> list[Run]:
-        """Return the runs of an experiment, oldest first."""
-        found = self.client.get_experiment_by_name(experiment)
+    def runs(self) -> list[Run]:
+        """Return the runs, oldest first."""
+        found = self.client.get_experiment_by_name("lstm-pipeline")
         assert found is not None
         return list(self.client.search_runs([found.experiment_id], order_by=["attributes.start_time ASC"]))
 
@@ -95,13 +98,15 @@ class Sweep:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return Place(tmp_path_factory.mktemp("elsewhere"))
+def sweep(readme_sweep: Any) -> Sweep:
+    return Sweep(Place(readme_sweep.folder), readme_sweep.done)
 
 
-@pytest.fixture(scope="module")
-def sweep(place: Place) -> Sweep:
-    return Sweep(place, place.run("-m", "look_back=1,3,6", "stateful=true,false", "training.epochs=2", "seeds=2"))
+@pytest.fixture
+def other(tmp_path: Path, make_store: Callable[[Path], str]) -> Place:
+    """Another folder, with a store without runs."""
+    make_store(tmp_path)
+    return Place(tmp_path)
 
 
 def table_rows(stdout: str) -> list[list[str]]:
@@ -294,27 +299,25 @@ def test_baselines_are_the_same_for_every_configuration(sweep: Sweep) -> None:
             assert each[f"skill_{name}"] == pytest.approx(1 - each["test_rmse"] / each[f"baseline_{name}_rmse"])
 
 
-def test_a_preset_sweeps_without_m(place: Place) -> None:
+def test_a_preset_sweeps_without_m(served_sweep: Any) -> None:
     """A preset with axes of its own trains one configuration only, or not what it says (tests/test_presets.py)."""
-    cheap = ("training.epochs=1", "seeds=1", "batch_size=12", "training.engine=fit", "tracking.log_model=false")
-    done = place.run("experiment=many_to_many", *cheap, "tracking.experiment_name=preset")
-    assert done.returncode == 0, done.stderr
-    children = [run for run in place.runs("preset") if "mlflow.parentRunId" in run.data.tags]
-    assert {run.info.status for run in place.runs("preset")} == {"FINISHED"}
-    assert sorted(run.data.params["stateful"] for run in children) == ["false", "true"]
+    runs = Place(served_sweep.folder).runs()
+    children = [run for run in runs if "mlflow.parentRunId" in run.data.tags]
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    assert sorted((run.data.params["stateful"], run.data.params["horizon"]) for run in children) == [
+        ("false", "1"), ("false", "3"), ("true", "1"), ("true", "3")
+    ]  # fmt: skip
     assert {run.data.params["experiment"] for run in children} == {"many_to_many"}
-    assert len(table_rows(done.stdout)) == len(children)
+    assert len(table_rows(served_sweep.done.stdout)) == len(children)
 
 
-def test_a_run_is_rebuilt_from_its_logged_configuration_alone(
-    sweep: Sweep, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_is_rebuilt_from_its_logged_configuration_alone(sweep: Sweep, other: Place) -> None:
     """A logged run cannot be repeated: the same configuration gives other numbers in another folder and store."""
     original = sweep.children[3, "true"]
-    (tmp_path / "logged").mkdir()
-    (tmp_path / "logged" / "config.yaml").write_bytes(sweep.place.file(original, "config.yaml").read_bytes())
-    other = Place(tmp_path)
-    done = other.run("--config-path", str(tmp_path / "logged"), "--config-name", "config")
+    logged = other.folder / "logged"
+    logged.mkdir()
+    (logged / "config.yaml").write_bytes(sweep.place.file(original, "config.yaml").read_bytes())
+    done = other.run("--config-path", str(logged), "--config-name", "config")
     assert done.returncode == 0, done.stderr
     (rebuilt,) = other.runs()
     for name in ("predictions.csv", "history.csv", "scaling.json", "config.yaml"):
@@ -347,18 +350,19 @@ class FailingSweep:
 
 
 @pytest.fixture(scope="module")
-def failing(place: Place) -> FailingSweep:
+def failing(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> FailingSweep:
+    place = Place(tmp_path_factory.mktemp("failing"))
+    make_store(place.folder)
     done = place.run(
         "-m",
         "training.learning_rate=1e30,1000.0,0.01",
         *DIVERGING,
         "dataset.transforms=[log]",
         "batch_size=200",
-        "tracking.experiment_name=failing",
         "tracking.log_model=false",
     )
-    (parent,) = [run for run in place.runs("failing") if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in place.runs("failing") if "mlflow.parentRunId" in run.data.tags]
+    (parent,) = [run for run in place.runs() if "mlflow.parentRunId" not in run.data.tags]
+    children = [run for run in place.runs() if "mlflow.parentRunId" in run.data.tags]
     return FailingSweep(done, parent, {float(run.data.params["training.learning_rate"]): run for run in children})
 
 
@@ -393,14 +397,21 @@ def test_scores_that_are_no_numbers_are_a_failed_run_with_its_reason(failing: Fa
     assert any("1000.0" in line and reason in line for line in failed_lines(failing))
 
 
-def test_a_single_run_that_fails_says_why_in_short(place: Place) -> None:
+def test_a_single_run_that_fails_says_why_in_short(
+    other: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     """A diverging run passes for a finished one, or buries its reason under a traceback."""
-    done = place.run("debug=smoke", "training.learning_rate=1e30", *DIVERGING, "tracking.experiment_name=failed")
-    assert done.returncode == 1, done.stderr
-    (run,) = place.runs("failed")
+    monkeypatch.chdir(other.folder)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", other.uri)
+    monkeypatch.setattr(sys, "argv", ["run", "debug=smoke", "training.learning_rate=1e30", *DIVERGING])
+    with pytest.raises(SystemExit) as ended:  # in this process, for TensorFlow is here; the sweep above ended one
+        main()
+    assert ended.value.code == 1
+    (run,) = other.runs()
     assert run.info.status == "FAILED"
     reason = run.data.tags["failure_reason"]
     assert re.search(r"loss.*training\.learning_rate", reason)
-    assert done.stderr.count(reason) == 1
-    assert "Traceback" not in done.stderr
-    assert len(done.stderr.splitlines()) < 8
+    told = capfd.readouterr().err
+    assert told.count(reason) == 1
+    assert "Traceback" not in told
+    assert len(told.splitlines()) < 8

@@ -29,16 +29,6 @@ from pipeline.stream import MANUAL, Arguments, stream_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1200  # for anything that should take three: only what hangs takes longer
-SWEEP = (
-    "-m",
-    "stateful=true,false",
-    "look_back=4",
-    "batch_size=4",
-    "training.epochs=2",
-    "seeds=2",
-    "dataset.transforms=[log,seasonal_difference]",
-    "tracking.log_model=false",
-)
 AIRLINE = (ROOT / "data" / "airline.csv").read_text().splitlines()
 NEW = ["1961-01-01,450", "1961-02-01,418", "1961-03-01,472", "1961-04-01,487", "1961-05-01,500", "1961-06-01,579"]
 
@@ -55,11 +45,14 @@ class Place:
 
     @property
     def runs(self) -> dict[str, Run]:
-        """The runs by `stateful`, and the sweep above them by `sweep`."""
+        """The runs of one step ahead by `stateful`, and the sweep above them by `sweep`."""
         client = MlflowClient(self.uri)
         experiment = client.get_experiment_by_name("lstm-pipeline")
         assert experiment is not None
-        return {run.data.params.get("stateful", "sweep"): run for run in client.search_runs([experiment.experiment_id])}
+        found = client.search_runs([experiment.experiment_id])
+        return {
+            run.data.params.get("stateful", "sweep"): run for run in found if run.data.params.get("horizon", "1") == "1"
+        }
 
     def run_id(self, stateful: str = "true") -> str:
         return str(self.runs[stateful].info.run_id)
@@ -84,18 +77,8 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = Place(tmp_path_factory.mktemp("streamed"))
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.run", *SWEEP],
-        cwd=place.folder,
-        env={**os.environ, "MLFLOW_TRACKING_URI": place.uri},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
-    assert done.returncode == 0, done.stderr
-    return place
+def place(served_sweep: Any) -> Place:
+    return Place(served_sweep.folder)
 
 
 @pytest.fixture(scope="module")
@@ -298,6 +281,20 @@ def test_a_mistake_is_told_by_the_command_itself(place: Place) -> None:
     code, output, complaints = place.stream("run=nope", lines=[])
     assert (code, output) == (2, "")
     assert len(complaints.splitlines()) == 1 and complaints.startswith("error: run=nope is not in sqlite:")
+
+
+def test_the_best_and_the_latest_run_are_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    """run=best serves another run than the one with the lowest validation error, or nobody learns which it is."""
+    client = MlflowClient(place.uri)
+    experiment = place.runs["sweep"].info.experiment_id
+    runs = client.search_runs([experiment], "params.horizon != ''", order_by=["attributes.start_time DESC"])
+    newest = runs[0].data.params["horizon"]  # the best of those that were scored on the same values
+    same = [run for run in runs if run.data.params["horizon"] == newest]
+    best = min(same, key=lambda run: run.data.metrics["validation_rmse"])
+    for word, run in (("best", best), ("latest", runs[0])):
+        fetch_model(ServedRun(run=word, uri=place.uri))
+        error = f"{run.data.metrics['validation_rmse']:.4g}"
+        assert capsys.readouterr().err == f"run {run.info.run_id}: validation RMSE {error}\n"
 
 
 def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

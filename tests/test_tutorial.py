@@ -4,6 +4,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,8 +135,7 @@ def test_baselines_on_the_tutorials_points(preset: str, executed: dict[str, Exec
     assert score == pytest.approx(with_dropped, abs=0.005)
 
 
-def start_tutorial(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    uri = f"sqlite:///{folder / 'mlflow.db'}"
+def start_tutorial(folder: Path, uri: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "pipeline.tutorial", *words],
         cwd=folder,
@@ -146,10 +146,12 @@ def start_tutorial(folder: Path, *words: str) -> subprocess.CompletedProcess[str
     )
 
 
-def test_the_command_trains_all_five_and_places_the_published_numbers(tmp_path: Path) -> None:
+def test_the_command_trains_all_five_and_places_the_published_numbers(
+    tmp_path: Path, make_store: Callable[[Path], str]
+) -> None:
     """`make tutorial` does not end, leaves a variant out, or compares an altered recipe with the tutorial."""
-    words = ("seeds=2", "training.epochs=1", "tracking.log_model=false")
-    done = start_tutorial(tmp_path, *words)
+    uri, words = make_store(tmp_path), ("seeds=2", "training.epochs=1", "tracking.log_model=false")
+    done = start_tutorial(tmp_path, uri, *words)
     assert done.returncode == 0, done.stderr
     rows = [line for line in done.stdout.splitlines() if line.startswith("│ tutorial_")]
     assert [row.split()[1] for row in rows] == list(PUBLISHED)
@@ -158,7 +160,7 @@ def test_the_command_trains_all_five_and_places_the_published_numbers(tmp_path: 
     assert "Our runs do not follow the recipes (training.epochs=1)" in done.stdout
     assert re.search(r"\d+ of the 10 published numbers lie outside our 2 seeds; 6\.7 would by chance", done.stdout)
     assert "repeating the last value (48.66 and 49.02) by 1 of the published numbers" in done.stdout
-    again = start_tutorial(tmp_path, *words, "resume=true")
+    again = start_tutorial(tmp_path, uri, *words, "resume=true")
     assert again.returncode == 0, again.stderr
     assert again.stderr.count("already trained") == 5
     assert again.stdout == done.stdout

@@ -49,10 +49,10 @@ class Trained:
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+def trained(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Trained:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        uri = f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"
+        uri = make_store(tmp_path_factory.mktemp("store"))
         tracking = TrackingConfig(uri=uri, log_model=False)
         store = open_store(tracking)
         parent = open_parent(store, "sweep", ["-m"])

@@ -1,6 +1,7 @@
 """A run that goes on: what it logs arrives, and it ends as what happened."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import mlflow
 import numpy as np
@@ -15,10 +16,10 @@ from pipeline.tracking.store import Store, open_store
 
 
 @pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield open_store(TrackingConfig(uri=f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"))
+        yield open_store(TrackingConfig(uri=make_store(tmp_path_factory.mktemp("store"))))
 
 
 def end_run(store: Store, error: BaseException | None) -> Run:

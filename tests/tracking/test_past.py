@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -36,10 +37,10 @@ from pipeline.tracking.store import Store, open_store
 
 
 @pytest.fixture(scope="module")
-def first_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
+def first_store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Iterator[Store]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield open_store(TrackingConfig(uri=f"sqlite:///{tmp_path_factory.mktemp('store') / 'mlflow.db'}"))
+        yield open_store(TrackingConfig(uri=make_store(tmp_path_factory.mktemp("store"))))
 
 
 @pytest.fixture
