@@ -59,10 +59,10 @@ def log_sweep(folder: Path, num_runs: int) -> None:
     from hydra import compose, initialize_config_dir
     from hydra.core.config_store import ConfigStore
 
-    from pipeline.config import Config, TrackingConfig, flat_config, typed_config
-    from pipeline.paths import conf_dir
-    from pipeline.record import DIGEST_TAG, HASH_TAG, SCORED_TAG
-    from pipeline.report.errors_file import read_scored_rows
+    from pipeline.artifacts.errors_file import read_scored_rows
+    from pipeline.base.paths import conf_dir
+    from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG
+    from pipeline.config.schema import Config, TrackingConfig, flat_config, typed_config
     from pipeline.tracking.live import close_parent, open_parent, track_run
     from pipeline.tracking.store import open_store
 
@@ -90,9 +90,9 @@ def log_sweep(folder: Path, num_runs: int) -> None:
 
 def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[str, float]:
     """Write the files of one run and return its metrics."""
+    from pipeline.artifacts.errors_file import NAME, write_test_errors
+    from pipeline.artifacts.tables import write_predictions, write_seeds
     from pipeline.evaluation.scores import Truth, score_run, score_seed
-    from pipeline.report.errors_file import NAME, write_test_errors
-    from pipeline.report.files import write_predictions, write_seeds
 
     months = pd.date_range("1949-01-01", periods=144, freq="MS", name="month")
     actual = 300 + 100 * np.sin(np.arange(144.0))[:, None]  # (time, targets)

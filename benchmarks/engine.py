@@ -43,7 +43,7 @@ MILLION = ["dataset=sine", "dataset.length=1000000", "look_back=100", "batch_siz
 
 def import_only() -> float:
     """Return the peak memory, in MB, of a process that only imports TensorFlow."""
-    from pipeline.environment import prepare_environment
+    from pipeline.base.environment import prepare_environment
 
     prepare_environment()
     import tensorflow  # noqa: F401
@@ -135,10 +135,10 @@ def prepare(overrides: list[str]):
     from hydra import compose, initialize_config_dir
     from hydra.core.config_store import ConfigStore
 
-    from pipeline.config import Config, typed_config
+    from pipeline.base.environment import prepare_environment
+    from pipeline.base.paths import conf_dir
+    from pipeline.config.schema import Config, typed_config
     from pipeline.data.prepare import prepare_data
-    from pipeline.environment import prepare_environment
-    from pipeline.paths import conf_dir
 
     prepare_environment()
     import tensorflow  # noqa: F401

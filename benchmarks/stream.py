@@ -99,14 +99,14 @@ def stream_seconds(folder: Path, lanes: int, months: int) -> float:
 
 def measure_steps() -> dict[int, tuple[float, float]]:
     """Return the seconds of one step of an LSTM(4), in NumPy and as a compiled TensorFlow function, by lanes."""
-    from pipeline.environment import prepare_environment
+    from pipeline.base.environment import prepare_environment
 
     prepare_environment()
     import keras
     import tensorflow as tf
 
-    from pipeline.config import Config
-    from pipeline.models.plain import make_plain
+    from pipeline.config.schema import Config
+    from pipeline.models.numpy_network import make_plain
     from pipeline.models.plan import plan_layers
 
     cell, head = keras.layers.LSTMCell(4), keras.layers.Dense(1)

@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 
-from pipeline.environment import hushed_stderr, prepare_environment
+from pipeline.base.environment import hushed_stderr, prepare_environment
 
 prepare_environment()
 
@@ -21,21 +21,21 @@ with hushed_stderr():
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
-from pipeline.config import Cell, Config, typed_config
+from pipeline.base.paths import conf_dir
+from pipeline.config.schema import Cell, Config, typed_config
 from pipeline.data.prepare import prepare_data
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.published import PUBLISHED, Place
 from pipeline.evaluation.scores import score_seed
-from pipeline.models import recurrence
-from pipeline.paths import conf_dir
+from pipeline.models import cells
+from pipeline.studies.published import PUBLISHED, Place
 from pipeline.training.train import train_seeds
 
 VARIANTS = ("tutorial_regression", "tutorial_stateful")
-SIGMOID = recurrence.CELL_RULES[Cell.lstm]
+SIGMOID = cells.CELL_RULES[Cell.lstm]
 
 
 def advance_hard(x, inner, states):
-    """One step of an LSTM whose gates are min(max(0.2 x + 0.5, 0), 1); see recurrence.py for what is saved."""
+    """One step of an LSTM whose gates are min(max(0.2 x + 0.5, 0), 1); see cells.py for what is saved."""
 
     def gate(z):
         return tf.clip_by_value(0.2 * z + 0.5, 0.0, 1.0)
@@ -52,7 +52,7 @@ def advance_hard(x, inner, states):
     return (gate(o) * squashed, c), saved
 
 
-HARD = recurrence.CellRule(SIGMOID.gates, SIGMOID.num_states, SIGMOID.num_saved, advance_hard, SIGMOID.retreat)
+HARD = cells.CellRule(SIGMOID.gates, SIGMOID.num_states, SIGMOID.num_saved, advance_hard, SIGMOID.retreat)
 
 
 def main() -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     ConfigStore.instance().store(name="base_config", node=Config)
     for variant in VARIANTS:
         for name, rule in (("sigmoid", SIGMOID), ("hard_sigmoid", HARD)):
-            recurrence.CELL_RULES[Cell.lstm] = rule
+            cells.CELL_RULES[Cell.lstm] = rule
             with initialize_config_dir(version_base="1.3", config_dir=str(conf_dir())):
                 overrides = [f"experiment={variant}", f"seeds={seeds}", "seed=1000"]
                 config = typed_config(compose("config", overrides=overrides))

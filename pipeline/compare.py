@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from pipeline.arguments import DONE, Manual, option, run_entry, tell_aside, write_answer
-from pipeline.comparison.protocol import PROTOCOL, compare_protocols
-from pipeline.comparison.selection import Selection, check_selection, select_runs
-from pipeline.environment import prepare_environment
+from pipeline.base.environment import prepare_environment
+from pipeline.command.arguments import DONE, Manual, option, run_entry, tell_aside, write_answer
+from pipeline.command.selection import Selection, check_selection, select_runs
+from pipeline.studies.protocol import PROTOCOL, compare_protocols
 
 
 class Format(Enum):
@@ -95,8 +95,8 @@ def _read_document(arguments: Arguments) -> dict[str, Any]:
 
 
 def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:
-    from pipeline.report.comparison_text import print_comparison, write_csv
-    from pipeline.report.html import write_comparison_page
+    from pipeline.report.page.html import write_comparison_page
+    from pipeline.report.terminal.comparison import print_comparison, write_csv
 
     if form is Format.csv:
         return write_csv(document)
@@ -105,7 +105,7 @@ def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:
     if form is Format.json:
         indent = 2 if len(document["configurations"]) <= _MOST_INDENTED else None
         return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
-    from pipeline.report.console import PlainConsole
+    from pipeline.report.terminal.console import PlainConsole
 
     lines = io.StringIO()
     seen = PlainConsole()  # what is printed to in the end

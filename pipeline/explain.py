@@ -10,14 +10,14 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 
-from pipeline.arguments import DONE, FAILED, USER_ERROR
-from pipeline.config import Config
-from pipeline.environment import prepare_environment
-from pipeline.errors import UserError
-from pipeline.interrupt import interrupt_code
-from pipeline.paths import check_folder
-from pipeline.sweep import plan_jobs
-from pipeline.terminal import prepare_terminal
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import UserError
+from pipeline.base.interrupt import interrupt_code
+from pipeline.base.paths import check_folder
+from pipeline.base.terminal import prepare_terminal
+from pipeline.command.arguments import DONE, FAILED, USER_ERROR
+from pipeline.command.jobs import plan_jobs
+from pipeline.config.schema import Config
 
 _OUTPUT = "output="
 _SUFFIXES = (".svg", ".txt")
@@ -108,7 +108,7 @@ def _take_output(arguments: Namespace) -> Path | None:
 
 def _explain(config: Config, output: Path | None) -> None:
     from pipeline.data.prepare import prepare_data  # pandas takes a second: a wrong key must not wait for it
-    from pipeline.explanation.facts import explain
+    from pipeline.explanation.facts.explanation import explain
     from pipeline.explanation.files import print_explanation, write_explanation
 
     explanation = explain(config, prepare_data(config))

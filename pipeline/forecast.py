@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pipeline.arguments import DONE, Manual, option, run_entry
-from pipeline.environment import prepare_environment
-from pipeline.errors import UserError
-from pipeline.interrupt import listen_for_interrupts
-from pipeline.paths import check_folder, replace_file
-from pipeline.served import ServedRun, fetch_model
-from pipeline.text import show_name, show_names, show_text
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import UserError
+from pipeline.base.interrupt import listen_for_interrupts
+from pipeline.base.paths import check_folder, replace_file
+from pipeline.base.text import show_name, show_names, show_text
+from pipeline.command.arguments import DONE, Manual, option, run_entry
+from pipeline.command.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +67,7 @@ def forecast_run(arguments: Arguments) -> int:
     Raises:
         UserError: If the run cannot be served, or its data are too short.
     """
-    from pipeline.report.forecast_figure import draw_free_run
+    from pipeline.report.figures.forecast import draw_free_run
 
     if arguments.steps < 1:
         raise UserError(f"steps must be at least 1, but got steps={arguments.steps}")

@@ -17,18 +17,18 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from pipeline.arguments import DONE, FAILED, USER_ERROR
-from pipeline.config import Config, flat_config, typed_config
-from pipeline.disk import explain_disk
-from pipeline.environment import prepare_environment
-from pipeline.errors import PipelineError, TrainingError, UserError
-from pipeline.interrupt import check_interrupt, interrupt_code, listen_for_interrupts
-from pipeline.paths import conf_dir
-from pipeline.record import LoggedRun, RunRecord, Status
-from pipeline.salvage import Salvage
-from pipeline.sweep import explained, plan_jobs
-from pipeline.terminal import prepare_terminal
-from pipeline.text import show_name
+from pipeline.base.disk import explain_disk
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import PipelineError, TrainingError, UserError
+from pipeline.base.interrupt import check_interrupt, interrupt_code, listen_for_interrupts
+from pipeline.base.paths import conf_dir
+from pipeline.base.record import LoggedRun, RunRecord, Status
+from pipeline.base.salvage import Salvage
+from pipeline.base.terminal import prepare_terminal
+from pipeline.base.text import show_name
+from pipeline.command.arguments import DONE, FAILED, USER_ERROR
+from pipeline.command.jobs import explained, plan_jobs
+from pipeline.config.schema import Config, flat_config, typed_config
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -102,7 +102,7 @@ def train_job(config: DictConfig) -> RunRecord:
     prepare_terminal(unread=True)  # a worker of a launcher has its own streams
     typed = typed_config(config)
     label = _label(typed)
-    from pipeline.experiment import run_experiment
+    from pipeline.experiment.run import run_experiment
 
     _say(f"{label}: {typed.seeds} x at most {typed.training.epochs} epochs, engine {typed.training.engine.value}")
     try:
@@ -196,7 +196,7 @@ def _report(store: "Store", parent: str) -> None:
     """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
     salvage = Salvage(_say)
     with salvage.attempt("the report of the sweep"):
-        from pipeline.comparison.sweep_report import FOLDER, report_sweep
+        from pipeline.experiment.sweep_report import FOLDER, report_sweep
 
         report_sweep(store, parent, salvage)
         _say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
@@ -241,8 +241,8 @@ def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
     """Print a table and a verdict for each group of comparable runs, what failed, and how to see more."""
     from pipeline.comparison.groups import group_by_truth
     from pipeline.comparison.runs import compare_runs
-    from pipeline.report.console import PlainConsole
-    from pipeline.report.table import label_run, print_table, telling_keys
+    from pipeline.report.terminal.console import PlainConsole
+    from pipeline.report.terminal.table import label_run, print_table, telling_keys
 
     console = PlainConsole()
     finished = [run for run in runs if run.record.status is Status.finished]

@@ -12,12 +12,12 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.arguments import DONE, Manual, option, run_entry
-from pipeline.environment import prepare_environment
-from pipeline.errors import UserError
-from pipeline.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
-from pipeline.paths import check_folder
-from pipeline.served import ServedRun, fetch_model
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import UserError
+from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
+from pipeline.base.paths import check_folder
+from pipeline.command.arguments import DONE, Manual, option, run_entry
+from pipeline.command.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import numpy as np

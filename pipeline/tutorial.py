@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline import run
-from pipeline.arguments import DONE, USER_ERROR, Manual, describe_arguments
-from pipeline.config import TrackingConfig
-from pipeline.environment import prepare_environment
-from pipeline.errors import UserError
-from pipeline.evaluation.published import PUBLISHED
-from pipeline.sweep import explained
-from pipeline.terminal import prepare_terminal
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import UserError
+from pipeline.base.terminal import prepare_terminal
+from pipeline.command.arguments import DONE, USER_ERROR, Manual, describe_arguments
+from pipeline.command.jobs import explained
+from pipeline.config.schema import TrackingConfig
+from pipeline.studies.published import PUBLISHED
 
 # Keys that leave the recipe as it is: which seeds, where it is recorded, how fast it is trained.
 _NO_RECIPE = ("seed", "seeds", "resume", "tracking", "training.engine")
@@ -94,8 +94,8 @@ def _train(command: Sequence[str]) -> int:
 
 
 def _print(given: dict[str, str], command: Sequence[str], changed: Sequence[str]) -> None:
-    from pipeline.comparison.reproduction import place_published
-    from pipeline.report.tutorial_text import print_tutorial
+    from pipeline.report.terminal.tutorial import print_tutorial
+    from pipeline.studies.reproduction import place_published
     from pipeline.tracking.past import LATEST, find_sweep, sweep_runs
     from pipeline.tracking.store import open_store
 

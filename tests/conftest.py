@@ -14,10 +14,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 
-from pipeline.data.series import Series
-
 # The product sets these before it imports TensorFlow and MLflow; tests import rooms directly.
-from pipeline.environment import prepare_environment
+from pipeline.base.environment import prepare_environment
+from pipeline.data.series import Series
 
 prepare_environment()
 

@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import (
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import (
     Config,
     DatasetConfig,
     Engine,
@@ -29,10 +30,9 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse, skill
-from pipeline.gates import check_ranges
-from pipeline.models.plain import make_plain
+from pipeline.experiment.scoring import forecast_baselines
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
-from pipeline.scoring import forecast_baselines
 from pipeline.serving.windows import forecast_windows
 from pipeline.training.train import Training, train_seeds
 

@@ -15,14 +15,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.tables import write_predictions
+from pipeline.base.record import DIGEST_TAG, HASH_TAG
+from pipeline.base.salvage import Salvage
 from pipeline.compare import main
-from pipeline.comparison.sweep_report import FOLDER, report_sweep
-from pipeline.config import TrackingConfig
+from pipeline.config.schema import TrackingConfig
 from pipeline.evaluation.scores import Truth, score_run, score_seed
-from pipeline.record import DIGEST_TAG, HASH_TAG
-from pipeline.report.errors_file import NAME, write_test_errors
-from pipeline.report.files import write_predictions
-from pipeline.salvage import Salvage
+from pipeline.experiment.sweep_report import FOLDER, report_sweep
 from pipeline.tracking.live import close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 

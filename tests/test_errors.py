@@ -11,9 +11,9 @@ import pytest
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 
-from pipeline.config import Config
-from pipeline.errors import UserError
-from pipeline.sweep import Plan, plan_jobs
+from pipeline.base.errors import UserError
+from pipeline.command.jobs import Plan, plan_jobs
+from pipeline.config.schema import Config
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 SLOW_MODULES = ("tensorflow", "keras", "mlflow", "matplotlib")
@@ -80,7 +80,7 @@ def test_nothing_slow_is_imported(tmp_path: Path, line: list[str], code: int) ->
     )
     imported = {row.rpartition("|")[2].strip() for row in found.stderr.splitlines() if row.startswith("import time:")}
     assert found.returncode == code
-    assert "pipeline.sweep" in imported
+    assert "pipeline.command.jobs" in imported
     assert [name for name in SLOW_MODULES if name in imported] == []
 
 

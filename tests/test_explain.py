@@ -42,7 +42,7 @@ def test_answers_without_tensorflow(tmp_path: Path) -> None:
         check=True,
     )
     imported = {row.rpartition("|")[2].strip() for row in found.stderr.splitlines() if row.startswith("import time:")}
-    assert "pipeline.explanation.facts" in imported
+    assert "pipeline.explanation.facts.explanation" in imported
     assert [name for name in SLOW_MODULES if name in imported] == []
     assert "many-to-many, stateful: 3 monthly values of passengers in" in found.stdout
     assert "\x1b" not in found.stdout  # no colours in a pipe

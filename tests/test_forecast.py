@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.arguments import run_entry
+from pipeline.command.arguments import run_entry
+from pipeline.command.served import fetch_model
 from pipeline.forecast import MANUAL, Arguments, forecast_run
-from pipeline.served import fetch_model
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1200

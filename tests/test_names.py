@@ -17,20 +17,20 @@ from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from mlflow.utils.validation import _validate_metric_name
 
-from pipeline.config import Config, DatasetConfig, Source, TrackingConfig, flat_config
+from pipeline.artifacts.errors_file import read_test_errors
+from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_files
+from pipeline.base.record import RunRecord, Status
+from pipeline.base.text import show_name
+from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.scores import Truth, score_run, score_seed
-from pipeline.record import RunRecord, Status
-from pipeline.report.console import PlainConsole
-from pipeline.report.errors_file import read_test_errors
-from pipeline.report.html import page, section
-from pipeline.report.run_files import Results, draw_run_figures, write_run_files
-from pipeline.report.table import label_run, print_table, telling_keys
+from pipeline.report.page.html import page, section
+from pipeline.report.terminal.console import PlainConsole
+from pipeline.report.terminal.table import label_run, print_table, telling_keys
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
 from pipeline.stream import _format
-from pipeline.text import show_name
 from pipeline.tracking.live import track_run
 from pipeline.tracking.names import escape_name, tags_of_long, unescape_name
 from pipeline.tracking.resume import find_finished
@@ -200,8 +200,8 @@ def test_rows_of_a_stream_keep_their_names(make_panel: Any, header: list[str], l
 @pytest.mark.parametrize("half", ["\udc80", "a\0b"])
 def test_half_a_character_is_refused_before_the_training(half: str) -> None:
     """A command line in another encoding trains for hours and then fails at the first file."""
-    from pipeline.errors import UserError
-    from pipeline.gates import check_ranges
+    from pipeline.base.errors import UserError
+    from pipeline.config.gates import check_ranges
 
     with pytest.raises(UserError, match=r"dataset.unit holds bytes that are no UTF-8 text"):
         check_ranges(Config(dataset=DatasetConfig(unit=half)))

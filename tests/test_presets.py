@@ -11,9 +11,9 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from mlflow import MlflowClient
 
-from pipeline.config import Config, TrackingConfig
-from pipeline.experiment import run_experiment
-from pipeline.sweep import Plan, plan_jobs
+from pipeline.command.jobs import Plan, plan_jobs
+from pipeline.config.schema import Config, TrackingConfig
+from pipeline.experiment.run import run_experiment
 
 FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"
 PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))

@@ -7,9 +7,9 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
-from pipeline.sweep import explained
-from pipeline.text import show_setting
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
+from pipeline.command.jobs import explained
 
 
 @settings(deadline=None, max_examples=40)

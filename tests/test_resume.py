@@ -19,10 +19,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-import pipeline.experiment
-from pipeline.config import Config, DatasetConfig, Source, TrackingConfig, TrainingConfig
-from pipeline.experiment import ESSENTIAL_FILES, run_experiment
-from pipeline.record import RunRecord
+import pipeline.experiment.run
+from pipeline.base.record import RunRecord
+from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, TrainingConfig
+from pipeline.experiment.run import ESSENTIAL_FILES, run_experiment
 from pipeline.tracking.live import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 
@@ -243,8 +243,8 @@ def train(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request
                 np.savez(file, nothing=np.zeros(1))
         return outcome
 
-    monkeypatch.setattr(pipeline.experiment, "_train_and_score", score)
-    monkeypatch.setattr(pipeline.experiment, "_log_extras", lambda *_: {})
+    monkeypatch.setattr(pipeline.experiment.run, "_train_and_score", score)
+    monkeypatch.setattr(pipeline.experiment.run, "_log_extras", lambda *_: {})
     (tmp_path / "data.csv").write_text(csv_text(last=20))
     config = Config(
         resume=True,
@@ -337,7 +337,7 @@ def test_a_failed_run_is_trained_again(train: Train, monkeypatch: pytest.MonkeyP
         raise ValueError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.experiment, "_train_and_score", fail)
+        patch.setattr(pipeline.experiment.run, "_train_and_score", fail)
         with pytest.raises(ValueError, match="out of memory"):
             train()
     assert not train().resumed
@@ -408,13 +408,13 @@ def test_a_damaged_run_stays_finished_until_it_is_replaced(train: Train, monkeyp
         raise ValueError("out of memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.experiment, "_train_and_score", fail)
+        patch.setattr(pipeline.experiment.run, "_train_and_score", fail)
         with pytest.raises(ValueError, match="out of memory"):
             train()
     assert train.finished() == [trained.run_id]
     with monkeypatch.context() as patch:
         nothing = SimpleNamespace(metrics={"test_rmse": 1.0}, per_epoch={})
-        patch.setattr(pipeline.experiment, "_train_and_score", lambda *_: nothing)
+        patch.setattr(pipeline.experiment.run, "_train_and_score", lambda *_: nothing)
         empty = train()
     assert train.finished() == [trained.run_id, empty.run_id]
     whole = train()
@@ -455,7 +455,7 @@ def test_what_ended_a_run_is_told_where_the_store_is_full_too(
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(pipeline.experiment, "_train_and_score", fail)
+        patch.setattr(pipeline.experiment.run, "_train_and_score", fail)
         with pytest.raises(type(error)) as raised:
             train()
     assert raised.value is error

@@ -19,10 +19,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.arguments import run_entry
-from pipeline.errors import UserError
-from pipeline.interrupt import listen_for_interrupts
-from pipeline.served import ServedRun, fetch_model
+from pipeline.base.errors import UserError
+from pipeline.base.interrupt import listen_for_interrupts
+from pipeline.command.arguments import run_entry
+from pipeline.command.served import ServedRun, fetch_model
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
 from pipeline.stream import MANUAL, Arguments, stream_rows
@@ -324,7 +324,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
         return f"{row.timestamp}\n"
 
     monkeypatch.setattr("pipeline.stream._format", interrupt)
-    monkeypatch.setattr("pipeline.interrupt._asked", [])
+    monkeypatch.setattr("pipeline.base.interrupt._asked", [])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     listen_for_interrupts()
     try:

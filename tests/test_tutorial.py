@@ -14,20 +14,20 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
 from pipeline import tutorial
+from pipeline.base.paths import conf_dir
 from pipeline.baselines.ridge import fit_ridge
-from pipeline.config import Config, typed_config
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, typed_config
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.reading import read_in_order
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse
-from pipeline.evaluation.published import PUBLISHED
 from pipeline.evaluation.scores import score_run, score_seed
-from pipeline.gates import check_ranges
-from pipeline.models.plain import make_plain
+from pipeline.experiment.scoring import forecast_baselines
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
-from pipeline.paths import conf_dir
-from pipeline.scoring import forecast_baselines
+from pipeline.studies.published import PUBLISHED
 from pipeline.training.train import Training, train_seeds
 
 ROOT = Path(__file__).resolve().parent.parent

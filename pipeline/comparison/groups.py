@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.record import LoggedRun
+from pipeline.base.record import LoggedRun
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def group_by_truth(store: "Store", runs: Sequence[LoggedRun]) -> list[list[LoggedRun]]:
     """Group finished runs by the timestamps, targets, steps ahead and actual values that they were scored on."""
-    from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows
+    from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows
     from pipeline.tracking.artifacts import run_folders
 
     groups: dict[str, list[LoggedRun]] = {}

@@ -4,15 +4,14 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pipeline.arguments import suggest, unquote
-from pipeline.errors import UserError
-from pipeline.record import DIGEST_TAG, LoggedRun, Status, TestErrors
-from pipeline.text import show_setting
+from pipeline.base.errors import UserError
+from pipeline.base.record import DIGEST_TAG, LoggedRun, Status, TestErrors
+from pipeline.base.text import show_setting, suggest, unquote
 
 if TYPE_CHECKING:
-    from pipeline.evaluation.comparison import Comparison, Rival
-    from pipeline.evaluation.configurations import Configuration
-    from pipeline.evaluation.pooling import Cell
+    from pipeline.comparison.configurations import Configuration
+    from pipeline.comparison.pairwise import Comparison, Rival
+    from pipeline.comparison.pooling import Cell
     from pipeline.tracking.store import Store
 
 Document = dict[str, Any]
@@ -43,11 +42,11 @@ def compare_runs(
         UserError: If no run finished, a key of `by` is unknown, runs were not scored on the same values, or the files
             of one, or of all, are damaged.
     """
-    from pipeline.evaluation.axes import tied_keys
-    from pipeline.evaluation.comparison import compare_all
-    from pipeline.evaluation.configurations import group_cells
-    from pipeline.evaluation.pooling import pool_seeds, varying_keys
-    from pipeline.report.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+    from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+    from pipeline.comparison.axes import tied_keys
+    from pipeline.comparison.configurations import group_cells
+    from pipeline.comparison.pairwise import compare_all
+    from pipeline.comparison.pooling import pool_seeds, varying_keys
     from pipeline.tracking.artifacts import whole_folders
 
     finished = [run for run in runs if run.record.status is Status.finished]
@@ -79,8 +78,8 @@ def _strongest_baselines(
     cells: "Sequence[Cell]", best: "Configuration", read: Callable[[LoggedRun], TestErrors]
 ) -> "list[Rival]":
     """Return each baseline at its strongest: that of the best configuration, or of another if that is better."""
-    from pipeline.evaluation.comparison import Rival
-    from pipeline.evaluation.significance import loss_series
+    from pipeline.comparison.pairwise import Rival
+    from pipeline.comparison.significance import loss_series
 
     rivals = []
     for name in dict.fromkeys(name for cell in cells for name in cell.baselines):
@@ -128,7 +127,7 @@ def keep_where(runs: Sequence[LoggedRun], where: Sequence[str]) -> list[LoggedRu
 
 
 def _fulfils(run: LoggedRun, key: str, value: str) -> bool:
-    from pipeline.evaluation.document import typed_value
+    from pipeline.comparison.document import typed_value
 
     if key == DIGEST_TAG:
         return run.dataset_digest.startswith(value)
@@ -162,7 +161,7 @@ def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str,
 
 def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) -> str:
     """Return the argument that keeps these runs and no other."""
-    from pipeline.evaluation.pooling import NO_AXES
+    from pipeline.comparison.pooling import NO_AXES
 
     params = members[0].record.params
     for key in sorted(params, key=_tells_data_apart, reverse=True):
@@ -210,16 +209,16 @@ def _document(
     span: str,
     selection: str,
 ) -> Document:
-    from pipeline.comparison.verdict import state_verdict
-    from pipeline.evaluation.comparison import Kind
-    from pipeline.evaluation.document import (
+    from pipeline.comparison.document import (
         describe_axis,
         describe_comparison,
         describe_configuration,
         describe_failure,
     )
-    from pipeline.evaluation.pooling import varying_keys
-    from pipeline.evaluation.sentences import label, state_comparison
+    from pipeline.comparison.pairwise import Kind
+    from pipeline.comparison.pooling import varying_keys
+    from pipeline.comparison.sentences import label, state_comparison
+    from pipeline.comparison.verdict import state_verdict
 
     of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
     record = configurations[0].cells[0].runs[0].record

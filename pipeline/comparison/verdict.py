@@ -6,9 +6,9 @@ The network is chosen by validation and judged on the test part, over its timest
 from collections.abc import Mapping, Sequence
 
 from pipeline.baselines.registry import phrase_baseline
-from pipeline.evaluation.comparison import Comparison, Rival
-from pipeline.evaluation.configurations import Configuration
-from pipeline.evaluation.sentences import doubt_of, label, rounds_to_nothing, say_evidence
+from pipeline.comparison.configurations import Configuration
+from pipeline.comparison.pairwise import Comparison, Rival
+from pipeline.comparison.sentences import doubt_of, label, rounds_to_nothing, say_evidence
 
 _CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "simple RNN"}
 

@@ -5,9 +5,9 @@ import re
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig
-from pipeline.errors import UserError
-from pipeline.text import show_setting
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
+from pipeline.config.schema import DatasetConfig
 
 _INDEX = re.compile(r"(Unnamed: \d+(\.\d+)?(_level_\d+)?|index|level_0|__index_level_0__)?")  # of pandas; or no name
 _COUNTERS = ("x", "rownames", "row.names", "row_names", "rn", "row", "row_number", "rownum", "obs")  # 1, 2, 3, ...

@@ -6,7 +6,7 @@ Each function returns the same values at every call: one row per step, the colum
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig, Source
+from pipeline.config.schema import DatasetConfig, Source
 
 
 def compute_table(dataset: DatasetConfig) -> pd.DataFrame:

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from pipeline.config import Order
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Order
 from pipeline.data.arrays import IntArray
 from pipeline.data.lanes import Batches
-from pipeline.errors import UserError
 
 _ADVICE = (
     "A stateful network takes the state it had after one batch into the next, row by row, so each row must go on where "

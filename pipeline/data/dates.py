@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DATE_NAMES
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
+from pipeline.config.schema import DATE_NAMES
 from pipeline.data.arrays import IntArray
 from pipeline.data.zones import to_zone
-from pipeline.errors import UserError
-from pipeline.text import show_setting
 
 _SECONDS = (100_000_000, 4_102_444_800)  # 1973 to 2100: smaller numbers count steps
 _NUMBER = r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?"

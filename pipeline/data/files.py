@@ -13,9 +13,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.config import DatasetConfig
-from pipeline.errors import UserError
-from pipeline.text import show_setting
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
+from pipeline.config.schema import DatasetConfig
 
 _LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
 _SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig, Gaps, Missing
+from pipeline.base.errors import UserError
+from pipeline.config.schema import DatasetConfig, Gaps, Missing
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.calendar import Calendar, find_calendar
 from pipeline.data.irregular import describe_irregular, may_lack_rows
-from pipeline.errors import UserError
 
 Lane = tuple[pd.Index, FloatArray, IntArray]  # timestamps, values with NaN where empty, row in the file
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Order
+from pipeline.config.schema import Order
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.config import Config, Missing, Order, Protocol
+from pipeline.config.schema import Config, Missing, Order, Protocol
 from pipeline.data.prepare import PreparedData
 from pipeline.data.scaling import apply_scaling
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.lanes import Batches
 from pipeline.data.series import Series

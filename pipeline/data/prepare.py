@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, Protocol, ShortLanes, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
@@ -17,7 +18,6 @@ from pipeline.data.split import Split, split_series
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
 from pipeline.data.validate import LARGEST
 from pipeline.data.windows import Windows, make_windows
-from pipeline.errors import UserError
 
 _ROUNDING = 8 * np.finfo(float).eps
 

@@ -9,7 +9,7 @@ With protocol=tutorial the training and the test part are lanes of their own, so
 
 import numpy as np
 
-from pipeline.config import Config, LagsAs, Order
+from pipeline.config.schema import Config, LagsAs, Order
 from pipeline.data.arrays import IntArray
 from pipeline.data.windows import Windows
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Scaler
+from pipeline.config.schema import Scaler
 from pipeline.data.arrays import FloatArray, IntArray
 
 

@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from pipeline.config import Config, ShortLanes
+from pipeline.base.text import show_names
+from pipeline.config.schema import Config, ShortLanes
 from pipeline.data.series import Series
 from pipeline.data.split import split_series
 from pipeline.data.transforms import lag_of
-from pipeline.text import show_names
 
 
 def leave_out_short(config: Config, series: Series) -> Series:

@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.config import COMPUTED, DatasetConfig, Source
+from pipeline.base.errors import UserError
+from pipeline.base.paths import data_dir
+from pipeline.config.schema import COMPUTED, DatasetConfig, Source
 from pipeline.data.arrays import IntArray
 from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
@@ -15,8 +17,6 @@ from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.validate import check_timestamps, describe_rounded, fill_missing, numeric_values
-from pipeline.errors import UserError
-from pipeline.paths import data_dir
 
 
 def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series:

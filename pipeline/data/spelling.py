@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
 from pipeline.data.arrays import FloatArray
-from pipeline.errors import UserError
-from pipeline.text import show_setting
 
 _SIGNED = r"\s*[-+]?"
 

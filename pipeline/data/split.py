@@ -20,11 +20,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from pipeline.config import DatasetConfig, Protocol
+from pipeline.base.errors import UserError
+from pipeline.config.schema import DatasetConfig, Protocol
 from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.dates import TimeReading
 from pipeline.data.series import Series
-from pipeline.errors import UserError
 
 PARTS = ("train", "validation", "test")
 _LATER = "later"  # after the block of a rolling origin

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Transform
+from pipeline.config.schema import Transform
 from pipeline.data.arrays import FloatArray, IntArray
 
 

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from pipeline.config import Missing
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Missing
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.spelling import Spelling, propose_spelling
-from pipeline.errors import UserError
 
 _EXACT = 2.0**53  # itself included: 2^53 + 1 is read as 2^53
 LARGEST = 1e18  # its square still fits into a 32-bit float

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, LagsAs, Protocol
+from pipeline.config.schema import Config, LagsAs, Protocol
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.series import Series
 from pipeline.data.split import PARTS, Split

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Config, Order, Protocol
+from pipeline.config.schema import Config, Order, Protocol
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
 from pipeline.evaluation.alignment import take_truth
-from pipeline.models.plain import PlainNetwork
+from pipeline.models.numpy_network import PlainNetwork
 
 _LONGEST = 256  # steps
 _MOST_ORIGINS = 512

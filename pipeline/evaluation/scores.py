@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.record import name_score
 from pipeline.evaluation.metrics import mae, mase, naive_scale, rmse, rmsse, skill, smape
 from pipeline.evaluation.statistics import summarize_seeds
-from pipeline.record import name_score
 
 Array = np.ndarray
 

@@ -4,11 +4,11 @@ import os
 import sys
 from pathlib import Path
 
-from pipeline.explanation.canvas import colour
-from pipeline.explanation.diagram_svg import draw_svg
-from pipeline.explanation.diagram_text import draw_text
-from pipeline.explanation.facts import Explanation
-from pipeline.paths import replace_file
+from pipeline.base.paths import replace_file
+from pipeline.explanation.facts.explanation import Explanation
+from pipeline.explanation.svg.diagram import draw_svg
+from pipeline.explanation.text.canvas import colour
+from pipeline.explanation.text.diagram import draw_text
 
 OF_A_RUN = ("explanation.txt", "diagram.svg")  # what every run logs of itself
 

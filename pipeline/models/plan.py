@@ -15,7 +15,7 @@ The five wirings, `?` for any number of rows and H for the horizon steps:
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.config import Cell, Config, Wiring
+from pipeline.config.schema import Cell, Config, Wiring
 
 
 class Kind(Enum):

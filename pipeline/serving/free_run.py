@@ -14,8 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
-from pipeline.errors import UserError
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel

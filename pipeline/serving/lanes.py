@@ -7,9 +7,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from pipeline.config import LagsAs, Order
+from pipeline.base.errors import UserError
+from pipeline.config.schema import LagsAs, Order
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.errors import UserError
 from pipeline.serving.model import ServedModel
 from pipeline.serving.tails import empty_tails
 

@@ -10,17 +10,17 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
-from pipeline.config import Config, DatasetConfig, Source, typed_config
+from pipeline.artifacts.weights import FILE_NAME, load_weights
+from pipeline.base.errors import UserError
+from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, DatasetConfig, Source, typed_config
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
-from pipeline.errors import UserError
-from pipeline.gates import check_ranges
-from pipeline.models.plain import PlainNetwork, make_plain
+from pipeline.models.numpy_network import PlainNetwork, make_plain
 from pipeline.models.plan import plan_layers
-from pipeline.models.weights import FILE_NAME, load_weights
-from pipeline.record import DIGEST_TAG, LENGTH_TAG
 
 CONFIG_NAME = "config.yaml"
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run

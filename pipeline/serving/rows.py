@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pipeline.config import Config, Missing, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, Missing, Transform
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import LARGEST
-from pipeline.errors import UserError
 
 LANE = "lane"
 _LONGEST_NAME = 200  # characters of a lane's name

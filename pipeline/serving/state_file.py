@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
-from pipeline.paths import replace_file
+from pipeline.base.errors import UserError
+from pipeline.base.paths import replace_file
 
 VERSION = 1
 # What a damaged zip raises, depending on the byte; RuntimeError: a flag that says it is encrypted.

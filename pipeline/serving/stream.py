@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.serving.clock import MOST_COUNTED, Clock
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config import Transform
+from pipeline.config.schema import Transform
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.transforms import Transformed, lag_of
 

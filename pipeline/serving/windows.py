@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.reading import read_in_order
 from pipeline.data.windows import Windows
-from pipeline.models.plain import PlainNetwork
+from pipeline.models.numpy_network import PlainNetwork
 
 _WINDOWS_AT_ONCE = 4096  # bounds the memory of gathered windows
 

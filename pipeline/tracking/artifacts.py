@@ -10,8 +10,8 @@ from zipfile import BadZipFile, ZipFile
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.errors import UserError
-from pipeline.record import LoggedRun
+from pipeline.base.errors import UserError
+from pipeline.base.record import LoggedRun
 from pipeline.tracking.database import artifact_folder, database_path, local_path
 from pipeline.tracking.store import Store
 

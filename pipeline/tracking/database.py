@@ -17,7 +17,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 
 _LOCK_SECONDS = 120.0  # making the tables takes 3 s on a slow machine
 _BUSY_SECONDS = 60.0

@@ -20,8 +20,8 @@ from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.models import ModelSignature
 from mlflow.types import Schema, TensorSpec
 
-from pipeline.interrupt import hold_interrupts, interrupt_reason
-from pipeline.salvage import INCOMPLETE_TAG
+from pipeline.base.interrupt import hold_interrupts, interrupt_reason
+from pipeline.base.salvage import INCOMPLETE_TAG
 from pipeline.tracking.names import LONGEST_NAME, escape_name, shorten_value, split_value, tags_of_long
 from pipeline.tracking.store import Store
 

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.record import HASH_TAG, LoggedRun, RunRecord, Status
+from pipeline.base.record import HASH_TAG, LoggedRun, RunRecord, Status
 from pipeline.tracking.artifacts import missing_files
 from pipeline.tracking.live import REASON_TAG
 from pipeline.tracking.past import logged_run, search_runs

@@ -14,11 +14,11 @@ from mlflow.entities import Experiment, LifecycleStage
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipeline.arguments import suggest
-from pipeline.config import TrackingConfig
-from pipeline.disk import explain_disk
-from pipeline.errors import PipelineError, TrainingError, UserError
-from pipeline.paths import home_dir
+from pipeline.base.disk import explain_disk
+from pipeline.base.errors import PipelineError, TrainingError, UserError
+from pipeline.base.paths import home_dir
+from pipeline.base.text import suggest
+from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.database import (
     artifact_folder,
     check_database,

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-from pipeline.interrupt import check_interrupt
+from pipeline.base.interrupt import check_interrupt
 
 _SECONDS_BETWEEN_CHECKS = 0.1
 

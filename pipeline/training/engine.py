@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from pipeline.config import Config, Engine
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, Engine
 from pipeline.data.prepare import PreparedData
-from pipeline.errors import UserError
-from pipeline.models.function import NetworkFunction, NotCoveredError, read_network
-from pipeline.models.network import build_training_network
+from pipeline.models.keras_network import build_training_network
+from pipeline.models.xla_network import NetworkFunction, NotCoveredError, read_network
 
 
 @dataclass(frozen=True)

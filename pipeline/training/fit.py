@@ -7,12 +7,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from pipeline.config import Config, Optimizer
+from pipeline.base.errors import TrainingError
+from pipeline.base.interrupt import check_interrupt
+from pipeline.config.schema import Config, Optimizer
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
-from pipeline.errors import TrainingError
-from pipeline.interrupt import check_interrupt
-from pipeline.models.network import build_training_network
+from pipeline.models.keras_network import build_training_network
 from pipeline.models.state import reset_states
 from pipeline.training.feed import feed_lanes, feed_shuffled
 from pipeline.training.forecaster import Forecaster

@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.reading import read_in_order
 from pipeline.data.windows import Windows
-from pipeline.models.network import build_serving_network, build_streaming_network
+from pipeline.models.keras_network import build_serving_network, build_streaming_network
 
 _WINDOWS_AT_ONCE = 4096  # bounds the memory of gathered windows
 

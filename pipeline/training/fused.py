@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from tensorflow.python.framework import ops
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.models.function import NetworkFunction, Recurrent
-from pipeline.models.network import build_training_network
+from pipeline.models.keras_network import build_training_network
+from pipeline.models.xla_network import NetworkFunction, Recurrent
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading

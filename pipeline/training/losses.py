@@ -2,7 +2,7 @@
 
 import keras
 
-from pipeline.config import Loss
+from pipeline.config.schema import Loss
 
 LOSSES = {
     Loss.mse: keras.losses.MeanSquaredError,

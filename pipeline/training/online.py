@@ -15,12 +15,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.online import plan_online
 from pipeline.data.prepare import PreparedData
-from pipeline.models.function import NetworkFunction
-from pipeline.models.recurrence import Tensor
+from pipeline.models.cells import Tensor
+from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config, Order
+from pipeline.base.errors import TrainingError
+from pipeline.config.schema import Config, Order
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.errors import TrainingError
-from pipeline.models.network import build_chunk_network, build_streaming_network
-from pipeline.models.plain import make_plain
+from pipeline.models.keras_network import build_chunk_network, build_streaming_network
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 
 LIMIT = 1e-4  # of the target's scale

@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
 from pipeline.data.reading import read_in_order

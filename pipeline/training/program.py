@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.windows import Windows
-from pipeline.models.function import NetworkFunction
-from pipeline.models.recurrence import Tensor
+from pipeline.models.cells import Tensor
+from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.losses import LOSS_OF_EACH
 from pipeline.training.updates import clip_gradient, update_weights, zero_slots
 

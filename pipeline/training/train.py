@@ -9,10 +9,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config import Config
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.models.network import build_serving_network
+from pipeline.models.keras_network import build_serving_network
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster

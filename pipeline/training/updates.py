@@ -8,7 +8,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from pipeline.config import Optimizer, TrainingConfig
+from pipeline.config.schema import Optimizer, TrainingConfig
 
 Tensor = Any
 

@@ -10,7 +10,7 @@ from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.ridge import fit_ridge
 from pipeline.baselines.seasonal import forecast_seasonal
 from pipeline.baselines.task import Task
-from pipeline.config import Config, DatasetConfig, Source
+from pipeline.config.schema import Config, DatasetConfig, Source
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.base.record import LoggedRun, RunRecord, Status
+from pipeline.comparison.configurations import Configuration, Summary
+from pipeline.comparison.pairwise import Comparison, Kind, Rival
+from pipeline.comparison.pooling import Cell
 from pipeline.comparison.verdict import describe_margin, state_verdict
-from pipeline.evaluation.comparison import Comparison, Kind, Rival
-from pipeline.evaluation.configurations import Configuration, Summary
-from pipeline.evaluation.pooling import Cell
-from pipeline.record import LoggedRun, RunRecord, Status
 
 NAN = float("nan")
 RIVALS = [Rival("persistence", {}, 100.0, np.ones(9), 3), Rival("linear", {}, 60.0, np.ones(9), 3)]

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Gaps, Missing, ShortLanes, Source
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Gaps, Missing, ShortLanes, Source
 from pipeline.data.calendar import find_calendar
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.short_lanes import leave_out_short
-from pipeline.errors import UserError
 
 STEPS = [
     *("250ms", "90s", "15min", "h", "6h", "D", "2D", "B", "2B", "W-WED", "2W-SUN", "MS", "ME", "BMS", "BME", "2MS"),

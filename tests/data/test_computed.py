@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import COMPUTED, DatasetConfig, Source
+from pipeline.config.schema import COMPUTED, DatasetConfig, Source
 from pipeline.data.computed import compute_table
 
 

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Horizons, Order, Source, TrainingConfig
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Horizons, Order, Source, TrainingConfig
 from pipeline.data.arrays import IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.notes import describe_data, name_contract
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
-from pipeline.errors import UserError
 
 STRIDE = 3
 SERIES = [np.arange(0, 14), np.arange(20, 37)]  # two series, whose windows start at these rows

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Order, Source
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Order, Source
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes, shuffle_windows
 from pipeline.data.prepare import prepare_data
-from pipeline.errors import UserError
 
 lane_shapes = st.tuples(
     st.integers(1, 60),  # windows

@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Horizons, LagsAs, Missing, Scaler, Source, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Missing, Scaler, Source, Transform
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.split import split_series
 from pipeline.data.transforms import apply_transforms
-from pipeline.errors import UserError
 
 # The lanes lie between each other, by date; lane b begins two days later and is shorter.
 TABLE = """day,stock,price,volume

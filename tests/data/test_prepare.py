@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Config, DatasetConfig, Horizons, Scaler, Source, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Horizons, Scaler, Source, Transform
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.data.split import PARTS
-from pipeline.errors import UserError
 
 RISING = np.arange(1.0, 101.0)
 NOISE = np.random.default_rng(0).uniform(1.0, 2.0, 100)

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import DatasetConfig, Missing, Source
+from pipeline.base.errors import UserError
+from pipeline.config.schema import DatasetConfig, Missing, Source
 from pipeline.data.dates import TimeReading
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.spelling import Spelling, guess_spelling
-from pipeline.errors import UserError
 
 PLAIN = "date,y\n2024-01-01,1.5\n2024-01-02,1234.25\n2024-01-03,-0.5\n"
 SEMICOLONS = "date;y\n2024-01-01;1,5\n2024-01-02;1.234,25\n2024-01-03;-0,5\n"

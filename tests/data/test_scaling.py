@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Scaler, Source, Transform
+from pipeline.config.schema import Config, DatasetConfig, Scaler, Source, Transform
 from pipeline.data.prepare import prepare_data
 from pipeline.data.scaling import apply_scaling, fit_scaling, invert_scaling
 from pipeline.data.series import Series

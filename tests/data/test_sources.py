@@ -9,11 +9,11 @@ import pytest
 import yaml
 from omegaconf import OmegaConf
 
-from pipeline.config import DatasetConfig, Missing, Source
+from pipeline.base.errors import UserError
+from pipeline.base.paths import conf_dir
+from pipeline.config.schema import DatasetConfig, Missing, Source
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
-from pipeline.errors import UserError
-from pipeline.paths import conf_dir
 
 FRAME = pd.DataFrame(
     {

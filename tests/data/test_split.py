@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import DatasetConfig, Source
+from pipeline.base.errors import UserError
+from pipeline.config.schema import DatasetConfig, Source
 from pipeline.data.series import Series
 from pipeline.data.split import Split, split_series
-from pipeline.errors import UserError
 
 
 def split(timestamps: pd.Index, **dataset: Any) -> Split:

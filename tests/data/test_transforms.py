@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Transform
+from pipeline.config.schema import Transform
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
 
 LOG, DIFFERENCE, SEASONAL = Transform.log, Transform.difference, Transform.seasonal_difference

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Missing
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Missing
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import check_timestamps, fill_missing, numeric_values
-from pipeline.errors import UserError
 
 NAN = float("nan")
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Config, DatasetConfig, Horizons, LagsAs, Source, Transform
+from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Source, Transform
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.data.split import Split

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import (
+from pipeline.config.schema import (
     Cell,
     Config,
     DatasetConfig,
@@ -22,7 +22,7 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation import memory as memory_module
 from pipeline.evaluation.memory import Memory, describe_memory, measure_memory
-from pipeline.models.plain import PlainNetwork, make_plain
+from pipeline.models.numpy_network import PlainNetwork, make_plain
 from pipeline.models.plan import plan_layers
 
 SMALL = 1e-3  # tanh(x) is x for inputs this small

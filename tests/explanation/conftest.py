@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Config, DatasetConfig, Horizons, ModelConfig, Source, Wiring
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, DatasetConfig, Horizons, ModelConfig, Source, Wiring
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.explanation.facts import Explanation, explain
-from pipeline.gates import check_ranges
+from pipeline.explanation.facts.explanation import Explanation, explain
 
 MakeExplained = Callable[..., "Explained"]
 

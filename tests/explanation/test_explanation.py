@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, Horizons, LagsAs, Order, Transform, Wiring
+from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Transform, Wiring
 from pipeline.data.lanes import cut_lanes, shuffle_windows
-from pipeline.explanation.batch_map import Filling
-from pipeline.explanation.facts import Explanation
-from pipeline.models.network import build_training_network
+from pipeline.explanation.facts.batch_map import Filling
+from pipeline.explanation.facts.explanation import Explanation
+from pipeline.models.keras_network import build_training_network
 
 MakeExplained = Callable[..., Any]
 WIRINGS = [wiring for wiring in Wiring if wiring is not Wiring.auto]

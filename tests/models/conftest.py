@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pipeline.config import Cell, Config, ModelConfig
+from pipeline.config.schema import Cell, Config, ModelConfig
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.config import Cell
-from pipeline.models.network import build_streaming_network, build_training_network
+from pipeline.config.schema import Cell
+from pipeline.models.keras_network import build_streaming_network, build_training_network
 
 KERNEL, RECURRENT, BIAS, HEAD, HEAD_BIAS = 0.5, 0.25, 0.1, 2.0, -1.0
 UNITS = 2

@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Cell, Config, DatasetConfig, Horizons, ModelConfig, Wiring
-from pipeline.errors import UserError
-from pipeline.gates import check_ranges
-from pipeline.models.function import read_network
-from pipeline.models.network import build_streaming_network, build_training_network
-from pipeline.models.plain import PlainNetwork, make_plain
+from pipeline.base.errors import UserError
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, ModelConfig, Wiring
+from pipeline.models.keras_network import build_streaming_network, build_training_network
+from pipeline.models.numpy_network import PlainNetwork, make_plain
 from pipeline.models.plan import plan_layers
+from pipeline.models.xla_network import read_network
 
 FEATURES, TARGETS, ROWS = 2, 3, 5
 _SETTINGS: dict[Wiring, dict[str, Any]] = {

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.config import Cell
-from pipeline.models.network import build_streaming_network, build_training_network
+from pipeline.config.schema import Cell
+from pipeline.models.keras_network import build_streaming_network, build_training_network
 from pipeline.models.state import get_states, reset_states
 
 BATCHES = np.random.default_rng(3).normal(size=(2, 2, 4, 1)).astype(np.float32)  # (batches, lanes, steps, features)

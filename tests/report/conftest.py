@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.record import RunRecord, Status
+from pipeline.base.record import RunRecord, Status
 
 MakeRecord = Callable[..., RunRecord]
 

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
-from pipeline.gates import check_ranges
-from pipeline.models.plain import make_plain
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.serving.model import ServedModel
 

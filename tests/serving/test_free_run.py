@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Cell, Horizons, LagsAs, Order, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Transform
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
-from pipeline.errors import UserError
 from pipeline.serving.free_run import BACKTEST, FUTURE, forecast_steps
 from pipeline.serving.model import ServedModel
 

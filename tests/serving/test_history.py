@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config, DatasetConfig, Source
+from pipeline.base.errors import UserError
+from pipeline.base.record import DIGEST_TAG
+from pipeline.config.schema import Config, DatasetConfig, Source
 from pipeline.data.sources import load_series
-from pipeline.errors import UserError
-from pipeline.record import DIGEST_TAG
 from pipeline.serving.model import load_history
 
 

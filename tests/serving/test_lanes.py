@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Cell, Horizons, LagsAs, Order, Transform
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Transform
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
 

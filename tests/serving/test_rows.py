@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Missing, Transform
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Missing, Transform
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Header, RowError, read_header
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import UserError
+from pipeline.base.errors import UserError
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
 NAMES = ["", "a,b", 'q"', "ü\x00", "\x00", "tab\t"]

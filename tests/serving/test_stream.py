@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Horizons, Missing, Transform
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Horizons, Missing, Transform
 from pipeline.data.dates import TimeReading
-from pipeline.errors import UserError
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import RowError
 from pipeline.serving.stream import Stream

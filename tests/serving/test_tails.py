@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config import Transform
+from pipeline.config.schema import Transform
 from pipeline.data.transforms import apply_transforms, invert_forecasts
 from pipeline.serving.tails import empty_tails
 

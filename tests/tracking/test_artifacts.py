@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserError
-from pipeline.record import LoggedRun, RunRecord, Status
+from pipeline.base.errors import UserError
+from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.tracking.artifacts import run_folders
 from pipeline.tracking.store import Store
 

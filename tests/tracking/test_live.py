@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from mlflow.entities import Run
 
-from pipeline.config import TrackingConfig
-from pipeline.errors import TrainingError
+from pipeline.base.errors import TrainingError
+from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.live import close_parent, open_parent, process_name, track_run
 from pipeline.tracking.store import Store, open_store
 

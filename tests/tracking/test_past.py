@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import TrackingConfig
-from pipeline.errors import UserError
-from pipeline.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
+from pipeline.base.errors import UserError
+from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
+from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.live import (
     PROCESS_TAG,
     REASON_TAG,

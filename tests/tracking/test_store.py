@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import TrackingConfig
-from pipeline.errors import UserError
-from pipeline.paths import home_dir
+from pipeline.base.errors import UserError
+from pipeline.base.paths import home_dir
+from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.live import track_run
 from pipeline.tracking.past import fetch_files
 from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
@@ -192,7 +192,7 @@ WRITE_RUNS = """
 import os, sys
 from pathlib import Path
 import mlflow.store.artifact.artifact_repository_registry
-from pipeline.config import TrackingConfig
+from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.live import track_run
 from pipeline.tracking.store import open_store
 

@@ -7,10 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.config import Config, DatasetConfig, ModelConfig, Optimizer, Source, TrainingConfig
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Optimizer, Source, TrainingConfig
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.gates import check_ranges
 from pipeline.training.record import EpochReport
 
 MakeConfig = Callable[..., Config]

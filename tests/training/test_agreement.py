@@ -10,7 +10,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, Engine, Horizons, LagsAs, Loss, Optimizer, Order, Wiring
+from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Optimizer, Order, Wiring
 from pipeline.training.train import train_seeds
 
 EPOCHS = 20

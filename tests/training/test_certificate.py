@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, LagsAs, Order
+from pipeline.base.errors import TrainingError
+from pipeline.config.schema import Cell, LagsAs, Order
 from pipeline.data.prepare import prepare_data
-from pipeline.errors import TrainingError
-from pipeline.models.network import build_streaming_network, build_training_network
-from pipeline.models.plain import PlainNetwork
+from pipeline.models.keras_network import build_streaming_network, build_training_network
+from pipeline.models.numpy_network import PlainNetwork
 from pipeline.training import parity
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.parity import LIMIT, Certificate, certify_parity

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.config import Horizons, LagsAs
+from pipeline.config.schema import Horizons, LagsAs
 from pipeline.data.lanes import shuffle_windows
 from pipeline.training.feed import feed_lanes, feed_shuffled
 

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Horizons, Loss, Optimizer, Scaler
-from pipeline.errors import TrainingError
-from pipeline.models.network import build_training_network
+from pipeline.base.errors import TrainingError
+from pipeline.config.schema import Horizons, Loss, Optimizer, Scaler
+from pipeline.models.keras_network import build_training_network
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
 

@@ -6,9 +6,9 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import LagsAs, Transform
+from pipeline.config.schema import LagsAs, Transform
 from pipeline.data.reading import read_in_order
-from pipeline.models.network import build_training_network
+from pipeline.models.keras_network import build_training_network
 from pipeline.training import forecaster as forecaster_module
 from pipeline.training.forecaster import Forecaster
 

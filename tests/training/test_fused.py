@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.config import Engine
+from pipeline.config.schema import Engine
 from pipeline.training import fused, plans
 from pipeline.training.engine import choose_engine
 from pipeline.training.forecaster import Forecaster

@@ -7,13 +7,13 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
-from pipeline.config import Config, typed_config
+from pipeline.base.paths import conf_dir
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, typed_config
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.scores import Truth
-from pipeline.gates import check_ranges
-from pipeline.paths import conf_dir
 from pipeline.training.train import train_seeds
 
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, Horizons, LagsAs, Order, Protocol, Wiring
-from pipeline.models.network import build_training_network
-from pipeline.models.plain import make_plain
+from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Protocol, Wiring
+from pipeline.models.keras_network import build_training_network
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.serving import windows as windows_module
 from pipeline.serving.windows import forecast_windows

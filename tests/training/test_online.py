@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Config, Engine, Optimizer, Order, Scaler
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, Engine, Optimizer, Order, Scaler
 from pipeline.data.online import plan_online
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.errors import UserError
-from pipeline.models.network import build_training_network
+from pipeline.models.keras_network import build_training_network
 from pipeline.training import online
 from pipeline.training.engine import choose_engine
 from pipeline.training.fused import make_groups

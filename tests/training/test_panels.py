@@ -11,8 +11,8 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.scores import Truth, score_lanes, score_seed
-from pipeline.models.network import build_streaming_network
-from pipeline.models.plain import make_plain
+from pipeline.models.keras_network import build_streaming_network
+from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.training.train import Training, train_seeds
 

@@ -9,8 +9,8 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config import Cell, Config, LagsAs, Order
-from pipeline.models.network import build_serving_network, build_streaming_network, build_training_network
+from pipeline.config.schema import Cell, Config, LagsAs, Order
+from pipeline.models.keras_network import build_serving_network, build_streaming_network, build_training_network
 from pipeline.training.forecaster import Forecaster
 
 TOLERANCE = 1e-5

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Optimizer
-from pipeline.models.network import build_training_network
+from pipeline.config.schema import Optimizer
+from pipeline.models.keras_network import build_training_network
 from pipeline.models.state import reset_states
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config import Order
+from pipeline.config.schema import Order
 from pipeline.data.lanes import batch_lanes, cut_lanes
 from pipeline.models.state import get_states, reset_states
 from pipeline.training import fit

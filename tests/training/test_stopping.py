@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from pipeline.config import Cell
+from pipeline.config.schema import Cell
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.record import SeedTraining

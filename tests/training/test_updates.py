@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config import Optimizer, TrainingConfig
+from pipeline.config.schema import Optimizer, TrainingConfig
 from pipeline.training.fit import _OPTIMIZERS
 from pipeline.training.updates import clip_gradient, update_weights, zero_slots
 

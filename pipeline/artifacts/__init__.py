@@ -1,0 +1,1 @@
+"""Files of a run that programs read back: weights, tables, test errors."""

@@ -1,0 +1,181 @@
+"""test_errors.npz: the errors of the test part in one small file, so that a thousand runs are compared in seconds."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from pipeline.base.record import TestErrors
+
+NAME = "test_errors.npz"
+FALLBACK = "predictions.csv"
+
+
+def write_test_errors(
+    path: Path,
+    timestamps: pd.Index,
+    targets: Sequence[str],
+    horizon_steps: Sequence[int],
+    test: np.ndarray,
+    actual: np.ndarray,
+    forecasts: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    seeds: Sequence[int],
+    validation_rmse: Sequence[float],
+    scale: np.ndarray,
+) -> str:
+    """Write the errors of the test part.
+
+    Args:
+        path: The file.
+        timestamps: Of every row of the series; the rows of several lanes share them. Shape (time,).
+        targets: Names of the targets.
+        horizon_steps: Steps ahead of the forecasts.
+        test: True for the rows of the test part that are scored. Shape (time,).
+        actual: Shape (time, targets); NaN where the file had no value, which is never scored.
+        forecasts: Shape (seeds, time, horizon_steps, targets), in the data's own units.
+        baselines: Forecasts by name. Each (time, horizon_steps, targets).
+        seeds: Number of each seed.
+        validation_rmse: Of each seed.
+        scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
+
+    Returns:
+        What identifies the values that are scored: `TestErrors.rows`.
+    """
+    told = timestamps.astype(str).to_numpy(dtype=str)[test]
+    times, _ = pd.factorize(timestamps[test], sort=True)
+    measured = actual[test, None]  # (test time, 1, targets)
+    rows, span = _identify(told, times, targets, horizon_steps, actual[test])
+    facts = {
+        "rows": rows,
+        "span": span,
+        "horizon": int(max(horizon_steps)),
+        "seeds": [int(seed) for seed in seeds],
+        "baselines": list(baselines),
+    }
+    np.savez(
+        path,
+        allow_pickle=False,
+        facts=np.array(json.dumps(facts)),
+        errors=_single(forecasts[:, test] - measured),
+        times=times.astype(np.int32),
+        scale=np.asarray(scale, dtype=float),
+        validation_rmse=np.asarray(validation_rmse, dtype=float),
+        baselines=_single(np.stack([each[test] - measured for each in baselines.values()])),
+    )
+    return rows
+
+
+def _single(errors: np.ndarray) -> np.ndarray:
+    """Halve the size of errors where that loses nothing but digits: not where a 32-bit float would be zero or inf."""
+    size = np.abs(errors[np.isfinite(errors) & (errors != 0)])
+    fits = not size.size or (size.max() < 1e30 and size.max() > 1e-25)
+    return errors.astype(np.float32) if fits else errors
+
+
+def read_test_errors(folder: Path) -> TestErrors:
+    """Read test_errors.npz of a run or, for a run that was logged before it said enough, predictions.csv.
+
+    Raises:
+        FileNotFoundError: If the folder has neither.
+    """
+    if not _is_current(folder):
+        return _read_predictions(folder / FALLBACK)
+    with np.load(folder / NAME, allow_pickle=False) as arrays:
+        facts = json.loads(arrays["facts"].item())
+        return TestErrors(
+            errors=arrays["errors"],
+            seeds=tuple(facts["seeds"]),
+            validation_rmse=arrays["validation_rmse"],
+            baselines=dict(zip(facts["baselines"], arrays["baselines"], strict=True)),
+            times=arrays["times"],
+            scale=arrays["scale"],
+            rows=facts["rows"],
+            span=facts["span"],
+            horizon=facts["horizon"],
+        )
+
+
+def read_scored_rows(folder: Path) -> tuple[str, str]:
+    """Return only what identifies the scored values, as digest and in words: `rows` and `span` of TestErrors."""
+    if not _is_current(folder):
+        errors = _read_predictions(folder / FALLBACK)
+        return errors.rows, errors.span
+    with np.load(folder / NAME, allow_pickle=False) as arrays:
+        facts = json.loads(arrays["facts"].item())
+    return facts["rows"], facts["span"]
+
+
+def _is_current(folder: Path) -> bool:
+    """Return whether the small file is there, and says which rows share a timestamp: older ones did not."""
+    if not (folder / NAME).is_file():
+        return False
+    with np.load(folder / NAME, allow_pickle=False) as arrays:
+        return "times" in arrays.files
+
+
+def _read_predictions(path: Path) -> TestErrors:
+    """Read what a run of before says; its lanes lie one after another, and with several targets no scale was logged."""
+    frame = pd.read_csv(
+        path,
+        dtype={"timestamp": str, "target": str, "lane": str},
+        keep_default_na=False,
+        na_values={"actual": ""},
+    )
+    columns = [name for name in frame.columns if name.startswith("seed_")]
+    errors = frame[columns].to_numpy(dtype=float) - frame[["actual"]].to_numpy(dtype=float)  # (rows, seeds)
+    test = (frame["part"] == "test").to_numpy()
+    targets, steps = (frame.loc[test, name].unique() for name in ("target", "horizon"))
+    each = test & ((frame["target"] == targets[0]) & (frame["horizon"] == steps[0])).to_numpy()
+    told = frame.loc[each, "timestamp"].to_numpy(dtype=str)
+    in_blocks = (len(targets), len(steps), len(told))
+    shaped = errors[test].reshape(*in_blocks, len(columns)).transpose(3, 2, 1, 0)
+    actual = frame.loc[test, "actual"].to_numpy(dtype=float).reshape(in_blocks)[:, 0].T  # (time, targets)
+    times = _rank(told)
+    rows, span = _identify(told, times, targets.tolist(), steps.tolist(), actual)
+    return TestErrors(
+        errors=_single(shaped),
+        seeds=tuple(int(name.removeprefix("seed_")) for name in columns),
+        validation_rmse=np.sqrt(np.nanmean(errors[(frame["part"] == "validation").to_numpy()] ** 2, axis=0)),
+        baselines={},
+        times=times,
+        scale=np.ones(len(targets)),
+        rows=rows,
+        span=span,
+        horizon=int(max(steps)),
+    )
+
+
+def _rank(told: np.ndarray) -> np.ndarray:
+    """Number timestamps that were written as text in the order of time: numbers by size, dates by the clock."""
+    try:
+        order = pd.Index(told.astype(float))
+    except ValueError:
+        order = pd.to_datetime(told, format="ISO8601", utc=True)
+    return np.asarray(pd.factorize(order, sort=True)[0])
+
+
+def _identify(
+    told: np.ndarray, times: np.ndarray, targets: Sequence[str], steps: Sequence[int], actual: np.ndarray
+) -> tuple[str, str]:
+    """Return the digest of what is scored, and what people call it.
+
+    Nothing of what forecasts were made from goes in, nor what the lanes are called and which comes first: the values at
+    each timestamp are put into order of their size.
+    """
+    scored = np.isfinite(actual).any(axis=1)
+    told, times, values = told[scored], times[scored], actual[scored].astype(float) + 0.0  # no -0.0
+    order = np.lexsort((*values.T[::-1], times))
+    identity = hashlib.sha256(repr((list(targets), [int(step) for step in steps])).encode())
+    identity.update("\n".join(told[order].tolist()).encode())
+    identity.update(np.isnan(values[order]).tobytes())
+    identity.update(np.nan_to_num(values[order]).tobytes())
+    count, lanes = len(np.unique(times)), int(np.bincount(times).max(initial=0)) if len(times) else 0
+    side_by_side = f" in {lanes} lanes" if lanes > 1 else ""
+    names = ", ".join(targets[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
+    ahead = str(steps[0]) if len(steps) == 1 else f"{min(steps)} to {max(steps)}"
+    first, last = told[order][[0, -1]] if len(order) else ("-", "-")
+    return identity.hexdigest(), f"{count} timestamps{side_by_side} from {first} to {last}, {names}, {ahead} ahead"

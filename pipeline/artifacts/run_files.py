@@ -1,0 +1,175 @@
+"""Everything a finished run leaves in its folder, from which a person can read it, repeat it and serve it."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
+from pipeline.artifacts.errors_file import write_test_errors
+from pipeline.artifacts.tables import write_history, write_lanes, write_origins, write_predictions, write_seeds
+from pipeline.base.record import name_score
+from pipeline.base.text import show_name
+from pipeline.config.schema import Config, plain_config, without_references
+from pipeline.data.prepare import PreparedData
+from pipeline.data.series import Series
+from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
+
+Array = np.ndarray
+Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run found.
+
+    Attributes:
+        forecasts: In the data's own units. Shape (seeds, time, horizon_steps, targets).
+        baselines: Of the baselines by name. Each (time, horizon_steps, targets).
+        metrics: Final metrics by MLflow name.
+        seeds: One row per seed: what it was, then its scores.
+        lanes: Scores of each lane; empty for a single series.
+        origins: Scores of each origin of a rolling one, on its own block of the test part; empty for one origin.
+        best: Position of the seed with the lowest validation RMSE; of a rolling origin, at the last one.
+        losses: Loss curves of each seed; of a rolling origin, at the last one.
+        scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
+    """
+
+    forecasts: Array
+    baselines: Mapping[str, Array]
+    metrics: Mapping[str, float]
+    seeds: Sequence[Mapping[str, float]]
+    lanes: Sequence[Mapping[str, float]]
+    origins: Sequence[Mapping[str, object]]
+    best: int
+    losses: Losses
+    scale: Array
+
+
+def write_run_files(folder: Path, config: Config, data: PreparedData, results: Results) -> str:
+    """Write config.yaml, scaling.json and the tables of a run: what it can be read, repeated and compared from.
+
+    Args:
+        folder: Where they go.
+        config: Its configuration.
+        data: What it was trained and scored on.
+        results: What it found.
+
+    Returns:
+        What identifies the rows it was scored on: `TestErrors.rows`.
+    """
+    from omegaconf import OmegaConf
+
+    series = data.series
+    actual = _scored_actual(series)
+    logged = plain_config(config)
+    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
+    text = OmegaConf.to_yaml(OmegaConf.create(without_references(logged)))
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n", encoding="utf-8")
+    write_predictions(
+        folder / "predictions.csv",
+        series.timestamps,
+        series.targets,
+        data.windows.horizon_steps,
+        data.split.part_names(),
+        actual,
+        results.forecasts,
+        list(results.losses),
+        np.array(series.lane_names)[series.lane_of_rows()] if series.lane_names else None,
+    )
+    scored_rows = write_test_errors(
+        folder / ERRORS_FILE,
+        series.timestamps,
+        series.targets,
+        data.windows.horizon_steps,
+        data.scored_rows("test"),
+        actual,
+        results.forecasts,
+        results.baselines,
+        list(results.losses),
+        [seed[name_score("validation", series.targets)] for seed in results.seeds],
+        results.scale,
+    )
+    write_seeds(folder / "seeds.csv", results.seeds)
+    if series.lane_names:
+        write_lanes(folder / "lanes.csv", series.lane_names, results.lanes)
+    if results.origins:
+        write_origins(folder / "origins.csv", results.origins)
+    write_history(folder / "history.csv", results.losses)
+    return scored_rows
+
+
+def draw_run_figures(
+    label: str, config: Config, data: PreparedData, results: Results
+) -> dict[str, Callable[[Path], None]]:
+    """Return what draws each figure of a run into a file, by the file's name; arguments are those of write_run_files.
+
+    The label names the run for people.
+    """
+    title = f"{show_name(config.dataset.name)}: {label}"
+
+    def forecast(path: Path) -> None:
+        metrics, unit = results.metrics, config.dataset.unit
+        name, of = ("rmse", f" {show_name(unit, 40)}") if "test_rmse" in metrics else ("rmsse", "")
+        fit = metrics[f"baseline_linear_{name}"]
+        scored = f"test {name.upper()} {metrics[f'test_{name}']:.4g}, linear fit {fit:.4g}{of}"
+        panels = list(_panels(unit, data, _scored_actual(data.series), results))
+        draw_forecast(path, f"{title}\n{scored}", panels)
+
+    return {
+        "forecast.png": forecast,
+        "learning_curve.png": lambda path: draw_learning_curve(path, title, results.losses),
+    }
+
+
+def _scored_actual(series: Series) -> Array:
+    """Return the targets, NaN where the file had none. Shape (time, targets)."""
+    return np.where(series.scorable(), series.actual(), np.nan)
+
+
+def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> Iterator[ForecastPanel]:
+    """Return the last horizon step of the first few lanes and targets."""
+    series, in_test = data.series, data.split.rows("test")
+    lanes = [rows for rows in series.lanes() if in_test[rows].any()][:MAX_PANELS]
+    for rows in lanes:
+        lane = series.lane_of_rows()[rows.start]
+        for column, target in enumerate(series.targets[:MAX_PANELS]):
+            shown = f"{show_name(target, 24)} [{show_name(unit, 20)}]"
+            yield ForecastPanel(
+                name=f"{show_name(series.lane_names[lane], 16)}: {shown}" if series.lane_names else shown,
+                timestamps=series.timestamps[rows],
+                test_start=int(np.argmax(in_test[rows])),
+                actual=actual[rows, column],
+                forecasts=results.forecasts[:, rows, -1, column],
+                linear=results.baselines["linear"][rows, -1, column],
+            )
+
+
+def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
+    """Return what a client of the served model needs: scaled = (transformed - offset) / scale, per column.
+
+    With dataset.scaler_per_lane, `lanes` has the columns of each lane in place of `columns`.
+    """
+    each = [
+        {
+            name: {"offset": float(offset), "scale": float(scale)}
+            for name, offset, scale in zip(data.series.columns, offsets, scales, strict=True)
+        }
+        for offsets, scales in zip(data.scaling.offset, data.scaling.scale, strict=True)
+    ]
+    per_lane = config.dataset.scaler_per_lane
+    return {
+        "features": list(data.series.features),
+        "targets": list(data.series.targets),
+        "transforms": [step.value for step in config.dataset.transforms],
+        "period": config.dataset.period,
+        "look_back": config.look_back,
+        "horizon_steps": list(data.windows.horizon_steps),
+        "lags_as": config.dataset.lags_as.value,
+        "stateful": config.stateful,
+        **({"lanes": dict(zip(data.series.lane_names, each, strict=True))} if per_lane else {"columns": each[0]}),
+    }

@@ -1,0 +1,72 @@
+"""The weights of all seeds of a run in one file of plain arrays: nothing in it can be executed."""
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+
+FILE_NAME = "weights.npz"
+
+
+@dataclass(frozen=True)
+class SavedWeights:
+    """The weights of a run.
+
+    Attributes:
+        seeds: Number of each seed. Shape (seeds,).
+        best: Position of the seed with the lowest validation RMSE.
+        arrays: As `get_weights` orders them; each with a seeds axis in front.
+    """
+
+    seeds: np.ndarray
+    best: int
+    arrays: Sequence[np.ndarray]
+
+    def of_best(self) -> list[np.ndarray]:
+        """Return the weights of the best seed."""
+        return [array[self.best] for array in self.arrays]
+
+    def digest(self) -> str:
+        """Return the sha256 of the best seed's weights: which network this is."""
+        identity = hashlib.sha256()
+        for array in self.of_best():
+            identity.update(repr(array.shape).encode())
+            identity.update(np.ascontiguousarray(array, dtype=np.float32).tobytes())
+        return identity.hexdigest()
+
+
+def save_weights(folder: Path, seeds: Sequence[int], best: int, weights: Sequence[Sequence[Any]]) -> None:
+    """Write weights.npz.
+
+    Args:
+        folder: Where it goes.
+        seeds: Number of each seed.
+        best: Position of the seed with the lowest validation RMSE.
+        weights: Of each seed, as `get_weights` gives them.
+    """
+    arrays = {f"weight_{number:03d}": np.stack(each) for number, each in enumerate(zip(*weights, strict=True))}
+    np.savez(folder / FILE_NAME, allow_pickle=False, seeds=np.array(seeds), best=np.array(best), **arrays)
+
+
+def load_weights(path: Path) -> SavedWeights:
+    """Read weights.npz.
+
+    Raises:
+        UserError: If it is not one.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            names = sorted(name for name in file.files if name.startswith("weight_"))
+            saved = SavedWeights(file["seeds"], int(file["best"]), [file[name] for name in names])
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
+    count = saved.seeds.size
+    if not 0 <= saved.best < count or any(array.shape[:1] != (count,) for array in (saved.seeds, *saved.arrays)):
+        raise UserError(f"{path.name} of the run is damaged: its arrays do not have one entry per seed")
+    return saved

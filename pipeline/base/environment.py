@@ -1,0 +1,50 @@
+"""Environment variables that must be set before TensorFlow or MLflow are imported."""
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.base.programs import keep_programs
+
+
+def prepare_environment() -> None:
+    """Choose Keras' TensorFlow backend, and silence start-up chatter and telemetry unless the user set them."""
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    # Errors that matter come as exceptions; at level 2 XLA calls every file of its cache an error before it reads it.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    # Without oneDNN the order of additions is fixed, so the numbers repeat; for networks this small it is not slower.
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
+    keep_programs()
+
+
+def _open_scratch() -> IO[bytes]:
+    """Open a file that nobody sees; where the disk is full, one that keeps nothing."""
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return Path(os.devnull).open("r+b")
+
+
+@contextmanager
+def hushed_stderr() -> Iterator[None]:
+    """Keep what C++ libraries write to stderr off the screen while the block lasts; show it if the block raises."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with _open_scratch() as caught:
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            caught.seek(0)
+            os.write(2, caught.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

@@ -1,0 +1,75 @@
+"""Where the configuration and the packaged data lie, in a source tree and in an installed wheel."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pipeline.base.errors import UserError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def conf_dir() -> Path:
+    """Return the folder of the Hydra configuration.
+
+    Returns:
+        `conf/` beside the package in a source tree or editable install, `pipeline/conf/` in a wheel.
+
+    Raises:
+        FileNotFoundError: If the installation holds neither.
+    """
+    return _first_with("config.yaml", _PACKAGE.parent / "conf", _PACKAGE / "conf")
+
+
+def data_dir() -> Path:
+    """Return the folder of the packaged CSV files (`data/`, or `pipeline/data_files/` in a wheel)."""
+    return _first_with("airline.csv", _PACKAGE.parent / "data", _PACKAGE / "data_files")
+
+
+def home_dir() -> Path:
+    """Return the folder that holds the tracking database by default.
+
+    Returns:
+        The repository root when the package runs from a source tree, so that a bare `mlflow ui` there shows
+        every run; otherwise the working directory.
+    """
+    root = _PACKAGE.parent
+    return root if (root / "conf" / "config.yaml").is_file() and (root / "pyproject.toml").is_file() else Path.cwd()
+
+
+def _first_with(name: str, *folders: Path) -> Path:
+    for folder in folders:
+        if (folder / name).is_file():
+            return folder
+    looked = " or ".join(str(folder) for folder in folders)
+    raise FileNotFoundError(f"{name} was not found in {looked}; reinstall lstm-pipeline")
+
+
+def check_folder(key: str, path: Path) -> None:
+    """Check that a file can be made before the work for it begins.
+
+    Raises:
+        UserError: If its folder does not exist; the text names the key that gave it.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UserError(f"{key}={path}: the folder {path.parent} is not there; create it first")
+
+
+@contextmanager
+def replace_file(path: Path) -> Iterator[IO[bytes]]:
+    """Write a file in one move: a reader, or a crash, finds the old file or the whole new one.
+
+    Args:
+        path: The file; its folder must exist.
+    """
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)

@@ -1,0 +1,227 @@
+"""The jobs of a command, each checked by all three gates before the first one starts."""
+
+import argparse
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
+from hydra.errors import HydraException, OverrideParseException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.base.errors import UserError
+from pipeline.base.paths import conf_dir
+from pipeline.base.text import show_setting, suggest
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, flat_config, typed_config
+
+if TYPE_CHECKING:
+    from pipeline.data.series import Series
+
+_BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+_GROUPS = ("dataset", "model", "training", "evaluation", "tracking", "experiment", "debug")
+_TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
+_MANY = 20  # jobs that take seconds to check: composing one costs 0.08 s here, and as much again in Hydra's sweeper
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command is going to do.
+
+    Attributes:
+        is_sweep: Whether Hydra's sweeper runs it.
+        jobs: The configuration of every job. When a sweeper other than Hydra's basic one chooses the values as
+            it goes, only the configuration it starts from.
+    """
+
+    is_sweep: bool
+    jobs: list[Config]
+
+    def differing_keys(self) -> list[str]:
+        """Return the configuration keys in which the jobs differ."""
+        flat = [flat_config(job) for job in self.jobs]
+        return [key for key in flat[0] if len({job[key] for job in flat}) > 1]
+
+
+def plan_jobs(arguments: argparse.Namespace, tell: Callable[[str], None] | None = None) -> Plan:
+    """Compose every job of a command as Hydra will, and check it.
+
+    Args:
+        arguments: What Hydra's own parser made of the command line.
+        tell: Told how many jobs are checked, when that takes seconds.
+
+    Returns:
+        The plan; every job in it passed the gates of types, ranges and data.
+
+    Raises:
+        UserError: For the first job that does not pass.
+    """
+    with explained(), _composer(arguments) as compose_job:
+        overrides = OverridesParser.create().parse_overrides(arguments.overrides)
+        _refuse_odd(overrides)
+        fixed = [override for override in overrides if not override.is_sweep_override()]
+        base = compose_job([override.input_line for override in fixed])
+        is_sweep = arguments.multirun or (
+            OmegaConf.select(base, "hydra.mode") is not None and base.hydra.mode.name == "MULTIRUN"
+        )
+        _check_targets(base)
+        if not is_sweep:
+            _refuse_lists(overrides)
+            jobs = [base]
+        elif base.hydra.sweeper._target_ == _BASIC_SWEEPER:
+            split = _split(base, arguments.overrides)
+            if tell is not None and len(split) >= _MANY:
+                tell(f"checking {len(split)} jobs before the first one starts")
+            jobs = [compose_job(job) for job in split]
+        else:
+            jobs = [base]
+        configs = [typed_config(job) for job in jobs]
+    for config in configs:
+        check_ranges(config)
+    _check_data(configs)
+    return Plan(is_sweep, configs)
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn Hydra's and OmegaConf's errors inside the block into a UserError of one or two lines."""
+    try:
+        yield
+    except HydraException as error:
+        raise UserError(_explain_hydra(error)) from error
+    except OmegaConfBaseException as error:
+        raise UserError(str(error).strip().splitlines()[0]) from error
+
+
+@contextmanager
+def _composer(arguments: argparse.Namespace) -> Iterator[Any]:
+    config_dir = Path(arguments.config_path).resolve() if arguments.config_path else conf_dir()
+    if not config_dir.is_dir():
+        raise UserError(f"--config-path must be a folder, but got {arguments.config_path}")
+    search = []
+    if arguments.config_dir:
+        extra = Path(arguments.config_dir).resolve()
+        if not extra.is_dir():
+            raise UserError(f"--config-dir must be a folder, but got {arguments.config_dir}")
+        search = [f"hydra.searchpath=[file://{extra}]"]
+    with initialize_config_dir(version_base="1.3", config_dir=str(config_dir)):
+
+        def compose_job(overrides: Sequence[str]) -> DictConfig:
+            name = arguments.config_name or "config"
+            return compose(name, overrides=[*overrides, *search], return_hydra_config=True)
+
+        yield compose_job
+
+
+def _split(base: DictConfig, overrides: Sequence[str]) -> list[list[str]]:
+    """Return the overrides of every job, in the order in which Hydra's basic sweeper runs them."""
+    from_presets = [f"{key}={values}" for key, values in (base.hydra.sweeper.params or {}).items()]
+    parsed = OverridesParser.create().parse_overrides([*from_presets, *overrides])
+    (jobs,) = BasicSweeper.split_arguments(parsed, max_batch_size=None)
+    return jobs
+
+
+def _refuse_lists(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if override.is_sweep_override():
+            raise UserError(f"{override.input_line} gives several values; add -m to run one job for each")
+
+
+def _refuse_odd(overrides: Sequence[Override]) -> None:
+    for override in overrides:
+        if not override.key_or_group:
+            raise UserError(f"'{override.input_line}' names no key; write key=value")
+        if override.key_or_group in _GROUPS and isinstance(override.value(), list):
+            raise UserError(f"{override.input_line} names several options; give one, or several with -m and commas")
+
+
+def _check_targets(base: DictConfig) -> None:
+    """Hydra calls what `_target_` names: only its own classes and its plugins may be named by a configuration."""
+
+    def targets(node: Any) -> Iterator[str]:
+        if isinstance(node, dict):
+            if "_target_" in node:
+                yield str(node["_target_"])
+            for value in node.values():
+                yield from targets(value)
+
+    for key in ("launcher", "sweeper", "callbacks"):
+        for target in targets(OmegaConf.to_container(base.hydra[key], resolve=False)):
+            if not target.startswith(_TRUSTED_TARGETS):
+                raise UserError(
+                    f"hydra.{key} names _target_={target}; only Hydra's own classes and its plugins may be run"
+                )
+
+
+def _check_data(configs: Sequence[Config]) -> None:
+    """Prepare the data of every job, reading each file once."""
+    from pipeline.data.prepare import prepare_data  # pandas takes a second: an unknown key must not wait for it
+    from pipeline.data.sources import load_series
+
+    loaded: dict[str, Series] = {}
+    for config in configs:
+        key = repr(config.dataset)
+        if key not in loaded:
+            loaded[key] = load_series(config.dataset)
+        prepare_data(config, loaded[key])
+
+
+def _explain_hydra(error: HydraException) -> str:
+    if isinstance(error, OverrideParseException):
+        return _explain_grammar(error)
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    text = "\n".join(lines)
+    unknown = re.search(r"Could not override '([^']+)'", text)
+    if unknown:
+        return _explain_unknown_key(unknown.group(1), lines)
+    if "is not a ListConfig" in text:
+        return f"{lines[0].removeprefix('Error merging override ')}: a list is needed, in brackets: key=[value]"
+    cause = error.__cause__
+    if isinstance(cause, OmegaConfBaseException):
+        reason = str(cause).strip().splitlines()[0]
+        return lines[0] if reason in lines[0] else f"{lines[0].removeprefix('Error merging override ')}: {reason}"
+    choice = re.search(r"Could not find '([^']+)/([^']+)'", text)
+    if choice:
+        options = [
+            line for line in lines if line not in lines[:2] and not line.startswith(("Config search", "provider="))
+        ]
+        options = [option for option in options if not option.startswith("_")]
+        known = f"choose from {', '.join(sorted(options))}" if options else "see --help"
+        return f"unknown {choice.group(1)} '{choice.group(2)}'; {known}"
+    return " ".join(lines[:2])
+
+
+def _explain_grammar(error: OverrideParseException) -> str:
+    """Say how a value is quoted: names of columns hold blanks, brackets and signs that mean something to Hydra."""
+    reason = str(error).strip().splitlines()[0].split(" when parsing")[0]
+    key, equals, value = error.override.partition("=")
+    if not equals or not value:
+        return f"'{error.override}' cannot be read: {reason}; write key=value"
+    inside = value[1:-1] if value.startswith("[") and value.endswith("]") else None
+    items = value if inside is None else [item.strip().strip("'\"") for item in inside.split(",")]
+    commas = "; a comma inside a name stays inside its quotes" if inside is not None and "," in inside else ""
+    why = "" if reason.startswith("Error parsing") else f" ({reason})"
+    return f"{error.override} cannot be read{why}; quote it: {show_setting(key, items)}{commas}"
+
+
+def _explain_unknown_key(key: str, lines: Sequence[str]) -> str:
+    known = list(_schema_keys(OmegaConf.structured(Config)))
+    reason = next((line for line in lines[1:] if "not in" in line or "not found" in line), "")
+    if key in known and reason:
+        return f"{key}: {reason}"
+    return f"unknown key '{key}'; {suggest(key, known, '`--cfg job` lists every key.')}"
+
+
+def _schema_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        yield f"{prefix}{key}"
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            yield from _schema_keys(child, f"{prefix}{key}.")

@@ -1,0 +1,126 @@
+"""Runs that differ only in their seeds become one configuration with all those seeds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.base.record import LoggedRun, TestErrors
+from pipeline.comparison.significance import loss_series
+
+Array = np.ndarray
+# What does not make a configuration: which seeds, and what decides no result.
+NO_AXES = ("seed", "seeds", "resume", "experiment", "debug", "dataset.path")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One configuration with the seeds of all its runs.
+
+    Attributes:
+        parameters: The keys in which the compared runs differ.
+        runs: The runs, the newest first.
+        seeds: Number of each seed.
+        validation_rmse: Of each seed, in the data's own units; with several targets the RMSSE. Shape (seeds,).
+        test_rmse: The same on the test part. Shape (seeds,).
+        test_mae: Mean absolute error on the test part. Shape (seeds,).
+        losses: Loss at every test timestamp, see `loss_series`, in units of `scale`. Shape (time,).
+        baselines: The same score of every baseline that was logged.
+        scale: What errors were divided by before they were squared, the same for all cells that are compared: a typical
+            error of each target, so that squares neither vanish nor overflow. Shape (targets,).
+    """
+
+    parameters: Mapping[str, str]
+    runs: tuple[LoggedRun, ...]
+    seeds: tuple[int, ...]
+    validation_rmse: Array
+    test_rmse: Array
+    test_mae: Array
+    losses: Array
+    baselines: Mapping[str, float]
+    scale: Array
+
+
+def varying_keys(runs: Sequence[LoggedRun]) -> list[str]:
+    """Return the keys in which runs differ, seeds aside; root keys first."""
+    keys = dict.fromkeys(key for run in runs for key in run.record.params if key not in NO_AXES)
+    varying = [key for key in keys if len({run.record.params.get(key) for run in runs}) > 1]
+    return sorted(varying, key=lambda key: "." in key)
+
+
+def pool_seeds(
+    runs: Sequence[LoggedRun], read_errors: Callable[[LoggedRun], TestErrors], keys: Sequence[str]
+) -> list[Cell]:
+    """Pool runs that are equal in all keys.
+
+    A seed that was trained twice counts once, by its newest run: a copy is no new evidence.
+
+    Args:
+        runs: Finished runs, scored on the same rows.
+        read_errors: Gives the errors of a run; they are kept only until its configuration is done.
+        keys: Keys in which the runs differ, seeds aside.
+
+    Returns:
+        One cell per configuration, in the order of the oldest run of each.
+    """
+    members: dict[tuple[str, ...], list[LoggedRun]] = {}
+    for run in sorted(runs, key=lambda run: run.started):
+        members.setdefault(tuple(run.record.params.get(key, "-") for key in keys), []).append(run)
+    first = read_errors(runs[0])  # its scale for all: otherwise losses of two configurations could not be subtracted
+    typical = first.scale * (float(score_errors(first.errors, first.scale).mean()) or 1.0)
+    cells = []
+    for values, alike in members.items():
+        newest_first = [(run, read_errors(run)) for run in alike[::-1]]
+        cells.append(_pool(dict(zip(keys, values, strict=True)), newest_first, first.scale, typical))
+    return cells
+
+
+def score_errors(errors: Array, scale: Array) -> Array:
+    """Return the RMSE of each seed, divided by the scale of each target and averaged over the targets.
+
+    Args:
+        errors: Shape (seeds, rows, horizon_steps, targets), NaN where nothing is scored.
+        scale: Shape (targets,).
+
+    Returns:
+        Shape (seeds,).
+    """
+    scaled = errors.astype(float) / scale
+    largest = np.nanmax(np.abs(scaled), initial=0.0)
+    unit = scaled / (largest or 1.0)  # squares of tiny errors would vanish
+    per_target = [np.nanmean(unit[..., target] ** 2, axis=(1, 2)) for target in range(unit.shape[-1])]
+    return np.asarray(largest * np.mean(np.sqrt(per_target), axis=0))
+
+
+def _pool(
+    parameters: Mapping[str, str],
+    newest_first: Sequence[tuple[LoggedRun, TestErrors]],
+    scale: Array,
+    typical: Array,
+) -> Cell:
+    seeds: list[int] = []
+    chosen: list[Array] = []
+    validation: list[float] = []
+    runs = []
+    for run, found in newest_first:
+        new = [position for position, seed in enumerate(found.seeds) if seed not in seeds]
+        if not new:
+            continue
+        runs.append(run)
+        seeds += [found.seeds[position] for position in new]
+        chosen.append(found.errors[new])
+        validation += found.validation_rmse[new].tolist()
+    errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets)
+    newest = newest_first[0][1]
+    known = next((found.baselines for _, found in newest_first if found.baselines), {})  # older runs logged none
+    return Cell(
+        parameters=parameters,
+        runs=tuple(runs),
+        seeds=tuple(seeds),
+        validation_rmse=np.array(validation),
+        test_rmse=score_errors(errors, scale),
+        test_mae=np.nanmean(np.nanmean(np.abs(errors), axis=(1, 2)) / scale, axis=1),
+        losses=loss_series(errors, newest.times, typical),
+        baselines={name: float(score_errors(each[None], scale)[0]) for name, each in known.items()},
+        scale=typical,
+    )

@@ -1,0 +1,1 @@
+"""The configuration: its keys and types, and the gates that refuse what cannot be trained."""

@@ -1,0 +1,262 @@
+"""The second gate: ranges and combinations of the configuration, before any data is read."""
+
+import zoneinfo
+from collections.abc import Iterator
+
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_setting
+from pipeline.config.schema import (
+    COMPUTED,
+    DATE_NAMES,
+    Config,
+    DatasetConfig,
+    Engine,
+    Horizons,
+    LagsAs,
+    Order,
+    Protocol,
+    Transform,
+    Wiring,
+    flat_config,
+)
+
+
+def check_ranges(config: Config) -> None:
+    """Check what the types cannot: every range, and every pair of values that does not go together.
+
+    Raises:
+        UserError: Naming the first key out of range, its value and the remedy.
+    """
+    for complaint in _complaints(config):
+        raise UserError(complaint)
+
+
+def _complaints(config: Config) -> Iterator[str]:
+    yield from _texts(config)
+    yield from _numbers(config)
+    yield from _dataset(config)
+    yield from _combinations(config)
+
+
+def _texts(config: Config) -> Iterator[str]:
+    """No file, store or page can hold half a character, which is what a command line in another encoding leaves."""
+    for key, text in flat_config(config).items():
+        if text.encode("utf-8", "replace").decode() != text or "\0" in text:
+            yield f"{key} holds bytes that are no UTF-8 text: {text!a}; write it in UTF-8"
+
+
+def _numbers(config: Config) -> Iterator[str]:
+    at_least_one = {
+        "look_back": config.look_back,
+        "horizon": config.horizon,
+        "batch_size": config.batch_size,
+        "seeds": config.seeds,
+        "dataset.period": config.dataset.period,
+        "dataset.segments": config.dataset.segments,
+        "dataset.delay": config.dataset.delay,
+        "evaluation.origins": config.evaluation.origins,
+        "training.epochs": config.training.epochs,
+        "training.patience": config.training.patience,
+    }
+    for key, number in at_least_one.items():
+        if number is not None and number < 1:
+            yield f"{key} must be at least 1, but got {key}={number}"
+    if not 0 <= config.seed <= 2**31 - config.seeds:
+        yield f"seed must be from 0 to 2^31 - seeds, but got seed={config.seed}"
+    if not config.model.units or min(config.model.units) < 1:
+        yield f"model.units must list one or more layers of at least 1 unit, e.g. [4], but got {config.model.units}"
+    for key, rate in {"dropout": config.model.dropout, "recurrent_dropout": config.model.recurrent_dropout}.items():
+        if not 0 <= rate < 1:
+            yield f"model.{key} must be at least 0 and below 1, but got model.{key}={rate}"
+    if not 0 < config.training.learning_rate < float("inf"):
+        yield f"training.learning_rate must be above 0, but got training.learning_rate={config.training.learning_rate}"
+    clip = config.training.clip_norm
+    if clip is not None and not 0 < clip < float("inf"):
+        yield f"training.clip_norm must be above 0, or null for none, but got training.clip_norm={clip}"
+
+
+def _dataset(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    for key in ("validation_fraction", "test_fraction"):
+        fraction = getattr(dataset, key)
+        if not 0 < fraction < 1:
+            yield f"dataset.{key} must be above 0 and below 1, but got dataset.{key}={fraction}"
+    if dataset.validation_fraction + dataset.test_fraction >= 1:
+        yield (
+            f"dataset.validation_fraction={dataset.validation_fraction} and "
+            f"dataset.test_fraction={dataset.test_fraction} leave nothing to train on; their sum must be below 1"
+        )
+    if (dataset.validation_start is None) != (dataset.test_start is None):
+        yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
+    if dataset.source not in COMPUTED and dataset.path is None:
+        yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
+    if dataset.source in COMPUTED and not 10 <= dataset.length <= 10_000_000:
+        yield f"dataset.length must be at least 10 and at most 10000000, but got dataset.length={dataset.length}"
+    if not 0 <= dataset.noise < float("inf"):
+        yield f"dataset.noise must be at least 0, but got dataset.noise={dataset.noise}"
+    for key in ("features", "targets"):
+        names = getattr(dataset, key)
+        if names is not None and (not names or len(set(names)) != len(names)):
+            yield f"dataset.{key} must name at least one column and each only once, but got {names}"
+
+    yield from _how_written(dataset)
+
+
+def _how_written(dataset: DatasetConfig) -> Iterator[str]:
+    if dataset.separator is not None and (
+        (len(dataset.separator) != 1 and dataset.separator not in ("tab", "\\t")) or dataset.separator in '"\r\n'
+    ):
+        yield f"dataset.separator must be one character, or tab, but got dataset.separator={dataset.separator!r}"
+    if dataset.decimal not in (None, ".", ","):
+        yield f"dataset.decimal must be '.' or ',', but got dataset.decimal={dataset.decimal!r}"
+    if dataset.thousands is not None and (len(dataset.thousands) != 1 or dataset.thousands.isalnum()):
+        yield (
+            "dataset.thousands must be one character, neither letter nor digit, but got "
+            f"dataset.thousands={dataset.thousands!r}"
+        )
+    if dataset.thousands is not None and dataset.thousands == (dataset.decimal or "."):
+        yield (
+            f"dataset.thousands={dataset.thousands!r} is the decimal mark, too; "
+            f"set {show_setting('dataset.decimal', ',' if dataset.thousands == '.' else '.')} as well"
+        )
+    if dataset.encoding is not None and not _is_encoding(dataset.encoding):
+        yield (
+            f"dataset.encoding must name a text encoding, e.g. utf-8, latin-1 or cp1252, but got "
+            f"dataset.encoding={dataset.encoding}"
+        )
+    if dataset.time_zone is not None and not _is_zone(dataset.time_zone):
+        yield (
+            f"dataset.time_zone must name a zone such as Europe/Berlin or UTC, but got "
+            f"dataset.time_zone={dataset.time_zone}"
+        )
+    if dataset.date_format is not None and dataset.date_format not in DATE_NAMES and "%" not in dataset.date_format:
+        yield (
+            f"dataset.date_format must be like '%d.%m.%Y' or one of {', '.join(DATE_NAMES)}, but got "
+            f"dataset.date_format={dataset.date_format}"
+        )
+
+
+def _is_encoding(name: str) -> bool:
+    try:
+        b"a".decode(name)
+    except (LookupError, ValueError):
+        return name.lower().startswith(("utf-16", "utf_16", "utf-32", "utf_32"))
+    return True
+
+
+def _is_zone(name: str) -> bool:
+    try:
+        zoneinfo.ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # ZoneInfoNotFoundError is a KeyError
+        return False
+    return True
+
+
+def _combinations(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
+        yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
+    if Transform.log in dataset.transforms[1:]:
+        yield "log must come first in dataset.transforms, because a difference has negative values: [log,difference]"
+    lags = {Transform.difference: 1, Transform.seasonal_difference: dataset.period}
+    shortest = min((lags[step] for step in dataset.transforms if step in lags), default=config.horizon)
+    if dataset.horizons is Horizons.one and config.horizon > shortest:
+        yield (
+            f"horizon={config.horizon} with dataset.transforms={[step.value for step in dataset.transforms]} cannot "
+            "be inverted from one step alone; add dataset.horizons=all"
+        )
+    yield from _wiring(config)
+    if dataset.order is Order.overlapping and not config.stateful:
+        yield "dataset.order=overlapping needs stateful=true; a stateless network always sees every window"
+    one_series = dataset.lane_column is None
+    if dataset.order is Order.overlapping and (dataset.segments > 1 or (one_series and config.batch_size > 1)):
+        yield (
+            f"dataset.order=overlapping is one lane, but got batch_size={config.batch_size} and "
+            f"dataset.segments={dataset.segments}; set both to 1"
+        )
+    if config.training.engine is Engine.fused and config.model.recurrent_dropout > 0:
+        yield (
+            f"training.engine=fused does not cover model.recurrent_dropout={config.model.recurrent_dropout}; "
+            "use training.engine=auto or fit, or set model.recurrent_dropout=0"
+        )
+    if config.training.online:
+        yield from _online(config)
+    if config.protocol is Protocol.tutorial:
+        yield from _tutorial(config)
+    if dataset.segments > 1 and not config.stateful:
+        yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"
+    if dataset.scaler_per_lane and one_series:
+        yield "dataset.scaler_per_lane=true needs dataset.lane_column, the column that names the series of each row"
+    if dataset.lane_column is not None and dataset.lane_column == dataset.time_column:
+        yield f"dataset.lane_column and dataset.time_column both name the column '{dataset.lane_column}'"
+    if config.stateful and one_series and config.batch_size > num_lanes(config):
+        yield (
+            f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
+            f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
+        )
+
+
+def _online(config: Config) -> Iterator[str]:
+    wrong = {
+        f"stateful=true, but got stateful={str(config.stateful).lower()}": not config.stateful,
+        f"one step ahead, because a later target is not known when the next step is learnt; but got horizon="
+        f"{config.horizon}: set horizon=1": config.horizon > 1,
+        "no dropout, because one pass both forecasts and learns; set model.dropout=0 and model.recurrent_dropout=0": (
+            max(config.model.dropout, config.model.recurrent_dropout) > 0
+        ),
+        "the engine fused; set training.engine=auto": config.training.engine is Engine.fit,
+        "dataset.order=phases: it reads every row once": config.dataset.order is Order.overlapping,
+        "dataset.segments=1: it reads in time order": config.dataset.segments > 1,
+        "evaluation.origins=1: every forecast has an origin of its own": config.evaluation.origins > 1,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"training.online=true needs {needed}"
+
+
+def _tutorial(config: Config) -> Iterator[str]:
+    wrong = {
+        f"horizon=1, but got horizon={config.horizon}": config.horizon > 1,
+        "one series: dataset.lane_column=null": config.dataset.lane_column is not None,
+        "dataset.transforms=[]": bool(config.dataset.transforms),
+        "training.patience=null, because it has no validation part to stop by": config.training.patience is not None,
+        "training.online=false": config.training.online,
+        "evaluation.origins=1": config.evaluation.origins > 1,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"protocol=tutorial needs {needed}"
+
+
+def _wiring(config: Config) -> Iterator[str]:
+    wiring, given = config.wiring, f"model.wiring={config.wiring.value}"
+    if config.return_sequences and wiring is not Wiring.many_to_many:
+        yield f"return_sequences=true is short for model.wiring=many_to_many, but got {given}; leave one of them out"
+    if wiring is Wiring.many_to_many and config.dataset.lags_as is LagsAs.features:
+        yield (
+            f"return_sequences=true needs dataset.lags_as=time_steps, and so does {given}: with lags as features a "
+            "sample has one time step"
+        )
+    if wiring in (Wiring.one_to_one, Wiring.one_to_many) and config.time_steps > 1:
+        yield (
+            f"{given} reads one time step, but look_back={config.look_back} gives {config.time_steps}; set look_back=1 "
+            "or dataset.lags_as=features"
+        )
+    if wiring in (Wiring.one_to_many, Wiring.encoder_decoder) and len(config.horizon_steps) < 2:
+        yield (
+            f"{given} gives several steps, but horizon={config.horizon} with dataset.horizons="
+            f"{config.dataset.horizons.value} asks for one; set for example horizon=6 dataset.horizons=all"
+        )
+    if config.stateful and not config.can_carry:
+        yield (
+            f"stateful=true carries a state from window to window, which {given} has none for; use many_to_one or "
+            "many_to_many, or stateful=false"
+        )
+    if wiring is Wiring.one_to_one and max(config.model.dropout, config.model.recurrent_dropout) > 0:
+        yield f"model.dropout and model.recurrent_dropout belong to recurrent layers; {given} has none: set them to 0"
+
+
+def num_lanes(config: Config) -> int:
+    """Return how many lanes the training windows of a stateful network make: phases times segments."""
+    phases = 1 if config.dataset.order is Order.overlapping else config.time_steps
+    return phases * config.dataset.segments

@@ -1,0 +1,367 @@
+"""The typed schema of every knob. The YAML files under conf/ are merged into it and checked against it.
+
+The comments in conf/ are the manual; this file holds names, types and the values used when YAML is silent.
+"""
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from omegaconf import MISSING, DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from pipeline.base.errors import UserError
+
+# Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
+RESULTS_VERSION = 2
+
+
+class Source(Enum):
+    """Where the values of a dataset come from."""
+
+    packaged = "packaged"
+    file = "file"
+    sine = "sine"
+    delayed_copy = "delayed_copy"
+    adding = "adding"
+    seasonal_phase = "seasonal_phase"
+
+
+# How a data file is written, not what it holds: the digest of the values that were read says that.
+HOW_WRITTEN = ("separator", "decimal", "thousands", "date_format", "time_zone", "encoding")
+
+DATE_NAMES = ("iso", "number", "quarter", "week", "month", "day", "s", "ms", "us", "ns")  # of dataset.date_format
+
+COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase)  # need no file
+
+
+class Gaps(Enum):
+    """What happens to timestamps that the calendar of a series has and the file has not."""
+
+    keep = "keep"
+    error = "error"
+    fill = "fill"
+
+
+class ShortLanes(Enum):
+    """What happens to lanes of a panel that are too short to be trained on."""
+
+    error = "error"
+    leave_out = "leave_out"
+
+
+class Missing(Enum):
+    """What happens to empty cells."""
+
+    error = "error"
+    forward_fill = "forward_fill"
+    interpolate = "interpolate"
+
+
+class Transform(Enum):
+    """An invertible change of the series before scaling."""
+
+    log = "log"
+    difference = "difference"
+    seasonal_difference = "seasonal_difference"
+
+
+class Scaler(Enum):
+    """How values are scaled; fitted on the training part only."""
+
+    minmax = "minmax"
+    standard = "standard"
+    none = "none"
+
+
+class LagsAs(Enum):
+    """How the past steps of a window reach the network: (look_back, features) or (1, look_back * features)."""
+
+    time_steps = "time_steps"
+    features = "features"
+
+
+class Horizons(Enum):
+    """Which steps ahead are predicted: only step `horizon`, or every step from 1 to `horizon`."""
+
+    one = "one"
+    all = "all"
+
+
+class Order(Enum):
+    """In which order a stateful network sees the windows: lanes by phase, or the tutorial's overlapping windows."""
+
+    phases = "phases"
+    overlapping = "overlapping"
+
+
+class Cell(Enum):
+    """The recurrent layer."""
+
+    lstm = "lstm"
+    gru = "gru"
+    simple_rnn = "simple_rnn"
+
+
+class Wiring(Enum):
+    """Which time steps go in and which come out; auto: many_to_many with return_sequences, otherwise many_to_one."""
+
+    auto = "auto"
+    one_to_one = "one_to_one"
+    one_to_many = "one_to_many"
+    many_to_one = "many_to_one"
+    many_to_many = "many_to_many"
+    encoder_decoder = "encoder_decoder"
+
+
+class Protocol(Enum):
+    """How a run is split, scaled and scored: without a look at the test part, or as the well-known tutorial does it."""
+
+    fair = "fair"
+    tutorial = "tutorial"
+
+
+class Engine(Enum):
+    """How a run is trained: all seeds inside XLA, one keras.Model.fit per seed, or fused when the network can be."""
+
+    auto = "auto"
+    fused = "fused"
+    fit = "fit"
+
+
+class Optimizer(Enum):
+    """The optimizer, with Keras defaults except for the learning rate and the gradient clipping."""
+
+    sgd = "sgd"
+    rmsprop = "rmsprop"
+    adam = "adam"
+    adamw = "adamw"
+
+
+class Loss(Enum):
+    """The training loss, in scaled units."""
+
+    mse = "mse"
+    mae = "mae"
+    huber = "huber"
+    log_cosh = "log_cosh"
+
+
+@dataclass
+class DatasetConfig:
+    """The series, its split and its windows. Units and meanings: conf/dataset/_common.yaml."""
+
+    name: str = MISSING
+    source: Source = MISSING
+    path: str | None = None
+    time_column: str | None = None
+    lane_column: str | None = None
+    separator: str | None = None
+    decimal: str | None = None
+    thousands: str | None = None
+    date_format: str | None = None
+    time_zone: str | None = None
+    encoding: str | None = None
+    features: list[str] | None = None
+    targets: list[str] | None = None
+    unit: str = "units"
+    period: int = 1
+    missing: Missing = Missing.error
+    gaps: Gaps = Gaps.keep
+    short_lanes: ShortLanes = ShortLanes.error
+    transforms: list[Transform] = field(default_factory=list)
+    scaler: Scaler = Scaler.minmax
+    scaler_per_lane: bool = False
+    lags_as: LagsAs = LagsAs.time_steps
+    horizons: Horizons = Horizons.one
+    order: Order = Order.phases
+    segments: int = 1
+    validation_fraction: float = 0.17
+    test_fraction: float = 0.33
+    validation_start: str | None = None
+    test_start: str | None = None
+    length: int = 400
+    delay: int = 4
+    noise: float = 0.0
+
+
+@dataclass
+class ModelConfig:
+    """The network. Units and meanings: conf/model/."""
+
+    cell: Cell = Cell.lstm
+    wiring: Wiring = Wiring.auto
+    units: list[int] = field(default_factory=lambda: [4])
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+
+
+@dataclass
+class TrainingConfig:
+    """The training. Units and meanings: conf/training/."""
+
+    engine: Engine = Engine.auto
+    online: bool = False
+    epochs: int = 100
+    optimizer: Optimizer = Optimizer.adam
+    learning_rate: float = 0.001
+    loss: Loss = Loss.mse
+    clip_norm: float | None = 1.0
+    patience: int | None = None
+
+
+@dataclass
+class EvaluationConfig:
+    """How a run is scored. Units and meanings: conf/evaluation/."""
+
+    origins: int = 1
+
+
+@dataclass
+class TrackingConfig:
+    """Where runs are recorded. Units and meanings: conf/tracking/."""
+
+    uri: str | None = None
+    experiment_name: str = "lstm-pipeline"
+    log_model: bool = True
+    parent_run_id: str | None = None
+    sweep_keys: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Config:
+    """One run: everything that decides its result. Units and meanings: conf/config.yaml."""
+
+    look_back: int = 3
+    horizon: int = 1
+    stateful: bool = False
+    return_sequences: bool = False
+    batch_size: int = 1
+    seed: int = 1
+    seeds: int = 8
+    resume: bool = False
+    protocol: Protocol = Protocol.fair
+    experiment: str | None = None
+    debug: str | None = None
+    dataset: DatasetConfig = field(default_factory=DatasetConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    tracking: TrackingConfig = field(default_factory=TrackingConfig)
+
+    @property
+    def horizon_steps(self) -> tuple[int, ...]:
+        """Steps ahead that are predicted, for example (3,) or, with dataset.horizons=all, (1, 2, 3)."""
+        if self.dataset.horizons is Horizons.all:
+            return tuple(range(1, self.horizon + 1))
+        return (self.horizon,)
+
+    @property
+    def wiring(self) -> Wiring:
+        """The wiring in use, with `auto` resolved."""
+        if self.model.wiring is not Wiring.auto:
+            return self.model.wiring
+        return Wiring.many_to_many if self.return_sequences else Wiring.many_to_one
+
+    @property
+    def answers_every_step(self) -> bool:
+        """Whether every time step of a window has a target of its own: many-to-many."""
+        return self.wiring is Wiring.many_to_many
+
+    @property
+    def can_carry(self) -> bool:
+        """Whether a state can be carried from window to window: the wirings whose recurrent layers read the series."""
+        return self.wiring in (Wiring.many_to_one, Wiring.many_to_many)
+
+    @property
+    def time_steps(self) -> int:
+        """Time steps of one sample as the network sees it: look_back, or 1 when the lags are features."""
+        return 1 if self.dataset.lags_as is LagsAs.features else self.look_back
+
+
+def typed_config(config: DictConfig) -> Config:
+    """Turn a composed configuration into the typed record; the first gate.
+
+    Args:
+        config: What Hydra composed, or a logged config.yaml loaded by OmegaConf. A `hydra` node is ignored.
+
+    Returns:
+        The configuration with every interpolation resolved.
+
+    Raises:
+        UserError: If a key is unknown (also one added with `+`), a type is wrong or a required value is missing.
+    """
+    try:
+        plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
+        resolved = without_references(OmegaConf.to_container(plain, resolve=True))
+        merged = OmegaConf.merge(OmegaConf.structured(Config), resolved)
+        record = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(explain_omegaconf(error)) from error
+    assert isinstance(record, Config)
+    return record
+
+
+def without_references(node: Any) -> Any:
+    """Mark what looks like a reference to another key, `${a}`, as text: every value is resolved, names may look so."""
+    if isinstance(node, dict):
+        return {key: without_references(value) for key, value in node.items()}
+    if isinstance(node, list):
+        return [without_references(value) for value in node]
+    return re.sub(r"(\\*)\$\{", r"\1\1\\${", node) if isinstance(node, str) else node
+
+
+def explain_omegaconf(error: OmegaConfBaseException) -> str:
+    """Say in one line which key is wrong and what to do, from OmegaConf's several lines."""
+    first_line = str(error).strip().splitlines()[0].strip()
+    key = getattr(error, "full_key", None)
+    if "not in" in first_line and key:
+        return f"unknown key '{key}'; `lstm-pipeline --cfg job` lists every key"
+    if key and key not in first_line:
+        return f"{key}: {first_line}"
+    return first_line
+
+
+def plain_config(config: Config) -> dict[str, Any]:
+    """Return the configuration as nested dictionaries of plain values (enums by name), ready for YAML or JSON."""
+    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(container, dict)
+    return {str(key): value for key, value in container.items()}
+
+
+def hash_config(config: Config, data_digest: str) -> str:
+    """Name the result of a run: equal hashes mean equal results on the same machine.
+
+    Args:
+        config: The run's configuration. What cannot change a result (tracking, resume, names of presets, the
+            path of the data file and how it is written) is left out.
+        data_digest: sha256 of the values that were loaded.
+
+    Returns:
+        Sixteen hexadecimal digits.
+    """
+    plain = plain_config(config)
+    for key in ("tracking", "resume", "experiment", "debug"):
+        plain.pop(key)
+    for key in ("path", *HOW_WRITTEN):
+        plain["dataset"].pop(key)
+    identity = {"config": plain, "data": data_digest, "version": RESULTS_VERSION}
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def flat_config(config: Config) -> dict[str, str]:
+    """Return the configuration with dotted keys and text values, as MLflow shows parameters."""
+    flat: dict[str, str] = {}
+
+    def visit(prefix: str, node: Any) -> None:
+        if isinstance(node, dict):
+            for key, value in node.items():
+                visit(f"{prefix}{key}.", value)
+        else:
+            flat[prefix[:-1]] = json.dumps(node, ensure_ascii=False) if isinstance(node, bool | list) else str(node)
+
+    visit("", {key: value for key, value in plain_config(config).items() if key != "tracking"})
+    return flat

@@ -1,0 +1,1 @@
+"""One configuration from data to record, and a sweep's report."""

@@ -1,0 +1,235 @@
+"""One run from configuration to record: prepare, train, forecast, score, compare with baselines, log."""
+
+import logging
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
+from pipeline.artifacts.run_files import Losses, Results, draw_run_figures, write_run_files
+from pipeline.artifacts.tables import write_history
+from pipeline.artifacts.weights import FILE_NAME as WEIGHTS_FILE
+from pipeline.artifacts.weights import save_weights
+from pipeline.base.environment import hushed_stderr, prepare_environment
+from pipeline.base.errors import TrainingError
+from pipeline.base.interrupt import check_interrupt, wait_for_safe_point
+from pipeline.base.programs import forget_programs
+from pipeline.base.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
+from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
+from pipeline.config.gates import check_ranges
+from pipeline.config.schema import Config, Engine, flat_config, hash_config
+from pipeline.data.notes import count_data, describe_data, name_contract
+from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.experiment.diagnostics import certify_network, study_memory
+from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
+from pipeline.explanation.facts.explanation import explain
+from pipeline.explanation.files import OF_A_RUN, write_explanation
+
+if TYPE_CHECKING:
+    from pipeline.tracking.live import LiveRun
+    from pipeline.training.train import Training
+
+log = logging.getLogger(__name__)
+
+ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
+
+
+def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
+    """Train one configuration with all its seeds and log it; or, with resume, read back the run that already did.
+
+    Args:
+        config: The typed configuration.
+        label: Names the run for people, for example `look_back=3 stateful=false`.
+        tell: Shows a sentence to the person who waits.
+
+    Returns:
+        The record of the finished run.
+
+    Raises:
+        UserError: If configuration and data do not go together; nothing is logged then.
+        TrainingError: If a loss is not a finite number; the run is FAILED in MLflow.
+    """
+    check_interrupt()
+    check_ranges(config)
+    data = prepare_data(config)
+    prepare_environment()
+    from pipeline.tracking.live import track_run
+    from pipeline.tracking.past import note_resumed
+    from pipeline.tracking.resume import fail_damaged, find_finished
+    from pipeline.tracking.store import open_store
+
+    store = open_store(config.tracking)
+    parent = config.tracking.parent_run_id
+    digest = data.series.digest()
+    config_hash = hash_config(config, digest)
+    finished = find_finished(store, config_hash, ESSENTIAL_FILES, tell) if config.resume else None
+    salvage = Salvage(lambda text: tell(f"{label}: {text}"))
+    if finished is not None:
+        if parent is not None:
+            note_resumed(store, parent, finished.run_id)
+        with salvage.attempt("the mark of damaged runs"):
+            fail_damaged(store, config_hash, ESSENTIAL_FILES, finished.run_id, tell)
+        return finished
+
+    for note in describe_data(config, data):
+        tell(f"{label}: {note}")
+    tags = {
+        HASH_TAG: config_hash,
+        DIGEST_TAG: digest,
+        LENGTH_TAG: str(len(data.series) if data.series.rows_read is None else data.series.rows_read),
+        "state_contract": name_contract(config),
+    }
+    params = flat_config(config)
+    with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
+        _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
+        outcome = _train_and_score(config, data, label, Path(folder), run, tell)
+        metrics = outcome.metrics | count_data(data)
+        run.log_metrics(metrics, outcome.per_epoch)
+        run.log_folder(Path(folder))
+        metrics |= _log_extras(config, data, label, outcome, run, salvage, tell)
+        if salvage.lost:
+            run.set_tags({INCOMPLETE_TAG: ", ".join(salvage.lost)})
+    if config.resume:  # not before: until here the damaged run was all there was
+        with salvage.attempt("the mark of damaged runs"):
+            fail_damaged(store, config_hash, ESSENTIAL_FILES, run.run_id, tell)
+    return RunRecord(run.run_id, Status.finished, params, metrics)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A training that is done and scored.
+
+    Attributes:
+        data: As the last origin saw them.
+        whole: With the whole test part, as one origin would have them.
+        results: What was found.
+        metrics: Final metrics by MLflow name.
+        per_epoch: Metrics of every epoch by MLflow name.
+        weights: Of the best seed.
+        outputs: Scaled outputs of the best seed at every window. Shape (windows, outputs).
+    """
+
+    data: PreparedData
+    whole: PreparedData
+    results: Results
+    metrics: dict[str, float]
+    per_epoch: dict[str, list[float]]
+    weights: list[Any]
+    outputs: np.ndarray
+
+
+def _explain(config: Config, data: PreparedData, folder: Path, salvage: Salvage) -> None:
+    for name in OF_A_RUN:
+        with salvage.attempt(name):
+            write_explanation(folder / name, explain(config, data))
+
+
+def _train_and_score(
+    config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
+) -> _Outcome:
+    """Train, score, certify, and write every file without which the run is worth nothing."""
+    later = range(1, config.evaluation.origins)
+    origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
+    trainings = [
+        _train(config, each, label if not later else f"{label} origin {number + 1}/{len(origins)}")
+        for number, each in enumerate(origins)
+    ]
+    choice, last = trainings[-1].choice, trainings[-1]
+    run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason})
+    if config.training.engine is Engine.auto:
+        tell(f"{label}: engine {choice.engine.value}: {choice.reason}")
+    losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
+    _check_failures(trainings, losses, folder, run)
+    results = score_trainings(config, origins, trainings, losses)
+    if (weak := describe_weak_fit(data, results)) is not None:
+        tell(f"{label}: {weak}")
+    weights, outputs = last.seeds[results.best].weights, last.forecasts[results.best]
+    found = certify_network(config, origins[-1], weights, outputs, folder, run)
+    whole = join_origins(config, origins)
+    run.set_tags({SCORED_TAG: write_run_files(folder, config, whole, results)})
+    save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
+    per_epoch = {
+        "loss": _mean_curve([seed.losses for seed in last.seeds]),
+        "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
+    }
+    return _Outcome(origins[-1], whole, results, dict(results.metrics) | found, per_epoch, weights, outputs)
+
+
+def _log_extras(
+    config: Config,
+    data: PreparedData,
+    label: str,
+    outcome: _Outcome,
+    run: "LiveRun",
+    salvage: Salvage,
+    tell: Callable[[str], None],
+) -> dict[str, float]:
+    """Log what people like to have beside the numbers, each on its own; return metrics that were found on the way."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        metrics = study_memory(
+            config, outcome.data, outcome.weights, outcome.outputs, folder, run, salvage,
+            lambda text: tell(f"{label}: {text}"),
+        )  # fmt: skip
+        for name, draw in draw_run_figures(label, config, outcome.whole, outcome.results).items():
+            with salvage.attempt(name):
+                draw(folder / name)
+                run.log_file(folder / name)
+    with salvage.attempt("dataset"):
+        run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
+    if config.tracking.log_model:
+        with salvage.attempt("model"):
+            from pipeline.training.train import serving_network
+
+            run.log_model(serving_network(config, outcome.data, outcome.weights), data.windows.num_outputs)
+    return metrics
+
+
+def _train(config: Config, data: PreparedData, label: str) -> "Training":
+    from pipeline.report.terminal.progress import show_progress
+
+    # 10 s and 0.8 GB, and many lines about CPUs and GPUs: only when a run starts.
+    with wait_for_safe_point(), hushed_stderr():
+        from pipeline.training.train import start_tensorflow, train_seeds
+
+        start_tensorflow()
+
+    epochs = 1 if config.training.online else config.training.epochs
+    with show_progress(label, config.seed, config.seeds, epochs) as report, wait_for_safe_point():
+        try:
+            return train_seeds(config, data, report)
+        except Exception as error:
+            if (told := forget_programs(str(error))) is None:
+                raise
+        log.warning("%s: %s", label, told)
+        return train_seeds(config, data, report)
+
+
+def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:
+    """Fail the run if a seed diverged; what the other seeds learnt is not lost."""
+    failures = [seed.failure for training in trainings for seed in training.seeds if seed.failure]
+    if not failures:
+        return
+    write_history(folder / "history.csv", losses)
+    run.log_folder(folder)
+    others = sum(len(training.seeds) for training in trainings) - len(failures)
+    raise TrainingError("\n".join(failures) + (f"; {others} other seed(s) ended well: history.csv" if others else ""))
+
+
+def _mean_curve(curves: list[list[float]]) -> list[float]:
+    """Return the mean over the seeds that trained in each epoch; early stopping ends them at different epochs."""
+    longest = max(len(curve) for curve in curves)
+    return [float(np.mean([curve[epoch] for curve in curves if epoch < len(curve)])) for epoch in range(longest)]
+
+
+def _series_frame(data: PreparedData) -> pd.DataFrame:
+    series = data.series
+    frame = pd.DataFrame(series.values, columns=list(series.columns), index=series.timestamps).reset_index()
+    if series.lane_names:
+        frame.insert(0, "lane", np.array(series.lane_names)[series.lane_of_rows()])
+    return frame

@@ -1,0 +1,178 @@
+"""From trained seeds to scores: every seed and every baseline on the same rows, in the data's own units."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pipeline.artifacts.run_files import Losses, Results
+from pipeline.base.errors import TrainingError
+from pipeline.base.record import name_score
+from pipeline.baselines.registry import BASELINES
+from pipeline.baselines.task import Task, WindowTask
+from pipeline.config.schema import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.split import split_series
+from pipeline.data.windows import Samples
+from pipeline.evaluation.alignment import align_outputs, take_truth
+from pipeline.evaluation.scores import score_all, score_lanes, score_part, score_run, score_seed
+from pipeline.evaluation.statistics import summarize_seeds
+
+if TYPE_CHECKING:
+    from pipeline.training.record import SeedTraining
+    from pipeline.training.train import Training
+
+Array = np.ndarray
+Scores = list[dict[str, float]]
+_WEAK = 1.05  # times the validation error of persistence
+
+
+def score_trainings(
+    config: Config, origins: Sequence[PreparedData], trainings: Sequence["Training"], losses: Losses
+) -> Results:
+    """Score the seeds of a run.
+
+    Args:
+        config: The configuration of the run.
+        origins: The data as each origin of a rolling one saw them; usually there is one.
+        trainings: All seeds, trained at each origin.
+        losses: Loss curves of each seed, for the files.
+
+    Returns:
+        Forecasts, metrics and scores. Each test row is forecast by the networks of its own origin; validation and
+        training scores are those of the first one, which has seen no test row: one may choose by them.
+
+    Raises:
+        TrainingError: If a score is not a finite number.
+    """
+    last = trainings[-1]
+    each = [
+        np.stack([align_outputs(data, outputs) for outputs in training.forecasts])
+        for data, training in zip(origins, trainings, strict=True)
+    ]  # of each origin (seeds, time, horizon_steps, targets)
+    baselines = [forecast_baselines(config, data) for data in origins]
+    forecasts = _join(origins, each, axis=1)
+    joined = {name: _join(origins, [some[name] for some in baselines], axis=0) for name in baselines[0]}
+    whole = join_origins(config, origins)
+    truth = take_truth(whole)
+    scores = [score_seed(truth, some) for some in forecasts]
+    _check_finite(scores, [seed.seed for seed in last.seeds])
+    metrics = score_run(truth, scores, joined)
+    judged = name_score("test", truth.targets)
+    measure = judged.removeprefix("test_")
+    metrics[f"mean_forecast_{measure}"] = score_part(truth, forecasts.mean(axis=0), truth.scored("test"))
+    metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
+    if config.training.online:
+        metrics |= summarize_seeds(f"prequential_{measure}", [score_all(truth, some) for some in forecasts])
+    blocks = _score_origins(origins, each, baselines) if len(origins) > 1 else []
+    if blocks:
+        by_origin = [block[judged] for block in blocks]
+        metrics |= {
+            f"origin_{measure}_mean": float(np.mean(by_origin)),
+            f"origin_{measure}_std": float(np.std(by_origin, ddof=1)),
+        }
+    newest = take_truth(origins[-1])
+    return Results(
+        forecasts=forecasts,
+        baselines=joined,
+        metrics=metrics,
+        seeds=[_describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
+        lanes=score_lanes(truth, list(forecasts), joined) if whole.series.lane_names else [],
+        origins=blocks,
+        best=int(np.argmin([score_part(newest, some, newest.scored("validation")) for some in each[-1]])),
+        losses=losses,
+        scale=np.ones(1) if len(truth.targets) == 1 else truth.scale,
+    )
+
+
+def _describe_seed(seed: "SeedTraining") -> dict[str, float]:
+    return {
+        "seed": seed.seed,
+        "epochs": len(seed.losses),
+        "kept_epoch": seed.kept_epoch,
+        "seconds": round(seed.seconds, 3),
+    }
+
+
+def join_origins(config: Config, origins: Sequence[PreparedData]) -> PreparedData:
+    """Return the data of the last origin with the whole test part, as one origin would have it."""
+    last = origins[-1]
+    if len(origins) == 1:
+        return last
+    return replace(last, split=split_series(last.series, config.dataset, config.protocol))
+
+
+def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
+    """Return the forecasts of every baseline, each of shape (time, horizon_steps, targets), in the data's own units.
+
+    The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
+    """
+    windows = data.windows
+    task = Task(
+        actual=data.series.actual(),
+        horizon_steps=windows.horizon_steps,
+        lanes=data.series.lanes(),
+        period=config.dataset.period,
+        windows=WindowTask(
+            train_inputs=Samples(windows, windows.train),
+            train_targets=windows.gather_last_targets(windows.train),
+            validation_inputs=Samples(windows, windows.validation),
+            validation_targets=windows.gather_last_targets(windows.validation),
+            inputs=Samples(windows, windows.starts),
+            align=lambda outputs: align_outputs(data, outputs),
+        ),
+    )
+    return {name: baseline.forecast(task) for name, baseline in BASELINES.items()}
+
+
+def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
+    """Say that the linear fit is no strong baseline on this data; None if it is one.
+
+    Its penalty and the networks are chosen by the validation part, and so it is judged there.
+    """
+    truth = take_truth(data)
+    scored = truth.scored("validation")
+    linear, repeated = (score_part(truth, results.baselines[name], scored) for name in ("linear", "persistence"))
+    if linear <= _WEAK * repeated:
+        return None
+    return (
+        f"the linear fit on the same lags is a weak baseline here: on the validation part its error is "
+        f"{linear / repeated:.3g} times that of repeating the last value; fewer lags or "
+        "dataset.transforms=[difference] often help it, and the network as well"
+    )
+
+
+def _join(origins: Sequence[PreparedData], forecasts: Sequence[Array], axis: int) -> Array:
+    """Take the rows before the test from the first origin, and each block of the test from its own."""
+    joined = forecasts[0].copy()
+    for data, own in zip(origins[1:], forecasts[1:], strict=True):
+        rows = (slice(None),) * axis + (data.split.rows("test"),)
+        joined[rows] = own[rows]
+    return joined
+
+
+def _score_origins(
+    origins: Sequence[PreparedData], each: Sequence[Array], baselines: Sequence[Mapping[str, Array]]
+) -> list[dict[str, Any]]:
+    """Score each origin on its own block of the test part: means over the seeds, and their spread."""
+    blocks: list[dict[str, Any]] = []
+    for number, (data, own, naive) in enumerate(zip(origins, each, baselines, strict=True)):
+        truth, rows = take_truth(data), np.flatnonzero(data.split.rows("test"))
+        metrics = score_run(truth, [score_seed(truth, some) for some in own], naive)
+        kept = {
+            name: value for name, value in metrics.items() if name.startswith(("test_rmse", "test_rmsse", "baseline_"))
+        }
+        times = data.series.timestamps[rows]
+        blocks.append({"origin": number, "first": times.min(), "last": times.max(), "rows": len(rows)} | kept)
+    return blocks
+
+
+def _check_finite(scores: Scores, seeds: Sequence[int]) -> None:
+    for seed, score in zip(seeds, scores, strict=True):
+        bad = [name for name, value in score.items() if not np.isfinite(value)]
+        if bad:
+            raise TrainingError(
+                f"seed {seed}: {bad[0]} is {score[bad[0]]}, although the losses are numbers: the forecasts are too "
+                "large; lower training.learning_rate or set training.clip_norm"
+            )

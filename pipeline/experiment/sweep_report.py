@@ -1,0 +1,94 @@
+"""The story of a sweep's report: group what is comparable, compare, read curves and forecasts, write, log."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts.errors_file import FALLBACK, NAME, read_test_errors
+from pipeline.base.record import LoggedRun, Status
+from pipeline.base.salvage import Salvage
+from pipeline.comparison.groups import group_by_truth
+from pipeline.comparison.runs import Document, compare_runs
+from pipeline.report.figures.sweep import MOST_CURVES, Forecast
+from pipeline.report.page.sweep import Part, name_row, write_sweep_report
+from pipeline.report.terminal.comparison import describe_failed
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+FOLDER = "report"
+_HISTORY = "history.csv"
+
+
+def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
+    """Write the report of a sweep and log it, page and figures, on the parent run.
+
+    Args:
+        store: Where the sweep is.
+        parent_run_id: The parent run.
+        salvage: Keeps the page when one of its figures cannot be drawn.
+    """
+    from pipeline.comparison.document import describe_failure
+    from pipeline.comparison.pooling import varying_keys
+    from pipeline.tracking.past import find_sweep, sweep_runs
+
+    runs = sweep_runs(store, parent_run_id, lambda _: None)  # the table before the report has told who is missing
+    finished = [run for run in runs if run.record.status is Status.finished]
+    unfinished = [run for run in runs if run.record.status is not Status.finished]
+    failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
+    parts = [_read_part(store, group) for group in group_by_truth(store, finished)]
+    with TemporaryDirectory() as folder:
+        write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)
+        store.client.log_artifacts(parent_run_id, folder, FOLDER)
+
+
+def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
+    from pipeline.tracking.artifacts import run_folders
+
+    document = compare_runs(store, runs)
+    by_id = {run.record.run_id: run for run in runs}
+    shown = document["configurations"][:MOST_CURVES]
+    newest = [by_id[each["runs"][0]] for each in shown]
+    with run_folders(store, newest, (_HISTORY,)) as folders:
+        curves = {name_row(each): _read_losses(folder / _HISTORY) for each, folder in zip(shown, folders, strict=True)}
+    with (
+        run_folders(store, newest[:1], (NAME, FALLBACK)) as (errors,),
+        run_folders(store, newest[:1], (FALLBACK,)) as (predictions,),
+    ):
+        forecast = _read_forecast(errors, predictions / FALLBACK, document)
+    return Part(document, curves, forecast)
+
+
+def _read_losses(path: Path) -> np.ndarray:
+    """Return the validation loss of every seed, NaN after it has stopped. Shape (seeds, epochs)."""
+    table = pd.read_csv(path).pivot_table(index="seed", columns="epoch", values="val_loss")
+    return table.to_numpy(dtype=float)
+
+
+def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -> Forecast:
+    """Read the first target and the furthest step ahead of the test part; of many lanes the first."""
+    frame = pd.read_csv(
+        predictions,
+        dtype={"lane": str, "timestamp": str, "target": str},
+        keep_default_na=False,
+        na_values={"actual": ""},
+    )
+    target, ahead = frame["target"].iloc[0], frame["horizon"].max()
+    frame = frame[(frame["part"] == "test") & (frame["target"] == target) & (frame["horizon"] == ahead)]
+    lane = frame["lane"].iloc[0] if "lane" in frame else None
+    of_lane = np.full(len(frame), True) if lane is None else (frame["lane"] == lane).to_numpy()  # (rows,)
+    frame = frame[of_lane]
+    actual = frame["actual"].to_numpy(dtype=float)  # (time,)
+    errors = read_test_errors(errors_folder)
+    return Forecast(
+        name=name_row(document["configurations"][0]),
+        times=frame["timestamp"].tolist(),
+        actual=actual,
+        seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
+        baselines={name: actual + each[of_lane, -1, 0] for name, each in errors.baselines.items()},
+        label=f"{'' if lane is None else f'{lane}: '}{target} [{document['dataset']['unit']}], {ahead} ahead",
+    )

@@ -1,0 +1,163 @@
+"""What an epoch is made of, and what is left over: rows, windows, chunks, batches, padding."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.config.schema import Config, Protocol
+from pipeline.data.arrays import BoolArray, IntArray
+from pipeline.data.lanes import Batches
+from pipeline.data.prepare import PreparedData
+from pipeline.data.split import PARTS
+from pipeline.explanation.facts.labels import Labels
+
+
+@dataclass(frozen=True)
+class Part:
+    """Train, validation or test.
+
+    Attributes:
+        name: The part.
+        num_rows: Its time steps.
+        first: Label of its first time step.
+        last: Label of its last time step.
+        num_windows: Windows that are trained on; that choose the epoch; in the test part all that forecast a row of it.
+    """
+
+    name: str
+    num_rows: int
+    first: str
+    last: str
+    num_windows: int
+
+
+@dataclass(frozen=True)
+class LeftOver:
+    """Rows of the training part at which no training window begins, and why."""
+
+    reason: str
+    rows: tuple[int, ...]
+    first: str
+    last: str
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One epoch.
+
+    Attributes:
+        num_windows: Windows that count in the loss.
+        num_batches: Weight updates.
+        batch_size: Places of a batch.
+        num_padded: Places of all batches that hold no window.
+        num_unscored: Windows that only move the state on, because a target was filled in.
+        last_batch: Windows in the last batch.
+        lane_lengths: Chunks of the shortest and the longest lane; (1, 1) when stateless.
+        num_lanes: Lanes of an epoch, 0 when stateless.
+        num_resets: How often every state is set to zero.
+    """
+
+    num_windows: int
+    num_batches: int
+    batch_size: int
+    num_padded: int
+    num_unscored: int
+    last_batch: int
+    lane_lengths: tuple[int, int]
+    num_lanes: int
+    num_resets: int
+
+
+def count_epoch(config: Config, data: PreparedData) -> Counts:
+    """Count what one epoch holds, from its real batches."""
+    windows, size = data.windows.train.size, config.batch_size
+    if data.lanes is None:
+        batches = -(-windows // size)
+        return Counts(windows, batches, size, 0, 0, windows - (batches - 1) * size, (1, 1), 0, batches)
+    lanes = data.lanes
+    padded = find_padding(lanes, data.windows.train)
+    groups = np.split(~padded, np.flatnonzero(lanes.resets)[1:])  # each (batches of a group of lanes, batch_size)
+    lengths = np.concatenate([group.sum(axis=0) for group in groups])
+    lengths = lengths[lengths > 0]  # (lanes,)
+    return Counts(
+        num_windows=lanes.num_windows,
+        num_batches=len(lanes.starts),
+        batch_size=size,
+        num_padded=int(padded.sum()),
+        num_unscored=lanes.num_padded - int(padded.sum()),
+        last_batch=int(np.count_nonzero(lanes.weights[-1])),
+        lane_lengths=(int(lengths.min()), int(lengths.max())),
+        num_lanes=lengths.size,
+        num_resets=int(lanes.resets.sum()),
+    )
+
+
+def find_padding(lanes: Batches, trained: IntArray) -> BoolArray:
+    """Tell padding from windows: it has weight 0 and repeats a window.
+
+    Args:
+        lanes: The batches.
+        trained: Starts of the windows that count: each of them stands in one place with weight 1.
+
+    Returns:
+        True where a place holds no window. Shape (batches, batch_size).
+    """
+    starts = lanes.starts
+    repeats = np.isin(starts, trained)
+    repeats[1:] |= (starts[1:] == starts[:-1]) & ~lanes.resets[1:, None]  # the last window of a lane that ended
+    repeats[:, 1:] |= starts[:, 1:] == starts[:, :1]  # a row without a lane
+    return repeats & (lanes.weights == 0)
+
+
+def list_parts(data: PreparedData, labels: Labels) -> tuple[Part, ...]:
+    """Describe the three parts; several lanes together."""
+    windows, timestamps = data.windows, data.series.timestamps
+    sizes = dict(zip(PARTS, (windows.train.size, windows.validation.size, _count_test(data)), strict=True))
+    parts = []
+    for name in PARTS:
+        rows = np.flatnonzero(data.split.rows(name))
+        if rows.size:
+            first, last = rows[timestamps[rows].argmin()], rows[timestamps[rows].argmax()]
+            parts.append(Part(name, rows.size, labels[first], labels[last], sizes[name]))
+    return tuple(parts)
+
+
+def _count_test(data: PreparedData) -> int:
+    """Count the windows that forecast a row of the test part."""
+    windows = data.windows
+    origins = windows.origins(windows.starts)
+    ends = _lane_ends(data)[windows.starts]
+    in_test = np.zeros(len(origins), dtype=bool)
+    for ahead in windows.horizon_steps:
+        inside = origins + ahead < ends
+        in_test[inside] |= data.split.rows("test")[origins[inside] + ahead]
+    return int(in_test.sum())
+
+
+def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
+    """Say at which rows of the training part no training window begins: every row less the real training windows."""
+    windows = data.windows
+    in_train = data.split.rows("train")
+    unused = np.setdiff1d(np.flatnonzero(in_train), windows.train)
+    ends = _lane_ends(data)[unused]
+    first_rows = np.concatenate([np.full(rows.stop - rows.start, rows.start) for rows in data.series.lanes()])
+    lost = unused - first_rows[unused] < data.transformed.lost
+    last_targets = windows.origins(unused) + max(windows.horizon_steps)
+    beyond = (last_targets >= ends) | ~in_train[np.minimum(last_targets, ends - 1)]
+    dropped = ~lost & ~beyond & (data.protocol is Protocol.tutorial)
+    reasons = {
+        "before them dataset.transforms has nothing to subtract": lost,
+        "the target would lie after the training part": beyond & ~lost,
+        "protocol=tutorial drops the last sample of a part": dropped,
+        "a target was missing in the file and filled in": ~lost & ~beyond & ~dropped,
+    }
+    return tuple(
+        LeftOver(reason, tuple(rows.tolist()), labels[rows[0]], labels[rows[-1]])
+        for reason, rows in ((reason, unused[chosen]) for reason, chosen in reasons.items())
+        if rows.size
+    )
+
+
+def _lane_ends(data: PreparedData) -> IntArray:
+    """Return the row after the end of each row's lane. Shape (time,)."""
+    return np.array([rows.stop for rows in data.series.lanes()])[data.series.lane_of_rows()]

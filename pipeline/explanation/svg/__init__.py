@@ -1,0 +1,1 @@
+"""Facts drawn as SVG."""

@@ -1,0 +1,1 @@
+"""Facts drawn with characters."""

@@ -1,0 +1,83 @@
+"""Build a network from its plan, in standard Keras layers.
+
+All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
+
+    training    (batch_size, time_steps, features); stateful or not, as configured
+    forecasting stateful: (lanes, any length, features), an output at every step: the state carried over a whole series
+    serving     stateless, any number of windows; a stateful network is served whole histories of any length
+"""
+
+import keras
+
+from pipeline.config.schema import Cell, Config
+from pipeline.models.plan import Kind, LayerPlan, plan_layers
+
+_LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple_rnn: keras.layers.SimpleRNN}
+
+
+def build_training_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+    """Build the network that is trained.
+
+    Args:
+        config: Wiring, cell, units, dropout, time steps, whether it is stateful and returns sequences.
+        num_features: Features of one time step.
+        num_outputs: Numbers predicted at one time step.
+
+    Returns:
+        Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
+        (windows, outputs), or many-to-many (windows, time_steps, outputs).
+    """
+    shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
+    return _build(config, shape, num_outputs, config.stateful)
+
+
+def build_streaming_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+    """Build the twin that reads sequences of any length, (lanes, steps, features), and answers at every step."""
+    return _build(config, (None, None, num_features), num_outputs, stateful=False, every_step=True)
+
+
+def build_chunk_network(config: Config, length: int, num_features: int, num_outputs: int) -> keras.Model:
+    """Build the stateful twin that reads one lane chunk by chunk, (1, length, features), and answers at every step."""
+    return _build(config, (1, length, num_features), num_outputs, stateful=True, every_step=True)
+
+
+def build_serving_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+    """Build the stateless twin that is saved and served, for any number of windows.
+
+    The twin of a stateful network takes any number of time steps: given the whole past it ends in the state that the
+    stateful network would carry, and so gives the same forecast. The past is what the stateful network reads: each row
+    once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
+    """
+    shape = (None, None if config.stateful else config.time_steps, num_features)
+    return _build(config, shape, num_outputs, stateful=False)
+
+
+def _build(
+    config: Config,
+    batch_shape: tuple[int | None, int | None, int],
+    num_outputs: int,
+    stateful: bool,
+    every_step: bool = False,
+) -> keras.Model:
+    inputs = keras.Input(batch_shape=batch_shape, name="window")
+    hidden = inputs  # (batch, time_steps, features)
+    for layer in plan_layers(config, batch_shape[-1] or 0, num_outputs):
+        hidden = _make_layer(config, layer, stateful, every_step)(hidden)
+    return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
+
+
+def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bool) -> keras.layers.Layer:
+    if layer.cell is not None:
+        return _LAYERS[layer.cell](
+            layer.outputs,
+            return_sequences=layer.return_sequences or every_step,
+            stateful=stateful,
+            dropout=config.model.dropout,
+            recurrent_dropout=config.model.recurrent_dropout,
+            name=layer.name,
+        )
+    if layer.kind is Kind.dense:
+        return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
+    if layer.kind is Kind.repeat:
+        return keras.layers.RepeatVector(layer.repeats, name=layer.name)
+    return keras.layers.Flatten(name=layer.name)

@@ -1,0 +1,250 @@
+"""A Keras network as a pure function of its weights, for many seeds at once, so that a whole training can be compiled.
+
+The Keras network stays the only definition: `read_network` walks its layers, and refuses by name what it does not know.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from pipeline.config.schema import Cell
+from pipeline.models.cells import CELL_RULES, CellRule, Tensor, project, run_cell
+
+_CELLS = {keras.layers.LSTM: Cell.lstm, keras.layers.GRU: Cell.gru, keras.layers.SimpleRNN: Cell.simple_rnn}
+_NOT_PLAIN = (
+    *(f"{part}_{kind}" for kind in ("regularizer", "constraint") for part in ("kernel", "recurrent", "bias")),
+    "activity_regularizer",
+)
+
+_DENSE_SETTINGS = {"activation": "linear", "lora_rank": None, "quantization_config": None}
+_CELL_SETTINGS = {
+    "activation": "tanh",
+    "recurrent_activation": "sigmoid",
+    "reset_after": True,
+    "go_backwards": False,
+    "return_state": False,
+    "recurrent_dropout": 0.0,
+    "zero_output_for_mask": False,
+}
+_ALSO_COVERED = {(keras.layers.Dense, "activation"): ("tanh",)}
+
+
+class NotCoveredError(Exception):
+    """A network has a part that is not known here; the text names it."""
+
+
+@dataclass(frozen=True)
+class Recurrent:
+    """One recurrent layer; its weights are kernel, recurrent kernel, bias, in Keras' shapes."""
+
+    name: str
+    rule: CellRule
+    units: int
+    dropout: float
+    return_sequences: bool
+    num_weights: int = 3
+
+
+@dataclass(frozen=True)
+class Dense:
+    """One dense layer, linear or tanh, the same at every time step; its weights are kernel and bias."""
+
+    name: str
+    activation: str = "linear"
+    num_weights: int = 2
+
+
+@dataclass(frozen=True)
+class Repeat:
+    """One vector becomes equal time steps."""
+
+    name: str
+    repeats: int
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
+class Flatten:
+    """All time steps become one vector."""
+
+    name: str
+    num_weights: int = 0
+
+
+Layer = Recurrent | Dense | Repeat | Flatten
+
+
+@dataclass(frozen=True)
+class NetworkFunction:
+    """The layers of a network from input to output.
+
+    All weights of a seed lie in one row, in the order of `get_weights`: shape (seeds, numbers). An optimizer is then
+    one operation and not one per weight, which is most of the time of a small network. States are one list for the
+    network: h (and c) of every recurrent layer, each of shape (seeds, rows, units).
+    """
+
+    layers: tuple[Layer, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def sizes(self) -> list[int]:
+        """How many numbers each weight has."""
+        return [math.prod(shape) for shape in self.shapes]
+
+    def pack(self, weights: Sequence[Any]) -> Any:
+        """Put the weights of one network, as `get_weights` gives them, into one row. Shape (numbers,)."""
+        return np.concatenate([np.ravel(weight) for weight in weights])
+
+    def unpack(self, row: Any) -> list[Any]:
+        """Return the weights of one network, ready for `set_weights`, from one row of shape (numbers,)."""
+        parts = np.split(row, np.cumsum(self.sizes)[:-1])
+        return [part.reshape(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def _unpack_seeds(self, weights: Tensor) -> list[Tensor]:
+        parts = tf.split(weights, self.sizes, 1)
+        return [tf.reshape(part, (-1, *shape)) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def zero_states(self, seeds: int, rows: int) -> list[Tensor]:
+        """Return states of zero. Each (seeds, rows, units)."""
+        return [
+            tf.zeros((seeds, rows, layer.units))
+            for layer in self.layers
+            if isinstance(layer, Recurrent)
+            for _ in range(layer.rule.num_states)
+        ]
+
+    def apply(
+        self, weights: Tensor, inputs: Tensor, states: Sequence[Tensor], every_step: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Answer, as the network does outside training.
+
+        Args:
+            weights: Shape (seeds, numbers).
+            inputs: Shape (steps, seeds or 1, rows, features).
+            states: Before the first step.
+            every_step: Whether a many-to-one network answers at every step, too.
+
+        Returns:
+            Outputs, shape (seeds, rows, outputs) or (steps, seeds, rows, outputs), and the states after the last step.
+        """
+        return self._run(weights, inputs, states, every_step=every_step, learns=False, draws=None)
+
+    def learn(
+        self, weights: Tensor, inputs: Tensor, states: Sequence[Tensor], draws: Tensor | None
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Answer as in training: as `apply`, with dropout, and ready for a gradient tape.
+
+        Args:
+            weights: Shape (seeds, numbers).
+            inputs: Shape (steps, seeds or 1, rows, features).
+            states: Before the first step; no gradient flows into them.
+            draws: Two integers that decide the dropout of each seed, shape (seeds, 2); None without dropout.
+        """
+        return self._run(weights, inputs, states, every_step=False, learns=True, draws=draws)
+
+    def _run(
+        self,
+        weights: Tensor,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        every_step: bool,
+        learns: bool,
+        draws: Tensor | None,
+    ) -> tuple[Tensor, list[Tensor]]:
+        hidden = inputs  # (steps, seeds or 1, rows, features)
+        weights_left, states_left = self._unpack_seeds(weights), list(states)
+        after: list[Tensor] = []
+        for number, layer in enumerate(self.layers):
+            own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
+            if not isinstance(layer, Recurrent):
+                hidden = _apply_plain(layer, own, hidden)
+                continue
+            initial, states_left = states_left[: layer.rule.num_states], states_left[layer.rule.num_states :]
+            if learns and layer.dropout > 0:
+                assert draws is not None
+                hidden = hidden * _dropout_mask(draws + tf.constant([0, number]), hidden.shape[2:], layer.dropout)
+            hidden, last = _apply_recurrent(layer, own, hidden, initial, learns)
+            after += last
+            if not layer.return_sequences and not every_step:
+                hidden = hidden[-1]  # (seeds, rows, units)
+        return hidden, after
+
+
+def _apply_recurrent(
+    layer: Recurrent, weights: Sequence[Tensor], inputs: Tensor, initial: Sequence[Tensor], learns: bool
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    kernel, recurrent_kernel, bias = weights
+    inner_bias = None
+    if bias.shape.rank == 3:  # a GRU's bias is one for the inputs and one for h: (seeds, 2, 3 units)
+        bias, inner_bias = bias[:, 0], bias[:, 1]
+    return run_cell(layer.rule, project(inputs, kernel, bias), recurrent_kernel, inner_bias, initial, learns)
+
+
+def _apply_plain(layer: Dense | Repeat | Flatten, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    if isinstance(layer, Repeat):
+        return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
+    if isinstance(layer, Flatten):
+        side_by_side = tf.transpose(inputs, (1, 2, 0, 3))  # (seeds or 1, rows, steps, features)
+        return tf.reshape(side_by_side, (*side_by_side.shape[:2], -1))
+    outputs = _apply_dense(weights, inputs)
+    return tf.tanh(outputs) if layer.activation == "tanh" else outputs
+
+
+def _apply_dense(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    kernel, bias = weights
+    if inputs.shape.rank == 3:
+        return tf.matmul(inputs, kernel) + bias[:, None]  # (seeds, rows, outputs)
+    return project(inputs, kernel, bias)  # (steps, seeds, rows, outputs)
+
+
+def _dropout_mask(draws: Tensor, shape: Sequence[int], rate: float) -> Tensor:
+    """Return Keras' mask of a recurrent layer: one for all time steps. Shape (seeds, rows, features)."""
+    uniform = tf.map_fn(
+        lambda draw: tf.random.stateless_uniform(shape, draw), draws, fn_output_signature=tf.TensorSpec(shape)
+    )
+    return tf.cast(uniform >= rate, tf.float32) / (1 - rate)
+
+
+def read_network(network: keras.Model) -> NetworkFunction:
+    """Read the layers of a Keras network.
+
+    Raises:
+        NotCoveredError: If a layer, or a setting of one, is not covered.
+    """
+    inputs, *layers = network.layers
+    if not isinstance(inputs, keras.layers.InputLayer) or len(network.outputs) != 1:
+        raise NotCoveredError("the network has several inputs or outputs")
+    previous = inputs.output
+    read = []
+    for layer in layers:
+        if layer.input is not previous:
+            raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
+        previous = layer.output
+        read.append(_read_layer(layer))
+    return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
+
+
+def _read_layer(layer: keras.layers.Layer) -> Layer:
+    kind, settings = type(layer), layer.get_config()
+    if kind is keras.layers.RepeatVector:
+        return Repeat(layer.name, layer.n)
+    if kind is keras.layers.Flatten:
+        return Flatten(layer.name)
+    if kind is not keras.layers.Dense and kind not in _CELLS:
+        raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
+    expected: dict[str, Any] = {"use_bias": True, "trainable": True}
+    expected |= {name: None for name in _NOT_PLAIN if name in settings}
+    expected |= _DENSE_SETTINGS if kind is keras.layers.Dense else _CELL_SETTINGS
+    for name, value in expected.items():
+        if settings.get(name, value) != value and settings[name] not in _ALSO_COVERED.get((kind, name), ()):
+            raise NotCoveredError(f"the layer {layer.name} ({kind.__name__}) has {name}={settings[name]}")
+    if layer.compute_dtype != "float32":
+        raise NotCoveredError(f"the layer {layer.name} computes in {layer.compute_dtype}")
+    if kind is keras.layers.Dense:
+        return Dense(layer.name, settings["activation"])
+    return Recurrent(layer.name, CELL_RULES[_CELLS[kind]], layer.units, layer.dropout, layer.return_sequences)

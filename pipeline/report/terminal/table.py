@@ -1,0 +1,116 @@
+"""The table of a sweep: one row per configuration, the best validation score first."""
+
+import json
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from pipeline.base.record import RunRecord, Status
+from pipeline.base.text import show_name
+from pipeline.baselines.registry import BASELINES, name_baseline
+from pipeline.report.terminal.console import PlainConsole
+
+_DECIDE_NO_RESULT = ("resume", "experiment", "debug")
+_WITHOUT_SWEEP = ("look_back", "stateful")  # what names the one row of a single run
+_HORIZONS = {"one": "predicted", "all": "every step up to"}
+_MOST_TARGETS = 4  # with a column of their own
+
+
+def telling_keys(records: Sequence[RunRecord]) -> list[str]:
+    """Return the configuration keys in which the runs differ, root keys first; for a single run the main ones."""
+    keys = dict.fromkeys(key for record in records for key in record.params if key not in _DECIDE_NO_RESULT)
+    varying = [key for key in keys if len({record.params.get(key) for record in records}) > 1]
+    return sorted(varying, key=lambda key: "." in key) or list(_WITHOUT_SWEEP)
+
+
+def label_run(record: RunRecord, keys: Sequence[str]) -> str:
+    """Name a run by what sets it apart: `look_back=3 stateful=false`."""
+    return " ".join(f"{key}={show_name(record.params.get(key, '-'))}" for key in keys)
+
+
+def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
+    """Order finished runs by what they are chosen by, best first; runs that did not finish come last."""
+    return sorted(
+        records,
+        key=lambda record: record.score("validation") if record.status is Status.finished else float("inf"),
+    )
+
+
+def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
+    """Print one row per run, in any order given."""
+    finished = [record for record in records if record.status is Status.finished]
+    keys = telling_keys(records)
+    table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
+    headings = list(_scores(finished[0])) if finished else ["validation\nRMSE", "test RMSE", "seconds"]
+    for heading in (*keys, *headings):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for record in sort_records(records):
+        values = [show_name(record.params.get(key, "-")) for key in keys]
+        found = _scores(record) if record.status is Status.finished else {}
+        cells = [found.get(heading, "-") for heading in headings]
+        table.add_row(*values, *(cells if found else [record.status.value, *cells[1:]]))
+    needed = console.measure(table, options=console.options.update(max_width=1000)).maximum
+    console.width = max(console.width, needed)  # a cut number is worse than a long line
+    console.print(table)
+
+
+def _scores(record: RunRecord) -> dict[str, str]:
+    """Return the cells of a finished run by their headings."""
+    metrics, measure = record.metrics, record.measure
+    spread = f" ± {metrics[f'test_{measure}_std']:.2g}" if f"test_{measure}_std" in metrics else ""
+    cells = {
+        f"validation\n{measure.upper()}": f"{record.score('validation'):.4g}",
+        f"test {measure.upper()}\nmean ± std": f"{record.score('test'):.4g}{spread}",
+    }
+    if "test_mae" in metrics:
+        cells["test\nMAE"] = f"{metrics['test_mae']:.4g}"
+    for name in _targets(record)[:_MOST_TARGETS]:
+        cells[f"test RMSE\n{show_name(name)}"] = f"{metrics[f'test_rmse.{name}']:.4g}"
+    cells["test\nMASE"] = f"{metrics['test_mase']:.2f}"
+    for name in BASELINES:
+        if f"skill_{name}" in metrics:
+            cells[f"skill vs\n{name}"] = _skill(metrics[f"skill_{name}"])
+    return cells | {"seconds": f"{metrics['fit_seconds']:.1f}" + (" *" if record.resumed else "")}
+
+
+def _targets(record: RunRecord) -> list[str]:
+    """Return the targets of a run that has several."""
+    told = json.loads(record.params.get("dataset.targets", "null").replace("None", "null") or "null")
+    return [name for name in told or [] if f"test_rmse.{name}" in record.metrics]
+
+
+def _skill(value: float) -> str:
+    return f"{value:+.2f}" if value > -100 else "< -100"
+
+
+def _title(finished: Sequence[RunRecord]) -> str:
+    if not finished:
+        return "No run finished"
+    params = finished[0].params
+    numbers = {record.params["seeds"] for record in finished}
+    seeds = "1 seed" if numbers == {"1"} else f"{params['seeds']} seeds" if len(numbers) == 1 else "several seeds"
+    ahead = (
+        "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
+    )
+    name, unit = show_name(params["dataset.name"]), show_name(params["dataset.unit"])
+    if finished[0].measure == "rmsse":
+        return f"{name}{ahead}: RMSSE without a unit, RMSE of each target in its own, {seeds} per row"
+    return f"{name}{ahead}: RMSE and MAE in {unit}, {seeds} per row"
+
+
+def _caption(finished: Sequence[RunRecord]) -> str:
+    measure = finished[0].measure.upper() if finished else "RMSE"
+    lines = [f"Skill is 1 - {measure} / {measure} of the baseline: above 0 beats it. Best validation first."]
+    if finished:
+        known = [name for name in BASELINES if name != "linear" and _has(finished[0], name)]
+        told = ", ".join(f"{name_baseline(name)} {finished[0].baseline(name):.4g}" for name in known)
+        lines.append(f"{measure} on the same test timestamps: {told}.")
+    if measure == "RMSSE":
+        lines.append("RMSSE: RMSE over that of repeating the last value in training, mean over the targets.")
+    if any(record.resumed for record in finished):
+        lines.append("* trained by an earlier command, read back from MLflow.")
+    return "\n".join(lines)
+
+
+def _has(record: RunRecord, baseline: str) -> bool:
+    return f"baseline_{baseline}_{record.measure}" in record.metrics

@@ -1,0 +1,1 @@
+"""Studies of published numbers: the airline tutorial, its protocol, and the same weights scored under both."""

@@ -1,0 +1,128 @@
+"""The second gate: every range and every combination that is refused, and those on the border that are not."""
+
+import pytest
+from omegaconf import OmegaConf
+
+from pipeline.base.errors import UserError
+from pipeline.config.gates import check_ranges, num_lanes
+from pipeline.config.schema import Config, typed_config
+
+
+def configure(changes: str) -> Config:
+    """Return a valid configuration with the changes of a command line, without composing YAML."""
+    base = OmegaConf.merge(OmegaConf.structured(Config), {"dataset": {"name": "sine", "source": "sine"}})
+    return typed_config(OmegaConf.merge(base, OmegaConf.from_dotlist(changes.split())))
+
+
+NUMBERS = {
+    "look_back=0": "look_back must be at least 1, but got look_back=0",
+    "look_back=-3": "look_back must be at least 1, but got look_back=-3",
+    "horizon=0": "horizon must be at least 1, but got horizon=0",
+    "batch_size=0": "batch_size must be at least 1, but got batch_size=0",
+    "seeds=0": "seeds must be at least 1, but got seeds=0",
+    "dataset.period=0": "dataset.period must be at least 1, but got dataset.period=0",
+    "dataset.delay=0": "dataset.delay must be at least 1, but got dataset.delay=0",
+    "dataset.segments=0": "dataset.segments must be at least 1, but got dataset.segments=0",
+    "training.epochs=0": "training.epochs must be at least 1, but got training.epochs=0",
+    "training.patience=0": "training.patience must be at least 1, but got training.patience=0",
+    "seed=-1": "seed must be from 0 to .*got seed=-1",
+    "seed=2147483646 seeds=3": "seed must be from 0 to .*got seed=2147483646",
+    "model.units=[]": r"model.units must list one or more layers .*got \[\]",
+    "model.units=[4,0]": r"model.units must .*at least 1 unit.*got \[4, 0\]",
+    "model.dropout=1": "model.dropout must be at least 0 and below 1, but got model.dropout=1.0",
+    "model.dropout=-0.1": "model.dropout must be at least 0 and below 1, but got model.dropout=-0.1",
+    "model.recurrent_dropout=.nan": "model.recurrent_dropout must be at least 0 and below 1, but got .*nan",
+    "training.learning_rate=0": "training.learning_rate must be above 0, but got training.learning_rate=0.0",
+    "training.learning_rate=.nan": "training.learning_rate must be above 0, but got training.learning_rate=nan",
+    "training.learning_rate=.inf": "training.learning_rate must be above 0, but got training.learning_rate=inf",
+    "training.clip_norm=0": "training.clip_norm must be above 0, or null for none, but got training.clip_norm=0.0",
+}
+
+DATASET = {
+    "dataset.validation_fraction=0": "dataset.validation_fraction must be above 0 and below 1, but got .*=0.0",
+    "dataset.test_fraction=1": "dataset.test_fraction must be above 0 and below 1, but got dataset.test_fraction=1.0",
+    "dataset.test_fraction=.nan": "dataset.test_fraction must be above 0 and below 1, but got .*nan",
+    "dataset.test_fraction=0.5 dataset.validation_fraction=0.5": "=0.5 and .*=0.5 leave nothing to train on; their sum",
+    "dataset.test_start=9": "validation_start and dataset.test_start go together: give both, or neither",
+    "dataset.validation_start=9": "validation_start and dataset.test_start go together: give both, or neither",
+    "dataset.source=file": "dataset.path is required .*dataset.path=sales.csv",
+    "dataset.length=9": "dataset.length must be at least 10 and at most 10000000, but got dataset.length=9",
+    "dataset.noise=-1": "dataset.noise must be at least 0, but got dataset.noise=-1.0",
+    "dataset.noise=.inf": "dataset.noise must be at least 0, but got dataset.noise=inf",
+    "dataset.features=[]": r"dataset.features must name at least one column and each only once, but got \[\]",
+    "dataset.targets=[a,a]": r"dataset.targets must name at least one column and each only once, but got \['a', 'a'\]",
+}
+
+COMBINATIONS = {
+    "dataset.transforms=[seasonal_difference]": "seasonal_difference needs dataset.period of at least 2, but got .*=1",
+    "dataset.transforms=[difference,log]": "log must come first in dataset.transforms",
+    "dataset.transforms=[log,log]": "log must come first in dataset.transforms",
+    "dataset.transforms=[difference] horizon=2": "horizon=2 .*difference.* cannot be inverted .*dataset.horizons=all",
+    "dataset.transforms=[seasonal_difference] dataset.period=4 horizon=5": "horizon=5 .* add dataset.horizons=all",
+    "return_sequences=true dataset.lags_as=features": "return_sequences=true needs dataset.lags_as=time_steps",
+    "dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
+    "stateful=true dataset.order=overlapping batch_size=2": "is one lane, but got batch_size=2 .*set both to 1",
+    "stateful=true dataset.order=overlapping dataset.segments=2": "is one lane, but got .*segments=2; set both to 1",
+    "dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set it to 1",
+    "stateful=true batch_size=4": "batch_size=4 .*look_back=3 and dataset.segments=1 make 3; lower batch_size",
+    "dataset.scaler_per_lane=true": "dataset.scaler_per_lane=true needs dataset.lane_column",
+    "dataset.lane_column=a dataset.time_column=a": "lane_column and dataset.time_column both name the column 'a'",
+    "dataset.lane_column=a dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set",
+    "dataset.lane_column=a dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
+    "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
+    "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
+    "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",
+}
+
+ALLOWED = [
+    "look_back=1 horizon=1 batch_size=1 seeds=1 training.epochs=1 training.patience=null training.clip_norm=null",
+    "seed=0",
+    "seed=2147483645 seeds=3",
+    "model.units=[1,1,1] model.dropout=0.99 model.recurrent_dropout=0",
+    "dataset.test_fraction=0.5 dataset.validation_fraction=0.49",
+    "dataset.validation_start=100 dataset.test_start=200",
+    "dataset.length=10",
+    "dataset.transforms=[difference] horizon=1",
+    "dataset.transforms=[difference] horizon=2 dataset.horizons=all",
+    "dataset.transforms=[log,difference,difference]",
+    "dataset.transforms=[seasonal_difference] dataset.period=4 horizon=4",
+    "dataset.transforms=[log] horizon=9",
+    "stateful=true batch_size=3",
+    "stateful=true batch_size=400 look_back=1 dataset.segments=400",
+    "stateful=true dataset.order=overlapping",
+    "stateful=true dataset.lane_column=a dataset.order=overlapping batch_size=400",  # a lane per series
+    "stateful=true dataset.lane_column=a dataset.scaler_per_lane=true batch_size=400 look_back=1",
+    "stateful=true training.online=true",
+    "stateful=true training.online=true dataset.lane_column=a batch_size=400 return_sequences=true",
+    "batch_size=1000",
+]
+
+
+@pytest.mark.parametrize(("changes", "complaint"), [*NUMBERS.items(), *DATASET.items(), *COMBINATIONS.items()])
+def test_refused(changes: str, complaint: str) -> None:
+    """Breaks the second gate: a value out of range reaches training, or the text does not say what to change."""
+    with pytest.raises(UserError, match=complaint):
+        check_ranges(configure(changes))
+
+
+@pytest.mark.parametrize("changes", ["", *ALLOWED])
+def test_allowed(changes: str) -> None:
+    """Breaks valid configurations: a value on the border is refused."""
+    config = configure(changes)
+    untouched = configure(changes)
+    check_ranges(config)
+    assert config == untouched  # a gate repairs nothing
+
+
+@pytest.mark.parametrize(
+    ("changes", "lanes"),
+    [
+        ("stateful=true look_back=6", 6),
+        ("stateful=true look_back=6 dataset.segments=4", 24),
+        ("stateful=true look_back=6 dataset.order=overlapping", 1),
+        ("stateful=true look_back=6 dataset.lags_as=features", 1),
+    ],
+)
+def test_number_of_lanes(changes: str, lanes: int) -> None:
+    """Breaks the batch_size gate and the reports that count lanes: one lane per phase and segment."""
+    assert num_lanes(configure(changes)) == lanes
