@@ -1,7 +1,8 @@
 """The report of a sweep and the MLflow UI, opened in headless Chromium: what a person would look for is to be seen.
 
 Chromium is driven over its own pipe (the DevTools protocol: JSON with a zero byte after each message), which needs no
-package and no port. Screenshots go to the folder SCREENSHOTS, if set.
+package and no port. Screenshots go to the folder SCREENSHOTS, if set. Where REQUIRE_BROWSER is 1, no Chromium is a
+failure instead of a skip.
 """
 
 import base64
@@ -36,8 +37,6 @@ def find_chromium() -> str | None:
     return None
 
 
-CHROMIUM = find_chromium()
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium that starts on the PATH: apt install chromium")
 START_SECONDS, ANSWER_SECONDS = 600, 600
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
@@ -112,6 +111,16 @@ class Browser:
 Start = Callable[..., Browser]
 
 
+@pytest.fixture(scope="session", autouse=True)  # before the sweep, which is trained for the whole session
+def chromium() -> str:
+    """A Chromium. Without one these tests are skipped; where REQUIRE_BROWSER is 1, as CI sets it, they fail."""
+    found = find_chromium()
+    if found is None:
+        refuse = pytest.fail if os.environ.get("REQUIRE_BROWSER") == "1" else pytest.skip
+        refuse("no Chromium that starts on the PATH: apt install chromium")
+    return found
+
+
 def end_group(process: subprocess.Popen[Any]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
@@ -119,7 +128,7 @@ def end_group(process: subprocess.Popen[Any]) -> None:
 
 
 @pytest.fixture
-def start_browser(tmp_path: Path) -> Iterator[Start]:
+def start_browser(chromium: str, tmp_path: Path) -> Iterator[Start]:
     """Start Chromium with more flags; screenshots go to SCREENSHOTS or to the folder of the test."""
     folder = Path(os.environ.get("SCREENSHOTS") or tmp_path / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +141,7 @@ def start_browser(tmp_path: Path) -> Iterator[Start]:
         # It reads its commands from descriptor 3 and answers on 4.
         moved = f'exec "$@" 3<&{reads} 4>&{writes}'
         arguments = (
-            str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+            chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
             f"--user-data-dir={tmp_path / 'profile'}", "--remote-debugging-pipe", *flags, "about:blank",
         )  # fmt: skip
