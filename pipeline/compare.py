@@ -10,7 +10,8 @@ from enum import Enum
 from typing import Any
 
 from pipeline.base.environment import prepare_environment
-from pipeline.command.arguments import DONE, Manual, option, run_entry, tell_aside, write_answer
+from pipeline.command.arguments import Manual, option, run_entry, tell_aside, write_answer
+from pipeline.command.exits import DONE
 from pipeline.command.selection import Selection, check_selection, select_runs
 from pipeline.studies.protocol import PROTOCOL, compare_protocols
 

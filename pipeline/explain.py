@@ -1,8 +1,6 @@
 """Draw an experiment before it is trained: `python -m pipeline.explain look_back=6 output=diagram.svg`."""
 
-import os
 import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,10 +10,9 @@ from hydra.core.config_store import ConfigStore
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
-from pipeline.base.interrupt import interrupt_code
 from pipeline.base.paths import check_folder
 from pipeline.base.terminal import prepare_terminal
-from pipeline.command.arguments import DONE, FAILED, USER_ERROR
+from pipeline.command.exits import DONE, leave, run_to_exit
 from pipeline.command.jobs import plan_jobs
 from pipeline.config.schema import Config
 
@@ -51,23 +48,8 @@ def main() -> None:
     """Explain the command line and exit with 0 (done), 1 (the file could not be written) or 2 (wrong input)."""
     prepare_environment()
     ConfigStore.instance().store(name="base_config", node=Config)
-    show_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     prepare_terminal()
-    try:
-        code = _run_command(sys.argv[1:])
-        sys.stdout.flush()  # a closed pipe is told here, not while Python ends
-    except BrokenPipeError:  # `... | head` closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = DONE
-    except (UserError, OSError) as error:
-        if show_traceback:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        code = USER_ERROR if isinstance(error, UserError) else FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        code = interrupt_code()
-    sys.exit(code)
+    leave(run_to_exit(lambda: _run_command(sys.argv[1:])))
 
 
 def _run_command(command: Sequence[str]) -> int:

@@ -13,7 +13,8 @@ from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
 from pipeline.base.paths import check_folder, replace_file
 from pipeline.base.text import show_name, show_names, show_text
-from pipeline.command.arguments import DONE, Manual, option, run_entry
+from pipeline.command.arguments import Manual, option, run_entry
+from pipeline.command.exits import DONE
 from pipeline.command.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 import logging
 import os
 import sys
-import traceback
 from argparse import Namespace
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -20,13 +19,13 @@ from omegaconf import DictConfig
 from pipeline.base.disk import explain_disk
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import PipelineError, TrainingError, UserError
-from pipeline.base.interrupt import check_interrupt, interrupt_code, listen_for_interrupts
+from pipeline.base.interrupt import check_interrupt, listen_for_interrupts
 from pipeline.base.paths import conf_dir
 from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import prepare_terminal
 from pipeline.base.text import show_name
-from pipeline.command.arguments import DONE, FAILED, USER_ERROR
+from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
 from pipeline.command.jobs import explained, plan_jobs
 from pipeline.config.schema import Config, flat_config, typed_config
 
@@ -46,32 +45,7 @@ def main() -> None:
     listen_for_interrupts()
     logging.raiseExceptions = False  # where the disk is full the job's log file loses a line, and the screen no page
     ConfigStore.instance().store(name="base_config", node=Config)
-    show_traceback = os.environ.get(_FULL_ERROR) == "1"
-    os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
-    try:
-        code = _run_command(sys.argv[1:])
-        sys.stdout.flush()  # a disk that is full is told here, not while Python ends
-    except UserError as error:
-        if show_traceback:
-            traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
-        code = USER_ERROR
-    except Exception as error:  # a folder that cannot be written, a full disk; anything else is a bug
-        disk = explain_disk(error)
-        if disk is None and not isinstance(error, OSError | PipelineError):
-            raise
-        if show_traceback:
-            traceback.print_exc()
-        print(f"error: {error if disk is None else f'{disk}; {_REPEAT}'}", file=sys.stderr)
-        code = FAILED
-    except KeyboardInterrupt:
-        code = interrupt_code()
-        with suppress(OSError):  # the terminal may be gone
-            print(f"interrupted; {_REPEAT}", file=sys.stderr)
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)  # a worker thread may still compute: Python would end under it, and crash
-    sys.exit(code)
+    leave(run_to_exit(lambda: _run_command(sys.argv[1:]), _REPEAT))
 
 
 def run_job(config: DictConfig) -> float:
@@ -127,6 +101,7 @@ def train_job(config: DictConfig) -> RunRecord:
 
 
 def _run_command(command: Sequence[str]) -> int:
+    os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
     arguments = get_args_parser().parse_intermixed_args(command)  # flags may stand before, between or after keys
     if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
         sys.argv[1:] = _with_absolute_folders(command, arguments)

@@ -16,7 +16,8 @@ from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
 from pipeline.base.paths import check_folder
-from pipeline.command.arguments import DONE, Manual, option, run_entry
+from pipeline.command.arguments import Manual, option, run_entry
+from pipeline.command.exits import DONE
 from pipeline.command.served import ServedRun, fetch_model
 
 if TYPE_CHECKING:

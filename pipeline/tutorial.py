@@ -11,7 +11,8 @@ from pipeline import run
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.terminal import prepare_terminal
-from pipeline.command.arguments import DONE, USER_ERROR, Manual, describe_arguments
+from pipeline.command.arguments import Manual, describe_arguments
+from pipeline.command.exits import DONE, run_to_exit
 from pipeline.command.jobs import explained
 from pipeline.config.schema import TrackingConfig
 from pipeline.studies.published import PUBLISHED
@@ -50,18 +51,17 @@ def main(words: Sequence[str] | None = None) -> int:
     if any(word in ("--help", "-h") for word in words):
         print(describe_arguments(Arguments, MANUAL))
         return DONE
-    try:
-        given = _read_words(words)
-        command = ["-m", f"experiment={','.join(PUBLISHED)}", *words]
-        code = _train(command)
-        if code != DONE:
-            return code
+    return run_to_exit(lambda: _reproduce(words))
+
+
+def _reproduce(words: Sequence[str]) -> int:
+    given = _read_words(words)
+    command = ["-m", f"experiment={','.join(PUBLISHED)}", *words]
+    code = _train(command)
+    if code == DONE:
         changed = [f"{key}={value}" for key, value in given.items() if not key.startswith(_NO_RECIPE)]
         _print(given, command, changed)
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    return DONE
+    return code
 
 
 def _read_words(words: Sequence[str]) -> dict[str, str]:

@@ -116,7 +116,10 @@ def test_a_file_is_old_or_new_never_half(run_explain: Explain, tmp_path: Path, m
 
     monkeypatch.setattr(Path, "replace", fill_disk)
     code, _, errors = run_explain("output=diagram.svg")
-    assert (code, errors) == (1, "error: [Errno 28] No space left on device\n")
+    assert (code, errors) == (
+        1,
+        "error: the disk is full or cannot be written to: [Errno 28] No space left on device\n",
+    )
     assert old.read_text() == "old"
     assert list(tmp_path.iterdir()) == [old]
 

@@ -52,14 +52,14 @@ def check_interrupt() -> None:
         raise KeyboardInterrupt
 
 
-def interrupt_code() -> int:
-    """Return the exit code of an interrupted command, 128 and the number of the signal: 130 after Ctrl-C."""
-    return 128 + (_asked[0] if _asked else signal.SIGINT)
+def interrupt_signal() -> int:
+    """Return the number of the signal that ended a command: the first one that came, else that of Ctrl-C."""
+    return _asked[0] if _asked else signal.SIGINT
 
 
 def interrupt_reason() -> str:
     """Say what ended a run, for example `interrupted (SIGTERM)`."""
-    return f"interrupted ({signal.Signals(_asked[0] if _asked else signal.SIGINT).name})"
+    return f"interrupted ({signal.Signals(interrupt_signal()).name})"
 
 
 @contextmanager

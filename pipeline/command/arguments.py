@@ -9,7 +9,6 @@ Example:
     Arguments(by=('look_back', 'stateful'), uri='http://127.0.0.1:5000')
 """
 
-import os
 import sys
 import textwrap
 import types
@@ -20,14 +19,12 @@ from enum import Enum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pipeline.base.disk import explain_disk
-from pipeline.base.errors import PipelineError, UserError
-from pipeline.base.interrupt import interrupt_code
+from pipeline.base.errors import UserError
 from pipeline.base.paths import replace_file
 from pipeline.base.terminal import prepare_terminal
 from pipeline.base.text import QUOTED, suggest, unquote
+from pipeline.command.exits import DONE, run_to_exit
 
-DONE, FAILED, USER_ERROR = 0, 1, 2
 _WIDTH = 110
 _BOOLEANS = {"true": True, "false": False}
 _KINDS = {str: "text", int: "an integer", float: "a number", bool: "true or false", Path: "a path"}
@@ -65,7 +62,7 @@ def option(default: Any, help: str, name: str | None = None, shown: str | None =
 
 
 def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: Callable[[Record], int]) -> int:
-    """Parse, act, and tell every error on purpose in one place.
+    """Parse, act, and return the exit code.
 
     Args:
         words: The command line, without the program.
@@ -74,32 +71,17 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
         act: Does the work and returns the exit code.
 
     Returns:
-        0 done, 1 failed, 2 wrong input (one line on stderr says what to change), 130 Ctrl-C, 143 SIGTERM.
+        What `exit_code` says: 0 done, 1 failed, 2 wrong input (one line on stderr says what to change), ...
     """
     prepare_terminal()
-    try:
+
+    def answer() -> int:
         if any(word in ("--help", "-h") for word in words):
             print(describe_arguments(record, manual))
-            code = DONE
-        else:
-            code = act(parse_arguments(record, words))
-        sys.stdout.flush()  # a closed pipe is told here, not while Python ends
-        return code
-    except BrokenPipeError:  # `... | head` closed the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR
-    except Exception as error:
-        disk = explain_disk(error)
-        if disk is None and not isinstance(error, OSError | PipelineError):
-            raise
-        print(f"error: {disk or error}", file=sys.stderr)
-        return FAILED
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-        return interrupt_code()
+            return DONE
+        return act(parse_arguments(record, words))
+
+    return run_to_exit(answer)
 
 
 def tell_aside(text: str) -> None:

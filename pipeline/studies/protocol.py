@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pipeline.command.arguments import DONE, FAILED, USER_ERROR, Manual, option, run_entry, write_answer
+from pipeline.command.arguments import Manual, option, run_entry, write_answer
+from pipeline.command.exits import DONE, FAILED, USER_ERROR
 from pipeline.command.selection import Selection, check_selection, select_runs
 
 PROTOCOL = "protocol"  # the first word of the command
