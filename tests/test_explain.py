@@ -49,6 +49,16 @@ def test_answers_without_tensorflow(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_was_guessed_of_a_file_is_told(run_explain: Explain, tmp_path: Path) -> None:
+    """The person who looks before training does not learn that gaps or spellings of the file were guessed."""
+    rows = "".join(f"2024-01-{day:02};{day % 7},5\n" for day in range(1, 31) if day != 9)
+    (tmp_path / "sales.csv").write_text(f"day;sales\n{rows}")
+    code, printed, _ = run_explain("dataset=csv dataset.path=sales.csv dataset.time_column=day")
+    assert code == 0
+    brief = " ".join(printed.split("In brief")[1].split())
+    assert "- sales.csv: cells are separated by ';'" in brief and "1 of 30 days are missing" in brief
+
+
 @pytest.mark.parametrize("line", ["", "stateful=true batch_size=3", "dataset=eu_stocks model=gru", "debug=smoke"])
 def test_a_drawing_and_a_text(run_explain: Explain, tmp_path: Path, line: str) -> None:
     """Breaks output=: the file is missing, is no drawing, or says something else than the terminal."""

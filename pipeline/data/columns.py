@@ -10,6 +10,7 @@ from pipeline.base.text import show_setting
 from pipeline.config.schema import DatasetConfig
 
 _INDEX = re.compile(r"(Unnamed: \d+(\.\d+)?(_level_\d+)?|index|level_0|__index_level_0__)?")  # of pandas; or no name
+_LOOKED_AT = 20  # rows that show what a column holds
 _COUNTERS = ("x", "rownames", "row.names", "row_names", "rn", "row", "row_number", "rownum", "obs")  # 1, 2, 3, ...
 
 
@@ -31,11 +32,7 @@ def choose_columns(
     features = tuple(dataset.features) if dataset.features is not None else tuple(kept)
     targets = tuple(dataset.targets) if dataset.targets is not None else features[:1]
     if dataset.targets is None and len(features) > 1:
-        example = show_setting("dataset.targets", [features[0]])
-        raise UserError(
-            f"dataset.targets is required when there are several features; choose from {', '.join(features)}, "
-            f"e.g. {example}"
-        )
+        raise UserError(_ask_for_target(frame, dataset, features))
     wanted = {
         "time_column": [dataset.time_column] if dataset.time_column else [],
         "lane_column": [dataset.lane_column] if dataset.lane_column else [],
@@ -57,6 +54,30 @@ def choose_columns(
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
     return features, targets, tuple(notes)
+
+
+def _ask_for_target(frame: pd.DataFrame, dataset: DatasetConfig, features: tuple[str, ...]) -> str:
+    """Ask which column is forecast; where no column holds the times, ask for that one first, for it is none of them."""
+    times = [name for name in features if dataset.time_column is None and _looks_like_times(frame, name)][:1]
+    choice = [name for name in features if name not in times]
+    numbers = [name for name in choice if pd.api.types.is_numeric_dtype(frame.loc[:, [name]].dtypes.iloc[0])]
+    target = show_setting("dataset.targets", (numbers or choice)[:1])
+    required = f"dataset.targets is required when there are several features; choose from {', '.join(choice)}, e.g. "
+    if not times:
+        return f"{required}{target}"
+    first = f"the column '{times[0]}' looks like times: set {show_setting('dataset.time_column', times[0])}"
+    return first if len(choice) == 1 else f"{first}; and {required}{target}"
+
+
+def _looks_like_times(frame: pd.DataFrame, name: str) -> bool:
+    """Return whether the first cells of a column are dates, or texts that pandas can read as such."""
+    cells = frame.loc[:, [name]].iloc[:_LOOKED_AT, 0].dropna()
+    if pd.api.types.is_datetime64_any_dtype(cells):
+        return True
+    texts = cells.astype(str)
+    if texts.empty or pd.to_numeric(texts, errors="coerce").notna().any() or not texts.str.contains(r"\d").all():
+        return False
+    return bool(pd.to_datetime(texts, errors="coerce", format="mixed", utc=True).notna().all())
 
 
 def _quoted(key: str, name: str, frame: pd.DataFrame) -> str:

@@ -19,8 +19,10 @@ from pipeline.config.schema import DatasetConfig
 
 _LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
 _SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated
+_DATE = r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?"
 _SEPARATORS = (",", ";", "\t", "|")
-_ENDINGS = (".csv", ".csv.gz", ".zip", ".xlsx", ".parquet")
+_TEXTS = (".csv", ".tsv", ".txt")
+_ENDINGS = (*_TEXTS, ".csv.gz", ".zip", ".xlsx", ".parquet")
 _EMPTY = (
     *("", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"),
     *("NULL", "NaN", "None", "n/a", "nan", "null"),  # pandas' own list
@@ -102,7 +104,7 @@ def _read_excel(path: Path, dataset: DatasetConfig) -> Table:
 
 
 def _unpack(path: Path, ending: str) -> bytes:
-    if ending == ".csv":
+    if ending in _TEXTS:
         return path.read_bytes()
     if ending == ".csv.gz":
         with gzip.open(path) as packed:
@@ -113,7 +115,7 @@ def _unpack(path: Path, ending: str) -> bytes:
         ]
         if len(inside) != 1:
             raise ValueError(f"it holds {len(inside)} files, and must hold one CSV")
-        if not inside[0].filename.lower().endswith((".csv", ".txt", ".tsv")):
+        if not inside[0].filename.lower().endswith(_TEXTS):
             raise ValueError(f"it holds {inside[0].filename!r}, and must hold one CSV")
         with archive.open(inside[0]) as file:
             return _read_bounded(file.read)
@@ -140,19 +142,37 @@ def _read_csv(content: bytes, dataset: DatasetConfig, path: Path) -> Table:
 
     header = read(header=None, nrows=1, dtype=str)
     names = [str(name).strip() for name in header.iloc[0]]
+    if _looks_like_data(names):
+        notes += (
+            f"{path.name}: its first line, {', '.join(names)}, is taken for the names of the columns, but looks like "
+            "data; if it is, put a line with names before it",
+        )
     as_text = {place for place, name in enumerate(names) if name in (dataset.lane_column, dataset.time_column)}
     plain = separator == "," and dataset.decimal in (None, ".") and dataset.thousands is None
-    frame = read(
-        dtype={place: str for place in range(len(names)) if place in as_text or not plain},
-        keep_default_na=False,
-        na_values={place: _EMPTY for place in range(len(names)) if place not in as_text},  # a name may be NA
-    )
-    if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus cells for row labels
-        raise ValueError("its rows have more cells than its header has names")
+    try:
+        frame = read(
+            dtype={place: str for place in range(len(names)) if place in as_text or not plain},
+            keep_default_na=False,
+            na_values={place: _EMPTY for place in range(len(names)) if place not in as_text},  # a name may be NA
+        )
+        if not isinstance(frame.index, pd.RangeIndex):  # pandas takes the surplus cells for row labels
+            raise ValueError("its rows have more cells than its header has names")
+    except ValueError as error:
+        if not names[0].startswith("#"):
+            raise
+        raise ValueError(f"{str(error).strip()}; its first line begins with #: delete comments before it") from error
     if len(header.columns) == len(frame.columns):
         # pandas renames a repeated column, and the wrong one would be used.
         frame.columns = header.iloc[0].where(header.iloc[0].notna().to_numpy(), frame.columns)
     return Table(frame, separator, notes)
+
+
+def _looks_like_data(names: Sequence[str]) -> bool:
+    """Return whether a header is missing: every cell is a date or a number, and they do not just count the columns."""
+    numbers = pd.to_numeric(pd.Series(names, dtype=str), errors="coerce")
+    if numbers.notna().all():
+        return not (numbers.diff().iloc[1:] == 1).all() or len(names) == 1
+    return bool(pd.Series(names, dtype=str)[numbers.isna()].str.fullmatch(_DATE).all()) and bool(numbers.notna().any())
 
 
 def find_encoding(start: bytes, asked: str | None) -> str:

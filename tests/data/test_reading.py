@@ -45,6 +45,8 @@ def load_times(folder: Path, times: list[str], **settings: Any) -> Series:
         (PLAIN.replace(",", ";"), {}),
         (PLAIN.replace("1234.25", '"1,234.25"'), {"thousands": ","}),
         (PLAIN.replace("1234.25", "1 234.25"), {"thousands": " "}),
+        (SEMICOLONS.replace(";", "\t"), {"name": "a.tsv"}),
+        (PLAIN, {"name": "a.txt"}),
         (PLAIN.encode("utf-16"), {}),
         (PLAIN.encode("utf-8-sig"), {}),
         (PLAIN.encode("cp1252"), {"encoding": "cp1252"}),
@@ -53,6 +55,34 @@ def load_times(folder: Path, times: list[str], **settings: Any) -> Series:
 def test_one_table_in_many_spellings(tmp_path: Path, text: str | bytes, settings: dict[str, Any]) -> None:
     """A file from a spreadsheet gives other numbers than the same table written plainly."""
     assert load(tmp_path, text, **settings).digest() == load(tmp_path, PLAIN).digest()
+
+
+def test_a_missing_header_is_told(tmp_path: Path) -> None:
+    """The first row of a file without a header is taken for names, and is missing from then on without a word."""
+    rows = "2024-01-01,1.5\n2024-01-02,2.5\n2024-01-03,3.5\n"
+    found = load(tmp_path, rows, time_column="2024-01-01", features=["1.5"], targets=["1.5"])
+    (note,) = found.notes
+    assert note.startswith("a.csv: its first line, 2024-01-01, 1.5, is taken for the names of the columns")
+    counted = load(tmp_path, rows.replace("2024-01-01,1.5", "0,1"), time_column="0", features=["1"], targets=["1"])
+    assert counted.notes == ()  # what pandas writes for a table without names
+
+
+def test_lines_before_the_header_are_named(tmp_path: Path) -> None:
+    """A file that begins with comments is refused by a sentence about fields and lines."""
+    with pytest.raises(UserError, match="header has names; its first line begins with #: delete comments"):
+        load(tmp_path, "# made by hand\n" + PLAIN)
+
+
+def test_the_column_of_the_times_is_asked_for_first(tmp_path: Path) -> None:
+    """Who has a date and a value is told to forecast the dates."""
+    nothing = {"time_column": None, "features": None, "targets": None}
+    with pytest.raises(UserError, match=r"^the column 'date' looks like times: set 'dataset.time_column=\"date\"'$"):
+        load(tmp_path, PLAIN, **nothing)
+    more = PLAIN.replace("\n", ",a\n").replace("y,a", "y,text")
+    with pytest.raises(UserError, match=r"'date' looks like times: .*choose from y, text, e.g. .*targets=\[\"y\"\]"):
+        load(tmp_path, more, **nothing)
+    with pytest.raises(UserError, match=r"^dataset.targets is required .*choose from n, y, e.g. .*\[\"n\"\]"):
+        load(tmp_path, "n,y\n5,1\n7,2\n6,3\n", **nothing)
 
 
 def test_guesses_are_told(tmp_path: Path) -> None:

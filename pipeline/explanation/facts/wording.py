@@ -49,6 +49,7 @@ def answer_questions(config: Config, data: PreparedData, counts: Counts, labels:
 
 
 def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels) -> Iterator[str]:
+    yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if config.dataset.order is Order.overlapping:
         for note in describe_data(config, data):
             if note.startswith("dataset.order=overlapping"):
