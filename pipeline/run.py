@@ -24,7 +24,7 @@ from pipeline.base.paths import conf_dir
 from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import prepare_terminal
-from pipeline.base.text import show_name
+from pipeline.base.text import show_name, show_number
 from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
 from pipeline.command.jobs import explained, plan_jobs
 from pipeline.config.schema import Config, flat_config, typed_config
@@ -94,7 +94,7 @@ def train_job(config: DictConfig) -> RunRecord:
         _say(f"{label}: already trained, read back from run {record.run_id}")
     else:
         _say(
-            f"{label}: validation {record.measure.upper()} {record.score('validation'):.4g} in "
+            f"{label}: validation {record.measure.upper()} {show_number(record.score('validation'))} in "
             f"{record.metrics['fit_seconds']:.1f} s"
         )
     return record

@@ -12,7 +12,7 @@ from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.errors_file import write_test_errors
 from pipeline.artifacts.tables import write_history, write_lanes, write_origins, write_predictions, write_seeds
 from pipeline.base.record import name_score
-from pipeline.base.text import show_name
+from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config, plain_config, without_references
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import Series
@@ -116,7 +116,7 @@ def draw_run_figures(
         metrics, unit = results.metrics, config.dataset.unit
         name, of = ("rmse", f" {show_name(unit, 40)}") if "test_rmse" in metrics else ("rmsse", "")
         fit = metrics[f"baseline_linear_{name}"]
-        scored = f"test {name.upper()} {metrics[f'test_{name}']:.4g}, linear fit {fit:.4g}{of}"
+        scored = f"test {name.upper()} {show_number(metrics[f'test_{name}'])}, linear fit {show_number(fit)}{of}"
         panels = list(_panels(unit, data, _scored_actual(data.series), results))
         draw_forecast(path, f"{title}\n{scored}", panels)
 

@@ -1,4 +1,4 @@
-"""Names and units from outside, as people can read them: visible, on one line, not too long."""
+"""Names, units and numbers as people can read them: visible, on one line, not too long, with the digits that matter."""
 
 import difflib
 import re
@@ -67,6 +67,36 @@ def show_setting(key: str, value: str | list[str]) -> str:
     """
     shown = f"[{','.join(map(_quote, value))}]" if isinstance(value, list) else _quote(value)
     return shlex.quote(f"{key}={shown}")
+
+
+def show_number(value: float, digits: int = 4, sign: str = "-") -> str:
+    """Return a number with so many digits that matter, whatever its unit, zeros at its end as well: columns line up.
+
+    Below a million the digits before the point are written out.
+
+    Args:
+        value: In any unit; a good score may be as small as the data.
+        digits: Digits that matter.
+        sign: `+` to write the sign of a positive number as well.
+
+    Example:
+        >>> show_number(52.7), show_number(18, 3, sign="+"), show_number(0.00123456), show_number(4.2e-200)
+        ('52.70', '+18.0', '0.001235', '4.200e-200')
+        >>> show_number(4321.8), show_number(123456.0), show_number(2.5e6)
+        ('4322', '123456', '2.500e+06')
+    """
+    shown = f"{value:{sign}#.{digits}g}".rstrip(".")
+    return f"{value:{sign}.0f}" if "e" in shown and 1 <= abs(value) < 1e6 else shown
+
+
+def show_p(p: float | None) -> str:
+    """Return a p value with the digits that decide, a dash if there is none.
+
+    Example:
+        >>> show_p(0.0004), show_p(0.0416), show_p(0.62), show_p(None)
+        ('<0.001', '0.042', '0.62', '-')
+    """
+    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def _quote(text: str) -> str:

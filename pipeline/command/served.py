@@ -6,6 +6,7 @@ from dataclasses import MISSING, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.base.text import show_number
 from pipeline.command.arguments import option
 from pipeline.config.schema import TrackingConfig
 
@@ -42,7 +43,7 @@ def fetch_model(chosen: ServedRun) -> "ServedModel":
     store = find_store(TrackingConfig(uri=chosen.uri), chosen.experiment if sought else None)
     record = choose_run(store, chosen.run)
     if sought:
-        error = f"validation {record.measure.upper()} {record.score('validation'):.4g}"
+        error = f"validation {record.measure.upper()} {show_number(record.score('validation'))}"
         print(f"run {record.run_id}: {error}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, record.run_id, FILES, Path(folder))

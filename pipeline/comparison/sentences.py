@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.base.text import show_number, show_p
 from pipeline.baselines.registry import name_baseline
 from pipeline.comparison.pairwise import LEVEL, Comparison, Kind
 
@@ -18,7 +19,7 @@ def state_comparison(comparison: Comparison, measure: str = "RMSE") -> str:
     pair = f"{first} vs {second}{_held_fixed(comparison)}"
     if not np.isfinite(comparison.p):
         return f"{pair}: cannot be tested, too few test timestamps for this horizon"
-    p = f"p{_show_p(comparison.p_holm)}"
+    p = _say_p(comparison.p_holm)
     lower = comparison.difference < 0
     if not comparison.significant:
         if comparison.p_holm < LEVEL:
@@ -37,8 +38,8 @@ def doubt_of_seeds(comparison: Comparison) -> str:
     """Say why the seeds do not support what the timestamps show."""
     if np.isnan(comparison.p_seeds):
         return "one seed cannot tell luck from skill"
-    ends = f"95 % interval of the difference {comparison.low:.3g} to {comparison.high:.3g}"
-    return f"the seeds do not decide it (p{_show_p(comparison.p_seeds)}, {ends})"
+    ends = f"95 % interval of the difference {show_number(comparison.low, 3)} to {show_number(comparison.high, 3)}"
+    return f"the seeds do not decide it ({_say_p(comparison.p_seeds)}, {ends})"
 
 
 def doubt_of(comparison: Comparison) -> str:
@@ -46,7 +47,7 @@ def doubt_of(comparison: Comparison) -> str:
     if not np.isfinite(comparison.p):
         return "there are too few test timestamps to test it"
     if comparison.p_holm >= LEVEL:
-        return f"the test timestamps do not decide it (p{_show_p(comparison.p_holm)})"
+        return f"the test timestamps do not decide it ({_say_p(comparison.p_holm)})"
     if not comparison.significant:
         return "squared errors and the mean score disagree on which is better"
     return "" if comparison.evidence else doubt_of_seeds(comparison)
@@ -54,7 +55,7 @@ def doubt_of(comparison: Comparison) -> str:
 
 def say_evidence(comparison: Comparison) -> str:
     """Return both p values of a comparison that is evidence."""
-    return f"p{_show_p(comparison.p_holm)} over the test timestamps, p{_show_p(comparison.p_seeds)} over the seeds"
+    return f"{_say_p(comparison.p_holm)} over the test timestamps, {_say_p(comparison.p_seeds)} over the seeds"
 
 
 def label(parameters: Mapping[str, str]) -> str:
@@ -93,11 +94,12 @@ def _held_fixed(comparison: Comparison) -> str:
 def _size(comparison: Comparison, direction: str) -> str:
     """Say `12.3 lower (15 %)`, in the data's own units and relative to what it is lower or higher than; or on par."""
     size = abs(comparison.difference)
+    told = f"{show_number(size, 3)} {direction}"
     other = max if direction == "lower" else min
     base = other(comparison.first_rmse, comparison.second_rmse)
     if rounds_to_nothing(size, base):
-        return f"on par ({size:.3g} {direction})"
-    return f"{size:.3g} {direction} ({size / base * 100:.0f} %)" if base > 0 else f"{size:.3g} {direction}"
+        return f"on par ({told})"
+    return f"{told} ({size / base * 100:.0f} %)" if base > 0 else told
 
 
 def rounds_to_nothing(size: float, base: float) -> bool:
@@ -105,5 +107,7 @@ def rounds_to_nothing(size: float, base: float) -> bool:
     return size == 0 or (base > 0 and round(size / base * 100) == 0)
 
 
-def _show_p(p: float) -> str:
-    return "<0.001" if p < 0.001 else f"={p:.3f}" if p < 0.1 else f"={p:.2f}"
+def _say_p(p: float) -> str:
+    """Say `p<0.001` or `p=0.042`."""
+    shown = show_p(p)
+    return f"p{shown}" if shown.startswith("<") else f"p={shown}"

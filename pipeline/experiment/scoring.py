@@ -9,6 +9,7 @@ import numpy as np
 from pipeline.artifacts.run_files import Losses, Results
 from pipeline.base.errors import TrainingError
 from pipeline.base.record import name_score
+from pipeline.base.text import show_number
 from pipeline.baselines.registry import BASELINES
 from pipeline.baselines.task import Task, WindowTask
 from pipeline.config.schema import Config
@@ -138,7 +139,7 @@ def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
         return None
     return (
         f"the linear fit on the same lags is a weak baseline here: on the validation part its error is "
-        f"{linear / repeated:.3g} times that of repeating the last value; fewer lags or "
+        f"{show_number(linear / repeated, 3)} times that of repeating the last value; fewer lags or "
         "dataset.transforms=[difference] often help it, and the network as well"
     )
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.text import show_number
 from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.task import Task
 from pipeline.config.schema import Protocol
@@ -109,13 +110,15 @@ def describe_protocols(name: str, scores: ProtocolScores, stateful: bool) -> str
         stateful: Whether a state is carried.
     """
     way = "higher" if scores.difference > 0 else "lower"
-    points = f"{scores.by_points:+.3g} by scoring {scores.tutorial_points} of the {scores.fair_points} points"
+    by_points, by_state = (show_number(part, 3, sign="+") for part in (scores.by_points, scores.by_state))
+    points = f"{by_points} by scoring {scores.tutorial_points} of the {scores.fair_points} points"
     state = (
-        f"{scores.by_state:+.3g} by the cold state of the test part"
+        f"{by_state} by the cold state of the test part"
         if stateful
         else "nothing by windowing the parts apart, because each window answers for itself"
     )
+    size, whole = show_number(abs(scores.difference), 3), show_number(scores.under(Protocol.tutorial))
     return (
-        f"{name}: protocol=tutorial scores the same weights {abs(scores.difference):.3g} {way} than fair "
-        f"({scores.share * 100:+.1f} % of {scores.under(Protocol.tutorial):.4g} is protocol): {points}, {state}"
+        f"{name}: protocol=tutorial scores the same weights {size} {way} than fair "
+        f"({scores.share * 100:+.1f} % of {whole} is protocol): {points}, {state}"
     )

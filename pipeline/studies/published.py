@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.text import show_number
+
 
 @dataclass(frozen=True)
 class Published:
@@ -83,12 +85,13 @@ def describe_place(variant: str, train: Place, test: Place) -> str:
     Example:
         >>> ours = np.array([1.0, 2.0, 3.0, 4.0])
         >>> describe_place("a", Place(2.0, ours), Place(9.0, ours))
-        'a: OUTSIDE: the published test RMSE of 9 is above all of our 4 seeds (1 to 4); train RMSE inside'
+        'a: OUTSIDE: the published test RMSE of 9.000 is above all of our 4 seeds (1.000 to 4.000); train RMSE inside'
     """
     if train.inside and test.inside:
         return (
             f"{variant}: inside: {test.percentile:.0f} % of our {len(test.scores)} seeds have a test RMSE of "
-            f"{test.published:g} or less, {train.percentile:.0f} % a train RMSE of {train.published:g} or less"
+            f"{show_number(test.published)} or less, {train.percentile:.0f} % a train RMSE of "
+            f"{show_number(train.published)} or less"
         )
     out = [_outside(part, place) for part, place in (("train", train), ("test", test)) if not place.inside]
     within = [f"{part} RMSE inside" for part, place in (("train", train), ("test", test)) if place.inside]
@@ -97,8 +100,9 @@ def describe_place(variant: str, train: Place, test: Place) -> str:
 
 def _outside(part: str, place: Place) -> str:
     side = "below" if place.published < place.scores.min() else "above"
-    span = f"{place.scores.min():.4g} to {place.scores.max():.4g}"
-    return f"the published {part} RMSE of {place.published:g} is {side} all of our {len(place.scores)} seeds ({span})"
+    span = f"{show_number(place.scores.min())} to {show_number(place.scores.max())}"
+    published = show_number(place.published)
+    return f"the published {part} RMSE of {published} is {side} all of our {len(place.scores)} seeds ({span})"
 
 
 def describe_baselines(
@@ -115,7 +119,7 @@ def describe_baselines(
     for name, scores in baselines:
         published = sum(test < score for test, score in zip(tests, scores, strict=True))
         mean = sum(test < score for test, score in zip(ours, scores, strict=True))
-        span = " and ".join(f"{score:.2f}" for score in dict.fromkeys(np.round(scores, 2).tolist()))
+        span = " and ".join(dict.fromkeys(map(show_number, scores)))
         told.append(f"{name} ({span}) by {published} of the published numbers and {mean} of our means")
     return (
         f"On the same points of the {len(tests)} variants, forecasts without a network are beaten: {'; '.join(told)}."

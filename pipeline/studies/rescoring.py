@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.artifacts.weights import FILE_NAME, SavedWeights, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun, Status
+from pipeline.base.text import show_number
 from pipeline.comparison.document import typed_parameters
 from pipeline.comparison.pooling import varying_keys
 from pipeline.comparison.sentences import label
@@ -67,8 +68,9 @@ def rescore_runs(store: "Store", runs: Sequence[LoggedRun], selection: str = "")
         logged, found = row["logged_test_rmse"], scores.under(config.protocol)
         if logged is not None and not abs(found - logged) <= TOLERANCE * logged:
             mismatches.append(
-                f"{name}: under its own protocol={config.protocol.value} the weights score {found:.6g}, but MLflow "
-                f"has {logged:.6g}: another version trained run {run.record.run_id}, or its files were changed"
+                f"{name}: under its own protocol={config.protocol.value} the weights score {show_number(found, 6)}, "
+                f"but MLflow has {show_number(logged, 6)}: another version trained run {run.record.run_id}, or its "
+                "files were changed"
             )
     return {
         "selection": selection,

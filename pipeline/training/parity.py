@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.base.errors import TrainingError
+from pipeline.base.text import show_number
 from pipeline.config.schema import Config, Order
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
@@ -83,8 +84,9 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
     certificate = Certificate(differences, scale, steps)
     if not certificate.largest <= LIMIT:
         way = list(differences)[int(np.argmax(list(differences.values())))]  # the first NaN, if there is one
+        away = show_number(differences[way], 2)
         raise TrainingError(
-            f"parity: read as '{way}' the network answers {differences[way]:.2g} of the target's scale away from the "
+            f"parity: read as '{way}' the network answers {away} of the target's scale away from the "
             f"whole sequence, more than {LIMIT:g}; this is a defect of the program, not of the data: please report it"
         )
     return certificate

@@ -95,25 +95,25 @@ def comparison(**changes) -> Comparison:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"p_holm": 0.41}, "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 10 higher (20 %)"),
+        ({"p_holm": 0.41}, "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 10.0 higher (20 %)"),
         (
             {"first_rmse": 50.1, "p_holm": 0.41},
-            "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 on par (0.1 higher)",
+            "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 on par (0.100 higher)",
         ),
-        ({}, "look_back=6 vs 3: evidence that 3 is better (p=0.004); RMSE 10 lower (17 %)"),
+        ({}, "look_back=6 vs 3: evidence that 3 is better (p=0.004); RMSE 10.0 lower (17 %)"),
         (
             {"first_rmse": 50.0, "second_rmse": 60.0, "low": -16.0, "high": -4.0, "statistic": -3.0, "matched": 2},
-            "look_back=6 vs 3 (mean of 2 matched pairs): evidence that look_back=6 is better (p=0.004); RMSE 10 lower "
-            "(17 %)",
+            "look_back=6 vs 3 (mean of 2 matched pairs): evidence that look_back=6 is better (p=0.004); RMSE 10.0 "
+            "lower (17 %)",
         ),
         (
             {"low": -1.0, "p_seeds": 0.2},
-            "look_back=6 vs 3: 3 is better for these trainings only (p=0.004); RMSE 10 lower (17 %), but the seeds do "
-            "not decide it (p=0.20, 95 % interval of the difference -1 to 16)",
+            "look_back=6 vs 3: 3 is better for these trainings only (p=0.004); RMSE 10.0 lower (17 %), but the seeds "
+            "do not decide it (p=0.20, 95 % interval of the difference -1.00 to 16.0)",
         ),
         (
             {"p_seeds": float("nan"), "p_holm": 0.0002},
-            "look_back=6 vs 3: 3 is better for these trainings only (p<0.001); RMSE 10 lower (17 %), but one seed "
+            "look_back=6 vs 3: 3 is better for these trainings only (p<0.001); RMSE 10.0 lower (17 %), but one seed "
             "cannot tell luck from skill",
         ),
         (
@@ -123,7 +123,7 @@ def comparison(**changes) -> Comparison:
         (
             {"statistic": -3.0},
             "look_back=6 vs 3: no evidence (p=0.004, but squared errors and mean RMSE disagree on which is better); "
-            "RMSE of look_back=6 10 higher (20 %)",
+            "RMSE of look_back=6 10.0 higher (20 %)",
         ),
         (
             {
@@ -132,11 +132,11 @@ def comparison(**changes) -> Comparison:
                 "second": {"look_back": "3", "stateful": "false", "horizon": "2"},
             },
             "look_back=6 stateful=true vs look_back=3 stateful=false at horizon=2: evidence that look_back=3 "
-            "stateful=false is better (p=0.004); RMSE 10 lower (17 %)",
+            "stateful=false is better (p=0.004); RMSE 10.0 lower (17 %)",
         ),
         (
             {"kind": Kind.baseline, "second": {"baseline": "seasonal"}},
-            "look_back=6 vs seasonal naive: evidence that seasonal naive is better (p=0.004); RMSE 10 lower (17 %)",
+            "look_back=6 vs seasonal naive: evidence that seasonal naive is better (p=0.004); RMSE 10.0 lower (17 %)",
         ),
     ],
 )  # fmt: skip

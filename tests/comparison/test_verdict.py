@@ -49,7 +49,7 @@ def test_a_network_that_beats_the_strongest_baseline() -> None:
     [
         ({"p_holm": 0.31}, "the test timestamps do not decide it (p=0.31)"),
         ({"p_seeds": NAN}, "one seed cannot tell luck from skill"),
-        ({"p_seeds": 0.2}, "the seeds do not decide it (p=0.20, 95 % interval of the difference 1 to 2)"),
+        ({"p_seeds": 0.2}, "the seeds do not decide it (p=0.20, 95 % interval of the difference 1.00 to 2.00)"),
         ({"statistic": 1.0}, "squared errors and the mean score disagree on which is better"),
         ({"p": NAN, "p_holm": NAN}, "there are too few test timestamps to test it"),
     ],

@@ -39,9 +39,13 @@ def test_a_sentence_says_which_number_lies_outside_and_where() -> None:
     """A number outside would be told as inside, or on the wrong side."""
     ours = np.array([1.0, 2.0, 3.0, 4.0])
     inside = describe_place("a", Place(2.0, ours), Place(3.0, ours))
-    assert inside == "a: inside: 75 % of our 4 seeds have a test RMSE of 3 or less, 50 % a train RMSE of 2 or less"
+    assert (
+        inside == "a: inside: 75 % of our 4 seeds have a test RMSE of 3.000 or less, 50 % a train RMSE of 2.000 or less"
+    )
     both = describe_place("a", Place(0.5, ours), Place(9.0, ours))
-    assert "OUTSIDE: the published train RMSE of 0.5 is below all" in both and "test RMSE of 9 is above all" in both
+    assert (
+        "OUTSIDE: the published train RMSE of 0.5000 is below all" in both and "test RMSE of 9.000 is above all" in both
+    )
 
 
 def test_baselines_are_compared_on_the_points_of_each_variant() -> None:

@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
+from pipeline.base.text import show_number
 from pipeline.baselines.registry import name_baseline
 from pipeline.report.figures.drawing import (
     COLOURS,
@@ -199,7 +200,7 @@ def draw_map(
     axis.invert_yaxis()
     middle = (np.nanmin(scores) + np.nanmax(scores)) / 2
     names_of_rows = [f"{axes[0]}={level}" for level in levels[0]]
-    told = {place: _short(scores[place]) for place in map(tuple, np.argwhere(np.isfinite(scores)).tolist())}
+    told = {place: show_number(scores[place], 3) for place in map(tuple, np.argwhere(np.isfinite(scores)).tolist())}
     room = (letters_across(shape) - max(map(len, names_of_rows))) / scores.shape[1]  # letters of 9 points in a cell
     size = min(11, 9 * 0.8 * room / max(map(len, told.values())), 130 / len(scores))
     for (row, column), text in told.items() if size >= _SMALLEST else ():
@@ -212,7 +213,3 @@ def draw_map(
     axis.set_xlabel(axes[1])
     finish(figure, axis, shape, score, [], beside=names_of_rows)
     return figure
-
-
-def _short(value: float) -> str:
-    return f"{value:.0f}" if 1000 <= value < 1e6 else f"{value:#.3g}".rstrip(".")

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
+from pipeline.base.text import show_number, show_p
 from pipeline.report.terminal.comparison import (
     EXPLANATION,
     list_sentences,
     show,
     show_interval,
-    show_number,
-    show_p,
     show_spread,
     title,
 )

@@ -12,11 +12,12 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.base.salvage import Salvage
+from pipeline.base.text import show_number
 from pipeline.baselines.registry import name_baseline
 from pipeline.report.figures.drawing import Shape, write_figure
 from pipeline.report.figures.sweep import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 from pipeline.report.page.html import page, section, sentence_sections, split_verdict, write_table, write_verdict
-from pipeline.report.terminal.comparison import EXPLANATION, show, show_interval, show_number, title
+from pipeline.report.terminal.comparison import EXPLANATION, show, show_interval, title
 
 PAGE = "report.html"
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-from pipeline.base.text import show_name
+from pipeline.base.text import show_name, show_number, show_p
 from pipeline.report.terminal.console import PlainConsole
 
 Document = Mapping[str, Any]
@@ -136,16 +136,6 @@ def _table(document: Document, shown: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def show_number(value: float, digits: int = 4, sign: str = "-") -> str:
-    """Return a number with so many digits that matter, zeros at its end as well, so that a column lines up.
-
-    Example:
-        >>> show_number(52.7), show_number(18, 3, sign="+"), show_number(4321.8), show_number(123456.0)
-        ('52.70', '+18.0', '4322', '1.235e+05')
-    """
-    return f"{value:{sign}#.{digits}g}".rstrip(".")
-
-
 def show_spread(score: Mapping[str, Any]) -> str:
     """Return `67.57 ± 13`; one seed has no spread."""
     spread = f" ± {show_number(score['std'], 2)}" if score["std"] is not None else ""
@@ -155,11 +145,6 @@ def show_spread(score: Mapping[str, Any]) -> str:
 def show_interval(score: Mapping[str, Any]) -> str:
     """Return `60.1 to 75.2`, or a dash for one seed."""
     return f"{show_number(score['low'])} to {show_number(score['high'])}" if score["low"] is not None else "-"
-
-
-def show_p(p: float | None) -> str:
-    """Return a p value with as many digits as matter."""
-    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def _sentences(comparisons: Sequence[Mapping[str, Any]]) -> list[str]:

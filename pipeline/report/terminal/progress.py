@@ -8,6 +8,7 @@ from typing import Protocol
 
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipeline.base.text import show_number
 from pipeline.report.terminal.console import PlainConsole
 
 _SECONDS_BETWEEN_LINES = 10.0
@@ -82,7 +83,7 @@ def _bar(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Repor
                 completed=sum(done.values()),
                 seed=f"{epoch.seed - first_seed + 1}/{seeds}",
                 epoch=epoch.epoch,
-                val_loss=f"{epoch.val_loss:.4g}",
+                val_loss=show_number(epoch.val_loss),
             )
 
         yield report
@@ -97,7 +98,7 @@ def _lines(label: str, first_seed: int, seeds: int, epochs: int) -> Reporter:
             last = time.monotonic()
             print(
                 f"{label}: seed {epoch.seed - first_seed + 1}/{seeds}, epoch {epoch.epoch}/{epochs}, "
-                f"loss {epoch.loss:.4g}, val_loss {epoch.val_loss:.4g}",
+                f"loss {show_number(epoch.loss)}, val_loss {show_number(epoch.val_loss)}",
                 file=sys.stderr,
                 flush=True,
             )

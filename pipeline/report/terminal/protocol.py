@@ -7,8 +7,8 @@ from typing import Any
 
 from rich.table import Table
 
-from pipeline.base.text import show_name
-from pipeline.report.terminal.comparison import show_number, show_spread
+from pipeline.base.text import show_name, show_number
+from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
 
 Document = Mapping[str, Any]

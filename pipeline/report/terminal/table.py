@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from pipeline.base.record import RunRecord, Status
-from pipeline.base.text import show_name
+from pipeline.base.text import show_name, show_number
 from pipeline.baselines.registry import BASELINES, name_baseline
+from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
 
 _DECIDE_NO_RESULT = ("resume", "experiment", "debug")
@@ -57,16 +58,16 @@ def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
 def _scores(record: RunRecord) -> dict[str, str]:
     """Return the cells of a finished run by their headings."""
     metrics, measure = record.metrics, record.measure
-    spread = f" ± {metrics[f'test_{measure}_std']:.2g}" if f"test_{measure}_std" in metrics else ""
+    test = {"mean": record.score("test"), "std": metrics.get(f"test_{measure}_std")}
     cells = {
-        f"validation\n{measure.upper()}": f"{record.score('validation'):.4g}",
-        f"test {measure.upper()}\nmean ± std": f"{record.score('test'):.4g}{spread}",
+        f"validation\n{measure.upper()}": show_number(record.score("validation")),
+        f"test {measure.upper()}\nmean ± std": show_spread(test),
     }
     if "test_mae" in metrics:
-        cells["test\nMAE"] = f"{metrics['test_mae']:.4g}"
+        cells["test\nMAE"] = show_number(metrics["test_mae"])
     for name in _targets(record)[:_MOST_TARGETS]:
-        cells[f"test RMSE\n{show_name(name)}"] = f"{metrics[f'test_rmse.{name}']:.4g}"
-    cells["test\nMASE"] = f"{metrics['test_mase']:.2f}"
+        cells[f"test RMSE\n{show_name(name)}"] = show_number(metrics[f"test_rmse.{name}"])
+    cells["test\nMASE"] = show_number(metrics["test_mase"], 3)
     for name in BASELINES:
         if f"skill_{name}" in metrics:
             cells[f"skill vs\n{name}"] = _skill(metrics[f"skill_{name}"])
@@ -103,7 +104,7 @@ def _caption(finished: Sequence[RunRecord]) -> str:
     lines = [f"Skill is 1 - {measure} / {measure} of the baseline: above 0 beats it. Best validation first."]
     if finished:
         known = [name for name in BASELINES if name != "linear" and _has(finished[0], name)]
-        told = ", ".join(f"{name_baseline(name)} {finished[0].baseline(name):.4g}" for name in known)
+        told = ", ".join(f"{name_baseline(name)} {show_number(finished[0].baseline(name))}" for name in known)
         lines.append(f"{measure} on the same test timestamps: {told}.")
     if measure == "RMSSE":
         lines.append("RMSSE: RMSE over that of repeating the last value in training, mean over the targets.")

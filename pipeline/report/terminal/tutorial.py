@@ -6,6 +6,7 @@ from typing import Any
 
 from rich.table import Table
 
+from pipeline.base.text import show_number
 from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
 
@@ -35,9 +36,9 @@ def print_tutorial(document: Document) -> str:
     for each in variants:
         train, test = each["train"], each["test"]
         table.add_row(
-            each["variant"], f"{train['published']:.2f}", show_spread(train), f"{train['percentile']:.0f}",
-            f"{test['published']:.2f}", show_spread(test), f"{test['min']:.2f}", f"{test['max']:.2f}",
-            f"{test['percentile']:.0f}", f"{each['persistence_rmse']:.2f}",
+            each["variant"], show_number(train["published"]), show_spread(train), f"{train['percentile']:.0f}",
+            show_number(test["published"]), show_spread(test), show_number(test["min"]), show_number(test["max"]),
+            f"{test['percentile']:.0f}", show_number(each["persistence_rmse"]),
         )  # fmt: skip
     text = io.StringIO()
     console = PlainConsole(file=text, width=1000)

@@ -29,10 +29,10 @@ def test_plain_lines_without_a_terminal(monkeypatch, capsys) -> None:
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
-        "sales[old].csv: seed 1/2, epoch 1/2, loss 0.5, val_loss 0.25",
-        "sales[old].csv: seed 1/2, epoch 2/2, loss 0.5, val_loss 0.5",
-        "sales[old].csv: seed 2/2, epoch 1/2, loss 0.5, val_loss 0.25",
-        "sales[old].csv: seed 2/2, epoch 2/2, loss 0.5, val_loss 0.5",
+        "sales[old].csv: seed 1/2, epoch 1/2, loss 0.5000, val_loss 0.2500",
+        "sales[old].csv: seed 1/2, epoch 2/2, loss 0.5000, val_loss 0.5000",
+        "sales[old].csv: seed 2/2, epoch 1/2, loss 0.5000, val_loss 0.2500",
+        "sales[old].csv: seed 2/2, epoch 2/2, loss 0.5000, val_loss 0.5000",
     ]
 
 

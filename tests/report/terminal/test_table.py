@@ -32,8 +32,8 @@ def test_one_row_per_run_best_validation_first(make_record) -> None:
     ]
     table = printed(records)
     assert rows_of(table) == [
-        ["6", "20", "50 ± 1.5", "40", "1.25", "-0.04", "+0.25", "-0.50", "12.3"],
-        ["1", "30", "10 ± 1.5", "40", "1.25", "-0.04", "+0.25", "-0.50", "12.3"],
+        ["6", "20.00", "50.00 ± 1.5", "40.00", "1.25", "-0.04", "+0.25", "-0.50", "12.3"],
+        ["1", "30.00", "10.00 ± 1.5", "40.00", "1.25", "-0.04", "+0.25", "-0.50", "12.3"],
     ]
     assert records[0].params["look_back"] == "1"  # the order that was given is untouched
 
@@ -54,7 +54,7 @@ def test_headings_say_what_and_in_which_unit(make_record) -> None:
     ):
         assert words in table
     assert "airline: RMSE and MAE in thousand passengers, 3 seeds per row" in table
-    assert "RMSE on the same test timestamps: persistence 100, seasonal naive 90." in " ".join(table.split())
+    assert "RMSE on the same test timestamps: persistence 100.0, seasonal naive 90.00." in " ".join(table.split())
 
 
 def test_a_single_run_is_named_by_look_back_and_stateful(make_record) -> None:
@@ -102,14 +102,14 @@ def test_resumed_runs_carry_a_star_that_is_explained(make_record) -> None:
 def test_one_seed_shows_no_spread(make_record) -> None:
     """One training would be shown as if its spread were known."""
     table = printed([make_record(one_seed=True)])
-    assert rows_of(table)[0][3] == "50"
+    assert rows_of(table)[0][3] == "50.00"
     assert "1 seed per row" in table
 
 
 def test_numbers_are_not_cut_on_a_narrow_terminal(make_record) -> None:
     """On a narrow terminal, or in a log file, digits of a score would be missing."""
     table = printed([make_record(test_rmse=12345.678, **look_back(1)), make_record(**look_back(3))], width=20)
-    assert re.search(r"1\.235e\+04 ± 1\.5", table)
+    assert re.search(r"12346 ± 1\.5", table)
     assert "…" not in table
 
 
@@ -124,7 +124,7 @@ def test_targets_in_different_units_are_not_pooled(make_record) -> None:
     several = make_record(params={"dataset.targets": '["gdp", "jobs [%]"]'}, **names, baseline_persistence_rmsse=0.9)
     metrics = {name: value for name, value in several.metrics.items() if name not in ("test_rmse", "test_mae")}
     table = printed([replace(several, metrics=metrics)], width=200)
-    assert rows_of(table)[0][2:6] == ["0.7", "0.8", "100", "0.3"]
+    assert rows_of(table)[0][2:6] == ["0.7000", "0.8000", "100.0", "0.3000"]
     for words in ("RMSSE", "gdp", "jobs [%]", "persistence 0.9", "RMSE of each target in its own"):
         assert words in table
 
