@@ -11,6 +11,7 @@ import numpy as np
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
+from pipeline.base.moments import root_mean_square
 from pipeline.base.paths import check_folder, replace_file
 from pipeline.base.text import show_name, show_names, show_number, show_text
 from pipeline.command.arguments import Manual, option, run_entry
@@ -135,7 +136,7 @@ def _judge(model: "ServedModel", table: "pd.DataFrame", fed: str) -> str:
     def rmse(forecast: "pd.Series | np.ndarray") -> str:
         errors = rows["actual"].to_numpy() - np.asarray(forecast)
         each = [errors[(rows["target"] == target).to_numpy()] for target in targets]  # units may differ: never pooled
-        found = [show_number(float(np.sqrt(np.nanmean(some**2)))) for some in each]
+        found = [show_number(root_mean_square(some[np.isfinite(some)])) for some in each]
         return found[0] if len(found) == 1 else f"[{', '.join(found)}]"
 
     parts = [f"{fed.replace('_', ' ')} {rmse(rows[fed])}"]

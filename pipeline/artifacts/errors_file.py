@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.base.moments import root_mean_square
 from pipeline.base.record import TestErrors
 
 NAME = "test_errors.npz"
@@ -127,6 +128,7 @@ def _read_predictions(path: Path) -> TestErrors:
     )
     columns = [name for name in frame.columns if name.startswith("seed_")]
     errors = frame[columns].to_numpy(dtype=float) - frame[["actual"]].to_numpy(dtype=float)  # (rows, seeds)
+    validation = errors[(frame["part"] == "validation").to_numpy()]  # (rows, seeds)
     test = (frame["part"] == "test").to_numpy()
     targets, steps = (frame.loc[test, name].unique() for name in ("target", "horizon"))
     each = test & ((frame["target"] == targets[0]) & (frame["horizon"] == steps[0])).to_numpy()
@@ -139,7 +141,7 @@ def _read_predictions(path: Path) -> TestErrors:
     return TestErrors(
         errors=_single(shaped),
         seeds=tuple(int(name.removeprefix("seed_")) for name in columns),
-        validation_rmse=np.sqrt(np.nanmean(errors[(frame["part"] == "validation").to_numpy()] ** 2, axis=0)),
+        validation_rmse=np.array([root_mean_square(each[np.isfinite(each)]) for each in validation.T]),
         baselines={},
         times=times,
         scale=np.ones(len(targets)),

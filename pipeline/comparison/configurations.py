@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.moments import standard_deviation
 from pipeline.comparison.intervals import bootstrap_means
 from pipeline.comparison.pooling import Cell
 
@@ -77,7 +78,7 @@ def _summarize(samples: Sequence[Array]) -> list[Summary]:
     return [
         Summary(
             mean=float(sample.mean()),
-            std=float(sample.std(ddof=1)) if len(sample) > 1 else float("nan"),
+            std=float(standard_deviation(sample, ddof=1)) if len(sample) > 1 else float("nan"),
             low=float(low),
             high=float(high),
         )

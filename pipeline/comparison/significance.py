@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.moments import standard_deviation
+
 Array = np.ndarray
 
 
@@ -108,10 +110,14 @@ def compare_seeds(left: Sequence[Array], right: Sequence[Array]) -> Array:
     """
     from scipy.stats import ttest_ind_from_stats
 
+    pairs = zip(left, right, strict=True)
+    units = [max(np.abs(one).max(), np.abs(other).max()) or 1.0 for one, other in pairs]  # squares of 1e-200 would be 0
+
     def facts(samples: Sequence[Array]) -> tuple[Array, Array, Array]:
-        spread = [sample.std(ddof=1) if len(sample) > 1 else np.nan for sample in samples]
+        scaled = [sample / unit for sample, unit in zip(samples, units, strict=True)]
+        spread = [sample.std(ddof=1) if len(sample) > 1 else np.nan for sample in scaled]
         return (
-            np.array([sample.mean() for sample in samples]),
+            np.array([sample.mean() for sample in scaled]),
             np.array(spread),
             np.array([len(each) for each in samples]),
         )
@@ -126,7 +132,7 @@ def compare_with_value(sample: Array, value: float) -> float:
 
     if len(sample) < 2:
         return float("nan")
-    distance, error = abs(float(sample.mean()) - value), float(sample.std(ddof=1)) / len(sample) ** 0.5
+    distance, error = abs(float(sample.mean()) - value), float(standard_deviation(sample, ddof=1)) / len(sample) ** 0.5
     if error <= 1e-12 * abs(float(sample.mean())):  # seeds that all agree
         return 1.0 if distance <= error else 0.0
     return float(2 * student.sf(distance / error, len(sample) - 1))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.moments import standard_deviation
 from pipeline.config.schema import Scaler
 from pipeline.data.arrays import FloatArray, IntArray
 
@@ -50,7 +51,7 @@ def _fit(kind: Scaler, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     if kind is Scaler.minmax:
         return values.min(axis=0), np.ptp(values, axis=0)
     if kind is Scaler.standard:
-        return values.mean(axis=0), values.std(axis=0)
+        return values.mean(axis=0), standard_deviation(values)
     return np.zeros(columns), np.ones(columns)
 
 

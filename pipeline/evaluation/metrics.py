@@ -8,6 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.base.moments import root_mean_square
+
 Array = np.ndarray
 
 
@@ -32,7 +34,7 @@ def rmse(actual: Array, forecasts: Array, scored: Array) -> float:
         1.4142
     """
     difference = errors(actual, forecasts, scored)
-    return _root_mean_square(difference[~np.isnan(difference)])  # of scaled values: squares of 1e-200 would be 0
+    return root_mean_square(difference[~np.isnan(difference)])
 
 
 def mae(actual: Array, forecasts: Array, scored: Array) -> float:
@@ -83,7 +85,7 @@ def naive_scale(actual: Array, trained: Array, lanes: Sequence[slice] = (slice(N
     """
     known = np.where(trained, actual, np.nan)
     changes = np.concatenate([np.diff(known[rows], axis=0) for rows in lanes])  # (changes, targets)
-    return np.array([_root_mean_square(each[~np.isnan(each)]) or 1.0 for each in changes.T])
+    return np.array([root_mean_square(each[~np.isnan(each)]) or 1.0 for each in changes.T])
 
 
 def rmsse(actual: Array, forecasts: Array, scored: Array, scale: Array) -> float:
@@ -103,11 +105,6 @@ def rmsse(actual: Array, forecasts: Array, scored: Array, scale: Array) -> float
     columns = np.flatnonzero(scored.any(axis=0))
     each = [rmse(actual[:, [one]], forecasts[:, :, [one]], scored[:, [one]]) / scale[one] for one in columns]
     return float(np.mean(each))
-
-
-def _root_mean_square(values: Array) -> float:
-    largest = float(np.abs(values).max(initial=0.0))
-    return largest * float(np.sqrt(np.mean((values / largest) ** 2))) if largest > 0 else 0.0
 
 
 def smape(actual: Array, forecasts: Array, scored: Array) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.base.moments import standard_deviation
+
 
 def summarize_seeds(name: str, values: Sequence[float]) -> dict[str, float]:
     """Summarize one metric over the seeds of a run.
@@ -26,7 +28,7 @@ def summarize_seeds(name: str, values: Sequence[float]) -> dict[str, float]:
     mean = float(numbers.mean())
     summary = {name: mean, f"{name}_median": float(np.median(numbers))}
     if len(numbers) > 1:
-        std = float(numbers.std(ddof=1))
+        std = float(standard_deviation(numbers, ddof=1))
         half = float(stdtrit(len(numbers) - 1, 0.975)) * std / float(np.sqrt(len(numbers)))
         summary |= {f"{name}_std": std, f"{name}_low": mean - half, f"{name}_high": mean + half}
     return summary

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.artifacts.run_files import Losses, Results
 from pipeline.base.errors import TrainingError
+from pipeline.base.moments import standard_deviation
 from pipeline.base.record import name_score
 from pipeline.base.text import show_number
 from pipeline.baselines.registry import BASELINES
@@ -71,7 +72,7 @@ def score_trainings(
         by_origin = [block[judged] for block in blocks]
         metrics |= {
             f"origin_{measure}_mean": float(np.mean(by_origin)),
-            f"origin_{measure}_std": float(np.std(by_origin, ddof=1)),
+            f"origin_{measure}_std": float(standard_deviation(np.array(by_origin), ddof=1)),
         }
     newest = take_truth(origins[-1])
     return Results(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.moments import standard_deviation
 from pipeline.base.record import LoggedRun, Status
 from pipeline.studies.published import (
     PUBLISHED,
@@ -83,7 +84,7 @@ def _describe(place: Place) -> Document:
     return {
         "published": place.published,
         "mean": float(scores.mean()),
-        "std": float(scores.std(ddof=1)) if len(scores) > 1 else None,
+        "std": float(standard_deviation(scores, ddof=1)) if len(scores) > 1 else None,
         "min": float(scores.min()),
         "max": float(scores.max()),
         "percentile": place.percentile,

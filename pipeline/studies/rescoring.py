@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.artifacts.weights import FILE_NAME, SavedWeights, load_weights
 from pipeline.base.errors import UserError
+from pipeline.base.moments import standard_deviation
 from pipeline.base.record import LoggedRun, Status
 from pipeline.base.text import show_number
 from pipeline.comparison.document import typed_parameters
@@ -161,7 +162,7 @@ def _describe(run: LoggedRun, name: str, config: Config, seeds: Sequence[int], s
 def _score(rmse: np.ndarray, points: int, persistence: float) -> Mapping[str, Any]:
     return {
         "test_rmse": float(rmse.mean()),
-        "std": float(rmse.std(ddof=1)) if len(rmse) > 1 else None,
+        "std": float(standard_deviation(rmse, ddof=1)) if len(rmse) > 1 else None,
         "per_seed": rmse.tolist(),
         "points": points,
         "persistence_rmse": persistence,

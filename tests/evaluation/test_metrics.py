@@ -124,3 +124,17 @@ def test_rmse_follows_the_unit(unit: float) -> None:
     assert naive_scale(unit * np.array([[0.0], [3.0], [-1.0]]), np.ones((3, 1), dtype=bool)) == pytest.approx(
         unit * np.sqrt(12.5)
     )
+
+
+@given(
+    unit=st.floats(-300, 300).map(lambda power: 10.0**power),
+    sizes=st.lists(st.just(0.0) | st.floats(1e-6, 1e6) | st.floats(-1e6, -1e-6), min_size=1, max_size=8),
+)
+def test_rmse_of_any_errors_in_any_unit(unit: float, sizes: list[float]) -> None:
+    """A score of 0 for a wrong forecast, or of infinity for a finite error, would choose the wrong configuration."""
+    actual, scored = np.zeros((len(sizes), 1)), np.ones((len(sizes), 1), dtype=bool)
+    forecasts = np.array(sizes)[:, None, None]  # (time, horizon_steps, targets)
+    found = rmse(actual, unit * forecasts, scored)
+    assert found == pytest.approx(unit * rmse(actual, forecasts, scored), rel=1e-12, abs=0)
+    assert np.isfinite(found) and found >= mae(actual, unit * forecasts, scored) * (1 - 1e-12)
+    assert (found > 0) == any(sizes)
