@@ -226,7 +226,7 @@ def keep_scale(axis: Axes, shown: np.ndarray, others: Sequence[np.ndarray]) -> l
     return told
 
 
-def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> None:
+def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> bool:
     """Make an axis logarithmic, with plain numbers, where a linear one would press the lower values together.
 
     Args:
@@ -234,12 +234,16 @@ def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) ->
         which: `x` or `y`.
         values: What is drawn.
         least: How many times the lowest value the highest must be; all must be positive.
+
+    Returns:
+        Whether it is logarithmic now.
     """
     if values.min() <= 0 or values.max() < least * values.min():
-        return
+        return False
     axis.set(**{f"{which}scale": "log"})
     one = axis.xaxis if which == "x" else axis.yaxis
     decades = math.log10(values.max() / values.min())
     one.set_major_locator(LogLocator(subs=(1, 2, 5) if decades < 2 else (1,)))
     one.set_major_formatter(StrMethodFormatter("{x:g}"))
     one.set_minor_formatter(NullFormatter())
+    return True

@@ -36,6 +36,7 @@ from pipeline.report.figures.drawing import (
 MOST_CURVES = 6
 _MOST_POINTS_NAMED = 12
 _MOST_STEPS = 140
+_FAR = 1000  # times the lowest or highest score: a baseline beyond it would press the scores together
 _SMALLEST = 4  # points; smaller numbers cannot be read even when the page is enlarged
 _STYLES: tuple[Any, ...] = (":", "--", (0, (5, 1, 1, 1, 1, 1)), "-.")  # of the baselines, in their order
 
@@ -85,12 +86,8 @@ def draw_cost(
     axis.errorbar(seconds, mean, yerr=spread, fmt="none", ecolor=GREY, elinewidth=1, capsize=2)
     axis.scatter(seconds[1:], mean[1:], color=COLOURS[0], s=24, zorder=3)
     axis.scatter(seconds[:1], mean[:1], color=COLOURS[1], marker="*", s=150, zorder=4)
-    lines = [
-        axis.axhline(value, color=INK, linewidth=1, linestyle=style, label=name_baseline(name))
-        for (name, value), style in zip(baselines.items(), cycle(_STYLES), strict=False)
-    ]
     spread_out(axis, "x", np.asarray(seconds))
-    spread_out(axis, "y", np.array([*mean, *baselines.values()]))
+    lines = _draw_baselines(axis, mean, baselines)
     axis.set_xlabel("training of all seeds [s]")
     axis.grid(alpha=0.3)
     named = [f"{number}  {name}" for number, name in enumerate(names[:_MOST_POINTS_NAMED], start=1)]
@@ -101,6 +98,26 @@ def draw_cost(
     finish(figure, axis, shape, f"{score}; star: best by validation", [*numbers, *lines])
     place_labels(axis, np.column_stack([seconds, mean]), [str(row + 1) for row in range(len(numbers))])
     return figure
+
+
+def _draw_baselines(axis: Axes, mean: np.ndarray, baselines: Mapping[str, float]) -> list[Line2D]:
+    """Draw baselines as lines and spread the axis; return what the legend says of each.
+
+    One that is all but perfect lies at the foot of a linear axis. A logarithmic one has no 0, and would press the
+    configurations together to reach 1e-15: there it is named with its number, like one that is far above them.
+    """
+    highest = _FAR * mean.max()
+    near = [value for value in baselines.values() if mean.min() / _FAR <= value <= highest]
+    lowest = mean.min() / _FAR if spread_out(axis, "y", np.array([*mean, *near])) else 0.0
+    lines = []
+    for (name, value), style in zip(baselines.items(), cycle(_STYLES), strict=False):
+        look: dict[str, Any] = {"color": INK, "linewidth": 1, "linestyle": style, "label": name_baseline(name)}
+        if lowest <= value <= highest:
+            lines.append(axis.axhline(value, **look))
+        else:
+            look["label"] += f": {show_number(value, 3)} (beyond the axis)"
+            lines.append(Line2D([], [], **look))
+    return lines
 
 
 def draw_curves(shape: Shape, curves: Mapping[str, np.ndarray]) -> Figure:

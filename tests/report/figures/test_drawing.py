@@ -160,3 +160,31 @@ def test_lines_far_off_on_both_sides_are_both_named() -> None:
     far = [np.array([150.0]), np.array([-50.0])]
     assert keep_scale(axis, np.array([1.0, 3.0]), [*far, np.array([2.0])]) == [" (beyond the axis)"] * 2 + [""]
     assert axis.get_ylim() == pytest.approx((-1.3, 5.3))
+
+
+@pytest.mark.parametrize(
+    ("scores", "baseline", "told"),
+    [
+        ([1.0, 2.0], 0.5, "linear fit"),
+        ([1.0, 2.0], 0.0, "linear fit"),  # at the foot of a linear axis
+        ([1.0, 2.0], 1e-15, "linear fit"),
+        ([1.0, 20.0], 0.0, "linear fit: 0.00 (beyond the axis)"),  # a logarithmic axis has no 0
+        ([1.0, 20.0], 1e-15, "linear fit: 1.00e-15 (beyond the axis)"),
+        ([1.0, 2.0], 1e9, "linear fit: 1.00e+09 (beyond the axis)"),
+        ([0.0, 0.0], 1.0, "linear fit: 1.00 (beyond the axis)"),
+    ],
+)
+def test_a_baseline_far_off_does_not_press_the_scores_together(scores: list[float], baseline: float, told: str) -> None:
+    """A perfect baseline makes all configurations look alike, or a line that is not drawn has a name in the legend."""
+    mean = np.array(scores)
+    ends = np.stack([mean, mean * 0.9, mean * 1.1], axis=1)
+    with matplotlib.rc_context(STYLE):
+        figure = draw_cost(Shape(), SHORT, [1.0, 2.0], ends, {"linear": baseline}, "test RMSE [kW]")
+        figure.canvas.draw()
+    assert [text.get_text() for text in figure.legends[0].get_texts()][-1] == told
+    (axis,) = figure.axes
+    low, high = axis.get_ylim()
+    drawn = low <= baseline <= high
+    assert drawn == ("beyond" not in told)
+    top, bottom = (axis.transData.transform((1, score))[1] for score in (max(scores), min(scores)))
+    assert max(scores) == 0 or top - bottom > figure.bbox.height / 10
