@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 
 from pipeline.artifacts import run_files
 from pipeline.artifacts.run_files import Results, describe_scaling, draw_run_figures, write_run_files
 from pipeline.config.schema import Config, DatasetConfig, Horizons, Source
 from pipeline.data.prepare import prepare_data
+from pipeline.report.figures import run as figures
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel
 
 LENGTH = 40
@@ -40,7 +42,7 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
         lanes=[{"test_rows": 1.0}] * len(series.lanes()),
         origins=[],
         best=0,
-        losses={7: ([1.0], [1.0]), 8: ([1.0], [1.0])},
+        losses={7: ([1.0, 0.5], [1.5, 0.75]), 8: ([2.0], [3.0])},
         scale=np.ones(1),
     )
     write_run_files(folder, config, data, results)
@@ -74,6 +76,23 @@ def test_only_the_first_lanes_are_drawn(tmp_path: Path, panels, make_panel) -> N
     """A figure of 400 stocks could not be read, or would take minutes."""
     write(tmp_path, make_panel(noise(9)))
     assert len(panels) == MAX_PANELS
+
+
+def test_both_figures_show_the_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, make_panel) -> None:
+    """A run has an empty figure, one without its score, or one in another unit."""
+    drawn: dict[str, Figure] = {}
+    monkeypatch.setattr(figures, "save_figure", lambda figure, path: drawn.update({path.name: figure}))
+    write(tmp_path, make_panel(noise(2)))
+    assert set(drawn) == {"forecast.png", "learning_curve.png"}
+    forecast = drawn["forecast.png"].axes
+    assert [axis.get_ylabel() for axis in forecast] == ["lane0: a [kg]", "lane1: a [kg]"]
+    assert forecast[0].get_title() == "test: a run\ntest RMSE 1, linear fit 2 kg"
+    for number, axis in enumerate(forecast):
+        means = {str(line.get_label()).split(" (")[0]: line.get_ydata()[-1] for line in axis.lines}
+        assert means["network, mean of seeds"] == (number + 1) * LENGTH + 1  # the last row of the lane, and 1 and 3
+    (curves,) = drawn["learning_curve.png"].axes
+    assert [list(line.get_ydata()) for line in curves.lines] == [[1.0, 0.5], [1.5, 0.75], [2.0], [3.0]]
+    assert curves.get_title() == "test: a run\none line per seed"
 
 
 @pytest.mark.parametrize("per_lane", [True, False])

@@ -1,4 +1,4 @@
-"""The two figures are pictures of the right size, for every kind of run, and show what they claim to show."""
+"""The figures of a run are pictures of the right size, for every kind of run, and show what they claim to show."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.report.figures import run as figures
-from pipeline.report.figures.run import ForecastPanel, draw_forecast, draw_learning_curve
+from pipeline.report.figures.run import ForecastPanel, draw_forecast, draw_learning_curve, draw_memory
 
 DATES = pd.date_range("1949-01-01", periods=30, freq="MS")
 
@@ -83,20 +83,39 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
     return kept
 
 
-def test_forecast_shows_what_its_legend_says(drawn) -> None:
-    """The figure would show another curve, seed or part than its legend says."""
+def test_forecast_shows_what_its_legend_says(drawn, read_lines, read_band) -> None:
+    """The figure would show another curve, seed or part than its legend says, or none at all."""
     time = np.arange(30.0)
     each = np.stack([time + 1, time + 3])  # (seeds, time)
-    draw_forecast(Path("unused.png"), "t", [ForecastPanel("weight [kg]", pd.RangeIndex(30), 24, time, each, time + 7)])
+    draw_forecast(
+        Path("unused.png"), "a title", [ForecastPanel("weight [kg]", pd.RangeIndex(30), 24, time, each, time + 7)]
+    )
     (axis,) = drawn[0].axes
-    lines = {line.get_label(): (line.get_xdata()[-1], line.get_ydata()[-1]) for line in axis.lines}
+    shown = time[18:]  # as many rows before the test part as in it
+    expected = {"actual": shown, "linear fit, same lags": shown + 7, "network, mean of seeds": shown + 2}
+    assert read_lines(axis) == {name: (shown.tolist(), values.tolist()) for name, values in expected.items()}
+    assert read_band(axis) == {row: (row + 1, row + 3) for row in shown}
+    (test_part,) = (patch for patch in axis.patches if patch.get_label() == "test part")
+    assert (test_part.get_x(), test_part.get_x() + test_part.get_width()) == (24, 29)
+    legend = [text.get_text() for text in axis.figure.legends[0].get_texts()]
+    assert legend == [*expected, "lowest to highest seed", "test part"]
+    assert (axis.get_ylabel(), axis.get_title()) == ("weight [kg]", "a title")
+
+
+def test_memory_shows_both_curves_and_the_score(drawn, read_lines) -> None:
+    """A reader would see no curve, swap the two, or not know in which unit they are."""
+    warm_up, zeroed = np.array([9.0, 7.0, 6.5]), np.array([9.0, 8.0, 7.5])
+    draw_memory(Path("unused.png"), "It remembers 3 steps.", "kW", warm_up, zeroed, whole=6.0)
+    (axis,) = drawn[0].axes
+    lines = read_lines(axis)
+    assert lines.pop("as it was scored")[1] == [6.0, 6.0]
     assert lines == {
-        "actual": (29, 29),
-        "linear fit, same lags": (29, 36),
-        "network, mean of seeds": (29, 31),
+        "after so many steps from a zero state": ([1, 2, 3], [9.0, 7.0, 6.5]),
+        "state zeroed every so many steps": ([1, 2, 3], [9.0, 8.0, 7.5]),
     }
-    assert axis.get_ylabel() == "weight [kg]"
-    assert "lowest to highest seed" in [text.get_text() for text in axis.figure.legends[0].get_texts()]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == [*lines, "as it was scored"]
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("steps read, or between two zeros", "validation RMSE [kW]")
+    assert axis.get_title() == "It remembers 3 steps."
 
 
 def test_learning_curve_counts_epochs_from_one(drawn) -> None:
@@ -111,3 +130,4 @@ def test_learning_curve_counts_epochs_from_one(drawn) -> None:
     ]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["training", "validation"]
     assert axis.get_yscale() == "log"
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("epoch", "loss, scaled units")
