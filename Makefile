@@ -4,7 +4,7 @@
 
 # Tried first when .venv is created, e.g. `make setup PYTHON=/usr/local/bin/python3.12`.
 PYTHON ?=
-# Added to the command of sweep, tutorial, test, ui and bench, e.g. `make sweep ARGS="seeds=5 training.epochs=50"`.
+# Added to the command of sweep, tutorial, test, ui, docs and bench, e.g. `make sweep ARGS="seeds=5 training.epochs=50"`.
 ARGS ?=
 # Where `make ui` listens, on 127.0.0.1 only.
 PORT ?= 5000
@@ -62,6 +62,14 @@ ui: $(STAMP) ## Open MLflow on what was logged (http://127.0.0.1:5000, or PORT=.
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(VENV)/bin/mlflow ui --workers 1 \
 	    --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$store" $(ARGS)
 
+.PHONY: docs
+docs: $(VENV)/.docs ## Build the documentation into site/, with broken links as errors; nothing is loaded from the network
+	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict $(ARGS)
+
+.PHONY: docs-outputs
+docs-outputs: $(STAMP) ## Run the commands that README and docs/ show and write what they print (minutes; ARGS=--check compares)
+	@$(RUN) docs/outputs.py $(ARGS)
+
 .PHONY: bench
 bench: $(STAMP) ## Measure the fused engine against the tutorial's loop, the engine fit and torch (minutes)
 	@$(RUN) benchmarks/engine.py $(ARGS)
@@ -90,7 +98,7 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 	$(OLDEST_PYTHON) -m venv "$$folder/venv"; \
 	echo "Resolving and installing the newest versions in $$folder ..."; \
 	"$$folder/venv/bin/python" $(PIP_INSTALL) --upgrade $(BUILDERS); \
-	"$$folder/venv/bin/python" $(PIP_INSTALL) --no-build-isolation -e '.[dev]'; \
+	"$$folder/venv/bin/python" $(PIP_INSTALL) --no-build-isolation -e '.[dev,docs]'; \
 	sed -n '/^#/p' constraints.txt > "$$folder/constraints.txt"; \
 	"$$folder/venv/bin/python" -m pip freeze --all --exclude-editable --exclude pip >> "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt; \
@@ -98,7 +106,7 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 
 .PHONY: clean
 clean: ## Remove caches and build products; keeps .venv, mlflow.db and mlruns
-	@rm -rf build dist ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@rm -rf build dist site ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name .venv -prune -o -name .git -prune -o -name mlruns -prune -o \
 	    -type d -name __pycache__ -prune -exec rm -rf {} +
 
@@ -135,3 +143,9 @@ $(STAMP): pyproject.toml constraints.txt
 	} || { echo "make: the installation failed, see above; run make again to repeat it." >&2; exit 1; }
 	@touch $@
 	@echo "Installed."
+
+# What only the documentation needs: installed when it is first built.
+$(VENV)/.docs: $(STAMP)
+	@rm -f $@
+	@$(RUN) $(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[docs]'
+	@touch $@

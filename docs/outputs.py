@@ -1,0 +1,123 @@
+"""Run the commands that README.md and the pages of docs/ show, and write what they print below them.
+
+python docs/outputs.py                              every page, in place; trains, so it takes minutes
+python docs/outputs.py --only README.md             one page or several
+python docs/outputs.py --check                      change nothing; exit code 1 if a page shows something else
+
+A page says what is to be done in comments that no reader sees. Its steps share one empty folder and one MLflow store:
+
+    <!-- run: COMMAND -->      run it and show nothing
+    <!-- file: NAME -->        write the fenced block below into a file
+    <!-- output: COMMAND -->   run it; the fenced block below is what it prints
+
+A command is one line of bash; `python` is the Python that runs this script, and data/ is beside it. The page of the
+keys is made by docs/keys.py.
+"""
+
+import argparse
+import difflib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import keys
+
+ROOT = Path(__file__).resolve().parent.parent
+STEP = re.compile(
+    r"^<!-- run: (?P<run>[^\n]+) -->$"
+    r"|^(?P<head><!-- (?P<kind>file|output): (?P<what>[^\n]+) -->\n+```\w*\n)(?P<block>.*?)(?P<end>^```$)",
+    re.MULTILINE | re.DOTALL,
+)
+ONLY_ONCE = ((r"\b[0-9a-f]{32}\b", "ID"), (r"\b\d+(\.\d+)? s\b", "N s"), (r"[━─]+", "─"), (r" +", " "))
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Write or check the pages, and return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="compare instead of writing")
+    parser.add_argument("--only", nargs="+", type=Path, default=[], metavar="PAGE", help="these pages, from the root")
+    arguments = parser.parse_args(words)
+    differing = 0
+    for page in [path.resolve() for path in arguments.only] or find_pages():
+        name, shown = page.relative_to(ROOT), page.read_text()
+        made = make_page(page, shown)
+        if arguments.check and made != shown:
+            differing += 1
+            lines = difflib.unified_diff(shown.splitlines(), made.splitlines(), f"{name} shows", "is printed", n=1)
+            print("\n".join(lines))
+        elif not arguments.check and made != shown:
+            page.write_text(made)
+            print(f"{name} is new")
+    if differing:
+        print(f"{differing} page(s) show something else: make docs-outputs", file=sys.stderr)
+    return min(differing, 1)
+
+
+def find_pages() -> list[Path]:
+    """Return the pages that show an output, the README first."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return [page for page in pages if page == keys.PAGE or STEP.search(page.read_text())]
+
+
+def make_page(page: Path, text: str) -> str:
+    """Return the text of a page with the outputs of today."""
+    if page == keys.PAGE:
+        return keys.make_page()
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        (folder / "data").symlink_to(ROOT / "data")
+        return STEP.sub(lambda step: take_step(step, folder), text)
+
+
+def take_step(step: re.Match[str], folder: Path) -> str:
+    """Do one step of a page in its folder, and return what the page shows there from now on."""
+    if step["run"]:
+        run_command(step["run"], folder)
+        return step[0]
+    if step["kind"] == "file":
+        (folder / step["what"]).write_text(step["block"])
+        return step[0]
+    printed = "".join(f"{line.rstrip()}\n" for line in run_command(step["what"], folder).splitlines())
+    if normalise(printed) == normalise(step["block"]):
+        return step[0]  # no new page for new ids and seconds
+    return step["head"] + printed + step["end"]
+
+
+def run_command(command: str, folder: Path) -> str:
+    """Run one line of bash and return its standard output; whatever fails ends the script."""
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
+    }
+    for name in ("MLFLOW_EXPERIMENT_NAME", "HYDRA_FULL_ERROR", "COLUMNS"):
+        environment.pop(name, None)
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"{command}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def normalise(text: str) -> str:
+    """Leave out what no two runs share: ids, seconds, and the widths of columns that hold them."""
+    lines, drops_last = [], False
+    for line in text.splitlines():
+        if line.startswith("┃"):
+            drops_last = line.rstrip("┃ ").endswith("seconds")
+        if line.startswith("│") and drops_last:
+            line = line.rsplit("│", 2)[0]
+        lines.append(line.rstrip())
+    text = "\n".join(lines)
+    for pattern, instead in ONLY_ONCE:
+        text = re.sub(pattern, instead, text)
+    return text
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""README and docs/: what they say about themselves, and what they must not forget."""
+
+import importlib.util
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from mlflow.tracking import MlflowClient
+
+from pipeline.tracking.names import unescape_name
+from tests.conftest import ROOT, Swept
+
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def load_script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"{name}.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # outputs imports keys, and a dataclass looks for its module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def keys() -> ModuleType:
+    return load_script("keys")
+
+
+@pytest.fixture(scope="module")
+def outputs(keys: ModuleType) -> ModuleType:
+    return load_script("outputs")
+
+
+def test_readme_is_short() -> None:
+    """Breaks the first look: what is more than a beginning belongs in docs/."""
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files(page: Path) -> None:
+    """Breaks a link, on GitHub or in the site."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    targets = [link.partition("#")[0] for link in LINK.findall(text) if "://" not in link]
+    assert [target for target in targets if target and not (page.parent / target).exists()] == []
+
+
+def test_page_of_keys_is_what_conf_and_schema_say(keys: ModuleType) -> None:
+    """Breaks the manual: a key was added, removed or changed, and docs/reference/keys.md was not made again."""
+    assert keys.PAGE.read_text() == keys.make_page(), "make docs-outputs ARGS='--only docs/reference/keys.md'"
+
+
+def test_metrics_tags_and_files_of_a_run_are_in_the_reference(readme_sweep: Swept) -> None:
+    """Breaks the reference: a run logs something that no page explains."""
+    client = MlflowClient(readme_sweep.uri)
+    (experiment,) = client.search_experiments(filter_string="name = 'lstm-pipeline'")
+    metrics, tags, files = set[str](), set[str](), set[str]()
+    for run in client.search_runs([experiment.experiment_id]):
+        metrics |= {unescape_name(name, run.data.tags) for name in run.data.metrics}
+        tags |= {name for name in run.data.tags if not name.startswith("mlflow.")}
+        files |= {Path(file.path).name for file in client.list_artifacts(run.info.run_id)}
+    ending = re.compile(r"_(median|std|low|high)$")
+    baseline = re.compile(r"(baseline|skill)_[a-z]+")
+    named = {baseline.sub(r"\1_NAME", ending.sub("", name)) for name in metrics}
+    for page, names in (("metrics", named), ("tags", tags), ("artifacts", files)):
+        told = set(re.findall(r"`([^`]+)`", (DOCS / "reference" / f"{page}.md").read_text()))
+        assert {name for name in names if name not in told and f"{name}/" not in told} == set(), page
+
+
+PAGE = """\
+<!-- run: echo 3 > number -->
+<!-- file: words.txt -->
+```
+one
+two
+```
+Text stays.
+
+<!-- output: cat number words.txt data/README.md | head -n 3 -->
+```text
+old
+```
+"""
+
+
+def test_outputs_are_what_the_commands_print(outputs: ModuleType, tmp_path: Path) -> None:
+    """Breaks `make docs-outputs`: a page would show something that its command does not print."""
+    page = tmp_path / "page.md"
+    assert outputs.make_page(page, PAGE) == PAGE.replace("old\n", "3\none\ntwo\n")
+
+
+def test_check_of_outputs_finds_a_page_that_is_old(outputs: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Breaks the check in CI: a page that shows something else must end it with exit code 1, and stay as it is."""
+    page = DOCS / "reference" / "keys.md"
+    before = page.read_text()
+    monkeypatch.setattr(outputs.keys, "make_page", lambda: before.replace("look_back", "look_ahead"))
+    assert outputs.main(["--check", "--only", str(page)]) == 1
+    assert page.read_text() == before
+
+
+def test_a_failing_command_ends_the_outputs(outputs: ModuleType, tmp_path: Path) -> None:
+    """Breaks the pages: an error message would be shown as the output."""
+    with pytest.raises(SystemExit, match="exit code 3"):
+        outputs.make_page(tmp_path / "page.md", "<!-- run: exit 3 -->\n")
+
+
+def test_check_looks_past_ids_and_seconds(outputs: ModuleType) -> None:
+    """Breaks the check in CI: it would fail because a machine is slower."""
+    header = "┃ look_back ┃ RMSE ┃ seconds ┃\n"
+    assert outputs.normalise(header + "│ 3 │ 1.5 │ 0.9 │") == outputs.normalise(header + "│ 3 │  1.5 │    10.2 │")
+    assert outputs.normalise(f"run {'0' * 32} in 1.5 s") == outputs.normalise(f"run {'a' * 32} in 2.0 s")
+    assert outputs.normalise("RMSE 1.5") != outputs.normalise("RMSE 1.6")
