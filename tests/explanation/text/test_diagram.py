@@ -1,11 +1,13 @@
 """The text of an explanation: fits a terminal, has every section, draws every wiring."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from pipeline.config.schema import Horizons, LagsAs, Order, Wiring
+from pipeline.explanation.facts.sentences import explain_epoch, explain_left_over
 from pipeline.explanation.text.canvas import Ink, colour
 from pipeline.explanation.text.diagram import WIDTH, draw_text
 
@@ -52,60 +54,24 @@ def test_sections_follow_each_other(make_explained: MakeExplained, wiring: Wirin
     assert found == sorted(found)
 
 
-@pytest.mark.parametrize(
-    ("wiring", "reds", "greens", "blues"),
-    [
-        (Wiring.one_to_one, ["t"], 2, ["t+1"]),
-        (Wiring.one_to_many, ["t", "copy", "copy", "copy"], 8, ["t+1", "t+2", "t+3", "t+4"]),
-        (Wiring.many_to_one, ["t-2", "t-1", "t"], 6, ["t+1"]),
-        (Wiring.many_to_many, ["t-2", "t-1", "t"], 6, ["t-1", "t", "t+1"]),
-        (Wiring.encoder_decoder, ["t-2", "t-1", "t", "copy", "copy", "copy"], 12, ["t+1", "t+2", "t+4"]),
-    ],
-)
-def test_every_wiring_has_its_picture(
-    make_explained: MakeExplained, wiring: Wiring, reds: list[str], greens: int, blues: list[str]
-) -> None:
-    """Breaks the pictures: a box is missing, stands on another level or holds another row."""
-    picture = lines_of(make_explained(wiring=wiring, units=[4, 3]))
-    middles = [line[line.index("│") :] for line in picture if line.count("│") > 1]
-    texts = [
-        [text.strip() for text in line.split("│") if text.strip(" ─>┐└")] for line in middles if set(line) & set("tu")
-    ]
-    texts = [[text for text in level if text != "..."] for level in texts if level]
-    assert texts[0] == blues
-    assert sum(text.endswith("units") for level in texts for text in level) == greens
-    assert [text for text in texts[-1] if text not in ("└>",)] == reds
-
-
-def test_many_steps_show_three_and_the_last(make_explained: MakeExplained) -> None:
-    """Breaks long windows: the picture has hundreds of boxes, or does not show where the window ends."""
-    inputs = next(line for line in lines_of(make_explained(look_back=24, length=200)) if "t-23" in line)
-    assert [text.strip() for text in inputs.split("│")][1::2] == ["t-23", "t-22", "t-21", "t-20", "t"]
-    assert "..." in inputs
-
-
-def test_many_lanes_show_three_and_the_last(make_explained: MakeExplained) -> None:
-    """Breaks 400 lanes: the map fills the screen, or hides the last lane."""
-    lines = lines_of(make_explained(**WIDE["many lanes"]))
-    rows = [line.split()[:2] for line in lines if line.startswith("  row ")]
-    assert rows == [["row", "1"], ["row", "2"], ["row", "3"], ["row", "40"]]
-
-
-def test_states_are_carried_and_reset(make_explained: MakeExplained) -> None:
-    """Breaks the lane map: an arrow is missing where the state goes on, or the zero where it starts anew."""
-    lines = lines_of(make_explained(stateful=True))
-    row = next(line for line in lines if line.startswith("  row 1"))
-    assert row.split()[2:8] == ["0>", "1:", "2001-01..2001-03", "->", "1:", "2001-04..2001-06"]
-    assert row.split()[8:] == ["->", "1:", "2001-07..2001-09", "0>", "2:", "2001-02..2001-04"]
-    assert "->" not in next(line for line in lines_of(make_explained()) if line.startswith("  row 1"))
-    assert "0>" not in "\n".join(lines_of(make_explained(wiring=Wiring.one_to_one)))
-
-
-def test_rows_are_numbered_where_dates_are_too_long(make_explained: MakeExplained) -> None:
-    """Breaks the lane map of fine-grained series: fewer than three batches fit, or the rows are not those of errors."""
-    row = next(line for line in lines_of(make_explained(**WIDE["minutes"])) if line.startswith("  row 1"))
-    assert "1: rows 1..3 " in row
-    assert "1: rows 7..9" in row
+@pytest.mark.parametrize("name", WIDE)
+def test_numbers_are_those_of_the_facts(make_explained: MakeExplained, name: str) -> None:
+    """Breaks the tables: a shape, a number of parameters or a part is not that of the network and the data."""
+    case = make_explained(**WIDE[name])
+    lines, facts = lines_of(case), case.facts
+    cells = [re.split(r"\s{2,}", line.strip()) for line in lines]
+    for tensor in facts.tensors:
+        each = str([facts.counts.batch_size, *tensor.shape])
+        whole = "-" if tensor.is_state else str([facts.counts.num_windows, *tensor.shape])
+        assert [tensor.name, each, whole] in [row[:3] for row in cells]
+    for layer in facts.layers:
+        assert [layer.name, layer.formula, f"= {layer.num_parameters}"] in cells
+    assert ["all", f"= {facts.num_parameters}"] in cells
+    for part in facts.parts:
+        assert [part.name, str(part.num_rows), part.first, part.last, str(part.num_windows)] in cells
+    words = " ".join(" ".join(lines).split())
+    for sentence in (facts.summary, *facts.answers, *explain_epoch(facts), *explain_left_over(facts)):
+        assert " ".join(sentence.split()) in words.replace(" - ", " ") or sentence in words
 
 
 def test_boxes_have_their_colours(make_explained: MakeExplained) -> None:
