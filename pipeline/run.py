@@ -24,9 +24,10 @@ from pipeline.base.paths import conf_dir
 from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import prepare_terminal
-from pipeline.base.text import show_name, show_number
+from pipeline.base.text import show_number
 from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
 from pipeline.command.jobs import explained, plan_jobs
+from pipeline.config.keys import LABELS, label_run, varying_keys
 from pipeline.config.schema import Config, flat_config, typed_config
 
 if TYPE_CHECKING:
@@ -207,9 +208,7 @@ def _hydra_arguments(arguments: Namespace, extra: Sequence[str] = ()) -> list[st
 
 def _label(config: Config) -> str:
     """Name a run by what sets it apart in its sweep, otherwise by the keys that matter most."""
-    keys = config.tracking.sweep_keys or ["look_back", "stateful"]
-    params = flat_config(config)
-    return " ".join(f"{key}={show_name(params[key])}" for key in keys)
+    return label_run(flat_config(config), config.tracking.sweep_keys)
 
 
 def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
@@ -217,7 +216,7 @@ def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
     from pipeline.comparison.groups import group_by_truth
     from pipeline.comparison.runs import compare_runs
     from pipeline.report.terminal.console import PlainConsole
-    from pipeline.report.terminal.table import label_run, print_table, telling_keys
+    from pipeline.report.terminal.table import print_table
 
     console = PlainConsole()
     finished = [run for run in runs if run.record.status is Status.finished]
@@ -231,9 +230,9 @@ def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
         salvage = Salvage(_say)
         with salvage.attempt("the verdict"):
             console.print(compare_runs(store, group)["verdict"], soft_wrap=True)
-    keys = telling_keys([run.record for run in runs])
+    keys = varying_keys([run.record.params for run in runs], LABELS)
     for record in unfinished:
-        console.print(f"{record.status.value}: {label_run(record, keys)}: {record.reason}", soft_wrap=True)
+        console.print(f"{record.status.value}: {label_run(record.params, keys)}: {record.reason}", soft_wrap=True)
     console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True)
 
 

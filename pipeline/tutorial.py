@@ -14,11 +14,9 @@ from pipeline.base.terminal import prepare_terminal
 from pipeline.command.arguments import Manual, describe_arguments
 from pipeline.command.exits import DONE, run_to_exit
 from pipeline.command.jobs import explained
+from pipeline.config.keys import changes_recipe
 from pipeline.config.schema import TrackingConfig
 from pipeline.studies.published import PUBLISHED
-
-# Keys that leave the recipe as it is: which seeds, where it is recorded, how fast it is trained.
-_NO_RECIPE = ("seed", "seeds", "resume", "tracking", "training.engine")
 
 
 @dataclass(frozen=True)
@@ -59,7 +57,7 @@ def _reproduce(words: Sequence[str]) -> int:
     command = ["-m", f"experiment={','.join(PUBLISHED)}", *words]
     code = _train(command)
     if code == DONE:
-        changed = [f"{key}={value}" for key, value in given.items() if not key.startswith(_NO_RECIPE)]
+        changed = [f"{key}={value}" for key, value in given.items() if changes_recipe(key)]
         _print(given, command, changed)
     return code
 

@@ -21,13 +21,14 @@ from pipeline.artifacts.errors_file import read_test_errors
 from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_files
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name
+from pipeline.config.keys import label_run, varying_keys
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.report.page.html import page, section
 from pipeline.report.terminal.console import PlainConsole
-from pipeline.report.terminal.table import label_run, print_table, telling_keys
+from pipeline.report.terminal.table import print_table
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
 from pipeline.stream import _format
@@ -155,7 +156,7 @@ def test_tables_and_sentences_show_names_as_they_are(name: str, unit: str) -> No
     out = io.StringIO()
     console = PlainConsole(file=out, width=80)
     print_table(records, console)
-    console.print(label_run(records[0], telling_keys(records)), soft_wrap=True)
+    console.print(label_run(records[0].params, varying_keys([each.params for each in records])), soft_wrap=True)
     shown = out.getvalue()
     assert show_name(name).strip() in re.sub(r"\s*\n", "\n", shown)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e]", shown)

@@ -20,6 +20,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
 from pipeline.base.text import show_setting, suggest
 from pipeline.config.gates import check_ranges
+from pipeline.config.keys import LABELS, varying_keys
 from pipeline.config.schema import Config, flat_config, typed_config
 
 if TYPE_CHECKING:
@@ -45,9 +46,8 @@ class Plan:
     jobs: list[Config]
 
     def differing_keys(self) -> list[str]:
-        """Return the configuration keys in which the jobs differ."""
-        flat = [flat_config(job) for job in self.jobs]
-        return [key for key in flat[0] if len({job[key] for job in flat}) > 1]
+        """Return the keys in which the jobs differ, which name them."""
+        return varying_keys([flat_config(job) for job in self.jobs], LABELS)
 
 
 def plan_jobs(arguments: argparse.Namespace, tell: Callable[[str], None] | None = None) -> Plan:

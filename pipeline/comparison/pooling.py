@@ -7,10 +7,9 @@ import numpy as np
 
 from pipeline.base.record import LoggedRun, TestErrors
 from pipeline.comparison.significance import loss_series
+from pipeline.config import keys
 
 Array = np.ndarray
-# What does not make a configuration: which seeds, and what decides no result.
-NO_AXES = ("seed", "seeds", "resume", "experiment", "debug", "dataset.path")
 
 
 @dataclass(frozen=True)
@@ -42,10 +41,8 @@ class Cell:
 
 
 def varying_keys(runs: Sequence[LoggedRun]) -> list[str]:
-    """Return the keys in which runs differ, seeds aside; root keys first."""
-    keys = dict.fromkeys(key for run in runs for key in run.record.params if key not in NO_AXES)
-    varying = [key for key in keys if len({run.record.params.get(key) for run in runs}) > 1]
-    return sorted(varying, key=lambda key: "." in key)
+    """Return the keys in which the configurations of runs differ; root keys first."""
+    return keys.varying_keys([run.record.params for run in runs])
 
 
 def pool_seeds(

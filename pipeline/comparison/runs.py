@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LoggedRun, Status, TestErrors
 from pipeline.base.text import show_setting, suggest, unquote
+from pipeline.config.keys import CONFIGURATION, rank_key, role_of
 
 if TYPE_CHECKING:
     from pipeline.comparison.configurations import Configuration
@@ -161,13 +162,11 @@ def _refuse_mixed(runs: Sequence[LoggedRun], identities: Mapping[str, tuple[str,
 
 def _how_to_choose(members: Sequence[LoggedRun], others: Sequence[LoggedRun]) -> str:
     """Return the argument that keeps these runs and no other."""
-    from pipeline.comparison.pooling import NO_AXES
-
     params = members[0].record.params
-    for key in sorted(params, key=_tells_data_apart, reverse=True):
+    for key in sorted((key for key in params if role_of(key) in CONFIGURATION), key=rank_key):
         alike = all(run.record.params.get(key) == params[key] for run in members)
         alone = not any(run.record.params.get(key) == params[key] for run in others)
-        if alike and alone and key not in NO_AXES:
+        if alike and alone:
             return _write_condition(key, params[key])
     digest = members[0].dataset_digest
     if digest and not any(run.dataset_digest == digest for run in others):
@@ -180,13 +179,6 @@ def _write_condition(key: str, value: str) -> str:
     condition = f"{key}={value}"
     plain = re.fullmatch(r"[\w.:/+-]*", value) is not None
     return f"where=[{condition}]" if plain else show_setting("where", [condition])
-
-
-def _tells_data_apart(key: str) -> int:
-    """Rank the keys that people would choose by: the data and the horizon before anything else."""
-    if key in ("dataset.name", "horizon"):
-        return 2
-    return 1 if key.startswith("dataset.") else 0
 
 
 def _untie(axes: Sequence[str], tied: Callable[[str], Sequence[str]]) -> dict[str, list[str]]:

@@ -6,6 +6,7 @@ The comments in conf/ are the manual; this file holds names, types and the value
 import hashlib
 import json
 import re
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -14,6 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.base.errors import UserError
+from pipeline.config.keys import PARAMETERS, RESULT, Role, role_of
 
 # Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
 RESULTS_VERSION = 2
@@ -29,9 +31,6 @@ class Source(Enum):
     adding = "adding"
     seasonal_phase = "seasonal_phase"
 
-
-# How a data file is written, not what it holds: the digest of the values that were read says that.
-HOW_WRITTEN = ("separator", "decimal", "thousands", "date_format", "time_zone", "encoding")
 
 DATE_NAMES = ("iso", "number", "quarter", "week", "month", "day", "s", "ms", "us", "ns")  # of dataset.date_format
 
@@ -336,32 +335,39 @@ def hash_config(config: Config, data_digest: str) -> str:
     """Name the result of a run: equal hashes mean equal results on the same machine.
 
     Args:
-        config: The run's configuration. What cannot change a result (tracking, resume, names of presets, the
-            path of the data file and how it is written) is left out.
+        config: The run's configuration. What cannot change a result is left out; pipeline/config/keys.py says what.
         data_digest: sha256 of the values that were loaded.
 
     Returns:
         Sixteen hexadecimal digits.
     """
-    plain = plain_config(config)
-    for key in ("tracking", "resume", "experiment", "debug"):
-        plain.pop(key)
-    for key in ("path", *HOW_WRITTEN):
-        plain["dataset"].pop(key)
-    identity = {"config": plain, "data": data_digest, "version": RESULTS_VERSION}
+    identity = {"config": _only(plain_config(config), RESULT), "data": data_digest, "version": RESULTS_VERSION}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def flat_config(config: Config) -> dict[str, str]:
     """Return the configuration with dotted keys and text values, as MLflow shows parameters."""
-    flat: dict[str, str] = {}
+    return {
+        key: json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else str(value)
+        for key, value in _leaves(_only(plain_config(config), PARAMETERS))
+    }
 
-    def visit(prefix: str, node: Any) -> None:
-        if isinstance(node, dict):
-            for key, value in node.items():
-                visit(f"{prefix}{key}.", value)
+
+def _only(node: dict[str, Any], roles: Collection[Role], prefix: str = "") -> dict[str, Any]:
+    """Return the keys of some roles; a group of which none is left is left out."""
+    kept = {}
+    for key, value in node.items():
+        if isinstance(value, dict):
+            if inner := _only(value, roles, f"{prefix}{key}."):
+                kept[key] = inner
+        elif role_of(f"{prefix}{key}") in roles:
+            kept[key] = value
+    return kept
+
+
+def _leaves(node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in node.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{prefix}{key}.")
         else:
-            flat[prefix[:-1]] = json.dumps(node, ensure_ascii=False) if isinstance(node, bool | list) else str(node)
-
-    visit("", {key: value for key, value in plain_config(config).items() if key != "tracking"})
-    return flat
+            yield f"{prefix}{key}", value

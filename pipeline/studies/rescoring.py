@@ -14,9 +14,8 @@ from pipeline.base.moments import standard_deviation
 from pipeline.base.record import LoggedRun, Status
 from pipeline.base.text import show_number
 from pipeline.comparison.document import typed_parameters
-from pipeline.comparison.pooling import varying_keys
-from pipeline.comparison.sentences import label
 from pipeline.config.gates import check_ranges
+from pipeline.config.keys import RESULT, label_run, varying_keys
 from pipeline.config.schema import Config, Protocol
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.serving.model import CONFIG_NAME, FILES, load_config, load_history, make_network
@@ -103,9 +102,9 @@ def name_runs(runs: Sequence[LoggedRun]) -> list[str]:
     presets = [run.record.params.get("experiment", "None") for run in runs]
     if "None" not in presets and len(set(presets)) == len(runs):
         return presets
-    keys = [*varying_keys(runs), *(["seed"] if len({run.record.params.get("seed") for run in runs}) > 1 else [])]
-    keys = keys or ["look_back", "stateful"]
-    return [label({key: run.record.params.get(key, "-") for key in keys}) for run in runs]
+    params = [run.record.params for run in runs]
+    keys = varying_keys(params, RESULT)
+    return [label_run(each, keys) for each in params]
 
 
 def rescore_run(store: "Store", run: LoggedRun) -> tuple[Config, Sequence[int], ProtocolScores]:

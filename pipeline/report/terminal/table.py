@@ -8,25 +8,12 @@ from rich.table import Table
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name, show_number
 from pipeline.baselines.registry import BASELINES, name_baseline
+from pipeline.config.keys import COLUMNS, MAIN_KEYS, show_parameter, varying_keys
 from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
 
-_DECIDE_NO_RESULT = ("resume", "experiment", "debug")
-_WITHOUT_SWEEP = ("look_back", "stateful")  # what names the one row of a single run
 _HORIZONS = {"one": "predicted", "all": "every step up to"}
 _MOST_TARGETS = 4  # with a column of their own
-
-
-def telling_keys(records: Sequence[RunRecord]) -> list[str]:
-    """Return the configuration keys in which the runs differ, root keys first; for a single run the main ones."""
-    keys = dict.fromkeys(key for record in records for key in record.params if key not in _DECIDE_NO_RESULT)
-    varying = [key for key in keys if len({record.params.get(key) for record in records}) > 1]
-    return sorted(varying, key=lambda key: "." in key) or list(_WITHOUT_SWEEP)
-
-
-def label_run(record: RunRecord, keys: Sequence[str]) -> str:
-    """Name a run by what sets it apart: `look_back=3 stateful=false`."""
-    return " ".join(f"{key}={show_name(record.params.get(key, '-'))}" for key in keys)
 
 
 def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
@@ -40,13 +27,13 @@ def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
 def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
     """Print one row per run, in any order given."""
     finished = [record for record in records if record.status is Status.finished]
-    keys = telling_keys(records)
+    keys = varying_keys([record.params for record in records], COLUMNS) or MAIN_KEYS
     table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
     headings = list(_scores(finished[0])) if finished else ["validation\nRMSE", "test RMSE", "seconds"]
     for heading in (*keys, *headings):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sort_records(records):
-        values = [show_name(record.params.get(key, "-")) for key in keys]
+        values = [show_parameter(record.params.get(key, "-")) for key in keys]
         found = _scores(record) if record.status is Status.finished else {}
         cells = [found.get(heading, "-") for heading in headings]
         table.add_row(*values, *(cells if found else [record.status.value, *cells[1:]]))

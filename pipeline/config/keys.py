@@ -1,0 +1,130 @@
+"""What each key of the configuration is for: the one table that hashing, pooling, labels and tables read.
+
+A key of the schema stands under exactly one role; a new key gets one before the tests pass.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from enum import Enum
+
+from pipeline.base.text import show_name
+
+
+class Role(Enum):
+    """What a key decides."""
+
+    task = "what is forecast, and on which values it is scored"
+    recipe = "how it is forecast: what the network reads, the network, its training"
+    engine = "how the recipe is computed; two engines agree, but not to the last bit"
+    seeds = "which trainings are made of one configuration"
+    file = "where the values come from and how they are written; the digest of the values says what they are"
+    preset = "the name of several changes; the changed keys say what it did"
+    resume = "whether a finished run is read back instead of trained again"
+    tracking = "where runs are recorded, and under which sweep"
+
+
+KEYS: Mapping[Role, Sequence[str]] = {
+    Role.task: (  # in the order in which a person would choose by them
+        "dataset.name", "horizon", "dataset.horizons", "dataset.targets", "dataset.unit", "dataset.source",
+        "dataset.time_column", "dataset.lane_column", "dataset.test_fraction", "dataset.test_start",
+        "dataset.validation_fraction", "dataset.validation_start", "dataset.missing", "dataset.gaps",
+        "dataset.short_lanes", "dataset.length", "dataset.delay", "dataset.noise", "dataset.period", "protocol",
+    ),
+    Role.recipe: (
+        "look_back", "stateful", "return_sequences", "batch_size",
+        "dataset.features", "dataset.transforms", "dataset.scaler", "dataset.scaler_per_lane", "dataset.lags_as",
+        "dataset.order", "dataset.segments",
+        "model.cell", "model.wiring", "model.units", "model.dropout", "model.recurrent_dropout",
+        "training.online", "training.epochs", "training.optimizer", "training.learning_rate", "training.loss",
+        "training.clip_norm", "training.patience", "evaluation.origins",
+    ),
+    Role.engine: ("training.engine",),
+    Role.seeds: ("seed", "seeds"),
+    Role.file: (
+        "dataset.path", "dataset.separator", "dataset.decimal", "dataset.thousands", "dataset.date_format",
+        "dataset.time_zone", "dataset.encoding",
+    ),
+    Role.preset: ("experiment", "debug"),
+    Role.resume: ("resume",),
+    Role.tracking: (
+        "tracking.uri", "tracking.experiment_name", "tracking.log_model", "tracking.parent_run_id",
+        "tracking.sweep_keys",
+    ),
+}  # fmt: skip
+
+CONFIGURATION = frozenset({Role.task, Role.recipe, Role.engine})  # runs that are equal in these are pooled over seeds
+RESULT = CONFIGURATION | {Role.seeds}  # what config_hash is made of, beside the values that were loaded
+COLUMNS = RESULT | {Role.file}  # shown where runs differ in them
+LABELS = COLUMNS | {Role.preset}  # what a run is named by in its sweep
+PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
+
+MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart
+
+_ROLES = {key: role for role, keys in KEYS.items() for key in keys}
+
+
+def role_of(key: str) -> Role:
+    """Return what a key decides; one that an older version logged, and this one does not know, decided a result.
+
+    Example:
+        >>> role_of("look_back").name, role_of("horizon").name, role_of("seeds").name
+        ('recipe', 'task', 'seeds')
+    """
+    return _ROLES.get(key, Role.recipe)
+
+
+def rank_key(key: str) -> int:
+    """Return the place of a key among those by which a person would choose runs: the task first, by its name.
+
+    Example:
+        >>> sorted(["look_back", "horizon", "from_an_older_version", "dataset.name"], key=rank_key)
+        ['dataset.name', 'horizon', 'look_back', 'from_an_older_version']
+    """
+    return list(_ROLES).index(key) if key in _ROLES else len(_ROLES)
+
+
+def varying_keys(runs: Sequence[Mapping[str, str]], roles: Collection[Role] = CONFIGURATION) -> list[str]:
+    """Return the keys of some roles in which runs differ, root keys first.
+
+    Args:
+        runs: Parameters of each, dotted keys and text values.
+        roles: Which keys are looked at.
+
+    Example:
+        >>> varying_keys([{"model.cell": "lstm", "horizon": "1", "seed": "1"}, {"model.cell": "gru", "horizon": "2"}])
+        ['horizon', 'model.cell']
+    """
+    keys = dict.fromkeys(key for params in runs for key in params if role_of(key) in roles)
+    varying = [key for key in keys if len({params.get(key) for params in runs}) > 1]
+    return sorted(varying, key=lambda key: "." in key)
+
+
+def changes_recipe(key: str) -> bool:
+    """Return whether a word of the command line, a key or a group, changes what is forecast or how.
+
+    Example:
+        >>> changes_recipe("training.epochs"), changes_recipe("model"), changes_recipe("seeds"), changes_recipe("debug")
+        (True, True, False, True)
+    """
+    leaves = {role for each, role in _ROLES.items() if each == key or each.startswith(f"{key}.")}
+    return bool(leaves - {Role.engine, Role.seeds, Role.resume, Role.tracking})
+
+
+def label_run(params: Mapping[str, str], keys: Sequence[str] = ()) -> str:
+    """Name a run by what sets it apart, as it is written on the command line.
+
+    Args:
+        params: Its parameters.
+        keys: What sets it apart; empty: the keys that matter most.
+
+    Example:
+        >>> label_run({"look_back": "3", "stateful": "true", "training.patience": "None"})
+        'look_back=3 stateful=true'
+        >>> label_run({"training.patience": "None", "dataset.transforms": '["log"]'}, ["training.patience"])
+        'training.patience=null'
+    """
+    return " ".join(f"{key}={show_parameter(params.get(key, '-'))}" for key in keys or MAIN_KEYS)
+
+
+def show_parameter(value: str) -> str:
+    """Return a logged parameter as it can stand in a label or a table: None is `null` on the command line."""
+    return "null" if value == "None" else show_name(value)
