@@ -1,9 +1,16 @@
-"""What `mkdocs build` checks beside the links: a page that is read offline is whole."""
+"""What `mkdocs build` does beside building: notebooks become pages, and a page that is read offline is whole."""
 
 import re
+import sys
+from pathlib import Path
 from typing import Any
 
 from mkdocs.exceptions import PluginError
+from mkdocs.structure.files import File, Files
+
+sys.path.insert(0, str(Path(__file__).parent))  # mkdocs loads this file by its path
+
+import notebooks
 
 # What a browser fetches by itself: scripts, images, style sheets, fonts. A link that a reader follows is none of these.
 LOADED = re.compile(
@@ -11,6 +18,15 @@ LOADED = re.compile(
     r"|<link\b(?![^>]*\brel=[\"']?canonical)[^>]*?\bhref=[\"']?(?:https?:)?//[^>]*>"
     r"|@import\s+[^;]*//[^;]*;|url\(\s*[\"']?(?:https?:)?//[^)]*\)"
 )
+
+
+def on_files(files: Files, config: Any, **_: Any) -> Files:
+    """Put a page in the place of each notebook."""
+    for file in [file for file in files if file.src_uri.endswith(".ipynb")]:
+        text = notebooks.show_notebook(Path(str(file.abs_src_path)).read_text())
+        files.remove(file)
+        files.append(File.generated(config, file.src_uri.removesuffix(".ipynb") + ".md", content=text))
+    return files
 
 
 def on_post_page(output: str, page: Any, **_: Any) -> str:

@@ -11,7 +11,7 @@ A page says what is to be done in comments that no reader sees. Its steps share 
     <!-- output: COMMAND -->   run it; the fenced block below is what it prints
 
 A command is one line of bash; `python` is the Python that runs this script, and data/ is beside it. The page of the
-keys is made by docs/keys.py.
+keys is made by docs/keys.py, and notebooks are run by docs/notebooks.py.
 """
 
 import argparse
@@ -58,9 +58,10 @@ def main(words: Sequence[str] | None = None) -> int:
 
 
 def find_pages() -> list[Path]:
-    """Return the pages that show an output, the README first."""
+    """Return the pages that show an output, the README first, the notebooks last."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    return [page for page in pages if page == keys.PAGE or STEP.search(page.read_text())]
+    showing = [page for page in pages if page == keys.PAGE or STEP.search(page.read_text())]
+    return [*showing, *sorted((ROOT / "docs").rglob("*.ipynb"))]
 
 
 def make_page(page: Path, text: str) -> str:
@@ -70,6 +71,10 @@ def make_page(page: Path, text: str) -> str:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "data").symlink_to(ROOT / "data")
+        if page.suffix == ".ipynb":
+            from notebooks import run_notebook  # needs what `make docs` installs
+
+            return run_notebook(text, folder, make_environment(folder))
         return STEP.sub(lambda step: take_step(step, folder), text)
 
 
@@ -89,19 +94,21 @@ def take_step(step: re.Match[str], folder: Path) -> str:
 
 def run_command(command: str, folder: Path) -> str:
     """Run one line of bash and return its standard output; whatever fails ends the script."""
-    environment = os.environ | {
+    words = ["bash", "-euo", "pipefail", "-c", command]
+    done = subprocess.run(words, cwd=folder, env=make_environment(folder), capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{command}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
+    return done.stdout
+
+
+def make_environment(folder: Path) -> dict[str, str]:
+    """Return the variables of a process that uses this code and a store in the folder, and nobody's settings."""
+    left_out = ("MLFLOW_EXPERIMENT_NAME", "HYDRA_FULL_ERROR", "COLUMNS")
+    return {name: value for name, value in os.environ.items() if name not in left_out} | {
         "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
         "PYTHONPATH": str(ROOT),
         "MLFLOW_TRACKING_URI": f"sqlite:///{folder / 'mlflow.db'}",
     }
-    for name in ("MLFLOW_EXPERIMENT_NAME", "HYDRA_FULL_ERROR", "COLUMNS"):
-        environment.pop(name, None)
-    done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", command], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise SystemExit(f"{command}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
-    return done.stdout
 
 
 def normalise(text: str) -> str:

@@ -114,3 +114,20 @@ def test_check_looks_past_ids_and_seconds(outputs: ModuleType) -> None:
     assert outputs.normalise(header + "│ 3 │ 1.5 │ 0.9 │") == outputs.normalise(header + "│ 3 │  1.5 │    10.2 │")
     assert outputs.normalise(f"run {'0' * 32} in 1.5 s") == outputs.normalise(f"run {'a' * 32} in 2.0 s")
     assert outputs.normalise("RMSE 1.5") != outputs.normalise("RMSE 1.6")
+
+
+@pytest.mark.parametrize(
+    ("html", "loads"),
+    [
+        ('<script src="https://unpkg.com/mermaid"></script>', True),
+        ("<link rel=stylesheet href=//fonts.googleapis.com/css>", True),
+        ("<style>@import url(https://fonts.example/a.css);</style>", True),
+        ('<link rel="canonical" href="https://example.org/"><a href="https://example.org/">there</a>', False),
+        ('<img src="data:image/png;base64,aa//aa"><script src="assets/a.js"></script>', False),
+    ],
+)
+def test_a_page_that_loads_from_the_network_is_refused(html: str, loads: bool) -> None:
+    """Breaks reading offline: `make docs` would build pages that need fonts or scripts from elsewhere."""
+    pytest.importorskip("mkdocs", reason="`make docs` installs it")
+    hooks = load_script("hooks")
+    assert bool(hooks.LOADED.search(html)) is loads
