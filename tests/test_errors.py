@@ -8,12 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hydra._internal.utils import get_args_parser
-from hydra.core.config_store import ConfigStore
-
-from pipeline.base.errors import UserError
-from pipeline.command.jobs import Plan, plan_jobs
-from pipeline.config.schema import Config
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 SLOW_MODULES = ("tensorflow", "keras", "mlflow", "matplotlib")
@@ -115,86 +109,3 @@ def test_store_that_cannot_be_used(command: Command) -> None:
     assert found.returncode == 2
     assert re.match(r"error: the MLflow server http://127\.0\.0\.1:1 .*MLFLOW_TRACKING_URI", found.stderr)
     assert len(found.stderr.splitlines()) == 1
-
-
-# ------------------------------------------------------------------------------------- plans, without a subprocess
-
-
-@pytest.fixture
-def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Plan]:
-    """Plan the jobs of a command line, in an empty folder."""
-    ConfigStore.instance().store(name="base_config", node=Config)
-    monkeypatch.chdir(tmp_path)
-
-    def make(line: str) -> Plan:
-        return plan_jobs(get_args_parser().parse_args(line.split()))
-
-    return make
-
-
-@pytest.mark.parametrize(
-    ("line", "jobs"),
-    [
-        ("look_back=6", [(6, False)]),
-        ("-m look_back=1,3,6 stateful=true,false", [(n, s) for n in (1, 3, 6) for s in (True, False)]),
-        ("-m look_back=range(1,4)", [(1, False), (2, False), (3, False)]),
-        ("look_back=6 look_back=7", [(7, False)]),
-        ("experiment=many_to_many", [(12, True), (12, False)]),
-        ("experiment=many_to_many look_back=2 stateful=false", [(2, False)]),
-    ],
-)
-def test_jobs_of_a_command(plan: Callable[[str], Plan], line: str, jobs: list[tuple[int, bool]]) -> None:
-    """Breaks the gates of a sweep: every job that Hydra will start must be checked, in Hydra's order."""
-    found = plan(line)
-    assert [(job.look_back, job.stateful) for job in found.jobs] == jobs
-    assert found.is_sweep is (line.startswith(("-m", "experiment")))
-
-
-@pytest.mark.usefixtures("plan")
-@pytest.mark.parametrize(
-    ("values", "told"), [("1,2", []), ("range(1,25)", ["checking 24 jobs before the first one starts"])]
-)
-def test_a_long_check_is_announced(values: str, told: list[str]) -> None:
-    """A sweep of many jobs is silent for seconds or minutes, and looks as if it hangs."""
-    heard: list[str] = []
-    plan_jobs(get_args_parser().parse_args(["-m", f"look_back={values}"]), heard.append)
-    assert heard == told
-
-
-@pytest.mark.parametrize(
-    ("line", "complaint"),
-    [
-        ("+dataset.typo=1", r"unknown key 'dataset\.typo'"),
-        ("model.unit=[4]", r"unknown key 'model\.unit'; did you mean 'model\.units'\?"),
-        ("-m typo=1,2", "unknown key 'typo'"),
-        ("-m look_back=1,two", "look_back=two: .*'two'.*Integer"),
-        ("-m look_back=", "look_back=: .*''.*Integer"),
-        ("look_back=3.5", "look_back=3.5: .*'3.5'.*Integer"),
-        ("look_back=null", "look_back=null: .*look_back"),
-        ("stateful=maybe", "stateful=maybe: .*'maybe'.*bool"),
-        ("dataset.features=sales", r"dataset\.features=sales: .*list"),
-        ("model.units=4", r"model\.units=4: .*list"),
-        ("dataset.scaler=robust", r"dataset\.scaler=robust: .*minmax, standard, none"),
-        ("training.engine=turbo", r"training\.engine=turbo: .*expected one of .*fit"),
-        ("model=transformer", "unknown model 'transformer'; choose from .*gru, lstm, simple_rnn"),
-        ("experiment=nothing", "unknown experiment 'nothing'; choose from .*many_to_many"),
-        ("debug=nothing", "unknown debug 'nothing'; choose from .*smoke"),
-        ("-m dataset=airline,moon", "unknown dataset 'moon'; choose from .*airline"),
-        ("-m dataset=airline,sine dataset.features=[passengers]", r"dataset\.features .*'passengers', but sine has"),
-        ("-m look_back=1,0", "look_back must be at least 1, but got look_back=0"),
-        ("stateful=true batch_size=9", "batch_size=9 .*lower batch_size or raise dataset.segments"),
-        ("look_back=${nothing}", "look_back: .*'nothing' not found"),
-        ("foo", "foo"),
-        ("=3", "=3"),
-        ("--config-dir nothing", "--config-dir must be a folder, but got nothing"),
-        ("--config-path nothing", "--config-path must be a folder, but got nothing"),
-        ("+hydra.callbacks.x._target_=os.system", r"hydra\.callbacks names _target_=os\.system; only Hydra's own"),
-        ("hydra.sweeper._target_=os.system", r"hydra\.sweeper names _target_=os\.system; only Hydra's own"),
-        ("hydra.launcher._target_=builtins.exec", r"hydra\.launcher names _target_=builtins\.exec; only Hydra's own"),
-    ],
-)  # fmt: skip
-def test_refused(plan: Callable[[str], Plan], line: str, complaint: str) -> None:
-    """Breaks the gates: a wrong command is accepted, ends in a traceback, or its text does not say what is wrong."""
-    with pytest.raises(UserError, match=complaint) as caught:
-        plan(line)
-    assert len(str(caught.value).splitlines()) <= 2

@@ -1,4 +1,4 @@
-"""Which comparisons are made, how they are corrected together, and which sentences they support."""
+"""Which comparisons are made, and how they are corrected together."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,6 @@ from statsmodels.stats.multitest import multipletests
 from pipeline.comparison.configurations import group_cells
 from pipeline.comparison.pairwise import Comparison, Kind, Rival, compare_all
 from pipeline.comparison.pooling import pool_seeds, varying_keys
-from pipeline.comparison.sentences import state_comparison
 
 
 @pytest.fixture
@@ -82,64 +81,3 @@ def test_a_single_configuration_is_compared_with_nothing(make_run, make_errors) 
     cells = pool_seeds([make_run(look_back="3")], lambda _: make_errors((1,)), [])
     assert compare(cells, by=()) == []
     assert np.isnan(group_cells(cells, ())[0].test_rmse.std)
-
-
-def comparison(**changes) -> Comparison:
-    values = {
-        "kind": Kind.axis, "first": {"look_back": "6"}, "second": {"look_back": "3"}, "first_rmse": 60.0,
-        "second_rmse": 50.0, "low": 4.0, "high": 16.0, "p_seeds": 0.001, "statistic": 3.0, "p": 0.001, "p_holm": 0.004,
-    }  # fmt: skip
-    return Comparison(**(values | changes))
-
-
-@pytest.mark.parametrize(
-    ("changes", "sentence"),
-    [
-        ({"p_holm": 0.41}, "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 10.0 higher (20 %)"),
-        (
-            {"first_rmse": 50.1, "p_holm": 0.41},
-            "look_back=6 vs 3: no evidence (p=0.41); RMSE of look_back=6 on par (0.100 higher)",
-        ),
-        ({}, "look_back=6 vs 3: evidence that 3 is better (p=0.004); RMSE 10.0 lower (17 %)"),
-        (
-            {"first_rmse": 50.0, "second_rmse": 60.0, "low": -16.0, "high": -4.0, "statistic": -3.0, "matched": 2},
-            "look_back=6 vs 3 (mean of 2 matched pairs): evidence that look_back=6 is better (p=0.004); RMSE 10.0 "
-            "lower (17 %)",
-        ),
-        (
-            {"low": -1.0, "p_seeds": 0.2},
-            "look_back=6 vs 3: 3 is better for these trainings only (p=0.004); RMSE 10.0 lower (17 %), but the seeds "
-            "do not decide it (p=0.20, 95 % interval of the difference -1.00 to 16.0)",
-        ),
-        (
-            {"p_seeds": float("nan"), "p_holm": 0.0002},
-            "look_back=6 vs 3: 3 is better for these trainings only (p<0.001); RMSE 10.0 lower (17 %), but one seed "
-            "cannot tell luck from skill",
-        ),
-        (
-            {"statistic": float("nan"), "p": float("nan"), "p_holm": float("nan")},
-            "look_back=6 vs 3: cannot be tested, too few test timestamps for this horizon",
-        ),
-        (
-            {"statistic": -3.0},
-            "look_back=6 vs 3: no evidence (p=0.004, but squared errors and mean RMSE disagree on which is better); "
-            "RMSE of look_back=6 10.0 higher (20 %)",
-        ),
-        (
-            {
-                "kind": Kind.best,
-                "first": {"look_back": "6", "stateful": "true", "horizon": "2"},
-                "second": {"look_back": "3", "stateful": "false", "horizon": "2"},
-            },
-            "look_back=6 stateful=true vs look_back=3 stateful=false at horizon=2: evidence that look_back=3 "
-            "stateful=false is better (p=0.004); RMSE 10.0 lower (17 %)",
-        ),
-        (
-            {"kind": Kind.baseline, "second": {"baseline": "seasonal"}},
-            "look_back=6 vs seasonal naive: evidence that seasonal naive is better (p=0.004); RMSE 10.0 lower (17 %)",
-        ),
-    ],
-)  # fmt: skip
-def test_the_sentence_says_what_the_numbers_support(changes: dict, sentence: str) -> None:
-    """A reader is told of evidence that is none, of the wrong winner, or of the wrong size."""
-    assert state_comparison(comparison(**changes)) == sentence
