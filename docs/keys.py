@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
+from pipeline.config.keys import RESULT, Role, role_of
 from pipeline.config.schema import Config
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,11 +24,14 @@ HEAD = """# Configuration keys
 
 <!-- Written by docs/keys.py from the comments in conf/ and the schema: change those, then `make docs-outputs`. -->
 
-Every key of `pipeline.run` and `pipeline.explain`, with what it takes, its default and its meaning. Give it as
-`key=value`, with the group before a dot (`training.epochs=50`); with `-m` as `key=value1,value2`. A group's file is
-chosen by its name: `dataset=sunspots`, `model=gru`. Unknown keys and wrong types are refused. `null` stands for "none",
-`???` for what the file of the group sets: a dataset's file gives its name, source, columns, unit and period.
+Every key of `pipeline.run` and `pipeline.explain`, with what it takes, its default, its [role](#roles) and its meaning.
+Give it as `key=value`, with the group before a dot (`training.epochs=50`); with `-m` as `key=value1,value2`. A group's
+file is chosen by its name: `dataset=sunspots`, `model=gru`. Unknown keys and wrong types are refused. `null` stands for
+"none", `???` for what the file of the group sets: a dataset's file gives its name, source, columns, unit and period.
 `python -m pipeline.run --cfg job` prints every key with its value.
+"""
+ROLES = f"""What a key decides. Equal values of the roles {", ".join(role.name for role in Role if role in RESULT)},
+and equal data, mean equal results: [`config_hash`](tags.md) is made of them.
 """
 
 
@@ -57,19 +61,20 @@ def make_page() -> str:
         ]
         if common.exists():
             parts += [f"Files of this group, chosen by `{group}=NAME`:\n", _list_files(group)]
+    parts += ["## Roles\n", ROLES, *(f"- {role.name}: {role.value}" for role in Role), ""]
     parts += ["## Presets\n", "Several changes under one name.\n", _list_files("experiment"), _list_files("debug")]
     return "\n".join(parts).rstrip("\n") + "\n"
 
 
 def _table(prefix: str, record: type[Any], described: dict[str, Described]) -> str:
-    rows = ["| key | takes | default | meaning |", "|---|---|---|---|"]
+    rows = ["| key | takes | default | role | meaning |", "|---|---|---|---|---|"]
     kinds = typing.get_type_hints(record)
     for each in fields(record):
         if is_dataclass(kinds[each.name]):
             continue
         key = described[each.name]
-        takes = _show_kind(kinds[each.name])
-        rows.append(f"| `{prefix}{each.name}` | {takes} | `{key.value}` | {_escape(key.meaning)} |")
+        takes, role = _show_kind(kinds[each.name]), role_of(f"{prefix}{each.name}").name
+        rows.append(f"| `{prefix}{each.name}` | {takes} | `{key.value}` | {role} | {_escape(key.meaning)} |")
     return "\n".join(rows) + "\n"
 
 
