@@ -39,19 +39,29 @@ def files(tmp_path: Path) -> None:
     (tmp_path / "text.csv").write_text("sales\n1\nmany\n3\n")
 
 
-@pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("line", COMMANDS)
-def test_wrong_input_ends_at_once(command: Command, tmp_path: Path, line: str) -> None:
-    """Breaks the promise to a newcomer: exit code 2, one or two lines that name key or row and remedy, no trace."""
-    before = sorted(tmp_path.iterdir())
-    found = command(*line.split())
+def assert_wrong_input(found: subprocess.CompletedProcess[str], complaint: str) -> None:
     lines = [text for text in found.stderr.splitlines() if text.strip()]
     assert found.returncode == 2, found.stderr
     assert 1 <= len(lines) <= 2
-    assert re.fullmatch(f"error: .*{COMMANDS[line]}.*", " ".join(lines))
+    assert re.fullmatch(f"error: .*{complaint}.*", " ".join(lines))
     assert "Traceback" not in found.stderr
     assert found.stdout == ""
+
+
+@pytest.mark.usefixtures("files")
+@pytest.mark.parametrize("line", COMMANDS)
+def test_wrong_input_ends_at_once(run_here: Command, tmp_path: Path, line: str) -> None:
+    """Breaks the promise to a newcomer: exit code 2, one or two lines that name key or row and remedy, no trace."""
+    before = sorted(tmp_path.iterdir())
+    assert_wrong_input(run_here(*line.split()), COMMANDS[line])
     assert sorted(tmp_path.iterdir()) == before  # no database, no output folder
+
+
+@pytest.mark.parametrize("line", ["look_back=0", "-m look_back=1,3,200"])
+def test_wrong_input_reaches_the_shell(command: Command, tmp_path: Path, line: str) -> None:
+    """Breaks scripts that call the command: its exit code is lost, or it says more in a process of its own."""
+    assert_wrong_input(command(*line.split()), COMMANDS[line])
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,6 @@ from mlflow.entities import Run
 from mlflow.models import Model
 
 from pipeline.baselines.registry import BASELINES
-from pipeline.run import main
 
 ROOT = Path(__file__).resolve().parent.parent
 SCORES = ("train_rmse", "validation_rmse", "test_rmse", "test_mae", "test_mase", "test_smape")
@@ -397,21 +396,14 @@ def test_scores_that_are_no_numbers_are_a_failed_run_with_its_reason(failing: Fa
     assert any("1000.0" in line and reason in line for line in failed_lines(failing))
 
 
-def test_a_single_run_that_fails_says_why_in_short(
-    other: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_single_run_that_fails_says_why_in_short(other: Place, run_here: Any) -> None:
     """A diverging run passes for a finished one, or buries its reason under a traceback."""
-    monkeypatch.chdir(other.folder)
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", other.uri)
-    monkeypatch.setattr(sys, "argv", ["run", "debug=smoke", "training.learning_rate=1e30", *DIVERGING])
-    with pytest.raises(SystemExit) as ended:  # in this process, for TensorFlow is here; the sweep above ended one
-        main()
-    assert ended.value.code == 1
+    done = run_here("debug=smoke", "training.learning_rate=1e30", *DIVERGING)
+    assert done.returncode == 1
     (run,) = other.runs()
     assert run.info.status == "FAILED"
     reason = run.data.tags["failure_reason"]
     assert re.search(r"loss.*training\.learning_rate", reason)
-    told = capfd.readouterr().err
-    assert told.count(reason) == 1
-    assert "Traceback" not in told
-    assert len(told.splitlines()) < 8
+    assert done.stderr.count(reason) == 1
+    assert "Traceback" not in done.stderr
+    assert len(done.stderr.splitlines()) < 8
