@@ -164,7 +164,7 @@ def assert_untouched(before: Trained, after: Trained, row: int) -> None:
             np.testing.assert_array_equal(weight, same)
     networks = [plain_forecasts(each) for each in (before, after)]
     pairs = [(before.training.forecasts[0], after.training.forecasts[0]), (networks[0], networks[1])]
-    known = before.data.windows.origins(before.data.windows.starts) < row
+    known = before.data.windows.spec.origins(before.data.windows.starts) < row
     for one, other in pairs:
         np.testing.assert_array_equal(one[known], other[known])
         assert (one[~known] != other[~known]).any()
@@ -191,7 +191,7 @@ def test_no_forecast_and_no_weight_knows_what_comes_later(
         assert_untouched(before, train(before.config, change_from(white_noise(), row)), row)
         return
     data = prepare_data(before.config, as_series(change_from(white_noise(), row)))  # the weights were compared above
-    known = data.windows.origins(data.windows.starts) < row
+    known = data.windows.spec.origins(data.windows.starts) < row
     assert data.scaling.scale.tolist() == before.data.scaling.scale.tolist()
     changed = plain_forecasts(replace(before, data=data))
     np.testing.assert_array_equal(changed[known], plain_forecasts(before)[known])
@@ -211,7 +211,7 @@ def test_the_audit_finds_the_leak_of_the_tutorials_scaler() -> None:
     before, after = (train(config, values) for values in (white_noise(), change_from(white_noise(), TEST_START)))
     assert before.data.scaling.scale.item() != after.data.scaling.scale.item()
     assert differ(before.training.seeds[0].weights, after.training.seeds[0].weights)
-    known = before.data.windows.origins(before.data.windows.starts) < TEST_START
+    known = before.data.windows.spec.origins(before.data.windows.starts) < TEST_START
     assert (before.training.forecasts[0][known] != after.training.forecasts[0][known]).any()
     with pytest.raises(AssertionError):
         assert_untouched(before, after, TEST_START)

@@ -76,7 +76,7 @@ def test_samples_rows_and_scaler_are_the_tutorials(preset: str, executed: dict[s
     assert windows.gather_inputs(test).shape[1:] == SAMPLES[preset]
     assert (data.scaling.offset.item(), data.scaling.scale.item()) == (104, 622 - 104)
     assert np.flatnonzero(data.scored_rows("test")).tolist() == list(range(TEST_START + look_back, 143))
-    assert windows.origins(windows.train).max() + 1 == 94  # the last row before the test is predicted by no window
+    assert windows.spec.origins(windows.train).max() + 1 == 94  # the last row before the test is predicted by no window
     assert (config.training.epochs, config.batch_size, config.model.units[0]) == (1, 1, 4)
     assert any("protocol=tutorial" in note for note in describe_data(config, data))
 

@@ -17,6 +17,7 @@ from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
 from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
 from pipeline.data.validate import LARGEST
+from pipeline.data.window_spec import WindowSpec, make_window_spec
 from pipeline.data.windows import Windows, make_windows
 
 _ROUNDING = 8 * np.finfo(float).eps
@@ -43,7 +44,7 @@ class PreparedData:
         if self.protocol is Protocol.fair:
             return self.split.rows(part)
         predicted = np.zeros(len(self.series), dtype=bool)
-        predicted[self.windows.origins(self.windows.starts) + 1] = True
+        predicted[self.windows.spec.forecast_rows(self.windows.starts)] = True
         return predicted & self.split.rows("train" if part == "validation" else part)
 
     def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
@@ -57,10 +58,10 @@ class PreparedData:
             Shape (windows, horizon_steps, targets).
         """
         columns = self.series.column_numbers(self.series.targets)
-        steps = self.windows.horizon_steps
-        shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(steps), len(columns))
+        spec = self.windows.spec
+        shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(spec.horizon_steps), len(columns))
         transformed = invert_scaling(self.scaling, shaped, columns, self.series.lane_of_rows()[starts])
-        return invert_forecasts(self.transformed, transformed, self.windows.origins(starts), steps, columns)
+        return invert_forecasts(self.transformed, transformed, spec.origins(starts), spec.horizon_steps, columns)
 
 
 def prepare_data(
@@ -87,7 +88,8 @@ def prepare_data(
     _check_log(config, series)
     transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.lanes())
     lost = transformed.lost
-    _check_length(config, series, split, lost)
+    spec = make_window_spec(config, series)
+    _check_length(config, series, split, spec, lost)
     in_train = split.rows("train")
     train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.lanes()]
     raw = [series.values[rows][in_train[rows]] for rows in series.lanes()]
@@ -96,9 +98,7 @@ def prepare_data(
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
     scaled = apply_scaling(scaling, transformed.values, series.lane_of_rows())
-    inputs = scaled[:, series.column_numbers(series.features)]  # (time, features)
-    targets = scaled[:, series.column_numbers(series.targets)]  # (time, targets)
-    windows = make_windows(config, inputs, targets, series, split, lost)
+    windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
         if not starts.size:
             raise UserError(
@@ -128,14 +128,14 @@ def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Ba
             f"dataset.segments={config.dataset.segments} needs at least as many training windows, but there are "
             f"{fewest}; lower dataset.segments"
         )
-    lanes = cut_lanes(consecutive, config.dataset.order, config.time_steps, config.dataset.segments)
+    lanes = cut_lanes(consecutive, config.dataset.order, windows.spec.time_steps, config.dataset.segments)
     if len(lanes) < config.batch_size:
         raise UserError(
             f"batch_size={config.batch_size} needs as many lanes, but the {sum(map(len, consecutive))} training "
             f"windows make only {len(lanes)}; lower batch_size"
         )
     batches = batch_lanes(lanes, config.batch_size, windows.train)
-    check_contract(batches, consecutive, windows.train, config.dataset.order, config.time_steps)
+    check_contract(batches, consecutive, windows.train, config.dataset.order, windows.spec.time_steps)
     return batches
 
 
@@ -145,7 +145,7 @@ def consecutive_windows(windows: Windows, series: Series, split: Split) -> list[
     each = []
     for rows in series.lanes():
         starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
-        last_targets = windows.origins(starts) + max(windows.horizon_steps)
+        last_targets = windows.spec.last_targets(starts)
         inside = last_targets < rows.stop
         each.append(starts[inside][in_train[last_targets[inside]]])
     return each
@@ -173,19 +173,19 @@ def _check_log(config: Config, series: Series) -> None:
         )
 
 
-def _check_length(config: Config, series: Series, split: Split, lost: int) -> None:
+def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec, lost: int) -> None:
     in_train, in_validation = split.rows("train"), split.rows("validation")
-    needed = config.look_back + config.horizon
     for number, rows in enumerate(series.lanes()):
         where = f"dataset '{config.dataset.name}'{series.describe_lane(number)}"
         usable = max(int(in_train[rows].sum()) - lost, 0)
-        if usable < needed:
+        if usable < spec.num_rows:
             gone = f" after {lost} lost to differences" if lost else ""
             may_leave_out = series.lane_names and config.dataset.short_lanes is ShortLanes.error
             remedy = ", or set dataset.short_lanes=leave_out" if may_leave_out else ""
             raise UserError(
                 f"{where} has {usable} training steps{gone}, but look_back={config.look_back} and "
-                f"horizon={config.horizon} need at least {needed}; lower look_back or dataset.test_fraction{remedy}"
+                f"horizon={config.horizon} need at least {spec.num_rows}; lower look_back or "
+                f"dataset.test_fraction{remedy}"
             )
         if config.dataset.period > in_train[rows].sum():
             raise UserError(

@@ -42,11 +42,15 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[I
 
 def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:
     """Return the first row of each step from the lane's first window to some last one, and where windows end."""
-    every_start = np.arange(first, last + 1)
-    if config.dataset.lags_as is LagsAs.features:
-        return every_start, starts - first
-    if config.dataset.order is Order.overlapping:
-        rows = every_start[:, None] + windows.input_rows()  # (windows, look_back)
-        return rows.ravel(), (starts - first + 1) * windows.look_back - 1
-    origins = windows.origins(starts)
-    return np.arange(first, origins[-1] + 1), origins - first
+    spec = windows.spec
+    if reads_rows_once(config):
+        ends = spec.last_steps(starts)
+        return np.arange(first, ends[-1] + 1), ends - first
+    rows = np.arange(first, last + 1)[:, None] + spec.step_offsets  # (windows, time_steps)
+    return rows.ravel(), (starts - first + 1) * spec.time_steps - 1
+
+
+def reads_rows_once(config: Config) -> bool:
+    """Return whether a network reads one new row per step: its state holds the past, and no window need be kept."""
+    dataset = config.dataset
+    return config.stateful and dataset.order is Order.phases and dataset.lags_as is LagsAs.time_steps

@@ -9,6 +9,7 @@ from pipeline.config.schema import Config, ShortLanes
 from pipeline.data.series import Series
 from pipeline.data.split import split_series
 from pipeline.data.transforms import lag_of
+from pipeline.data.window_spec import make_window_spec
 
 
 def leave_out_short(config: Config, series: Series) -> Series:
@@ -20,7 +21,7 @@ def leave_out_short(config: Config, series: Series) -> Series:
     """
     if config.dataset.short_lanes is not ShortLanes.leave_out or not series.lane_names:
         return series
-    needed = _needed_steps(config)
+    needed = _needed_steps(config, series)
     kept, remaining = _keep_long(config, series, needed)
     short = tuple(name for number, name in enumerate(series.lane_names) if number not in set(kept))
     if not short or not kept:
@@ -29,7 +30,7 @@ def leave_out_short(config: Config, series: Series) -> Series:
         f"{len(short)} of {len(series.lane_names)} lanes have fewer than {needed} training steps and are left out: "
         f"{show_names(short)}"
     )
-    saved = len(_keep_long(config, series, _needed_steps(replace(config, look_back=1)))[0]) - len(kept)
+    saved = len(_keep_long(config, series, _needed_steps(replace(config, look_back=1), series))[0]) - len(kept)
     if saved > 0:
         told += (
             f"; a shorter look_back would keep {'it' if saved == len(short) == 1 else f'{saved} of them'}, so runs "
@@ -38,9 +39,9 @@ def leave_out_short(config: Config, series: Series) -> Series:
     return replace(remaining, notes=(*series.notes, told), short_lanes=(*series.short_lanes, *short))
 
 
-def _needed_steps(config: Config) -> int:
+def _needed_steps(config: Config, series: Series) -> int:
     lost = sum(lag_of(step, config.dataset.period) for step in config.dataset.transforms)
-    return max(config.look_back + config.horizon + lost, config.dataset.period)
+    return max(make_window_spec(config, series).num_rows + lost, config.dataset.period)
 
 
 def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], Series]:

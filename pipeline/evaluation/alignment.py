@@ -19,10 +19,10 @@ def align_outputs(data: PreparedData, outputs: FloatArray) -> FloatArray:
     Returns:
         Shape (time, horizon_steps, targets), NaN where nothing was forecast.
     """
-    windows, series = data.windows, data.series
+    windows, series, spec = data.windows, data.series, data.windows.spec
     forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
     ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
+    return align_forecasts(forecasts, spec.origins(windows.starts), spec.horizon_steps, len(series), ends)
 
 
 def align_forecasts(

@@ -63,9 +63,9 @@ def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, fo
         return None
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)
-    last_steps = windows.validation + windows.time_steps - 1  # first row of each window's last step
+    last_steps = windows.spec.last_steps(windows.validation)
     behind = last_steps - windows.first_of_lane[positions] + 1  # steps that can be read up to there
-    longest = min(int(behind.min()), _LONGEST if config.stateful else windows.time_steps)
+    longest = min(int(behind.min()), _LONGEST if config.stateful else windows.spec.time_steps)
     longest, chosen = _afford(network, longest, len(positions))
     outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
     starts = windows.validation[chosen]
@@ -135,5 +135,4 @@ def _warm_up(network: PlainNetwork, data: PreparedData, last_steps: IntArray, lo
 
 def _actual(data: PreparedData, starts: IntArray) -> FloatArray:
     """Return what came, in the data's own units. Shape (origins, horizon_steps, targets)."""
-    rows = data.windows.origins(starts)[:, None] + np.array(data.windows.horizon_steps)
-    return data.series.actual()[rows]
+    return data.series.actual()[data.windows.spec.forecast_rows(starts)]

@@ -113,7 +113,7 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     windows = data.windows
     task = Task(
         actual=data.series.actual(),
-        horizon_steps=windows.horizon_steps,
+        horizon_steps=windows.spec.horizon_steps,
         lanes=data.series.lanes(),
         period=config.dataset.period,
         windows=WindowTask(

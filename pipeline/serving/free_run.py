@@ -40,8 +40,8 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
         UserError: If a lane has too few rows, or its timestamps no regular frequency.
     """
     series = model.data.series
-    lead = model.config.horizon_steps[0]
-    _check_length(model, steps, lead)
+    lead = model.data.windows.spec.horizon_steps[0]
+    _check_length(model, steps)
     ends = np.array([rows.stop for rows in series.lanes()])
     clock = Clock(series, numbered=model.config.dataset.time_column is None)
     known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
@@ -64,7 +64,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
                     name_true(model): fed_true[:, lane, column],
                 }
             )
-            if len(model.config.horizon_steps) > 1:
+            if len(model.data.windows.spec.horizon_steps) > 1:
                 table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
@@ -72,7 +72,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
 
 def name_true(model: ServedModel) -> str:
     """Name the forecasts made from true values: `one_step_ahead`, or `5_steps_ahead`."""
-    lead = model.config.horizon_steps[0]
+    lead = model.data.windows.spec.horizon_steps[0]
     return "one_step_ahead" if lead == 1 else f"{lead}_steps_ahead"
 
 
@@ -91,7 +91,7 @@ def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArra
 
 def _run_free(model: ServedModel, firsts: np.ndarray, steps: int) -> FloatArray:
     """Forecast the rows from `firsts` on, each fed back as if it had come. Shape (steps, lanes, targets)."""
-    series, lead = model.data.series, model.config.horizon_steps[0]
+    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
     if not can_run_free(model):
         return np.full((steps, len(firsts), len(series.targets)), np.nan)
     lanes, every = Lanes(model), np.arange(len(firsts))
@@ -124,11 +124,11 @@ def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Seq
     return [*timestamps[end - steps : end], *clock.go_on(timestamps[end - 1], steps)]
 
 
-def _check_length(model: ServedModel, steps: int, lead: int) -> None:
+def _check_length(model: ServedModel, steps: int) -> None:
     series, config = model.data.series, model.config
-    lost = model.data.transformed.lost
+    lost, spec = model.data.transformed.lost, model.data.windows.spec
     for number, rows in enumerate(series.lanes()):
-        left = rows.stop - rows.start - lost - config.look_back - lead
+        left = rows.stop - rows.start - lost - (spec.nearest_forecast + 1)
         if left < steps:
             remedy = f"lower steps to {left} or less" if left > 0 else "use pipeline.stream, which holds nothing back"
             raise UserError(

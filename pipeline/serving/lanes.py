@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import LagsAs, Order
 from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.reading import reads_rows_once
 from pipeline.serving.model import ServedModel
 from pipeline.serving.tails import empty_tails
 
@@ -24,6 +24,8 @@ class Lanes:
     """
 
     def __init__(self, model: ServedModel, places: int = 16) -> None:
+        spec = self._spec = model.data.windows.spec
+        spec.require_past_only("a served network")
         self.model = model
         self.numbers: dict[str, int] = {}
         self.consumed: IntArray = np.zeros(places, np.int64)
@@ -34,8 +36,8 @@ class Lanes:
         self._scaler: IntArray = np.zeros(places, np.int64)  # row of the scaler that each lane uses
         self._features = data.series.column_numbers(data.series.features)
         self._targets = data.series.column_numbers(data.series.targets)
-        in_state = model.config.stateful and dataset.order is Order.phases and dataset.lags_as is LagsAs.time_steps
-        self._rows_needed = 1 if in_state else model.config.look_back  # the past is in the state, or in a window
+        # The past is in the state, or in a window.
+        self._rows_needed = spec.rows_per_step if reads_rows_once(model.config) else spec.look_back
         self._window: np.ndarray = np.zeros((places, self._rows_needed, len(data.series.features)), np.float32)
 
     @property
@@ -109,7 +111,7 @@ class Lanes:
         self._window[lanes], self._raw[lanes] = window, values
         self.consumed[lanes] += 1
         outputs = self._answer(lanes, window)  # (n, outputs)
-        steps = self.model.config.horizon_steps
+        steps = self._spec.horizon_steps
         shaped = outputs.astype(float).reshape(len(lanes), len(steps), len(self._targets))
         changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
         return self._tails.invert(lanes, changes, steps, self._targets)
@@ -161,8 +163,8 @@ class Lanes:
         return outputs
 
     def _answer_ready(self, lanes: IntArray, window: FloatArray) -> FloatArray:
-        in_features = self.model.config.dataset.lags_as is LagsAs.features
-        sample = window.reshape(len(lanes), 1, -1) if in_features else window  # (n, time_steps, features of a step)
+        steps = window.shape[1] // self._spec.rows_per_step
+        sample = window.reshape(len(lanes), steps, -1)  # (n, time_steps, features of a step)
         return self._read(lanes, sample) if self.model.config.stateful else self.model.network.answer(sample)
 
     def _read(self, lanes: IntArray, sample: FloatArray) -> FloatArray:

@@ -13,12 +13,12 @@ from pipeline.data.windows import Windows
 def feed_lanes(windows: Windows, batches: Batches) -> tf.data.Dataset:
     """Return (inputs, targets, weights) batches of a stateful network, the same in every epoch.
 
-    Weights have one number per target: shape (batch,), or with return_sequences (batch, look_back).
+    Weights have one number per position of a target: shape (batch,), or many-to-many (batch, time_steps).
     """
     gather = _gatherer(windows)
     weights = batches.weights  # (batches, batch_size)
-    if windows.return_sequences:
-        weights = np.repeat(weights[:, :, None], windows.look_back, axis=2)  # (batches, batch_size, look_back)
+    for positions in windows.spec.positions:
+        weights = np.repeat(weights[:, :, None], positions, axis=2)  # (batches, batch_size, positions)
     plan = tf.data.Dataset.from_tensor_slices((batches.starts.astype(np.int32), weights))
     return plan.map(lambda starts, weights: (*gather(starts), weights)).prefetch(2)
 
@@ -46,16 +46,17 @@ def feed_shuffled(windows: Windows, batch_size: int, seed: int, current_epoch: C
 
 def _gatherer(windows: Windows) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Return what Windows.gather_inputs and gather_targets do, as one function of tensor starts, (batch,)."""
+    spec = windows.spec
+    spec.require_past_only("the engine fit")
     inputs, targets = tf.constant(windows.inputs), tf.constant(windows.targets)
-    input_rows = tf.constant(windows.input_rows().astype(np.int32))  # (look_back,)
-    target_rows = tf.constant(windows.target_rows().astype(np.int32))  # (positions, horizon_steps)
-    sample_shape = (-1, windows.time_steps, windows.num_features)
-    outputs = windows.num_outputs
-    target_shape = (-1, windows.look_back, outputs) if windows.return_sequences else (-1, outputs)
+    past = tf.constant(spec.past_offsets, tf.int32)  # (time_steps, rows of a step)
+    learnt = tf.constant(spec.target_offsets, tf.int32)  # (positions, horizon_steps)
+    sample_shape = (-1, spec.time_steps, windows.num_features)
+    target_shape = (-1, *spec.positions, windows.num_outputs)
 
     def gather(starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        samples = tf.gather(inputs, starts[:, None] + input_rows)  # (batch, look_back, features)
-        wanted = tf.gather(targets, starts[:, None, None] + target_rows)  # (batch, positions, horizon_steps, targets)
-        return tf.reshape(samples, sample_shape), tf.reshape(wanted, target_shape)
+        samples = tf.gather(inputs, starts[:, None, None] + past)  # (batch, time_steps, rows of a step, features)
+        batch_targets = tf.gather(targets, starts[:, None, None] + learnt)  # (batch, positions, horizon_steps, targets)
+        return tf.reshape(samples, sample_shape), tf.reshape(batch_targets, target_shape)
 
     return gather

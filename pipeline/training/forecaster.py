@@ -24,11 +24,13 @@ class Forecaster:
     """
 
     def __init__(self, config: Config, windows: Windows) -> None:
+        spec = windows.spec
+        spec.require_past_only("the network of the engine fit")
         self._config = config
         self._windows = windows
         build = build_streaming_network if config.stateful else build_serving_network
         self._network = build(config, windows.num_features, windows.num_outputs)
-        shape = tf.TensorSpec((None, None if config.stateful else windows.time_steps, windows.num_features), tf.float32)
+        shape = tf.TensorSpec((None, None if config.stateful else spec.time_steps, windows.num_features), tf.float32)
         self._apply = tf.function(lambda samples: self._network(samples, training=False), input_signature=[shape])
 
     def forecast(self, weights: Sequence[Any], starts: IntArray) -> FloatArray:

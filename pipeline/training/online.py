@@ -100,11 +100,13 @@ def _learn(
     def step(number: Tensor, carry: Carry, kept: Any) -> tuple[Tensor, Carry, Any]:
         starts, counts = plan.starts[number][None], plan.weights[number]  # (1, rows), (rows,)
         samples = program.gather_samples(inputs, starts)  # (time_steps, 1, rows, features of a step)
-        wanted = program.gather_targets(targets, starts)
+        batch_targets = program.gather_targets(targets, starts)
         _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
-        _, outputs, learnt = program.learn_batch(carry, samples, wanted, counts, carry.states, None, first + number)
+        _, outputs, learnt = program.learn_batch(
+            carry, samples, batch_targets, counts, carry.states, None, first + number
+        )
         outputs = outputs[-1] if program.config.answers_every_step else outputs  # (seeds, rows, outputs)
         # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.
         came = tf.reduce_any(counts > 0)
@@ -142,7 +144,7 @@ def _pass(
 def _arguments(program: Program, data: PreparedData, plan: OnlinePlan, carry: Carry, first: int) -> tuple[Any, ...]:
     """Return what `_learn` takes after the program."""
     windows = data.windows
-    return windows.inputs, _padded(windows.targets, max(windows.horizon_steps)), plan, carry, np.int32(first)
+    return windows.inputs, _padded(windows.targets, windows.spec.horizon_steps[-1]), plan, carry, np.int32(first)
 
 
 def _padded(targets: FloatArray, rows: int) -> FloatArray:

@@ -66,8 +66,9 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
     windows = data.windows
     firsts, counts = np.unique(windows.first_of_lane, return_counts=True)
     first = firsts[np.argmax(counts)]  # of the longest lane
-    inside = int(counts.max()) + windows.time_steps - 1
-    length = min(max(windows.time_steps, _SHORTEST_CHUNK), inside)
+    before = windows.spec.time_steps - 1  # steps up to the end of the first window
+    inside = int(counts.max()) + before
+    length = min(max(before + 1, _SHORTEST_CHUNK), inside)
     steps = min(_CHUNKS * length, inside) // length * length
     sequence = windows.gather_steps(first + np.arange(steps))  # (steps, features)
     whole = _read_whole(config, windows.num_outputs, weights, sequence)  # (steps, outputs)
@@ -79,8 +80,8 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
     scale = float(np.ptp(windows.gather_last_targets(windows.train))) or 1.0
     differences = {way: float(np.abs(outputs - whole).max()) / scale for way, outputs in ways.items()}
     if config.stateful and config.dataset.order is Order.phases and not config.training.online:
-        engine = forecasts[np.searchsorted(windows.starts, first) :][: steps - windows.time_steps + 1]
-        differences["engine"] = float(np.abs(engine - whole[windows.time_steps - 1 :]).max()) / scale
+        engine = forecasts[np.searchsorted(windows.starts, first) :][: steps - before]
+        differences["engine"] = float(np.abs(engine - whole[before:]).max()) / scale
     certificate = Certificate(differences, scale, steps)
     if not certificate.largest <= LIMIT:
         way = list(differences)[int(np.argmax(list(differences.values())))]  # the first NaN, if there is one

@@ -75,7 +75,7 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         size = min(len(first_rows), max(1, _STEPS_AT_ONCE // lanes))
     else:
         first_rows, positions = starts, np.arange(len(starts))
-        size = min(len(first_rows), max(1, _ROWS_AT_ONCE // windows.look_back))
+        size = min(len(first_rows), max(1, _ROWS_AT_ONCE // windows.spec.look_back))
     blocks = -(-len(first_rows) // size)
     padded = np.full((blocks * size, *first_rows.shape[1:]), first_rows[0])
     padded[: len(first_rows)] = first_rows

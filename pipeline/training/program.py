@@ -97,6 +97,10 @@ class Program:
     seeds: int
     counted: int
 
+    def __post_init__(self) -> None:
+        """Check that past rows are all there is to gather."""
+        self.windows.spec.require_past_only("the engine fused")
+
     def begin(self, weights: Any) -> Carry:
         """Return the carry before the first batch, from initial weights, (seeds, numbers)."""
         weights = tf.constant(weights)
@@ -184,15 +188,15 @@ class Program:
         states = [state * kept for state in carry.states] if self.config.stateful else carry.states
         draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
         samples = self.gather_samples(inputs, starts)
-        wanted = self.gather_targets(targets, starts)
-        after, _, carry = self.learn_batch(carry, samples, wanted, counts, states, draws, number)
+        batch_targets = self.gather_targets(targets, starts)
+        after, _, carry = self.learn_batch(carry, samples, batch_targets, counts, states, draws, number)
         return carry._replace(states=after) if self.config.stateful else carry
 
     def learn_batch(
         self,
         carry: Carry,
         samples: Tensor,
-        wanted: Tensor,
+        targets: Tensor,
         counts: Tensor,
         states: list[Tensor],
         draws: Tensor | None,
@@ -203,7 +207,7 @@ class Program:
         Args:
             carry: Weights, slots and the sum of losses.
             samples: Shape (time_steps, seeds or 1, rows, features of a step).
-            wanted: Targets. Shape ([positions,] seeds or 1, rows, outputs).
+            targets: Shape ([positions,] seeds or 1, rows, outputs).
             counts: 1 for a row that counts. Shape (rows,).
             states: Before the first step.
             draws: As `NetworkFunction.learn` takes them.
@@ -215,7 +219,7 @@ class Program:
         with tf.GradientTape() as tape:
             tape.watch(carry.weights)
             outputs, after = self.network.learn(carry.weights, samples, states, draws)
-            losses = LOSS_OF_EACH[self.config.training.loss](wanted, outputs)  # ([positions,] seeds, rows)
+            losses = LOSS_OF_EACH[self.config.training.loss](targets, outputs)  # ([positions,] seeds, rows)
             if self.config.answers_every_step:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
             summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
@@ -279,16 +283,19 @@ class Program:
 
     def gather_samples(self, inputs: Tensor, starts: Tensor) -> Tensor:
         """Return the windows that start at (seeds|1, rows) as (time_steps, seeds|1, rows, features of a step)."""
-        return self._gather_steps(inputs, starts[None] + tf.range(self.windows.time_steps)[:, None, None])
+        return self._gather_steps(
+            inputs, starts[None] + tf.constant(self.windows.spec.step_offsets, tf.int32)[:, None, None]
+        )
 
     def _gather_steps(self, inputs: Tensor, first_rows: Tensor) -> Tensor:
         """Return the steps that begin at rows of shape (steps, seeds|1, rows); with lags as features of many rows."""
-        rows = first_rows[..., None] + tf.range(self.windows.rows_per_step)  # (steps, seeds|1, rows, rows of a step)
+        offsets = tf.constant(self.windows.spec.rows_of_step, tf.int32)
+        rows = first_rows[..., None] + offsets  # (steps, seeds|1, rows, rows of a step)
         return tf.reshape(tf.gather(inputs, rows), (*first_rows.shape, self.windows.num_features))
 
     def gather_targets(self, targets: Tensor, starts: Tensor) -> Tensor:
         """Return their targets as ([positions,] seeds|1, rows, outputs)."""
-        offsets = self.windows.target_rows()  # (positions, horizon_steps)
-        rows = starts[None, ..., None] + tf.constant(offsets, tf.int32)[:, None, None]  # (positions, s, rows, horizons)
-        wanted = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
-        return wanted if self.config.answers_every_step else wanted[0]
+        offsets = tf.constant(self.windows.spec.target_offsets, tf.int32)  # (positions, horizon_steps)
+        rows = starts[None, ..., None] + offsets[:, None, None]  # (positions, seeds|1, rows, horizon_steps)
+        batch_targets = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
+        return batch_targets if self.windows.spec.answers_every_step else batch_targets[0]

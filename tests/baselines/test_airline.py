@@ -70,11 +70,11 @@ def test_linear_fit(look_back, rows, expected) -> None:
     """The windows, the scaler or the fit differ from ordinary least squares on the same lags."""
     data = prepare_airline(look_back)
     windows, actual = data.windows, data.series.actual()
-    before_test = windows.starts[windows.origins(windows.starts) + 1 < TEST.start]
+    before_test = windows.starts[windows.spec.origins(windows.starts) + 1 < TEST.start]
     inputs, targets = windows.gather_inputs(before_test), windows.gather_last_targets(before_test)
     every = windows.gather_inputs(windows.starts)
     outputs = fit_ridge(inputs, targets, inputs[:0], targets[:0], every, np.zeros(1))  # without a penalty
     forecasts = data.in_units(outputs, windows.starts)
-    aligned = align_forecasts(forecasts, windows.origins(windows.starts), [1], len(actual))
+    aligned = align_forecasts(forecasts, windows.spec.origins(windows.starts), [1], len(actual))
     assert len(before_test) == 96 - look_back
     assert score(actual, aligned, rows) == pytest.approx(expected, abs=0.01)

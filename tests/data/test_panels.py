@@ -184,7 +184,7 @@ def test_scaler_of_each_lane_or_of_all(make_panel, per_lane: bool, expected: lis
     np.testing.assert_allclose([[lane[0], lane[-1]] for lane in scaled], expected, atol=0.011)
     assert data.scaling.offset.shape == data.scaling.scale.shape == (2, 1)
     outputs = data.windows.gather_last_targets(data.windows.train)
-    rows = data.windows.origins(data.windows.train) + 1
+    rows = data.windows.spec.origins(data.windows.train) + 1
     in_units = data.in_units(outputs, data.windows.train)[:, 0, 0]
     np.testing.assert_allclose(in_units, data.series.values[rows, 0], rtol=1e-5)
 
@@ -216,15 +216,17 @@ def test_no_window_crosses_a_border(make_panel, lengths: list[int], shape: dict[
     """Breaks panels: a window would begin in one stock and end, or have its target, in another."""
     data = prepare_data(configure(**shape, stateful=True), make_panel(noise(*lengths)))
     windows, lane = data.windows, data.series.lane_of_rows()
-    np.testing.assert_array_equal(lane[windows.starts], lane[windows.origins(windows.starts)])
+    np.testing.assert_array_equal(lane[windows.starts], lane[windows.spec.origins(windows.starts)])
     np.testing.assert_array_equal(lane[windows.first_of_lane], lane[windows.starts])
     for starts in (windows.train, windows.validation):
-        np.testing.assert_array_equal(lane[starts], lane[windows.origins(starts) + max(windows.horizon_steps)])
+        np.testing.assert_array_equal(
+            lane[starts], lane[windows.spec.origins(starts) + max(windows.spec.horizon_steps)]
+        )
     ends = np.cumsum(lengths)
     for number, end in enumerate(ends):
         mine = windows.starts[lane[windows.starts] == number]
         first = end - lengths[number]
-        assert mine.tolist() == list(range(first, end - shape["look_back"] - min(windows.horizon_steps) + 1))
+        assert mine.tolist() == list(range(first, end - shape["look_back"] - min(windows.spec.horizon_steps) + 1))
         assert (windows.first_of_lane[lane[windows.starts] == number] == first).all()
     assert data.lanes is not None
     for first_batch, last in zip(*_groups(data.lanes.resets), strict=True):

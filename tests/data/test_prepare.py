@@ -100,7 +100,7 @@ def test_network_outputs_come_back_in_units(scaler: Scaler, transforms: list[Tra
     data = prepare_data(config, series_of(RISING * NOISE, NOISE))
     for starts in (data.windows.train, data.windows.validation):
         outputs = data.windows.gather_last_targets(starts)
-        rows = data.windows.origins(starts)[:, None] + np.array([1, 2, 3])
+        rows = data.windows.spec.origins(starts)[:, None] + np.array([1, 2, 3])
         np.testing.assert_allclose(data.in_units(outputs, starts)[:, :, 0], data.series.values[rows, 0], rtol=1e-4)
 
 

@@ -13,6 +13,7 @@ from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Sour
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.data.split import Split
+from pipeline.data.window_spec import make_window_spec
 from pipeline.data.windows import Windows, make_windows
 
 AIRLINE = DatasetConfig(
@@ -44,10 +45,12 @@ def windows_of_rows(
     """Return windows of a series whose values are its row numbers (plus 100, 200 in further features)."""
     length = len(split.parts)
     rows = np.arange(length, dtype=float)[:, None]
-    where = np.zeros((length, 1), dtype=bool)
+    where = np.zeros((length, features), dtype=bool)
     where[list(filled)] = True
-    series = Series(pd.RangeIndex(length), rows, ("a",), ("a",), ("a",), where, "test")
-    return make_windows(config, rows + 100 * np.arange(features), rows, series, split, first_row)
+    names = tuple("abcd"[:features])
+    series = Series(pd.RangeIndex(length), rows + 100 * np.arange(features), names, names, ("a",), where, "test")
+    spec = make_window_spec(config, series)
+    return make_windows(config.protocol, spec, series.values, series, split, first_row)
 
 
 shapes = st.fixed_dictionaries(
@@ -73,7 +76,7 @@ def test_n_values_give_n_minus_look_back_windows(length: int, look_back: int) ->
     assert len(windows.starts) == length - look_back
     train, validation, test = validation_start - look_back, length // 4, length - test_start
     assert (len(windows.train), len(windows.validation)) == (train, validation)
-    assert np.sum(windows.origins(windows.starts) + 1 >= test_start) == test
+    assert np.sum(windows.spec.origins(windows.starts) + 1 >= test_start) == test
 
 
 @pytest.mark.parametrize(("look_back", "train"), [(1, 71), (3, 69), (6, 66)])
@@ -90,7 +93,7 @@ def test_docstring_picture() -> None:
     windows = windows_of_rows(configure(look_back=3, horizon=2))
     start = np.array([4])
     assert windows.gather_inputs(start).ravel().tolist() == [4, 5, 6]
-    assert windows.origins(start).tolist() == [6]
+    assert windows.spec.origins(start).tolist() == [6]
     assert windows.gather_targets(start).ravel().tolist() == [8]
 
 
@@ -137,7 +140,7 @@ def test_order_of_several_outputs() -> None:
     config = configure(look_back=2, horizon=2, horizons=Horizons.all)
     both = rows + np.array([0, 100])
     series = Series(pd.RangeIndex(12), both, ("a", "b"), ("a",), ("a", "b"), np.zeros((12, 2), dtype=bool), "test")
-    windows = make_windows(config, rows, both, series, split_at(6, 9, 12), 0)
+    windows = make_windows(config.protocol, make_window_spec(config, series), both, series, split_at(6, 9, 12), 0)
     assert windows.num_outputs == 4
     assert windows.gather_targets(np.array([3])).tolist() == [[5, 105, 6, 106]]
     assert windows.gather_targets(np.array([3])).dtype == np.float32
@@ -150,10 +153,10 @@ def test_order_of_several_outputs() -> None:
 def test_no_window_reaches_into_a_later_part(shape: dict[str, Any], first_row: int) -> None:
     """Breaks honesty: training would see validation values, or the choice of a configuration would see the test."""
     windows = windows_of_rows(configure(**shape), first_row=first_row)
-    last_train = windows.train[:, None, None] + windows.target_rows()
+    last_train = windows.spec.target_rows(windows.train)
     assert last_train.max() < VALIDATION_START
-    assert windows.origins(windows.train).max() < VALIDATION_START
-    predicted = windows.origins(windows.validation)[:, None] + np.array(windows.horizon_steps)
+    assert windows.spec.origins(windows.train).max() < VALIDATION_START
+    predicted = windows.spec.origins(windows.validation)[:, None] + np.array(windows.spec.horizon_steps)
     assert predicted.min() >= VALIDATION_START
     assert predicted.max() < TEST_START
     assert windows.starts.min() == first_row
@@ -173,7 +176,7 @@ def test_windows_with_a_filled_target_are_left_out(shape: dict[str, Any], filled
     """Breaks training on measured values: a window is left out exactly when one of its target rows was filled in."""
     config = configure(**shape)
     everything, measured = windows_of_rows(config), windows_of_rows(config, filled=sorted(filled))
-    reach = everything.target_rows().ravel()
+    reach = np.ravel(everything.spec.target_offsets)
     for part in ("train", "validation"):
         expected = [start for start in getattr(everything, part) if not filled & set((start + reach).tolist())]
         assert getattr(measured, part).tolist() == expected
@@ -193,8 +196,8 @@ def test_every_configuration_forecasts_the_same_test_rows(
     """Breaks the comparison of configurations: each must predict every test row, for every step ahead."""
     dataset = DatasetConfig(**{**vars(AIRLINE), "horizons": horizons, "transforms": transforms})
     data = prepare_data(Config(look_back=look_back, horizon=horizon, dataset=dataset), airline())
-    for ahead in data.windows.horizon_steps:
-        predicted = data.windows.origins(data.windows.starts) + ahead
+    for ahead in data.windows.spec.horizon_steps:
+        predicted = data.windows.spec.origins(data.windows.starts) + ahead
         assert set(range(96, 144)) <= set(predicted.tolist())
 
 

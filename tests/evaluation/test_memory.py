@@ -80,7 +80,7 @@ def forecast(config: Config, data: PreparedData, network: PlainNetwork) -> np.nd
     windows, outputs = data.windows, []
     for start, first in zip(windows.starts, windows.first_of_lane, strict=True):
         begin = first if config.stateful else start
-        outputs.append(read(network, data, begin, start + windows.time_steps - 1))
+        outputs.append(read(network, data, begin, start + windows.spec.time_steps - 1))
     return np.stack(outputs)
 
 
@@ -152,14 +152,14 @@ def test_curves_are_those_of_a_plain_loop(name: str) -> None:
     memory = measure(config, data, network)
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)
-    last_steps = windows.validation + windows.time_steps - 1
+    last_steps = windows.validation + windows.spec.time_steps - 1
     firsts = windows.first_of_lane[positions]
-    longest = min(int((last_steps - firsts).min()) + 1, 256 if config.stateful else windows.time_steps)
+    longest = min(int((last_steps - firsts).min()) + 1, 256 if config.stateful else windows.spec.time_steps)
     assert len(memory.warm_up) == len(memory.zeroed) == longest
 
     def rmse(begins: np.ndarray) -> float:
         outputs = np.stack([read(network, data, first, last) for first, last in zip(begins, last_steps, strict=True)])
-        rows = windows.origins(windows.validation) + config.horizon
+        rows = windows.spec.origins(windows.validation) + config.horizon
         return float(
             np.sqrt(np.mean((data.in_units(outputs, windows.validation)[:, 0] - data.series.actual()[rows]) ** 2))
         )

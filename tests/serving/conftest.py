@@ -81,7 +81,7 @@ def expect() -> Expect:
         states = model.network.zero_states(1)
         outputs = {}  # by the last row that was read
         by_row = config.dataset.order is Order.phases and config.dataset.lags_as is LagsAs.time_steps
-        last = int(windows.origins(starts)[-1])
+        last = int(windows.spec.origins(starts)[-1])
         if by_row:
             for row in range(first, last + 1):
                 outputs[row], states = model.network.step(windows.inputs[row : row + 1], states)
@@ -89,6 +89,6 @@ def expect() -> Expect:
             for start in range(first, int(starts[-1]) + 1):
                 sample = windows.gather_inputs(np.array([start]))
                 outputs[start + config.look_back - 1], states = model.network.read(sample, states)
-        return model.data.in_units(np.concatenate([outputs[int(row)] for row in windows.origins(starts)]), starts)
+        return model.data.in_units(np.concatenate([outputs[int(row)] for row in windows.spec.origins(starts)]), starts)
 
     return forecast

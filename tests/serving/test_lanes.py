@@ -62,10 +62,10 @@ def test_rows_one_by_one_are_forecast_like_the_whole_series(kind: str, make_serv
     for name, rows in zip(series.lane_names or ("tiny",), series.lanes(), strict=True):
         starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
         served = read_rows(Lanes(model), name, series.values[rows])
-        origins = windows.origins(starts) - rows.start
+        origins = windows.spec.origins(starts) - rows.start
         np.testing.assert_allclose(served[origins], expect(model, starts), rtol=1e-4, atol=1e-4)
         from_state = (kind.startswith("phases") and "features" not in kind) or kind == "panel, scaler per lane"
-        needed = model.data.transformed.lost + (1 if from_state else windows.look_back)
+        needed = model.data.transformed.lost + (1 if from_state else windows.spec.look_back)
         assert np.isnan(served[: needed - 1]).all()
         assert np.isfinite(served[needed - 1 :]).all()
 

@@ -29,7 +29,7 @@ def test_what_a_changed_training_value_changes(stateful, make_config, make_data)
     after = Forecaster(config, replace(windows, inputs=inputs)).forecast(weights, windows.starts)
 
     changed = (before != after).any(axis=1)
-    origins = windows.origins(windows.starts)
+    origins = windows.spec.origins(windows.starts)
     assert not changed[origins < LAST_TRAINING_ROW].any()  # no forecast sees the future
     in_window = (windows.starts <= LAST_TRAINING_ROW) & (origins >= LAST_TRAINING_ROW)
     assert changed[in_window].all()
@@ -73,4 +73,4 @@ def test_reading_begins_after_rows_lost_to_differences(make_config, make_data) -
     sequence = windows.gather_steps(first_rows[:, 0])
     assert windows.starts[0] == 1
     assert np.isfinite(sequence).all()
-    np.testing.assert_array_equal(sequence[positions], windows.inputs[windows.origins(windows.starts)])
+    np.testing.assert_array_equal(sequence[positions], windows.inputs[windows.spec.origins(windows.starts)])

@@ -17,10 +17,10 @@ def skill_on_test(data: PreparedData, training: Training) -> float:
     """Skill against persistence on the test part."""
     windows, actual = data.windows, data.series.actual()
     forecasts = data.in_units(training.forecasts[0], windows.starts)
-    aligned = align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(actual))
+    aligned = align_forecasts(forecasts, windows.spec.origins(windows.starts), windows.spec.horizon_steps, len(actual))
     scored = np.zeros(actual.shape, dtype=bool)
     scored[data.split.rows("test")] = True
-    repeated = forecast_persistence(Task(actual, windows.horizon_steps, data.series.lanes(), period=1))
+    repeated = forecast_persistence(Task(actual, windows.spec.horizon_steps, data.series.lanes(), period=1))
     return skill(rmse(actual, aligned, scored), rmse(actual, repeated, scored))
 
 

@@ -40,7 +40,7 @@ def train_preset(preset: str, *overrides: str) -> Outcome:
 def score(data: PreparedData, outputs: np.ndarray) -> float:
     windows, actual = data.windows, data.series.actual()
     forecasts = data.in_units(outputs, windows.starts)
-    aligned = align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(actual))
+    aligned = align_forecasts(forecasts, windows.spec.origins(windows.starts), windows.spec.horizon_steps, len(actual))
     truth = Truth(actual, data.series.scorable(), {"test": data.split.rows("test")}, data.series.targets)
     return rmse(actual, aligned, truth.scored("test"))
 

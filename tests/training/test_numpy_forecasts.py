@@ -73,5 +73,5 @@ def test_under_the_tutorials_protocol_the_test_part_begins_cold(make_config, mak
             values[29] += change * (0.0 - values[29])
             data = make_data(config, values)
             outputs = forecast_windows(config, data.windows, plain)
-            found.append(outputs[data.windows.origins(data.windows.starts) >= 33])
+            found.append(outputs[data.windows.spec.origins(data.windows.starts) >= 33])
         assert (found[0] != found[1]).any() == reaches

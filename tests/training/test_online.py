@@ -88,7 +88,7 @@ def plain_loop(passed: Passed, seed: int) -> tuple[np.ndarray, list[np.ndarray]]
     states = {lane: recurrent.cell.get_initial_state(1) for lane in range(len(series.lanes()))}
     outputs = np.full((len(windows.starts), 1), np.nan)
     lane_of_rows, scorable = series.lane_of_rows(), series.scorable()[:, 0]
-    origins = windows.origins(windows.starts)
+    origins = windows.spec.origins(windows.starts)
     for now in sorted(set(series.timestamps[origins])):
         here = [position for position, origin in enumerate(origins) if series.timestamps[origin] == now]
         losses, moved = [], {}
@@ -145,7 +145,7 @@ def test_no_forecast_knows_what_comes_later(two_lanes: Passed, ignore_epoch, mak
     data = prepare_data(two_lanes.config, make_panel(lanes, starts=STARTS))
     training = train_seeds(two_lanes.config, data, ignore_epoch)
     before, after = two_lanes.training.forecasts[0], training.forecasts[0]
-    known = data.series.timestamps[data.windows.origins(data.windows.starts)].to_numpy()
+    known = data.series.timestamps[data.windows.spec.origins(data.windows.starts)].to_numpy()
     assert 0 < (known < changed_time).sum() < len(known)
     np.testing.assert_array_equal(before[known < changed_time], after[known < changed_time])
     assert (before[known >= changed_time] != after[known >= changed_time]).all()

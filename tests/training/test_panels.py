@@ -23,7 +23,9 @@ def aligned(data: PreparedData, outputs: np.ndarray) -> np.ndarray:
     windows, series = data.windows, data.series
     forecasts = data.in_units(outputs, windows.starts)
     ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
-    return align_forecasts(forecasts, windows.origins(windows.starts), windows.horizon_steps, len(series), ends)
+    return align_forecasts(
+        forecasts, windows.spec.origins(windows.starts), windows.spec.horizon_steps, len(series), ends
+    )
 
 
 def truth_of(data: PreparedData) -> Truth:

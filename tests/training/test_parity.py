@@ -123,7 +123,7 @@ def test_serving_twin_given_the_whole_past(cell, return_sequences, make_config, 
     serving = build_serving_network(config, 1, 1)
     serving.set_weights(weights)
     for position in (0, 20, len(windows.starts) - 1):
-        origin = windows.origins(windows.starts)[position]
+        origin = windows.spec.origins(windows.starts)[position]
         answer = serving(windows.inputs[None, : origin + 1], training=False).numpy()
         last = answer[0, -1] if return_sequences else answer[0]
         np.testing.assert_allclose(last, forecasts[position], atol=TOLERANCE)

@@ -125,13 +125,10 @@ def list_parts(data: PreparedData, labels: Labels) -> tuple[Part, ...]:
 def _count_test(data: PreparedData) -> int:
     """Count the windows that forecast a row of the test part."""
     windows = data.windows
-    origins = windows.origins(windows.starts)
-    ends = _lane_ends(data)[windows.starts]
-    in_test = np.zeros(len(origins), dtype=bool)
-    for ahead in windows.horizon_steps:
-        inside = origins + ahead < ends
-        in_test[inside] |= data.split.rows("test")[origins[inside] + ahead]
-    return int(in_test.sum())
+    rows = windows.spec.forecast_rows(windows.starts)  # (windows, horizon_steps)
+    ends = _lane_ends(data)[windows.starts][:, None]
+    in_test = data.split.rows("test")[np.minimum(rows, ends - 1)] & (rows < ends)
+    return int(in_test.any(axis=1).sum())
 
 
 def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
@@ -142,7 +139,7 @@ def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     ends = _lane_ends(data)[unused]
     first_rows = np.concatenate([np.full(rows.stop - rows.start, rows.start) for rows in data.series.lanes()])
     lost = unused - first_rows[unused] < data.transformed.lost
-    last_targets = windows.origins(unused) + max(windows.horizon_steps)
+    last_targets = windows.spec.last_targets(unused)
     beyond = (last_targets >= ends) | ~in_train[np.minimum(last_targets, ends - 1)]
     dropped = ~lost & ~beyond & (data.protocol is Protocol.tutorial)
     reasons = {

@@ -46,7 +46,7 @@ class BatchMap:
         starts: First row of the window in each place. Shape (batches shown, rows of a batch).
         fillings: What each place holds, by position in `Filling`. Shape (batches shown, rows of a batch).
         lanes: Number of the lane in each place, from 1; empty when stateless. Shape (batches shown, rows of a batch).
-        look_back: Rows of a window.
+        origin: Offset of a window's last row from its first.
         is_shuffled: Whether this is the order of epoch 1 of the first seed only; otherwise of every epoch.
     """
 
@@ -55,7 +55,7 @@ class BatchMap:
     starts: tuple[tuple[int, ...], ...]
     fillings: tuple[tuple[Filling, ...], ...]
     lanes: tuple[tuple[int, ...], ...]
-    look_back: int
+    origin: int
     is_shuffled: bool
 
     @property
@@ -69,7 +69,7 @@ class BatchMap:
             return None
         start = self.starts[column][row]
         lane = self.lanes[column][row] if self.lanes else None
-        return Place(self.fillings[column][row], (start, start + self.look_back - 1), lane)
+        return Place(self.fillings[column][row], (start, start + self.origin), lane)
 
 
 def map_batches(config: Config, data: PreparedData) -> BatchMap:
@@ -86,7 +86,7 @@ def map_batches(config: Config, data: PreparedData) -> BatchMap:
         starts=tuple(tuple(lanes.starts[number].tolist()) for number in shown),
         fillings=tuple(_fillings(counts[number].tolist(), padded[number].tolist()) for number in shown),
         lanes=tuple(_number_lanes(lanes, number) for number in shown),
-        look_back=config.look_back,
+        origin=data.windows.spec.origin,
         is_shuffled=False,
     )
 
@@ -101,7 +101,7 @@ def _map_shuffled(config: Config, data: PreparedData) -> BatchMap:
         starts=tuple(tuple(batch.tolist()) for batch in batches),
         fillings=tuple((Filling.window,) * len(batch) for batch in batches),
         lanes=(),
-        look_back=config.look_back,
+        origin=data.windows.spec.origin,
         is_shuffled=True,
     )
 

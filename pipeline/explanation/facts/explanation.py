@@ -73,12 +73,11 @@ def explain(config: Config, data: PreparedData) -> Explanation:
     Returns:
         The facts, for `diagram_text` and `diagram_svg`.
     """
-    windows = data.windows
+    windows, spec = data.windows, data.windows.spec
     plan = plan_layers(config, windows.num_features, windows.num_outputs)
     labels, counts = Labels(data.series), count_epoch(config, data)
-    target = (config.time_steps, windows.num_outputs) if config.answers_every_step else (windows.num_outputs,)
+    target = (*spec.positions, windows.num_outputs)
     start = int(windows.train[0])
-    steps, origin = windows.horizon_steps, start + config.look_back - 1
     states = {layer.cell for layer in plan if layer.cell is not None}
     return Explanation(
         title=_title(config),
@@ -89,7 +88,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
         is_stateful=config.stateful,
         state_names="h and c" if any(NUM_STATES[cell] > 1 for cell in states) else "h" if states else "",
         stages=unroll(plan, windows),
-        tensors=list_tensors(plan, (windows.time_steps, windows.num_features), target, states=config.can_carry),
+        tensors=list_tensors(plan, (spec.time_steps, windows.num_features), target, states=config.can_carry),
         layers=count_parameters(plan),
         counts=counts,
         epochs=1 if config.training.online else config.training.epochs,
@@ -97,7 +96,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
         left_over=() if config.training.online else list_left_over(data, labels),
         batches=map_batches(config, data),
         labels=labels,
-        example=(start, origin, origin + steps[0], origin + steps[-1]),
+        example=(start, start + spec.origin, start + spec.nearest_forecast, start + spec.last_target),
         answers=answer_questions(config, data, counts, labels),
     )
 

@@ -80,10 +80,10 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
     Returns:
         One stage; two for an encoder and its decoder.
     """
-    origin = windows.look_back - 1
-    steps = (windows.input_rows() - origin).reshape(windows.time_steps, windows.rows_per_step)
-    inputs = tuple(map(tuple, steps.tolist()))
-    stage = Stage(Feed.series, windows.time_steps, windows.num_features, inputs)
+    spec = windows.spec
+    spec.require_past_only("the drawing of a sample")
+    inputs = tuple(tuple(row - spec.origin for row in rows) for rows in spec.past_offsets)
+    stage = Stage(Feed.series, spec.time_steps, windows.num_features, inputs)
     before: tuple[Stage, ...] = ()
     for layer in plan:
         match layer.kind:
@@ -96,7 +96,7 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
             case Kind.flatten:
                 pass
     head = stage.layers[-1]  # the last dense layer gives the blue boxes
-    outputs = tuple(map(tuple, (windows.target_rows() - origin).tolist()))
+    outputs = tuple(tuple(row - spec.origin for row in rows) for rows in spec.target_offsets)
     if stage.feed is not Feed.series:  # a decoder answers one horizon step after another
         outputs = tuple((row,) for row in outputs[-1])
     return *before, replace(stage, layers=stage.layers[:-1], output_rows=outputs, output_width=head.outputs)

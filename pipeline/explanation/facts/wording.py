@@ -112,9 +112,8 @@ def _stateful_answers(config: Config, data: PreparedData, counts: Counts, labels
         )
     lane = data.lanes
     if lane is not None and len(lane.starts) > 1 and not lane.resets[1] and config.dataset.order is Order.phases:
-        first, second = (
-            labels.span(int(start), int(start) + config.look_back - 1) for start in lane.starts[:2, 0].tolist()
-        )
+        origin = data.windows.spec.origin
+        first, second = (labels.span(start, start + origin) for start in lane.starts[:2, 0].tolist())
         yield (
             f"What is carried: the state after {first} is where {second} begins. The gradient still ends at "
             f"the first step of a window: it reaches {config.time_steps} time steps back."

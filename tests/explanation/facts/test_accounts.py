@@ -16,7 +16,7 @@ def test_counts_are_those_of_the_arrays(case: Any) -> None:
         assert (counts.num_batches, counts.last_batch) == (len(batches), len(batches[-1]))
         return
     windows, split = data.windows, data.split
-    last_targets = windows.origins(windows.starts) + max(windows.horizon_steps)
+    last_targets = windows.spec.last_targets(windows.starts)
     every = windows.starts[last_targets < split.count("train")]  # with those whose target was filled in
     lanes = cut_lanes([every], case.config.dataset.order, case.config.time_steps, case.config.dataset.segments)
     assert counts.num_windows + counts.num_unscored == every.size

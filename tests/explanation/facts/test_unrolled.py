@@ -44,8 +44,8 @@ def test_boxes_hold_the_rows_that_are_read_and_predicted(make_explained: MakeExp
     case = make_explained(wiring=wiring)
     windows, origin = case.data.windows, case.config.look_back - 1
     first, last = case.facts.stages[0], case.facts.stages[-1]
-    assert np.ravel(first.input_rows).tolist() == (windows.input_rows() - origin).tolist()
-    assert np.ravel(last.output_rows).tolist() == np.ravel(windows.target_rows() - origin).tolist()
+    assert np.ravel(first.input_rows).tolist() == (np.arange(case.config.look_back) - origin).tolist()
+    assert np.ravel(last.output_rows).tolist() == (np.ravel(windows.spec.target_offsets) - origin).tolist()
     with_box = [last.output_of(step) for step in range(last.num_steps)]
     assert with_box[-1] == last.output_rows[-1]
     assert sum(rows is not None for rows in with_box) == last.num_outputs

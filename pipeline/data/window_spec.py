@@ -1,0 +1,174 @@
+"""Where the rows of a window lie: said once, here; whatever reads windows asks this.
+
+Offsets count rows from the first row of a window. With look_back=3 and horizon=2:
+
+    offset                       0      1      2      3       4
+    many-to-one                  past   past   past           target
+    dataset.horizons=all         past   past   past   target  target
+                                               ^ origin: the last row the forecast may know
+
+With many-to-many every past row has the targets that lie as far after it; the last row's are the forecast. Inputs whose
+future is known (a holiday) lie at `future_offsets`, here 3 and 4; a static input is one value for a whole series. No
+configuration asks for either yet, and what cannot read them refuses them: `require_past_only`.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+from pipeline.base.text import show_names
+from pipeline.config.schema import Config
+from pipeline.data.arrays import IntArray
+from pipeline.data.series import Series
+
+
+@dataclass(frozen=True)
+class WindowSpec:
+    """Offsets and columns of one window.
+
+    Attributes:
+        past_offsets: The past rows, oldest first, by the time step they belong to. Shape (time_steps, rows of a step):
+            ((0,), (1,), (2,)), or with dataset.lags_as=features ((0, 1, 2),).
+        target_offsets: The rows that are learnt, ascending. Shape (1, horizon_steps), or many-to-many (look_back,
+            horizon_steps); the last line belongs to the origin.
+        answers_every_step: Whether every time step has targets of its own: many-to-many.
+        input_columns: Columns read at the past rows.
+        target_columns: Columns read at the target rows.
+        future_offsets: Rows after the origin at which inputs are known.
+        future_columns: Columns read at those rows.
+        static_columns: Columns that are the same in every row of a series.
+    """
+
+    past_offsets: tuple[tuple[int, ...], ...]
+    target_offsets: tuple[tuple[int, ...], ...]
+    answers_every_step: bool
+    input_columns: tuple[str, ...]
+    target_columns: tuple[str, ...]
+    future_offsets: tuple[int, ...] = ()
+    future_columns: tuple[str, ...] = ()
+    static_columns: tuple[str, ...] = ()
+
+    @property
+    def time_steps(self) -> int:
+        """Time steps of a sample."""
+        return len(self.past_offsets)
+
+    @property
+    def rows_per_step(self) -> int:
+        """Rows of the series that make one time step of a sample."""
+        return len(self.past_offsets[0])
+
+    @property
+    def look_back(self) -> int:
+        """Past rows of a window."""
+        return self.time_steps * self.rows_per_step
+
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """The axis that the targets of a window have beside their outputs: (time_steps,) many-to-many, otherwise ()."""
+        return (len(self.target_offsets),) if self.answers_every_step else ()
+
+    @property
+    def origin(self) -> int:
+        """Offset of the last row the forecast may know."""
+        return self.past_offsets[-1][-1]
+
+    @property
+    def horizon_steps(self) -> tuple[int, ...]:
+        """Steps from the origin to each row that is forecast, ascending."""
+        return tuple(offset - self.origin for offset in self.target_offsets[-1])
+
+    @property
+    def first_target(self) -> int:
+        """Offset of the first row that is learnt."""
+        return self.target_offsets[0][0]
+
+    @property
+    def nearest_forecast(self) -> int:
+        """Offset of the first row that is forecast from the origin."""
+        return self.target_offsets[-1][0]
+
+    @property
+    def last_target(self) -> int:
+        """Offset of the last row that is learnt, which is the last that is forecast."""
+        return self.target_offsets[-1][-1]
+
+    @property
+    def num_rows(self) -> int:
+        """Rows from the first one that goes in to the last one that is predicted."""
+        return self.last_target + 1
+
+    @cached_property
+    def step_offsets(self) -> IntArray:
+        """First row of each time step. Shape (time_steps,)."""
+        return np.array([rows[0] for rows in self.past_offsets])
+
+    @cached_property
+    def rows_of_step(self) -> IntArray:
+        """Rows of a time step, counted from its first one. Shape (rows of a step,)."""
+        return np.array(self.past_offsets[0]) - self.past_offsets[0][0]
+
+    def past_rows(self, starts: IntArray) -> IntArray:
+        """Return the past rows of some windows. Shape (windows, time_steps, rows of a step)."""
+        return starts[:, None, None] + np.array(self.past_offsets)
+
+    def target_rows(self, starts: IntArray) -> IntArray:
+        """Return the rows some windows learn. Shape (windows, positions, horizon_steps)."""
+        return starts[:, None, None] + np.array(self.target_offsets)
+
+    def forecast_rows(self, starts: IntArray) -> IntArray:
+        """Return the rows that are forecast from the origin of some windows. Shape (windows, horizon_steps)."""
+        return starts[:, None] + np.array(self.target_offsets[-1])
+
+    def future_rows(self, starts: IntArray) -> IntArray:
+        """Return the rows after the origin at which inputs are known. Shape (windows, future rows)."""
+        return starts[:, None] + np.array(self.future_offsets, dtype=int)
+
+    def origins(self, starts: IntArray) -> IntArray:
+        """Return the last row each window knows. Shape (windows,)."""
+        return starts + self.origin
+
+    def last_targets(self, starts: IntArray) -> IntArray:
+        """Return the last row each window predicts. Shape (windows,)."""
+        return starts + self.last_target
+
+    def last_steps(self, starts: IntArray) -> IntArray:
+        """Return the first row of the last time step of each window. Shape (windows,)."""
+        return starts + self.past_offsets[-1][0]
+
+    def require_past_only(self, reader: str) -> None:
+        """Check that nothing but past rows goes in.
+
+        Args:
+            reader: Who can read nothing else, for the message.
+
+        Raises:
+            UserError: If there are known-future or static inputs.
+        """
+        unread = {"known-future": self.future_columns, "static": self.static_columns}
+        for kind, columns in unread.items():
+            if columns:
+                raise UserError(
+                    f"{reader} cannot read {kind} inputs yet, but got {show_names(columns)}; leave them out"
+                )
+
+
+def make_window_spec(config: Config, series: Series) -> WindowSpec:
+    """Say where the rows of a window lie.
+
+    Args:
+        config: look_back, horizon, dataset.horizons, dataset.lags_as and the wiring.
+        series: Names the columns.
+    """
+    past = np.arange(config.look_back)
+    positions = past if config.answers_every_step else past[-1:]
+    targets = positions[:, None] + np.array(config.horizon_steps)  # (positions, horizon_steps)
+    return WindowSpec(
+        past_offsets=tuple(map(tuple, past.reshape(config.time_steps, -1).tolist())),
+        target_offsets=tuple(map(tuple, targets.tolist())),
+        answers_every_step=config.answers_every_step,
+        input_columns=series.features,
+        target_columns=series.targets,
+    )
