@@ -2,18 +2,20 @@
 
 import gc
 import io
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING
 
 from pipeline.base.environment import prepare_environment
 from pipeline.command.arguments import Manual, option, run_entry, tell_aside, write_answer
 from pipeline.command.exits import DONE
 from pipeline.command.selection import Selection, check_selection, select_runs
 from pipeline.studies.protocol import PROTOCOL, compare_protocols
+
+if TYPE_CHECKING:
+    from pipeline.base.document import Document
 
 
 class Format(Enum):
@@ -26,7 +28,6 @@ class Format(Enum):
 
 
 _FILE_WIDTH = 110  # columns of a table in a file
-_MOST_INDENTED = 100  # configurations; JSON of more is for programs, and Python indents slowly
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,7 @@ def _compare(arguments: Arguments) -> int:
     return DONE
 
 
-def _read_document(arguments: Arguments) -> dict[str, Any]:
+def _read_document(arguments: Arguments) -> "Document":
     from pipeline.comparison.runs import compare_runs, keep_where
 
     store, runs, selection = select_runs(arguments)
@@ -95,17 +96,17 @@ def _read_document(arguments: Arguments) -> dict[str, Any]:
     return compare_runs(store, kept, arguments.by, selection, tell)
 
 
-def _format(document: dict[str, Any], form: Format, on_screen: bool) -> str:
-    from pipeline.report.page.html import write_comparison_page
-    from pipeline.report.terminal.comparison import print_comparison, write_csv
+def _format(document: "Document", form: Format, on_screen: bool) -> str:
+    from pipeline.comparison.formats import write_csv, write_json
+    from pipeline.report.page.comparison import write_comparison_page
+    from pipeline.report.terminal.comparison import print_comparison
 
     if form is Format.csv:
         return write_csv(document)
     if form is Format.html:
         return write_comparison_page(document)
     if form is Format.json:
-        indent = 2 if len(document["configurations"]) <= _MOST_INDENTED else None
-        return json.dumps(document, indent=indent, allow_nan=False, ensure_ascii=False) + "\n"
+        return write_json(document)
     from pipeline.report.terminal.console import PlainConsole
 
     lines = io.StringIO()

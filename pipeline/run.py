@@ -229,7 +229,7 @@ def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
             continue
         salvage = Salvage(_say)
         with salvage.attempt("the verdict"):
-            console.print(compare_runs(store, group)["verdict"], soft_wrap=True)
+            console.print(" ".join(compare_runs(store, group).verdict), soft_wrap=True)
     keys = varying_keys([run.record.params for run in runs], LABELS)
     for record in unfinished:
         console.print(f"{record.status.value}: {label_run(record.params, keys)}: {record.reason}", soft_wrap=True)

@@ -13,6 +13,7 @@ import pytest
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parent.parent
+KINDS = (".py", ".j2", ".css")  # of files in the package
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))
 
 
@@ -50,15 +51,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     return Installed(wheel, folder / "site", folder / "cache")
 
 
-def test_the_wheel_holds_configuration_and_data_and_no_tests(installed: Installed) -> None:
-    """The installed command finds no configuration or no dataset, or installs a package called `tests`."""
+def test_the_wheel_holds_configuration_data_and_templates_and_no_tests(installed: Installed) -> None:
+    """The installed command finds no configuration, dataset or page, or installs a package called `tests`."""
     names = set(zipfile.ZipFile(installed.wheel).namelist())
     in_clone = {
         *(f"pipeline/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")),
         *(f"pipeline/data_files/{path.name}" for path in (ROOT / "data").glob("*.csv")),
-        *(str(path.relative_to(ROOT)) for path in (ROOT / "pipeline").rglob("*.py")),
+        *(str(path.relative_to(ROOT)) for kind in KINDS for path in (ROOT / "pipeline").rglob(f"*{kind}")),
     }
     assert {"pipeline/conf/config.yaml", "pipeline/data_files/airline.csv", "pipeline/run.py"} <= in_clone <= names
+    assert {"pipeline/report/page/page.css", "pipeline/report/page/templates/sweep.html.j2"} <= in_clone
     assert {name.split("/")[0] for name in names} == {"pipeline", f"{installed.wheel.name.split('-py3')[0]}.dist-info"}
 
 

@@ -19,6 +19,7 @@ from mlflow.utils.validation import _validate_metric_name
 
 from pipeline.artifacts.errors_file import read_test_errors
 from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_files
+from pipeline.base.document import DatasetFacts, Document
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name
 from pipeline.config.keys import label_run, varying_keys
@@ -26,7 +27,7 @@ from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.scores import Truth, score_run, score_seed
-from pipeline.report.page.html import page, section
+from pipeline.report.page.template import render_page
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.terminal.table import print_table
 from pipeline.serving.model import load_config
@@ -166,9 +167,11 @@ def test_tables_and_sentences_show_names_as_they_are(name: str, unit: str) -> No
 @given(names)
 def test_a_page_holds_names_as_text(name: str) -> None:
     """A name becomes a part of the page: its rest is hidden, or a script runs."""
-    made = page(name, [section(name, [])])
+    document = Document(name, DatasetFacts(name, name, "", name, name), (name,), (), (), (), (), (), (name, name))
+    made = render_page("comparison", name, document=document, sections=[(name, [name])])
     body = made[made.index("<body>") :]
-    assert sorted(set(re.findall(r"</?([a-z0-9]+)", body))) == ["body", "h1", "h2", "html", "section"]
+    tags = "body div h1 h2 html li p section strong table tbody th thead tr ul"
+    assert sorted(set(re.findall(r"</?([a-z0-9]+)", body))) == tags.split()
     assert unescape(body[body.index("<h1>") + 4 : body.index("</h1>")]) == unescape(name) or "&" in name
 
 

@@ -1,10 +1,12 @@
 """Names, units and numbers as people can read them: visible, on one line, not too long, with the digits that matter."""
 
 import difflib
+import math
 import re
 import shlex
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 _MOST = 60  # characters
 _NAMED = 5  # of a list of names
@@ -58,6 +60,18 @@ def show_names(names: Sequence[str]) -> str:
     return ", ".join(map(show_name, names[:_NAMED])) + more
 
 
+def show_value(value: Any) -> str:
+    """Return a parameter as it is written on the command line.
+
+    Example:
+        >>> show_value(True), show_value(None), show_value([8, 4])
+        ('true', 'null', '[8, 4]')
+    """
+    if value is None:
+        return "null"
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
 def show_setting(key: str, value: str | list[str]) -> str:
     r"""Return `key=value` as a shell and Hydra's grammar both take it, whatever the text holds: ready to paste.
 
@@ -89,14 +103,14 @@ def show_number(value: float, digits: int = 4, sign: str = "-") -> str:
     return f"{value:{sign}.0f}" if "e" in shown and 1 <= abs(value) < 1e6 else shown
 
 
-def show_p(p: float | None) -> str:
-    """Return a p value with the digits that decide, a dash if there is none.
+def show_p(p: float) -> str:
+    """Return a p value with the digits that decide, a dash if there is none (NaN).
 
     Example:
-        >>> show_p(0.0004), show_p(0.0416), show_p(0.62), show_p(None)
+        >>> show_p(0.0004), show_p(0.0416), show_p(0.62), show_p(float("nan"))
         ('<0.001', '0.042', '0.62', '-')
     """
-    return "-" if p is None else "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
+    return "-" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.1 else f"{p:.2f}"
 
 
 def _quote(text: str) -> str:

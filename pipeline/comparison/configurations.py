@@ -5,21 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipeline.base.document import Summary
 from pipeline.base.moments import standard_deviation
 from pipeline.comparison.intervals import bootstrap_means
 from pipeline.comparison.pooling import Cell
 
 Array = np.ndarray
-
-
-@dataclass(frozen=True)
-class Summary:
-    """A score over seeds: mean, sample standard deviation and 95 % bootstrap interval of the mean; NaN for one seed."""
-
-    mean: float
-    std: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)

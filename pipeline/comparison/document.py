@@ -1,87 +1,155 @@
-"""Results of a comparison as plain values for JSON, tables and pages: text, numbers, lists; None for no number."""
+"""Results of a comparison as plain values: statistics in, the document of the answer out."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
-from pipeline.base.record import RunRecord
+from pipeline.base.document import (
+    AxisEffect,
+    AxisRow,
+    BaselineRow,
+    ComparisonRow,
+    ConfigurationRow,
+    DatasetFacts,
+    Document,
+    FailedRow,
+    Level,
+)
+from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.baselines.registry import BASELINES
 from pipeline.comparison.axes import sort_levels
-from pipeline.comparison.configurations import Configuration, Summary
-from pipeline.comparison.pairwise import Comparison
-from pipeline.comparison.pooling import Cell
-from pipeline.comparison.sentences import state_comparison
+from pipeline.comparison.configurations import Configuration
+from pipeline.comparison.pairwise import Comparison, Kind, Rival
+from pipeline.comparison.pooling import Cell, varying_keys
+from pipeline.comparison.sentences import label, state_comparison
+from pipeline.comparison.verdict import state_verdict
 
-_ABOUT_RUN = (*(f"skill_{name}" for name in BASELINES), "fit_seconds")
+
+def make_document(
+    configurations: Sequence[Configuration],
+    cells: Sequence[Cell],
+    axes: Mapping[str, Sequence[str]],
+    comparisons: Sequence[Comparison],
+    rivals: Sequence[Rival],
+    runs: Sequence[LoggedRun],
+    by: Sequence[str],
+    span: str,
+    selection: str,
+) -> Document:
+    """Return the document of a comparison.
+
+    Args:
+        configurations: The best validation score first.
+        cells: Every single configuration.
+        axes: The keys whose main effect is shown, each with those that change together with it.
+        comparisons: All that were made.
+        rivals: The baselines, in the order of their comparisons.
+        runs: All that were looked at, those that did not finish as well.
+        by: The keys that make a configuration.
+        span: What was scored, in words.
+        selection: Which runs were chosen, in words.
+    """
+    of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
+    newest = configurations[0].cells[0].runs[0]
+    params, measure = newest.record.params, newest.record.measure.upper()
+    name, unit = params.get("dataset.name", ""), params.get("dataset.unit", "")
+    keys = list(dict.fromkeys([*by, *varying_keys(runs)]))
+    return Document(
+        selection=selection,
+        dataset=DatasetFacts(name, unit, newest.dataset_digest, span, measure),
+        by=tuple(by),
+        configurations=tuple(
+            _describe_configuration(each, other, measure)
+            for each, other in zip(configurations, [None, *of[Kind.best]], strict=True)
+        ),
+        axes=tuple(
+            _describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first], measure)
+            for axis, together in axes.items()
+        ),
+        baselines=tuple(
+            _describe_baseline(each, rival, measure) for each, rival in zip(of[Kind.baseline], rivals, strict=True)
+        ),
+        failed=tuple(describe_failure(run.record, keys) for run in runs if run.record.status is not Status.finished),
+        sentences=tuple(state_comparison(each, measure) for each in comparisons),
+        verdict=state_verdict(configurations, of[Kind.baseline], of[Kind.best], rivals),
+    )
 
 
-def describe_configuration(
+def _describe_configuration(
     configuration: Configuration, against_best: Comparison | None, measure: str
-) -> dict[str, Any]:
-    """Return one row; `against_best` is None for the best configuration itself, `measure` is RMSE or RMSSE."""
+) -> ConfigurationRow:
     runs = [run.record for cell in configuration.cells for run in cell.runs]
-    known = {name: [run.metrics[name] for run in runs if name in run.metrics] for name in _ABOUT_RUN}
-    return {
-        "parameters": typed_parameters(configuration.parameters),
-        "runs": [run.run_id for run in runs],
-        "seeds": len(configuration.scores),
-        "validation_rmse": _summary(configuration.validation_rmse),
-        "test_rmse": _summary(configuration.test_rmse),
-        "test_mae": _summary(configuration.test_mae),
-        **{name: float(np.mean(values)) if values else None for name, values in known.items()},
-        "against_best": None if against_best is None else describe_comparison(against_best, measure),
-    }
+    return ConfigurationRow(
+        parameters=typed_parameters(configuration.parameters),
+        runs=tuple(run.run_id for run in runs),
+        seeds=len(configuration.scores),
+        validation_rmse=configuration.validation_rmse,
+        test_rmse=configuration.test_rmse,
+        test_mae=configuration.test_mae,
+        skills={name: _mean_metric(runs, f"skill_{name}") for name in BASELINES},
+        fit_seconds=_mean_metric(runs, "fit_seconds"),
+        against_best=None if against_best is None else _describe_comparison(against_best, measure),
+    )
 
 
-def describe_comparison(comparison: Comparison, measure: str) -> dict[str, Any]:
-    """Return difference (first minus second), interval, test and sentence of a comparison."""
-    return {
-        "difference": _number(comparison.difference),
-        "low": _number(comparison.low),
-        "high": _number(comparison.high),
-        "p_seeds": _number(comparison.p_seeds),
-        "diebold_mariano": _number(comparison.statistic),
-        "p": _number(comparison.p),
-        "p_holm": _number(comparison.p_holm),
-        "evidence": bool(comparison.evidence),
-        "sentence": state_comparison(comparison, measure),
-    }
+def _mean_metric(runs: Sequence[RunRecord], name: str) -> float:
+    """Return the mean over the runs that logged it; NaN if none did."""
+    known = [run.metrics[name] for run in runs if name in run.metrics]
+    return float(np.mean(known)) if known else math.nan
 
 
-def describe_axis(
+def _describe_comparison(comparison: Comparison, measure: str) -> ComparisonRow:
+    return ComparisonRow(
+        difference=float(comparison.difference),
+        low=float(comparison.low),
+        high=float(comparison.high),
+        p_seeds=float(comparison.p_seeds),
+        diebold_mariano=float(comparison.statistic),
+        p=float(comparison.p),
+        p_holm=float(comparison.p_holm),
+        evidence=bool(comparison.evidence),
+        sentence=state_comparison(comparison, measure),
+    )
+
+
+def _describe_axis(
     axis: str, together: Sequence[str], cells: Sequence[Cell], steps: Sequence[Comparison], measure: str
-) -> dict[str, Any]:
+) -> AxisRow:
     """Return the levels of an axis with their mean scores, and the effect of every step between adjacent levels."""
     levels = sort_levels([cell.parameters[axis] for cell in cells])
     means = {level: [cell.test_rmse.mean() for cell in cells if cell.parameters[axis] == level] for level in levels}
-    return {
-        "name": axis,
-        "changes_together_with": list(together),
-        "levels": [{"value": typed_value(level), "test_rmse": float(np.mean(found))} for level, found in means.items()],
-        "effects": [
-            {
-                "from": typed_value(step.second[axis]),
-                "to": typed_value(step.first[axis]),
-                "matched": step.matched,
-                **describe_comparison(step, measure),
-            }
+    return AxisRow(
+        name=axis,
+        changes_together_with=tuple(together),
+        levels=tuple(Level(typed_value(level), float(np.mean(found))) for level, found in means.items()),
+        effects=tuple(
+            AxisEffect(
+                before=typed_value(step.second[axis]),
+                after=typed_value(step.first[axis]),
+                matched=step.matched,
+                comparison=_describe_comparison(step, measure),
+            )
             for step in steps
-        ],
-    }
+        ),
+    )
 
 
-def describe_failure(record: RunRecord, keys: Sequence[str]) -> dict[str, Any]:
+def _describe_baseline(comparison: Comparison, rival: Rival, measure: str) -> BaselineRow:
+    return BaselineRow(
+        name=rival.name,
+        of=label(rival.parameters) if rival.parameters else "",
+        test_rmse=comparison.second_rmse,
+        comparison=_describe_comparison(comparison, measure),
+    )
+
+
+def describe_failure(record: RunRecord, keys: Sequence[str]) -> FailedRow:
     """Return a run that did not finish."""
-    return {
-        "run": record.run_id,
-        "parameters": typed_parameters({key: record.params.get(key, "-") for key in keys}),
-        "status": record.status.value,
-        "reason": record.reason,
-    }
+    parameters = typed_parameters({key: record.params.get(key, "-") for key in keys})
+    return FailedRow(record.run_id, parameters, record.status.value, record.reason)
 
 
 def typed_parameters(parameters: Mapping[str, str]) -> dict[str, Any]:
@@ -103,11 +171,3 @@ def typed_value(text: str) -> Any:
     except ValueError:
         return text
     return text if isinstance(value, float) and not math.isfinite(value) else value
-
-
-def _summary(summary: Summary) -> dict[str, float | None]:
-    return {name: _number(value) for name, value in asdict(summary).items()}
-
-
-def _number(value: float) -> float | None:
-    return float(value) if math.isfinite(value) else None

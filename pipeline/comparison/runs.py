@@ -1,9 +1,10 @@
-"""The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one plain document."""
+"""The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one document."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from pipeline.base.document import Document
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LoggedRun, Status, TestErrors
 from pipeline.base.text import show_setting, suggest, unquote
@@ -11,11 +12,10 @@ from pipeline.config.keys import CONFIGURATION, rank_key, role_of
 
 if TYPE_CHECKING:
     from pipeline.comparison.configurations import Configuration
-    from pipeline.comparison.pairwise import Comparison, Rival
+    from pipeline.comparison.pairwise import Rival
     from pipeline.comparison.pooling import Cell
     from pipeline.tracking.store import Store
 
-Document = dict[str, Any]
 _GROUPS_SHOWN = 4
 
 
@@ -35,10 +35,6 @@ def compare_runs(
         selection: What was chosen, in words.
         tell: Told of each run that is left out because its files are damaged; None refuses such a run.
 
-    Returns:
-        Plain values, ready for JSON: `configurations`, `axes`, `baselines`, `failed`, `sentences`, `verdict` and what
-        they are about.
-
     Raises:
         UserError: If no run finished, a key of `by` is unknown, runs were not scored on the same values, or the files
             of one, or of all, are damaged.
@@ -46,6 +42,7 @@ def compare_runs(
     from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
     from pipeline.comparison.axes import tied_keys
     from pipeline.comparison.configurations import group_cells
+    from pipeline.comparison.document import make_document
     from pipeline.comparison.pairwise import compare_all
     from pipeline.comparison.pooling import pool_seeds, varying_keys
     from pipeline.tracking.artifacts import whole_folders
@@ -72,7 +69,7 @@ def compare_runs(
         newest = read(configurations[0].cells[0].runs[0])
     axes = _untie([key for key in by if key in keys], lambda axis: tied_keys(cells, axis))
     comparisons = compare_all(configurations, cells, list(axes), rivals, newest.horizon)
-    return _document(configurations, cells, axes, comparisons, rivals, runs, by, newest.span, selection)
+    return make_document(configurations, cells, axes, comparisons, rivals, runs, by, newest.span, selection)
 
 
 def _strongest_baselines(
@@ -188,62 +185,3 @@ def _untie(axes: Sequence[str], tied: Callable[[str], Sequence[str]]) -> dict[st
         if not any(axis in together for together in found.values()):
             found[axis] = list(tied(axis))
     return found
-
-
-def _document(
-    configurations: "Sequence[Configuration]",
-    cells: "Sequence[Cell]",
-    axes: Mapping[str, Sequence[str]],
-    comparisons: "Sequence[Comparison]",
-    rivals: "Sequence[Rival]",
-    runs: Sequence[LoggedRun],
-    by: Sequence[str],
-    span: str,
-    selection: str,
-) -> Document:
-    from pipeline.comparison.document import (
-        describe_axis,
-        describe_comparison,
-        describe_configuration,
-        describe_failure,
-    )
-    from pipeline.comparison.pairwise import Kind
-    from pipeline.comparison.pooling import varying_keys
-    from pipeline.comparison.sentences import label, state_comparison
-    from pipeline.comparison.verdict import state_verdict
-
-    of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
-    record = configurations[0].cells[0].runs[0].record
-    against = [None, *of[Kind.best]]
-    measure = record.measure.upper()
-    return {
-        "selection": selection,
-        "dataset": {
-            "name": record.params.get("dataset.name", ""),
-            "unit": record.params.get("dataset.unit", ""),
-            "sha256": configurations[0].cells[0].runs[0].dataset_digest,
-            "scored": span,
-            "measure": measure,
-        },
-        "by": list(by),
-        "configurations": [
-            describe_configuration(each, other, measure) for each, other in zip(configurations, against, strict=True)
-        ],
-        "axes": [
-            describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first], measure)
-            for axis, together in axes.items()
-        ],
-        "baselines": [
-            {"name": each.second["baseline"], "of": label(rival.parameters) if rival.parameters else ""}
-            | {"test_rmse": each.second_rmse}
-            | describe_comparison(each, measure)
-            for each, rival in zip(of[Kind.baseline], rivals, strict=True)
-        ],
-        "failed": [
-            describe_failure(run.record, list(dict.fromkeys([*by, *varying_keys(runs)])))
-            for run in runs
-            if run.record.status is not Status.finished
-        ],
-        "sentences": [state_comparison(each, measure) for each in comparisons],
-        "verdict": state_verdict(configurations, of[Kind.baseline], of[Kind.best], rivals),
-    }

@@ -10,6 +10,7 @@ from pipeline.comparison.configurations import Configuration
 from pipeline.comparison.pairwise import Comparison, Rival
 from pipeline.comparison.sentences import doubt_of, label, rounds_to_nothing, say_evidence
 
+_NOTHING = "No baseline was logged and nothing else was trained, so there is nothing to compare."
 _CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "simple RNN"}
 
 
@@ -18,7 +19,7 @@ def state_verdict(
     baselines: Sequence[Comparison],
     others: Sequence[Comparison],
     rivals: Sequence[Rival],
-) -> str:
+) -> tuple[str, ...]:
     """Say whether the network beats the strongest baseline, and what sets it apart from the other configurations.
 
     Args:
@@ -26,6 +27,9 @@ def state_verdict(
         baselines: The first configuration with each baseline.
         others: Every other configuration with the first.
         rivals: The baselines, in the order of `baselines`.
+
+    Returns:
+        One or two sentences, the more important one first.
     """
     sentences = []
     if baselines:
@@ -33,7 +37,7 @@ def state_verdict(
         sentences.append(_against_baseline(configurations, baselines[place], rivals[place]))
     if others:
         sentences.append(_among(configurations, others))
-    return " ".join(sentences) or "No baseline was logged and nothing else was trained, so there is nothing to compare."
+    return tuple(sentences) or (_NOTHING,)
 
 
 def describe_margin(score: float, baseline: float) -> str:

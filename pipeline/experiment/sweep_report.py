@@ -12,10 +12,10 @@ from pipeline.artifacts.errors_file import FALLBACK, NAME, read_test_errors
 from pipeline.base.record import LoggedRun, Status
 from pipeline.base.salvage import Salvage
 from pipeline.comparison.groups import group_by_truth
-from pipeline.comparison.runs import Document, compare_runs
+from pipeline.comparison.runs import compare_runs
 from pipeline.report.figures.sweep import MOST_CURVES, Forecast
-from pipeline.report.page.sweep import Part, name_row, write_sweep_report
-from pipeline.report.terminal.comparison import describe_failed
+from pipeline.report.page.sweep import Part, write_sweep_report
+from pipeline.report.wording import describe_failed, name_row
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -34,6 +34,7 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     """
     from pipeline.comparison.document import describe_failure
     from pipeline.comparison.pooling import varying_keys
+    from pipeline.tracking.artifacts import log_folder
     from pipeline.tracking.past import find_sweep, sweep_runs
 
     runs = sweep_runs(store, parent_run_id, lambda _: None)  # the table before the report has told who is missing
@@ -43,7 +44,7 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     parts = [_read_part(store, group) for group in group_by_truth(store, finished)]
     with TemporaryDirectory() as folder:
         write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)
-        store.client.log_artifacts(parent_run_id, folder, FOLDER)
+        log_folder(store, parent_run_id, Path(folder), FOLDER)
 
 
 def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
@@ -51,15 +52,15 @@ def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
 
     document = compare_runs(store, runs)
     by_id = {run.record.run_id: run for run in runs}
-    shown = document["configurations"][:MOST_CURVES]
-    newest = [by_id[each["runs"][0]] for each in shown]
+    shown = document.configurations[:MOST_CURVES]
+    newest = [by_id[each.runs[0]] for each in shown]
     with run_folders(store, newest, (_HISTORY,)) as folders:
         curves = {name_row(each): _read_losses(folder / _HISTORY) for each, folder in zip(shown, folders, strict=True)}
     with (
         run_folders(store, newest[:1], (NAME, FALLBACK)) as (errors,),
         run_folders(store, newest[:1], (FALLBACK,)) as (predictions,),
     ):
-        forecast = _read_forecast(errors, predictions / FALLBACK, document)
+        forecast = _read_forecast(errors, predictions / FALLBACK, name_row(shown[0]), document.dataset.unit)
     return Part(document, curves, forecast)
 
 
@@ -69,7 +70,7 @@ def _read_losses(path: Path) -> np.ndarray:
     return table.to_numpy(dtype=float)
 
 
-def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -> Forecast:
+def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str) -> Forecast:
     """Read the first target and the furthest step ahead of the test part; of many lanes the first."""
     frame = pd.read_csv(
         predictions,
@@ -85,10 +86,10 @@ def _read_forecast(errors_folder: Path, predictions: Path, document: Document) -
     actual = frame["actual"].to_numpy(dtype=float)  # (time,)
     errors = read_test_errors(errors_folder)
     return Forecast(
-        name=name_row(document["configurations"][0]),
+        name=name,
         times=frame["timestamp"].tolist(),
         actual=actual,
         seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
         baselines={name: actual + each[of_lane, -1, 0] for name, each in errors.baselines.items()},
-        label=f"{'' if lane is None else f'{lane}: '}{target} [{document['dataset']['unit']}], {ahead} ahead",
+        label=f"{'' if lane is None else f'{lane}: '}{target} [{unit}], {ahead} ahead",
     )

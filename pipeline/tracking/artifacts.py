@@ -79,6 +79,18 @@ def whole_folders(
         yield {run_id: folder for run_id, folder in found.items() if isinstance(folder, Path)}
 
 
+def log_folder(store: Store, run_id: str, folder: Path, name: str) -> None:
+    """Log every file of a folder on a run.
+
+    Args:
+        store: Where the run is.
+        run_id: The run; it may have ended.
+        folder: The files.
+        name: The folder of the run's artifacts that they go to.
+    """
+    store.client.log_artifacts(run_id, str(folder), name)
+
+
 def missing_files(store: Store, run: LoggedRun, names: Sequence[str]) -> list[str]:
     """Return which files a run lacks: not there, empty, or an .npz whose checksums are wrong or that was cut off.
 

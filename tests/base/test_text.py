@@ -70,9 +70,9 @@ def test_numbers_keep_the_digits_that_matter(value: float, digits: int) -> None:
 
 @pytest.mark.parametrize(
     ("p", "shown"),
-    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.049, "0.049"), (0.0501, "0.050"), (1.0, "1.00"), (None, "-")],
+    [(0.0, "<0.001"), (0.00099, "<0.001"), (0.049, "0.049"), (0.0501, "0.050"), (1.0, "1.00"), (float("nan"), "-")],
 )
-def test_a_p_value_shows_on_which_side_it_is(p: float | None, shown: str) -> None:
+def test_a_p_value_shows_on_which_side_it_is(p: float, shown: str) -> None:
     """0.049 is shown as 0.05, and nobody sees that it is below."""
     assert show_p(p) == shown
 

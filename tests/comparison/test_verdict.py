@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pipeline.base.document import Summary
 from pipeline.base.record import LoggedRun, RunRecord, Status
-from pipeline.comparison.configurations import Configuration, Summary
+from pipeline.comparison.configurations import Configuration
 from pipeline.comparison.pairwise import Comparison, Kind, Rival
 from pipeline.comparison.pooling import Cell
 from pipeline.comparison.verdict import describe_margin, state_verdict
@@ -33,7 +34,8 @@ def versus(rmse: float, baseline: float, **changes: float) -> Comparison:
 
 def verdict(rmse: float, *others: Configuration, cell: str = "lstm", **changes: float) -> str:
     found = [versus(rmse, 100.0), versus(rmse, 60.0, **changes)]
-    return state_verdict([configuration(rmse, cell), *others], found, [], RIVALS)
+    (sentence,) = state_verdict([configuration(rmse, cell), *others], found, [], RIVALS)
+    return sentence
 
 
 def test_a_network_that_beats_the_strongest_baseline() -> None:
@@ -92,7 +94,7 @@ def test_the_other_configurations_are_counted_by_evidence() -> None:
     unclear = replace(worse, p_holm=0.5)
     told = state_verdict([best, other, other], [], [worse, unclear], [])
     expected = "1 is worse with evidence and 1 is not distinguishable from it."
-    assert told == f"Of 2 other configurations, compared with look_back=3: {expected}"
+    assert told == (f"Of 2 other configurations, compared with look_back=3: {expected}",)
 
 
 @pytest.mark.parametrize(

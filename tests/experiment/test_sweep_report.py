@@ -24,8 +24,7 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     write_predictions(where, days, ["price"], [1], np.repeat("test", len(days)), actual, forecasts, [1, 2], names)
     facts = ["price"], [1], test, actual, forecasts, baselines, [1, 2], [1.0, 1.0], np.ones(1)
     write_test_errors(tmp_path / NAME, days, *facts)
-    document = {"configurations": [{"parameters": {"look_back": 3}}], "dataset": {"unit": "euro"}}
-    drawn = _read_forecast(tmp_path, where, document)
+    drawn = _read_forecast(tmp_path, where, "look_back=3", "euro")
     assert (drawn.label, drawn.times) == ("small: price [euro], 1 ahead", ["0", "1", "2", "3", "4"])
     np.testing.assert_allclose(drawn.actual, 1)
     np.testing.assert_allclose(drawn.seeds, [[2] * ROWS, [3] * ROWS])

@@ -74,8 +74,10 @@ class Shape:
     title: str = ""
 
 
-def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, caption: str) -> str:
+def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, caption: str) -> tuple[str, str]:
     """Write a figure as PNG on white, and return it for the page: as SVG, wide and narrow, in the page's colours.
+
+    The SVG is markup that may be trusted: texts from outside are escaped in it.
 
     Args:
         path: The PNG file.
@@ -85,8 +87,8 @@ def write_figure(path: Path, draw: Callable[[Shape], Figure], title: str, captio
     """
     with rc_context(STYLE), calm_fonts():
         draw(Shape(title=title)).savefig(path)
-    both = [_draw_svg(draw, Shape(narrow=narrow), path.name, caption) for narrow in (False, True)]
-    return f"<figure>{''.join(both)}<figcaption>{escape(caption)}</figcaption></figure>"
+    broad, narrow = (_draw_svg(draw, Shape(narrow=each), path.name, caption) for each in (False, True))
+    return broad, narrow
 
 
 def _draw_svg(draw: Callable[[Shape], Figure], shape: Shape, name: str, caption: str) -> str:

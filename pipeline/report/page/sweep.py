@@ -1,23 +1,23 @@
 """The report of a sweep: one self-contained page, verdict first, and its figures as files of their own."""
 
+import math
 import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from html import escape
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from pipeline.base.document import Document
 from pipeline.base.salvage import Salvage
-from pipeline.base.text import show_number
+from pipeline.base.text import show_number, show_value
 from pipeline.baselines.registry import name_baseline
 from pipeline.report.figures.drawing import Shape, write_figure
 from pipeline.report.figures.sweep import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
-from pipeline.report.page.html import page, section, sentence_sections, split_verdict, write_table, write_verdict
-from pipeline.report.terminal.comparison import EXPLANATION, show, show_interval, title
+from pipeline.report.page.template import MOST_SENTENCES, render_page
+from pipeline.report.wording import list_sentences, name_row, show_interval, title
 
 PAGE = "report.html"
 
@@ -32,9 +32,49 @@ class Part:
         forecast: Of the best configuration; None if its files are gone.
     """
 
-    document: Mapping[str, Any]
+    document: Document
     curves: Mapping[str, np.ndarray]
     forecast: Forecast | None
+
+
+@dataclass(frozen=True)
+class _Fact:
+    """A box with what a reader looks for first."""
+
+    about: str
+    name: str
+    rest: str
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """A figure that can be drawn: its file without ending, its heading, what is to be seen, and how to draw it."""
+
+    file: str
+    heading: str
+    caption: str
+    draw: Callable[[Shape], Figure]
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """A figure as SVG, for a wide page and for a narrow one."""
+
+    heading: str
+    caption: str
+    broad: str
+    narrow: str
+
+
+@dataclass(frozen=True)
+class _PartOfPage:
+    """A part as the template shows it."""
+
+    title: str
+    document: Document
+    facts: Sequence[_Fact]
+    figures: Sequence[_Drawn]
+    sections: Sequence[tuple[str, Sequence[str]]]
 
 
 def write_sweep_report(
@@ -52,69 +92,57 @@ def write_sweep_report(
     Returns:
         The page.
     """
-    blocks = []
-    if failed:
-        runs = "1 run" if len(failed) == 1 else f"{len(failed)} runs"
-        blocks.append(f'<p class="warning">{runs} did not finish: <a href="#failed">see why</a>.</p>')
-    if len(parts) > 1:
-        blocks.append(f"<ul>{''.join(_summary(number, part) for number, part in enumerate(parts, start=1))}</ul>")
-    for number, part in enumerate(parts, start=1):
-        prefix = "" if len(parts) == 1 else f"{number}_"
-        if len(parts) > 1:
-            blocks.append(f'<h1 class="part" id="part{number}">{escape(_about(part))}</h1>')
-        blocks += _part(folder, prefix, part, salvage)
-    if failed:
-        lines = ["<ul>", *(f"<li>{escape(line)}</li>" for line in failed), "</ul>"]
-        blocks.append(f'<div id="failed">{section("Did not finish", lines)}</div>')
-    words = shlex.join(["python", "-m", "pipeline.run", *command])
-    blocks.append(section("Repeat it", [f'<p><code class="command">{escape(words)}</code></p>']))
-    heading = title(parts[0].document) if parts else "No run finished"
+    prefixes = [f"{number}_" if len(parts) > 1 else "" for number in range(1, len(parts) + 1)]
+    page = render_page(
+        "sweep",
+        _head(parts),
+        parts=[_lay_out(folder, prefix, part, salvage) for prefix, part in zip(prefixes, parts, strict=True)],
+        failed=failed,
+        command=shlex.join(["python", "-m", "pipeline.run", *command]),
+    )
     path = folder / PAGE
-    heading = heading if len(parts) < 2 else f"{len(parts)} groups of runs, each scored on its own"
-    path.write_text(page(heading, blocks), encoding="utf-8")
+    path.write_text(page, encoding="utf-8")
     return path
 
 
-def _part(folder: Path, prefix: str, part: Part, salvage: Salvage) -> list[str]:
-    document = part.document
-    blocks = [
-        write_verdict(document),
-        _facts(document),
-        f"<p>Scored on {escape(document['dataset']['scored'])}.</p>",
-        section("Configurations, the best validation score first", [write_table(document)]),
-    ]
-    for name, heading, caption, draw in _figures(part):
-        told = f"{document['dataset']['name']}: {heading}"
-        path = folder / f"{prefix}{name}.png"
+def _head(parts: Sequence[Part]) -> str:
+    if len(parts) > 1:
+        return f"{len(parts)} groups of runs, each scored on its own"
+    return title(parts[0].document) if parts else "No run finished"
+
+
+def _lay_out(folder: Path, prefix: str, part: Part, salvage: Salvage) -> _PartOfPage:
+    figures = []
+    for plan in _figures(part):
+        told = f"{part.document.dataset.name}: {plan.heading}"
+        path = folder / f"{prefix}{plan.file}.png"
         with salvage.attempt(path.name):
-            blocks.append(section(heading, [write_figure(path, draw, told, caption)]))
-    return [*blocks, *sentence_sections({**document, "failed": []}), f"<p>{escape(EXPLANATION)}</p>"]
+            broad, narrow = write_figure(path, plan.draw, told, plan.caption)
+            figures.append(_Drawn(plan.heading, plan.caption, broad, narrow))
+    return _PartOfPage(
+        title=title(part.document),
+        document=part.document,
+        facts=_facts(part.document),
+        figures=figures,
+        sections=list_sentences(part.document, MOST_SENTENCES, failed=False),  # the page tells of them once, at its end
+    )
 
 
-def _summary(number: int, part: Part) -> str:
-    first, _ = split_verdict(part.document)
-    return f'<li><a href="#part{number}">{escape(part.document["dataset"]["scored"])}</a>: {escape(first)}</li>'
-
-
-def _facts(document: Mapping[str, Any]) -> str:
+def _facts(document: Document) -> list[_Fact]:
     """Return what a reader looks for first: the best, the baseline it has to beat, and how much was trained."""
-    rows = document["configurations"]
-    best, score, measure = rows[0], rows[0]["test_rmse"], document["dataset"]["measure"]
-    interval = f", 95 % interval {show_interval(score)}" if score["low"] is not None else ""
-    told = [("Best by validation", name_row(best), f"test {measure} {show_number(score['mean'])}{interval}")]
-    if document["baselines"]:
-        strongest = min(document["baselines"], key=lambda each: each["test_rmse"])
-        name = name_baseline(strongest["name"]) + (f" of {strongest['of']}" if strongest["of"] else "")
-        told.append(("Strongest baseline", name, f"test {measure} {show_number(strongest['test_rmse'])}"))
-    seeds, seconds = sum(each["seeds"] for each in rows), [each["fit_seconds"] for each in rows]
+    rows, measure = document.configurations, document.dataset.measure
+    best, score = rows[0], rows[0].test_rmse
+    interval = f", 95 % interval {show_interval(score)}" if math.isfinite(score.low) else ""
+    told = [_Fact("Best by validation", name_row(best), f"test {measure} {show_number(score.mean)}{interval}")]
+    if document.baselines:
+        strongest = min(document.baselines, key=lambda each: each.test_rmse)
+        name = name_baseline(strongest.name) + (f" of {strongest.of}" if strongest.of else "")
+        told.append(_Fact("Strongest baseline", name, f"test {measure} {show_number(strongest.test_rmse)}"))
+    seeds, seconds = sum(each.seeds for each in rows), sum(each.fit_seconds for each in rows)
     count = "1 configuration" if len(rows) == 1 else f"{len(rows)} configurations"
-    took = "" if None in seconds else f" in {_duration(sum(seconds))}"
-    told.append(("Trained", count, f"{seeds} {'training' if seeds == 1 else 'trainings'}{took}"))
-    boxes = [
-        f"<div><dt>{head}</dt><dd><strong>{escape(name)}</strong><br>{escape(rest)}</dd></div>"
-        for head, name, rest in told
-    ]
-    return f'<dl class="facts">{"".join(boxes)}</dl>'
+    took = f" in {_duration(seconds)}" if math.isfinite(seconds) else ""
+    told.append(_Fact("Trained", count, f"{seeds} {'training' if seeds == 1 else 'trainings'}{took}"))
+    return told
 
 
 def _duration(seconds: float) -> str:
@@ -124,56 +152,49 @@ def _duration(seconds: float) -> str:
     return f"{show_number(seconds, 2)} s"
 
 
-def _figures(part: Part) -> list[tuple[str, str, str, Callable[[Shape], Figure]]]:
-    """Return file, heading, what is to be seen, and how to draw it, of every figure there is data for."""
+def _figures(part: Part) -> list[_Plan]:
+    """Return every figure there is data for."""
     document, found = part.document, []
-    rows, dataset = document["configurations"], document["dataset"]
-    score = f"test {dataset['measure']}" + (f" [{dataset['unit']}]" if dataset["measure"] == "RMSE" else "")
-    if all(each["fit_seconds"] is not None for each in rows):
-        scores = np.array([[each["test_rmse"][key] for key in ("mean", "low", "high")] for each in rows], dtype=float)
-        baselines = {each["name"]: each["test_rmse"] for each in document["baselines"]}
-        seconds = [each["fit_seconds"] for each in rows]
-        names = [name_row(each) for each in rows]
+    rows, dataset = document.configurations, document.dataset
+    score = f"test {dataset.measure}" + (f" [{dataset.unit}]" if dataset.measure == "RMSE" else "")
+    if all(math.isfinite(each.fit_seconds) for each in rows):
         draw: Callable[[Shape], Figure] = partial(
-            draw_cost, names=names, seconds=seconds, scores=scores, baselines=baselines, score=score
+            draw_cost,
+            names=[name_row(each) for each in rows],
+            seconds=[each.fit_seconds for each in rows],
+            scores=np.array([[each.test_rmse.mean, each.test_rmse.low, each.test_rmse.high] for each in rows]),
+            baselines={each.name: each.test_rmse for each in document.baselines},
+            score=score,
         )
         caption = "Lower is better, left is cheaper; bars are 95 % intervals over seeds, lines are baselines. Numbers "
-        found.append(("cost", "Accuracy against cost", f"{caption}are the ranks by validation in the table.", draw))
+        caption += "are the ranks by validation in the table."
+        found.append(_Plan("cost", "Accuracy against cost", caption, draw))
     if part.curves:
         caption = "Validation loss in scaled units: mean over the seeds that still train, from the lowest to the "
         caption += "highest seed, a dot where a seed stops; the other configurations in grey."
-        found.append(("learning_curves", "Learning curves", caption, partial(draw_curves, curves=part.curves)))
+        found.append(_Plan("learning_curves", "Learning curves", caption, partial(draw_curves, curves=part.curves)))
     if part.forecast is not None:
         caption = "What happened on the test part, what the best by validation forecast, and the baselines."
         draw = partial(draw_overlay, forecast=part.forecast)
-        found.append(("forecast", "Forecast of the best by validation", caption, draw))
+        found.append(_Plan("forecast", "Forecast of the best by validation", caption, draw))
     grid = _grid(document)
     if grid is not None:
-        averaged = " and over every other axis" if len(document["axes"]) > 2 else ""
+        averaged = " and over every other axis" if len(document.axes) > 2 else ""
         caption = f"Mean over seeds{averaged}; darker is lower and better."
         draw = partial(draw_map, axes=grid[0], levels=grid[1], scores=grid[2], score=score)
-        found.append(("map", f"Test {dataset['measure']} over {grid[0][0]} and {grid[0][1]}", caption, draw))
+        found.append(_Plan("map", f"Test {dataset.measure} over {grid[0][0]} and {grid[0][1]}", caption, draw))
     return found
 
 
-def _grid(document: Mapping[str, Any]) -> tuple[tuple[str, str], tuple[list[str], list[str]], np.ndarray] | None:
+def _grid(document: Document) -> tuple[tuple[str, str], tuple[list[str], list[str]], np.ndarray] | None:
     """Return the first two axes, their levels and the mean scores; None if there are fewer."""
-    if len(document["axes"]) < 2:
+    if len(document.axes) < 2:
         return None
-    first, second = document["axes"][:2]
-    levels = tuple([show(level["value"]) for level in axis["levels"]] for axis in (first, second))
+    first, second = document.axes[:2]
+    rows, columns = ([show_value(level.value) for level in axis.levels] for axis in (first, second))
     cells: dict[tuple[str, str], list[float]] = {}
-    for each in document["configurations"]:
-        place = (show(each["parameters"][first["name"]]), show(each["parameters"][second["name"]]))
-        cells.setdefault(place, []).append(each["test_rmse"]["mean"])
-    scores = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in levels[1]] for row in levels[0]])
-    return (first["name"], second["name"]), (levels[0], levels[1]), scores
-
-
-def name_row(configuration: Mapping[str, Any]) -> str:
-    """Name a configuration: `look_back=3 stateful=true`."""
-    return " ".join(f"{key}={show(value)}" for key, value in configuration["parameters"].items()) or "the only one"
-
-
-def _about(part: Part) -> str:
-    return f"{title(part.document)}, scored on {part.document['dataset']['scored']}"
+    for each in document.configurations:
+        place = (show_value(each.parameters[first.name]), show_value(each.parameters[second.name]))
+        cells.setdefault(place, []).append(each.test_rmse.mean)
+    scores = np.array([[np.mean(cells.get((row, column), [np.nan])) for column in columns] for row in rows])
+    return (first.name, second.name), (rows, columns), scores

@@ -8,8 +8,8 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.base.text import show_name, show_number
-from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
+from pipeline.report.wording import show_spread
 
 Document = Mapping[str, Any]
 _DIFFERENCES = ("difference", "by_points", "by_state", "share", "sentence")
@@ -52,7 +52,7 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> Table:
         scores: list[str] = []
         for protocol in ("fair", "tutorial"):
             score = row[protocol]
-            spread = show_spread({"mean": score["test_rmse"], "std": score["std"]})
+            spread = show_spread(score["test_rmse"], score["std"])
             scores += [spread, str(score["points"]), show_number(score["persistence_rmse"])]
         share = f"{row['share'] * 100:+.1f} %"
         table.add_row(

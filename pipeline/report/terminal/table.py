@@ -9,8 +9,8 @@ from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name, show_number
 from pipeline.baselines.registry import BASELINES, name_baseline
 from pipeline.config.keys import COLUMNS, MAIN_KEYS, show_parameter, varying_keys
-from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
+from pipeline.report.wording import show_spread
 
 _HORIZONS = {"one": "predicted", "all": "every step up to"}
 _MOST_TARGETS = 4  # with a column of their own
@@ -45,10 +45,10 @@ def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
 def _scores(record: RunRecord) -> dict[str, str]:
     """Return the cells of a finished run by their headings."""
     metrics, measure = record.metrics, record.measure
-    test = {"mean": record.score("test"), "std": metrics.get(f"test_{measure}_std")}
+    test = show_spread(record.score("test"), metrics.get(f"test_{measure}_std"))
     cells = {
         f"validation\n{measure.upper()}": show_number(record.score("validation")),
-        f"test {measure.upper()}\nmean ± std": show_spread(test),
+        f"test {measure.upper()}\nmean ± std": test,
     }
     if "test_mae" in metrics:
         cells["test\nMAE"] = show_number(metrics["test_mae"])

@@ -7,8 +7,8 @@ from typing import Any
 from rich.table import Table
 
 from pipeline.base.text import show_number
-from pipeline.report.terminal.comparison import show_spread
 from pipeline.report.terminal.console import PlainConsole
+from pipeline.report.wording import show_spread
 
 Document = Mapping[str, Any]
 _HEADINGS = (
@@ -36,9 +36,10 @@ def print_tutorial(document: Document) -> str:
     for each in variants:
         train, test = each["train"], each["test"]
         table.add_row(
-            each["variant"], show_number(train["published"]), show_spread(train), f"{train['percentile']:.0f}",
-            show_number(test["published"]), show_spread(test), show_number(test["min"]), show_number(test["max"]),
-            f"{test['percentile']:.0f}", show_number(each["persistence_rmse"]),
+            each["variant"],
+            show_number(train["published"]), show_spread(train["mean"], train["std"]), f"{train['percentile']:.0f}",
+            show_number(test["published"]), show_spread(test["mean"], test["std"]), show_number(test["min"]),
+            show_number(test["max"]), f"{test['percentile']:.0f}", show_number(each["persistence_rmse"]),
         )  # fmt: skip
     text = io.StringIO()
     console = PlainConsole(file=text, width=1000)

@@ -133,12 +133,13 @@ def test_an_axis_is_logarithmic_only_where_values_lie_far_apart(values: list[flo
 
 def test_a_figure_for_the_page_takes_its_colours_and_brings_no_link(tmp_path: Path) -> None:
     """Black axes cannot be seen in the dark, or a drawing program's addresses are in the page."""
-    page = write_figure(tmp_path / "cost.png", cost(SHORT), "a title", "what is <seen>")
+    both = write_figure(tmp_path / "cost.png", cost(SHORT), "a title", "what is <seen>")
+    page = "".join(both)
     assert page.count("<svg ") == 2 and "var(--ink)" in page and "#222222" not in page
     assert "metadata" not in page and "<?xml" not in page and "<seen>" not in page
     again = tmp_path / "again"
     again.mkdir()
-    assert page == write_figure(again / "cost.png", cost(SHORT), "a title", "what is <seen>")
+    assert both == write_figure(again / "cost.png", cost(SHORT), "a title", "what is <seen>")
 
 
 def test_one_line_far_off_does_not_flatten_the_others() -> None:

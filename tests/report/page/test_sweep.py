@@ -1,6 +1,7 @@
 """The report of a sweep: everything that was promised is on the page, nothing is run or loaded, nothing is hidden."""
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,22 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.base.document import (
+    AxisEffect,
+    AxisRow,
+    BaselineRow,
+    ComparisonRow,
+    ConfigurationRow,
+    DatasetFacts,
+    Document,
+    FailedRow,
+    Level,
+    Summary,
+)
 from pipeline.base.salvage import Salvage
 from pipeline.report.figures.sweep import Forecast
 from pipeline.report.page import sweep as sweep_page
-from pipeline.report.page.html import write_comparison_page
+from pipeline.report.page.comparison import write_comparison_page
 from pipeline.report.page.sweep import Part, write_sweep_report
 
 WHOLE = Salvage(pytest.fail)  # nothing may be lost
@@ -20,38 +33,39 @@ EVIL = "<script>alert('x')</script> $\\frac{"
 VOID = {"meta", "img", "br"}
 
 
-def row(look_back: int, stateful: bool, rmse: float, best: bool = False) -> dict[str, Any]:
-    score = {"mean": rmse, "std": 1.0, "low": rmse - 1, "high": rmse + 1}
-    sentence = f"look_back={look_back}: no evidence (p=0.41)"
-    return {
-        "parameters": {"look_back": look_back, "stateful": stateful}, "runs": ["id"], "seeds": 4,
-        "validation_rmse": score, "test_rmse": score, "test_mae": score, "fit_seconds": 1.5 * look_back,
-        "against_best": None if best else {"difference": 1.0, "p_holm": 0.41, "sentence": sentence},
-    }  # fmt: skip
+def versus(sentence: str) -> ComparisonRow:
+    return ComparisonRow(1.0, -1.0, 3.0, 0.2, 0.5, 0.2, 0.41, False, sentence)
 
 
-def document(name: str = "airline") -> dict[str, Any]:
-    axes = (("look_back", (1, 3)), ("stateful", (False, True)))
-    return {
-        "selection": "sweep=1",
-        "dataset": {"name": name, "unit": "thousand passengers", "sha256": "0a", "scored": "48 timestamps"}
-        | {"measure": "RMSE"},
-        "by": ["look_back", "stateful"],
-        "configurations": [row(3, True, 50.0, best=True), row(1, True, 60.0), row(3, False, 55.0)],
-        "axes": [
-            {
-                "name": key, "changes_together_with": [], "effects": [{"sentence": f"{key}: evidence"}],
-                "levels": [{"value": value, "test_rmse": 50.0} for value in values],
-            }
-            for key, values in axes
-        ],
-        "baselines": [
-            {"name": "seasonal", "of": "", "test_rmse": 41.0, "sentence": "best vs seasonal naive: evidence"}
-        ],
-        "failed": [{"run": "2", "parameters": {"look_back": 99}, "status": "FAILED", "reason": EVIL}],
-        "sentences": [],
-        "verdict": "No configuration beats seasonal naive.",
-    }  # fmt: skip
+def row(look_back: int, stateful: bool, rmse: float, best: bool = False) -> ConfigurationRow:
+    score = Summary(rmse, 1.0, rmse - 1, rmse + 1)
+    against = None if best else versus(f"look_back={look_back}: no evidence (p=0.41)")
+    told = {"look_back": look_back, "stateful": stateful}
+    return ConfigurationRow(told, ("id",), 4, score, score, score, {"linear": 0.1}, 1.5 * look_back, against)
+
+
+def document(name: str = "airline", **changes: Any) -> Document:
+    levels = {"look_back": (1, 3), "stateful": (False, True)}
+    made = Document(
+        selection="sweep=1",
+        dataset=DatasetFacts(name, "thousand passengers", "0a", "48 timestamps", "RMSE"),
+        by=tuple(levels),
+        configurations=(row(3, True, 50.0, best=True), row(1, True, 60.0), row(3, False, 55.0)),
+        axes=tuple(
+            AxisRow(
+                key,
+                (),
+                tuple(Level(value, 50.0) for value in values),
+                (AxisEffect(values[0], values[1], 1, versus(f"{key}: evidence")),),
+            )
+            for key, values in levels.items()
+        ),
+        baselines=(BaselineRow("seasonal", "", 41.0, versus("best vs seasonal naive: evidence")),),
+        failed=(FailedRow("2", {"look_back": 99, "stateful": None}, "FAILED", EVIL),),
+        sentences=(),
+        verdict=("No configuration beats seasonal naive.", "Of 2 others, 2 are 50 % worse."),
+    )
+    return replace(made, **changes)
 
 
 def part(**changes: Any) -> Part:
@@ -103,7 +117,7 @@ def test_everything_that_was_promised_is_there_verdict_first(tmp_path: Path) -> 
         "No configuration beats seasonal naive.", "<table>", "Accuracy against cost", "Learning curves",
         "Forecast of the best by validation", "Test RMSE over look_back and stateful",
         "look_back: evidence", "best vs seasonal naive: evidence",
-        "Did not finish", "Repeat it", "python -m pipeline.run -m look_back=1,3 &#x27;dataset.path=a b.csv&#x27;",
+        "Did not finish", "Repeat it", "python -m pipeline.run -m look_back=1,3 &#39;dataset.path=a b.csv&#39;",
     ]  # fmt: skip
     places = [page.index(text) for text in order]
     assert places == sorted(places)
@@ -139,10 +153,9 @@ def test_what_is_missing_is_left_out(tmp_path: Path, parts: list[Part]) -> None:
 
 def test_one_seed_and_one_configuration(tmp_path: Path) -> None:
     """What has no interval, no axis and no other configuration ends in a warning."""
-    alone = document()
-    alone["configurations"] = [row(3, True, 50.0, best=True)]
-    alone["configurations"][0]["test_rmse"] |= {"std": None, "low": None, "high": None}
-    alone |= {"axes": [], "baselines": [], "by": []}
+    nan = float("nan")
+    only = replace(row(3, True, 50.0, best=True), test_rmse=Summary(50.0, nan, nan, nan))
+    alone = document(configurations=(only,), axes=(), baselines=(), by=())
     curves = {"the only one": np.array([[1.0, 0.5]])}
     check_page(write_sweep_report(tmp_path, [part(document=alone, curves=curves)], [], [], WHOLE).read_text())
 
@@ -153,6 +166,19 @@ def test_the_comparison_page_is_as_careful(tmp_path: Path) -> None:
     page = write_comparison_page(evil)
     assert check_page(page).count("table") == 1
     assert "<script>" not in page
+
+
+def test_the_first_sentence_of_the_verdict_stands_out_whole() -> None:
+    """The conclusion is cut at a full stop inside it, or a per cent sign begins a line."""
+    page = write_comparison_page(document(verdict=("Dr. Wu. AG beats 3. others.", "It is 50 % better.")))
+    assert "<strong>Dr. Wu. AG beats 3. others.</strong> It is 50\N{NO-BREAK SPACE}% better." in page
+
+
+def test_many_sentences_are_folded_and_name_how_many() -> None:
+    """A sweep of 200 configurations shows 199 sentences before anything else."""
+    rows = [row(1, True, 50.0, best=True), *(row(number, True, 60.0) for number in range(2, 12))]
+    page = write_comparison_page(document(configurations=tuple(rows)))
+    assert "<details><summary>10 comparisons</summary>" in page and page.count("<details>") == 1
 
 
 def test_a_figure_that_fails_costs_only_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,69 @@
+"""The words and numbers of a comparison, the same on the terminal and on a page."""
+
+import math
+from collections.abc import Sequence
+
+from pipeline.base.document import AxisRow, ConfigurationRow, Document, FailedRow, Summary
+from pipeline.base.text import show_name, show_number, show_value
+
+EXPLANATION = (
+    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (1 "
+    "step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), corrected by Holm for all "
+    "comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
+)
+
+
+def title(document: Document) -> str:
+    """Return what is compared, and in which unit."""
+    name = show_name(document.dataset.name)
+    if document.dataset.measure == "RMSSE":
+        return f"{name}: RMSSE, the mean over the targets of RMSE over that of repeating the last value"
+    return f"{name}: RMSE and MAE in {show_name(document.dataset.unit)}"
+
+
+def list_sentences(document: Document, most: int, failed: bool = True) -> list[tuple[str, Sequence[str]]]:
+    """Return the sentences under their headings.
+
+    Args:
+        document: The comparison.
+        most: How many of the comparisons with the best are told, the best validation score first.
+        failed: Whether the runs that did not finish are told.
+    """
+    against = [each.against_best.sentence for each in document.configurations if each.against_best is not None]
+    found: list[tuple[str, Sequence[str]]] = [("Every configuration vs the best by validation", against[:most])]
+    found += [_describe_effects(axis) for axis in document.axes]
+    baselines = [each.comparison.sentence for each in document.baselines]
+    found.append(("The best by validation vs forecasts that need no network", baselines))
+    if failed:
+        found.append(("Did not finish", [describe_failed(each) for each in document.failed]))
+    return [(heading, sentences) for heading, sentences in found if sentences]
+
+
+def _describe_effects(axis: AxisRow) -> tuple[str, Sequence[str]]:
+    together = f" (with {', '.join(axis.changes_together_with)})" if axis.changes_together_with else ""
+    effects = [effect.comparison.sentence for effect in axis.effects]
+    alone = ["no two configurations differ in this axis alone, so it has no main effect"]
+    return f"Main effect of {axis.name}{together}", effects or alone
+
+
+def describe_failed(failed: FailedRow) -> str:
+    """Return one line about a run that did not finish."""
+    name = " ".join(f"{key}={show_value(value)}" for key, value in failed.parameters.items())
+    return f"{failed.status}: {name or failed.run}: {failed.reason or 'no reason was logged'}"
+
+
+def name_row(row: ConfigurationRow) -> str:
+    """Name a configuration: `look_back=3 stateful=true`."""
+    return " ".join(f"{key}={show_value(value)}" for key, value in row.parameters.items()) or "the only one"
+
+
+def show_spread(mean: float, std: float | None) -> str:
+    """Return `67.57 ± 13`; one seed has no spread, its std is NaN or None."""
+    if std is None or not math.isfinite(std):
+        return show_number(mean)
+    return f"{show_number(mean)} ± {show_number(std, 2)}"
+
+
+def show_interval(score: Summary) -> str:
+    """Return `60.1 to 75.2`, or a dash for one seed."""
+    return f"{show_number(score.low)} to {show_number(score.high)}" if math.isfinite(score.low) else "-"
