@@ -34,7 +34,7 @@ VARIANTS = ("tutorial_regression", "tutorial_stateful")
 SIGMOID = cells.CELL_RULES[Cell.lstm]
 
 
-def advance_hard(x, inner, states):
+def forward_hard(x, inner, states):
     """One step of an LSTM whose gates are min(max(0.2 x + 0.5, 0), 1); see cells.py for what is saved."""
 
     def gate(z):
@@ -52,7 +52,7 @@ def advance_hard(x, inner, states):
     return (gate(o) * squashed, c), saved
 
 
-HARD = cells.CellRule(SIGMOID.gates, SIGMOID.num_states, SIGMOID.num_saved, advance_hard, SIGMOID.retreat)
+HARD = cells.CellRule(SIGMOID.gates, SIGMOID.num_states, SIGMOID.num_saved, forward_hard, SIGMOID.backward)
 
 
 def main() -> None:

@@ -28,20 +28,20 @@ class CellRule:
     Attributes:
         gates: Width of the projections, in units.
         num_states: Arrays of shape (seeds, rows, units) that it carries; the first is its output h.
-        num_saved: Arrays that `advance` saves for `retreat`: as many as gates, and then some.
-        advance: (projected input, projected h, states) -> (next states, saved).
-        retreat: (saved, gradients of the next states) -> (gradient of the projected input, gradient of the projected
+        num_saved: Arrays that `forward` saves for `backward`: as many as gates, and then some.
+        forward: (projected input, projected h, states) -> (next states, saved).
+        backward: (saved, gradients of the next states) -> (gradient of the projected input, gradient of the projected
             h, gradients of the states without what flows through the projected h).
     """
 
     gates: int
     num_states: int
     num_saved: int
-    advance: Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
-    retreat: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor, tuple[Tensor, ...]]]
+    forward: Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
+    backward: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor, tuple[Tensor, ...]]]
 
 
-def _advance_lstm(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
+def _forward_lstm(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
     i, f, g, o = tf.split(x + inner, 4, -1)  # each (seeds, rows, units)
     i, f, g, o = tf.sigmoid(i), tf.sigmoid(f), tf.tanh(g), tf.sigmoid(o)
     c = f * states[1] + i * g
@@ -51,7 +51,7 @@ def _advance_lstm(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[A
     return (o * squashed, c), saved
 
 
-def _retreat_lstm(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
+def _backward_lstm(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
     by_i, by_f, by_g, by_o, by_c, f = saved
     dh, dc = gradients
     dc = dc + dh * by_c
@@ -59,7 +59,7 @@ def _retreat_lstm(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple
     return dx, dx, (tf.zeros_like(dh), dc * f)
 
 
-def _advance_gru(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
+def _forward_gru(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
     x_z, x_r, x_g = tf.split(x, 3, -1)  # each (seeds, rows, units)
     inner_z, inner_r, inner_g = tf.split(inner, 3, -1)
     z, r = tf.sigmoid(x_z + inner_z), tf.sigmoid(x_r + inner_r)
@@ -68,7 +68,7 @@ def _advance_gru(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[An
     return (z * states[0] + (1 - z) * g,), saved
 
 
-def _retreat_gru(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
+def _backward_gru(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
     by_z, by_g, by_r, r, z = saved
     (dh,) = gradients
     dz, dg = dh * by_z, dh * by_g
@@ -76,20 +76,20 @@ def _retreat_gru(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[
     return tf.concat([dz, dr, dg], -1), tf.concat([dz, dr, dg * r], -1), (dh * z,)
 
 
-def _advance_simple(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
+def _forward_simple(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:
     h = tf.tanh(x + inner)
     return (h,), (1 - h * h,)
 
 
-def _retreat_simple(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
+def _backward_simple(saved: Sequence[Tensor], gradients: Sequence[Tensor]) -> tuple[Tensor, Tensor, tuple[Any, ...]]:
     dx = gradients[0] * saved[0]
     return dx, dx, (tf.zeros_like(dx),)
 
 
 CELL_RULES = {
-    Cell.lstm: CellRule(4, 2, 6, _advance_lstm, _retreat_lstm),
-    Cell.gru: CellRule(3, 1, 5, _advance_gru, _retreat_gru),
-    Cell.simple_rnn: CellRule(1, 1, 1, _advance_simple, _retreat_simple),
+    Cell.lstm: CellRule(4, 2, 6, _forward_lstm, _backward_lstm),
+    Cell.gru: CellRule(3, 1, 5, _forward_gru, _backward_gru),
+    Cell.simple_rnn: CellRule(1, 1, 1, _forward_simple, _backward_simple),
 }
 
 
@@ -177,7 +177,7 @@ def _go_forward(
         inner = multiply(states[0], kernel)  # (seeds, rows, gates * units)
         inner = inner if bias is None else inner + bias[:, None]
         x = places[0].read(t) if saves else projected[t]
-        states, saved = rule.advance(x, inner, states)
+        states, saved = rule.forward(x, inner, states)
         coefficients = tf.concat(saved[: rule.gates], -1)
         places = [place.write(t, coefficients) for place in places]
         others = [other.write(t, value) for other, value in zip(others, saved[rule.gates :], strict=False)]
@@ -199,7 +199,7 @@ def _go_backward(rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, ker
     def step(t: Tensor, gradients: Any, places: Any, inners: Any) -> tuple[Any, ...]:
         dh = gradients[0] + d_outputs[t]
         coefficients = tf.split(places.read(t), rule.gates, -1)
-        dx, d_inner, rest = rule.retreat([*coefficients, *(array[t] for array in saved[1:])], (dh, *gradients[1:]))
+        dx, d_inner, rest = rule.backward([*coefficients, *(array[t] for array in saved[1:])], (dh, *gradients[1:]))
         gradients = (rest[0] + multiply(d_inner, transposed), *rest[1:])
         return t - 1, gradients, places.write(t, dx), [inner.write(t, d_inner) for inner in inners]
 

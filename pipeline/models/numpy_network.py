@@ -53,7 +53,7 @@ class PlainNetwork:
             if layer.cell is None:
                 hidden = _dense(layer, weights, hidden)
                 continue
-            own = _advance(layer.cell, weights, hidden, states[len(after) : len(after) + NUM_STATES[layer.cell]])
+            own = _forward(layer.cell, weights, hidden, states[len(after) : len(after) + NUM_STATES[layer.cell]])
             after += own
             hidden = own[0]
         return hidden, after
@@ -141,15 +141,15 @@ def _every_step(layer: LayerPlan, weights: tuple[Array, ...], inputs: Array) -> 
     states = [np.zeros((inputs.shape[1], layer.outputs), np.float32)] * NUM_STATES[layer.cell]
     outputs = []
     for step in inputs:
-        states = _advance(layer.cell, weights, step, states)
+        states = _forward(layer.cell, weights, step, states)
         outputs.append(states[0])
     return np.stack(outputs if layer.return_sequences else outputs[-1:])
 
 
-def _advance(cell: Cell, weights: tuple[Array, ...], inputs: Array, states: States) -> States:
+def _forward(cell: Cell, weights: tuple[Array, ...], inputs: Array, states: States) -> States:
     """Read one time step, (rows, inputs); return the new h (and c)."""
     if cell is Cell.gru:
-        return [_advance_gru(weights, inputs, states[0])]
+        return [_forward_gru(weights, inputs, states[0])]
     joined, bias = weights
     gates = np.tanh(np.concatenate([inputs, states[0]], 1) @ joined + bias)  # (rows, gates * units)
     if cell is Cell.simple_rnn:
@@ -160,7 +160,7 @@ def _advance(cell: Cell, weights: tuple[Array, ...], inputs: Array, states: Stat
     return [(o + 1) * 0.5 * np.tanh(c), c]
 
 
-def _advance_gru(weights: tuple[Array, ...], inputs: Array, h: Array) -> Array:
+def _forward_gru(weights: tuple[Array, ...], inputs: Array, h: Array) -> Array:
     kernel, recurrent_kernel, bias = weights
     outer, inner = inputs @ kernel + bias[0], h @ recurrent_kernel + bias[1]  # each (rows, 3 units)
     units = h.shape[1]
