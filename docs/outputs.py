@@ -21,6 +21,7 @@ import re
 import subprocess
 import sys
 import tempfile
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -32,6 +33,8 @@ STEP = re.compile(
     r"|^(?P<head><!-- (?P<kind>file|output): (?P<what>[^\n]+) -->\n+```\w*\n)(?P<block>.*?)(?P<end>^```$)",
     re.MULTILINE | re.DOTALL,
 )
+WIDTH = 120  # columns of a line
+CUT_SHORT = 141  # what a command ends with when `head` has read enough
 ONLY_ONCE = ((r"\b[0-9a-f]{32}\b", "ID"), (r"\b\d+(\.\d+)? s\b", "N s"), (r"[━─]+", "─"), (r" +", " "))
 
 
@@ -86,17 +89,25 @@ def take_step(step: re.Match[str], folder: Path) -> str:
     if step["kind"] == "file":
         (folder / step["what"]).write_text(step["block"])
         return step[0]
-    printed = "".join(f"{line.rstrip()}\n" for line in run_command(step["what"], folder).splitlines())
+    printed = "".join(f"{wrap_line(line)}\n" for line in run_command(step["what"], folder).splitlines())
     if normalise(printed) == normalise(step["block"]):
         return step[0]  # no new page for new ids and seconds
     return step["head"] + printed + step["end"]
+
+
+def wrap_line(line: str) -> str:
+    """Break a long sentence, as a terminal would; tables stay as wide as they are."""
+    if len(line) <= WIDTH or line[0] in "┃│┏┡└":
+        return line.rstrip()
+    indent = " " * (len(line) - len(line.lstrip()))
+    return textwrap.fill(line, WIDTH, subsequent_indent=indent and indent + "  ", break_long_words=False)
 
 
 def run_command(command: str, folder: Path) -> str:
     """Run one line of bash and return its standard output; whatever fails ends the script."""
     words = ["bash", "-euo", "pipefail", "-c", command]
     done = subprocess.run(words, cwd=folder, env=make_environment(folder), capture_output=True, text=True)
-    if done.returncode != 0:
+    if done.returncode not in (0, CUT_SHORT):
         raise SystemExit(f"{command}\nended with exit code {done.returncode}:\n{done.stderr[-2000:]}")
     return done.stdout
 
