@@ -19,7 +19,7 @@ from pipeline.artifacts.errors_file import NAME, write_test_errors
 from pipeline.artifacts.tables import write_predictions
 from pipeline.base.record import DIGEST_TAG, HASH_TAG
 from pipeline.base.salvage import Salvage
-from pipeline.compare import main
+from pipeline.command.compare import main
 from pipeline.config.schema import TrackingConfig
 from pipeline.evaluation.scores import Truth, score_run, score_seed
 from pipeline.experiment.sweep_report import FOLDER, report_sweep

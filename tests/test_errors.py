@@ -84,7 +84,7 @@ def test_nothing_slow_is_imported(tmp_path: Path, line: list[str], code: int) ->
     )
     imported = {row.rpartition("|")[2].strip() for row in found.stderr.splitlines() if row.startswith("import time:")}
     assert found.returncode == code
-    assert "pipeline.command.jobs" in imported
+    assert "pipeline.experiment.jobs" in imported
     assert [name for name in SLOW_MODULES if name in imported] == []
 
 

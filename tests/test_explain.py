@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import explain
+from pipeline.command import explain
 from pipeline.explanation import files
 
 Explain = Callable[[str], tuple[int, str, str]]

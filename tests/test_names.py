@@ -22,6 +22,7 @@ from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_fi
 from pipeline.base.document import DatasetFacts, Document
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name
+from pipeline.command.stream import _format
 from pipeline.config.keys import label_run, varying_keys
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
@@ -32,7 +33,6 @@ from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.terminal.table import print_table
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
-from pipeline.stream import _format
 from pipeline.tracking.live import track_run
 from pipeline.tracking.names import escape_name, tags_of_long, unescape_name
 from pipeline.tracking.resume import find_finished

@@ -11,8 +11,8 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from mlflow import MlflowClient
 
-from pipeline.command.jobs import Plan, plan_jobs
 from pipeline.config.schema import Config, TrackingConfig
+from pipeline.experiment.jobs import Plan, plan_jobs
 from pipeline.experiment.run import run_experiment
 
 FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"

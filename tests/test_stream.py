@@ -23,9 +23,9 @@ from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
 from pipeline.command.arguments import run_entry
 from pipeline.command.served import ServedRun, fetch_model
+from pipeline.command.stream import MANUAL, Arguments, stream_rows
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
-from pipeline.stream import MANUAL, Arguments, stream_rows
 
 ROOT = Path(__file__).resolve().parent.parent
 SECONDS = 1200  # for anything that should take three: only what hangs takes longer
@@ -323,7 +323,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
             signal.raise_signal(signal.SIGINT)
         return f"{row.timestamp}\n"
 
-    monkeypatch.setattr("pipeline.stream._format", interrupt)
+    monkeypatch.setattr("pipeline.command.stream._format", interrupt)
     monkeypatch.setattr("pipeline.base.interrupt._asked", [])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     listen_for_interrupts()

@@ -13,9 +13,9 @@ import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.config_store import ConfigStore
 
-from pipeline import tutorial
 from pipeline.base.paths import conf_dir
 from pipeline.baselines.ridge import fit_ridge
+from pipeline.command import tutorial
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, typed_config
 from pipeline.data.notes import describe_data

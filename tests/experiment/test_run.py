@@ -14,10 +14,10 @@ import yaml
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline import compare, forecast, stream
 from pipeline.artifacts import run_files
 from pipeline.artifacts.weights import load_weights
 from pipeline.base.errors import TrainingError
+from pipeline.command import compare, forecast, stream
 from pipeline.config.schema import (
     Config,
     DatasetConfig,

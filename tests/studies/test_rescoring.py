@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.compare import main
+from pipeline.command.compare import main
 from pipeline.config.schema import (
     Config,
     DatasetConfig,

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from pipeline import run
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.terminal import prepare_terminal
+from pipeline.command import run
 from pipeline.command.arguments import Manual, describe_arguments
 from pipeline.command.exits import DONE, run_to_exit
-from pipeline.command.jobs import explained
 from pipeline.config.keys import changes_recipe
 from pipeline.config.schema import TrackingConfig
+from pipeline.experiment.jobs import explained
 from pipeline.studies.published import PUBLISHED
 
 
@@ -102,7 +102,3 @@ def _print(given: dict[str, str], command: Sequence[str], changed: Sequence[str]
     store = open_store(TrackingConfig(uri=None if uri == "null" else uri, experiment_name=name))
     sweep = find_sweep(store, LATEST, command)
     print(print_tutorial(place_published(store, sweep_runs(store, sweep.run_id), changed)), end="")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

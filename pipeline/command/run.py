@@ -26,9 +26,9 @@ from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import prepare_terminal
 from pipeline.base.text import show_number
 from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
-from pipeline.command.jobs import explained, plan_jobs
 from pipeline.config.keys import LABELS, label_run, varying_keys
 from pipeline.config.schema import Config, flat_config, typed_config
+from pipeline.experiment.jobs import explained, plan_jobs
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -246,7 +246,3 @@ def _way_to(store: "Store") -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -9,9 +9,9 @@ from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.base.errors import UserError
-from pipeline.command.jobs import Plan, explained, plan_jobs
 from pipeline.config.schema import Config
 from pipeline.data import sources
+from pipeline.experiment.jobs import Plan, explained, plan_jobs
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from pipeline.base.environment import prepare_environment
 from pipeline.command.arguments import Manual, option, run_entry, tell_aside, write_answer
 from pipeline.command.exits import DONE
+from pipeline.command.protocol import PROTOCOL, compare_protocols
 from pipeline.command.selection import Selection, check_selection, select_runs
-from pipeline.studies.protocol import PROTOCOL, compare_protocols
 
 if TYPE_CHECKING:
     from pipeline.base.document import Document
@@ -114,7 +114,3 @@ def _format(document: "Document", form: Format, on_screen: bool) -> str:
     width, coloured = (seen.width, seen.is_terminal) if on_screen else (_FILE_WIDTH, False)
     print_comparison(document, PlainConsole(file=lines, width=width, force_terminal=coloured))
     return lines.getvalue()
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -209,7 +209,3 @@ def _count_rows(consumed: Mapping[str, int]) -> str:
 
 def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
-
-
-if __name__ == "__main__":
-    main()

@@ -13,8 +13,8 @@ from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
 from pipeline.base.terminal import prepare_terminal
 from pipeline.command.exits import DONE, leave, run_to_exit
-from pipeline.command.jobs import plan_jobs
 from pipeline.config.schema import Config
+from pipeline.experiment.jobs import plan_jobs
 
 _OUTPUT = "output="
 _SUFFIXES = (".svg", ".txt")
@@ -99,7 +99,3 @@ def _explain(config: Config, output: Path | None) -> None:
     else:
         write_explanation(output, explanation)
         print(f"{explanation.summary}\nwritten: {output}")
-
-
-if __name__ == "__main__":
-    main()

@@ -157,7 +157,3 @@ def _naive(model: "ServedModel", steps: int) -> dict[str, np.ndarray]:
         season.append(np.resize(values[-period:], steps))
     named = {"repeating the last value": np.concatenate(last)}
     return named | ({"repeating the last season": np.concatenate(season)} if period > 1 else {})
-
-
-if __name__ == "__main__":
-    main()
