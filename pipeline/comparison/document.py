@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -28,53 +29,61 @@ from pipeline.comparison.sentences import label, state_comparison
 from pipeline.comparison.verdict import state_verdict
 
 
-def make_document(
-    configurations: Sequence[Configuration],
-    cells: Sequence[Cell],
-    axes: Mapping[str, Sequence[str]],
-    comparisons: Sequence[Comparison],
-    rivals: Sequence[Rival],
-    runs: Sequence[LoggedRun],
-    by: Sequence[str],
-    span: str,
-    selection: str,
-) -> Document:
-    """Return the document of a comparison.
+@dataclass(frozen=True)
+class Findings:
+    """What statistics say about runs that were scored on the same values.
 
-    Args:
+    Attributes:
         configurations: The best validation score first.
         cells: Every single configuration.
         axes: The keys whose main effect is shown, each with those that change together with it.
         comparisons: All that were made.
         rivals: The baselines, in the order of their comparisons.
+    """
+
+    configurations: Sequence[Configuration]
+    cells: Sequence[Cell]
+    axes: Mapping[str, Sequence[str]]
+    comparisons: Sequence[Comparison]
+    rivals: Sequence[Rival]
+
+
+def make_document(
+    found: Findings, runs: Sequence[LoggedRun], by: Sequence[str], scored: str, selection: str
+) -> Document:
+    """Return the document of a comparison.
+
+    Args:
+        found: What the statistics say.
         runs: All that were looked at, those that did not finish as well.
         by: The keys that make a configuration.
-        span: What was scored, in words.
+        scored: What was scored, in words.
         selection: Which runs were chosen, in words.
     """
-    of = {kind: [each for each in comparisons if each.kind is kind] for kind in Kind}
-    newest = configurations[0].cells[0].runs[0]
+    of = {kind: [each for each in found.comparisons if each.kind is kind] for kind in Kind}
+    newest = found.configurations[0].cells[0].runs[0]
     params, measure = newest.record.params, newest.record.measure.upper()
     name, unit = params.get("dataset.name", ""), params.get("dataset.unit", "")
     keys = list(dict.fromkeys([*by, *varying_keys(runs)]))
     return Document(
         selection=selection,
-        dataset=DatasetFacts(name, unit, newest.dataset_digest, span, measure),
+        dataset=DatasetFacts(name, unit, newest.dataset_digest, scored, measure),
         by=tuple(by),
         configurations=tuple(
             _describe_configuration(each, other, measure)
-            for each, other in zip(configurations, [None, *of[Kind.best]], strict=True)
+            for each, other in zip(found.configurations, [None, *of[Kind.best]], strict=True)
         ),
         axes=tuple(
-            _describe_axis(axis, together, cells, [each for each in of[Kind.axis] if axis in each.first], measure)
-            for axis, together in axes.items()
+            _describe_axis(axis, together, found.cells, [each for each in of[Kind.axis] if axis in each.first], measure)
+            for axis, together in found.axes.items()
         ),
         baselines=tuple(
-            _describe_baseline(each, rival, measure) for each, rival in zip(of[Kind.baseline], rivals, strict=True)
+            _describe_baseline(each, rival, measure)
+            for each, rival in zip(of[Kind.baseline], found.rivals, strict=True)
         ),
         failed=tuple(describe_failure(run.record, keys) for run in runs if run.record.status is not Status.finished),
-        sentences=tuple(state_comparison(each, measure) for each in comparisons),
-        verdict=state_verdict(configurations, of[Kind.baseline], of[Kind.best], rivals),
+        sentences=tuple(state_comparison(each, measure) for each in found.comparisons),
+        verdict=state_verdict(found.configurations, of[Kind.baseline], of[Kind.best], found.rivals),
     )
 
 

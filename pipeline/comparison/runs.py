@@ -42,7 +42,7 @@ def compare_runs(
     from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
     from pipeline.comparison.axes import tied_keys
     from pipeline.comparison.configurations import group_cells
-    from pipeline.comparison.document import make_document
+    from pipeline.comparison.document import Findings, make_document
     from pipeline.comparison.pairwise import compare_all
     from pipeline.comparison.pooling import pool_seeds, varying_keys
     from pipeline.tracking.artifacts import whole_folders
@@ -69,7 +69,8 @@ def compare_runs(
         newest = read(configurations[0].cells[0].runs[0])
     axes = _untie([key for key in by if key in keys], lambda axis: tied_keys(cells, axis))
     comparisons = compare_all(configurations, cells, list(axes), rivals, newest.horizon)
-    return make_document(configurations, cells, axes, comparisons, rivals, runs, by, newest.span, selection)
+    found = Findings(configurations, cells, axes, comparisons, rivals)
+    return make_document(found, runs, by, newest.span, selection)
 
 
 def _strongest_baselines(

@@ -1,6 +1,7 @@
 """The MLflow store is there before the first run, where it was asked for, or the user learns why not."""
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+import pipeline
 from pipeline.base.errors import UserError
 from pipeline.base.paths import home_dir
 from pipeline.config.schema import TrackingConfig
@@ -260,3 +262,11 @@ def test_reading_creates_nothing(store: Store, tmp_path: Path) -> None:
     assert store.client.get_experiment_by_name("lstm-pipelin") is None
     assert find_store(tracking, "lstm-pipeline") == store
     assert find_store(tracking, None).experiment_id == ""
+
+
+def test_only_tracking_asks_mlflow() -> None:
+    """A room reaches through the store to MLflow's client: another way to track runs would have to follow it there."""
+    package = Path(pipeline.__file__).parent
+    others = [path for path in package.rglob("*.py") if not path.is_relative_to(package / "tracking")]
+    assert len(others) > 100
+    assert [path.name for path in others if re.search(r"\.client\b", path.read_text())] == []
