@@ -15,6 +15,7 @@ from tests.conftest import ROOT, Swept
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED_PATH = re.compile(r"`((?:pipeline|conf|tests|benchmarks|docs|data)/[\w./-]*)`")
 
 
 def load_script(name: str) -> ModuleType:
@@ -47,6 +48,13 @@ def test_links_lead_to_files(page: Path) -> None:
     text = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
     targets = [link.partition("#")[0] for link in LINK.findall(text) if "://" not in link]
     assert [target for target in targets if target and not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    """Breaks the way into the code: a file was moved, and a page still names its old place."""
+    named = [path for path in NAMED_PATH.findall(page.read_text()) if "NAME" not in path]
+    assert [path for path in named if not (ROOT / path).exists()] == []
 
 
 def test_page_of_keys_is_what_conf_and_schema_say(keys: ModuleType) -> None:
