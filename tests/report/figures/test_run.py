@@ -131,3 +131,4 @@ def test_learning_curve_counts_epochs_from_one(drawn) -> None:
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["training", "validation"]
     assert axis.get_yscale() == "log"
     assert (axis.get_xlabel(), axis.get_ylabel()) == ("epoch", "loss, scaled units")
+    assert axis.get_title() == "t\none line per seed"

@@ -1,6 +1,7 @@
 """The report of a sweep: everything that was promised is on the page, nothing is run or loaded, nothing is hidden."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from matplotlib.collections import PathCollection, QuadMesh
+from matplotlib.figure import Figure
 
 from pipeline.base.document import (
     AxisEffect,
@@ -22,6 +25,7 @@ from pipeline.base.document import (
     Summary,
 )
 from pipeline.base.salvage import Salvage
+from pipeline.report.figures.drawing import Shape
 from pipeline.report.figures.sweep import Forecast
 from pipeline.report.page import sweep as sweep_page
 from pipeline.report.page.comparison import write_comparison_page
@@ -132,6 +136,30 @@ def test_every_figure_is_a_file_of_its_own(tmp_path: Path) -> None:
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in tmp_path.glob("*.png"))
     assert page.count('<svg class="broad" role="img" aria-label="') == page.count('<svg class="narrow"') == 4
     assert all(re.findall(r'aria-label="([^"]+)"', page)) and ".png" not in page
+
+
+def test_figures_show_the_numbers_of_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A figure is empty, or shows another configuration, score or unit than the table beside it."""
+    drawn: dict[str, Figure] = {}
+
+    def keep(path: Path, draw: Callable[[Shape], Figure], heading: str, caption: str) -> tuple[str, str]:
+        drawn[path.name] = draw(Shape())
+        return "", ""
+
+    monkeypatch.setattr(sweep_page, "write_figure", keep)
+    write_sweep_report(tmp_path, [part()], [], [], WHOLE)
+    cost, curves, forecast, grid = (drawn[f"{name}.png"] for name in ("cost", "learning_curves", "forecast", "map"))
+    (axis,) = cost.axes
+    points = [each.get_offsets() for each in axis.collections if isinstance(each, PathCollection)]
+    assert sorted(np.concatenate(points).tolist()) == [[1.5, 60.0], [4.5, 50.0], [4.5, 55.0]]  # seconds and scores
+    (baseline,) = (line for line in axis.lines if line.get_label() == "seasonal naive")
+    assert list(baseline.get_ydata()) == [41.0, 41.0]
+    assert axis.get_title(loc="left").startswith("test RMSE [thousand passengers]")
+    assert [axis.get_title(loc="left") for axis in curves.axes] == ["1  look_back=3", "2  look_back=1"]
+    assert [len(axis.lines[1].get_ydata()) for axis in curves.axes] == [3, 1]  # epochs
+    assert [len(line.get_ydata()) for line in forecast.axes[0].lines] == [6] * 5  # actual, mean, three baselines
+    (mesh,) = (each for each in grid.axes[0].collections if isinstance(each, QuadMesh))
+    np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), np.nan), [[np.nan, 60.0], [55.0, 50.0]])
 
 
 def test_groups_that_cannot_be_compared_stand_apart(tmp_path: Path) -> None:
