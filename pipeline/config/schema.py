@@ -1,6 +1,6 @@
 """The typed schema of every knob. The YAML files under conf/ are merged into it and checked against it.
 
-The comments in conf/ are the manual; this file holds names, types and the values used when YAML is silent.
+The comments in conf/ are the manual; this file holds names, types and the defaults, which conf/ shows again.
 """
 
 import hashlib
@@ -206,10 +206,10 @@ class TrainingConfig:
     online: bool = False
     epochs: int = 100
     optimizer: Optimizer = Optimizer.adam
-    learning_rate: float = 0.001
+    learning_rate: float = 0.01
     loss: Loss = Loss.mse
     clip_norm: float | None = 1.0
-    patience: int | None = None
+    patience: int | None = 10
 
 
 @dataclass
