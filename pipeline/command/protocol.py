@@ -1,6 +1,5 @@
 """Re-score the weights of runs under both protocols: `python -m pipeline.compare protocol sweep=latest`."""
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -56,24 +55,25 @@ def compare_protocols(words: Sequence[str]) -> int:
 def _compare(arguments: ProtocolArguments) -> int:
     check_selection(arguments)
     from pipeline.comparison.runs import keep_where
-    from pipeline.report.terminal.protocol import print_protocols, write_csv
+    from pipeline.report.terminal.protocol import print_protocols
+    from pipeline.studies.formats import write_csv, write_json
     from pipeline.studies.rescoring import rescore_runs
 
     store, runs, selection = select_runs(arguments)
     document = rescore_runs(store, keep_where(runs, arguments.where), selection)
     if arguments.format is ProtocolFormat.json:
-        text = json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+        text = write_json(document)
     elif arguments.format is ProtocolFormat.csv:
         text = write_csv(document)
     else:
         text = print_protocols(document)
     write_answer(text, arguments.output)
     sys.stdout.flush()
-    for mismatch in document["mismatches"]:
+    for mismatch in document.mismatches:
         print(f"error: {mismatch}", file=sys.stderr)
-    for refused in document["refused"]:
-        told = f"error: run {refused['run']} ({refused['label']}) cannot be re-scored: {refused['reason']}"
+    for refused in document.refused:
+        told = f"error: run {refused.run} ({refused.label}) cannot be re-scored: {refused.reason}"
         print(told, file=sys.stderr)
-    if document["refused"]:
+    if document.refused:
         return USER_ERROR
-    return FAILED if document["mismatches"] else DONE
+    return FAILED if document.mismatches else DONE

@@ -1,13 +1,14 @@
 """The story of `make tutorial`, after the training: runs of the five presets -> places of the published numbers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.moments import standard_deviation
 from pipeline.base.record import LoggedRun, Status
+from pipeline.base.study import PlacedScore, TutorialDocument, Variant
 from pipeline.studies.published import (
     PUBLISHED,
     WHY,
@@ -20,7 +21,6 @@ from pipeline.studies.published import (
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
-Document = dict[str, Any]
 _FILE = "seeds.csv"
 _BASELINES = {
     "repeating the last value": "baseline_persistence_rmse",
@@ -29,16 +29,13 @@ _BASELINES = {
 }
 
 
-def place_published(store: "Store", runs: Sequence[LoggedRun], changed: Sequence[str] = ()) -> Document:
+def place_published(store: "Store", runs: Sequence[LoggedRun], changed: Sequence[str] = ()) -> TutorialDocument:
     """Place every published number among our seeds.
 
     Args:
         store: Where the runs are.
         runs: One finished run of each preset.
         changed: Overrides with which our runs differ from the recipes, seeds aside.
-
-    Returns:
-        Plain values: `variants`, one per preset, and `sentences`.
 
     Raises:
         UserError: If a preset has no finished run, or several.
@@ -48,26 +45,25 @@ def place_published(store: "Store", runs: Sequence[LoggedRun], changed: Sequence
     by_preset = [_run_of(preset, runs) for preset in PUBLISHED]
     with run_folders(store, by_preset, (_FILE,)) as folders:
         tables = [pd.read_csv(folder / _FILE) for folder in folders]
-    variants: list[Document] = []
+    variants: list[Variant] = []
     places: list[Place] = []
     for (preset, published), run, table in zip(PUBLISHED.items(), by_preset, tables, strict=True):
         train = Place(published.train, table["train_rmse"].to_numpy(dtype=float))
         test = Place(published.test, table["test_rmse"].to_numpy(dtype=float))
         places += [train, test]
         variants.append(
-            {
-                "variant": preset,
-                "run": run.record.run_id,
-                "train": _describe(train),
-                "test": _describe(test),
-                "persistence_rmse": run.record.metrics["baseline_persistence_rmse"],
-                "sentence": describe_place(preset, train, test),
-            }
+            Variant(
+                name=preset,
+                train=_describe(train),
+                test=_describe(test),
+                persistence_rmse=run.record.metrics["baseline_persistence_rmse"],
+                sentence=describe_place(preset, train, test),
+            )
         )
     baselines = [(name, [run.record.metrics[metric] for run in by_preset]) for name, metric in _BASELINES.items()]
-    tests, ours = [each.test for each in PUBLISHED.values()], [each["test"]["mean"] for each in variants]
-    sentences = [_count_outside(places, changed), describe_baselines(tests, ours, baselines)]
-    return {"variants": variants, "sentences": sentences}
+    tests, ours = [each.test for each in PUBLISHED.values()], [each.test.mean for each in variants]
+    sentences = (_count_outside(places, changed), describe_baselines(tests, ours, baselines))
+    return TutorialDocument(tuple(variants), sentences)
 
 
 def _run_of(preset: str, runs: Sequence[LoggedRun]) -> LoggedRun:
@@ -79,18 +75,17 @@ def _run_of(preset: str, runs: Sequence[LoggedRun]) -> LoggedRun:
     return mine[0]
 
 
-def _describe(place: Place) -> Document:
+def _describe(place: Place) -> PlacedScore:
     scores = place.scores
-    return {
-        "published": place.published,
-        "mean": float(scores.mean()),
-        "std": float(standard_deviation(scores, ddof=1)) if len(scores) > 1 else None,
-        "min": float(scores.min()),
-        "max": float(scores.max()),
-        "percentile": place.percentile,
-        "inside": place.inside,
-        "seeds": len(scores),
-    }
+    return PlacedScore(
+        published=place.published,
+        mean=float(scores.mean()),
+        std=float(standard_deviation(scores, ddof=1)) if len(scores) > 1 else None,
+        lowest=float(scores.min()),
+        highest=float(scores.max()),
+        percentile=place.percentile,
+        num_seeds=len(scores),
+    )
 
 
 def _count_outside(places: Sequence[Place], changed: Sequence[str]) -> str:

@@ -1,10 +1,10 @@
-"""The story of `compare protocol`: finished runs -> weights of every seed -> both protocols -> one plain document."""
+"""The story of `compare protocol`: finished runs -> weights of every seed -> both protocols -> one document."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from pipeline.artifacts.weights import FILE_NAME, SavedWeights, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.moments import standard_deviation
 from pipeline.base.record import LoggedRun, Status
+from pipeline.base.study import ProtocolDocument, ProtocolScore, RefusedRun, RescoredRun
 from pipeline.base.text import show_number
 from pipeline.comparison.document import typed_parameters
 from pipeline.config.gates import check_ranges
@@ -25,7 +26,6 @@ from pipeline.studies.protocol_scores import ProtocolScores, describe_protocols,
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
-Document = dict[str, Any]
 TOLERANCE = 1e-3  # relative; NumPy and XLA add in another order
 CHANGES = (
     "What the protocol changes: the points scored (the tutorial drops the first look_back test rows and the last "
@@ -38,17 +38,13 @@ LEAK = (
 )
 
 
-def rescore_runs(store: "Store", runs: Sequence[LoggedRun], selection: str = "") -> Document:
+def rescore_runs(store: "Store", runs: Sequence[LoggedRun], selection: str = "") -> ProtocolDocument:
     """Score the weights of every finished run under both protocols.
 
     Args:
         store: Where the runs are.
         runs: Any runs of one configuration each; those that did not finish are left out.
         selection: What was chosen, in words.
-
-    Returns:
-        Plain values, ready for JSON: `runs` with both scores and a sentence, `refused` with the reason of each run that
-        cannot be re-scored, and `mismatches`, sentences about scores that are not those which were logged.
 
     Raises:
         UserError: If no run finished.
@@ -61,35 +57,30 @@ def rescore_runs(store: "Store", runs: Sequence[LoggedRun], selection: str = "")
         try:
             config, seeds, scores = rescore_run(store, run)
         except UserError as error:
-            refused.append({"run": run.record.run_id, "label": name, "reason": str(error)})
+            refused.append(RefusedRun(run.record.run_id, name, str(error)))
             continue
         row = _describe(run, name, config, seeds, scores)
         rows.append(row)
-        logged, found = row["logged_test_rmse"], scores.under(config.protocol)
+        logged, found = row.logged_test_rmse, scores.under(config.protocol)
         if logged is not None and not abs(found - logged) <= TOLERANCE * logged:
             mismatches.append(
                 f"{name}: under its own protocol={config.protocol.value} the weights score {show_number(found, 6)}, "
                 f"but MLflow has {show_number(logged, 6)}: another version trained run {run.record.run_id}, or its "
                 "files were changed"
             )
-    return {
-        "selection": selection,
-        "runs": rows,
-        "refused": refused,
-        "mismatches": mismatches,
-        "sentences": [*_summarize(rows), CHANGES],
-    }
+    sentences = (*_summarize(rows), CHANGES)
+    return ProtocolDocument(selection, tuple(rows), tuple(refused), tuple(mismatches), sentences)
 
 
-def _summarize(rows: Sequence[Document]) -> list[str]:
+def _summarize(rows: Sequence[RescoredRun]) -> list[str]:
     """Say how much of all scores is protocol, and what re-scoring cannot tell."""
     if not rows:
         return []
-    shares = sorted(row["share"] * 100 for row in rows)
-    worse = sum(row["tutorial"]["test_rmse"] > row["tutorial"]["persistence_rmse"] for row in rows)
-    unfair = sum(row["fair"]["test_rmse"] > row["fair"]["persistence_rmse"] for row in rows)
+    shares = sorted(row.share * 100 for row in rows)
+    worse = sum(row.tutorial.test_rmse > row.tutorial.persistence_rmse for row in rows)
+    unfair = sum(row.fair.test_rmse > row.fair.persistence_rmse for row in rows)
     span = f"{shares[0]:+.1f} %" if len(rows) == 1 else f"{shares[0]:+.1f} % to {shares[-1]:+.1f} %"
-    leaky = sum(row["trained_under"] == Protocol.tutorial.value for row in rows)
+    leaky = sum(row.trained_under == Protocol.tutorial.value for row in rows)
     return [
         f"Of the test RMSE under protocol=tutorial, {span} is protocol. Worse than repeating the last value on the "
         f"same points: {worse} of {len(rows)} under tutorial, {unfair} under fair.",
@@ -139,30 +130,30 @@ def _forecast(config: Config, data: PreparedData, saved: SavedWeights) -> np.nda
     return np.stack([forecast_windows(config, data.windows, network) for network in networks])
 
 
-def _describe(run: LoggedRun, name: str, config: Config, seeds: Sequence[int], scores: ProtocolScores) -> Document:
-    return {
-        "run": run.record.run_id,
-        "label": name,
-        "parameters": typed_parameters(run.record.params),
-        "unit": config.dataset.unit,
-        "trained_under": config.protocol.value,
-        "seeds": list(seeds),
-        "logged_test_rmse": run.record.metrics.get("test_rmse"),
-        "fair": _score(scores.fair, scores.fair_points, scores.fair_persistence),
-        "tutorial": _score(scores.tutorial, scores.tutorial_points, scores.tutorial_persistence),
-        "difference": scores.difference,
-        "by_points": scores.by_points,
-        "by_state": scores.by_state,
-        "share": scores.share,
-        "sentence": describe_protocols(name, scores, config.stateful),
-    }
+def _describe(run: LoggedRun, name: str, config: Config, seeds: Sequence[int], scores: ProtocolScores) -> RescoredRun:
+    return RescoredRun(
+        run=run.record.run_id,
+        label=name,
+        parameters=typed_parameters(run.record.params),
+        unit=config.dataset.unit,
+        trained_under=config.protocol.value,
+        seeds=tuple(seeds),
+        logged_test_rmse=run.record.metrics.get("test_rmse"),
+        fair=_score(scores.fair, scores.fair_points, scores.fair_persistence),
+        tutorial=_score(scores.tutorial, scores.tutorial_points, scores.tutorial_persistence),
+        difference=scores.difference,
+        by_points=scores.by_points,
+        by_state=scores.by_state,
+        share=scores.share,
+        sentence=describe_protocols(name, scores, config.stateful),
+    )
 
 
-def _score(rmse: np.ndarray, points: int, persistence: float) -> Mapping[str, Any]:
-    return {
-        "test_rmse": float(rmse.mean()),
-        "std": float(standard_deviation(rmse, ddof=1)) if len(rmse) > 1 else None,
-        "per_seed": rmse.tolist(),
-        "points": points,
-        "persistence_rmse": persistence,
-    }
+def _score(rmse: np.ndarray, points: int, persistence: float) -> ProtocolScore:
+    return ProtocolScore(
+        test_rmse=float(rmse.mean()),
+        std=float(standard_deviation(rmse, ddof=1)) if len(rmse) > 1 else None,
+        per_seed=tuple(rmse.tolist()),
+        points=points,
+        persistence_rmse=persistence,
+    )
