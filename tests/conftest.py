@@ -195,8 +195,8 @@ def make_panel() -> MakePanel:
             targets=names[:1],
             filled=where,
             origin="test",
-            lane_names=tuple(f"lane{number}" for number in range(len(lanes))),
-            lane_ends=tuple(np.cumsum([len(lane) for lane in columns]).tolist()),
+            series_ids=tuple(f"lane{number}" for number in range(len(lanes))),
+            series_ends=tuple(np.cumsum([len(lane) for lane in columns]).tolist()),
         )
 
     return make

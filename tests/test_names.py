@@ -98,7 +98,7 @@ def results_of(series: Series) -> Results:
         metrics={"test_rmse": 1.0, "test_rmsse": 1.0, "baseline_linear_rmse": 2.0, "baseline_linear_rmsse": 2.0},
         scale=np.ones(len(series.targets)),
         seeds=[{"seed": seed, "validation_rmse": 1.0, "validation_rmsse": 1.0} for seed in (1, 2)],
-        lanes=[{"test_rows": 1.0}] * len(series.lanes()), origins=[], best=0,
+        lanes=[{"test_rows": 1.0}] * len(series.slices()), origins=[], best=0,
         losses={1: ([1.0], [1.0]), 2: ([1.0], [1.0])},
     )  # fmt: skip
 
@@ -117,7 +117,7 @@ def test_files_and_figures_of_a_run(
     rows = np.sin(np.arange(80.0)).reshape(40, 2)
     series = replace(
         make_panel([rows, rows + 1]), columns=tuple(targets), features=tuple(targets), targets=tuple(targets),
-        lane_names=tuple(lanes),
+        series_ids=tuple(lanes),
     )  # fmt: skip
     dataset = DatasetConfig(name=name, source=Source.sine, unit=unit, features=targets, targets=targets)
     config = Config(look_back=2, dataset=dataset)

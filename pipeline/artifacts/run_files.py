@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.errors_file import write_test_errors
-from pipeline.artifacts.tables import write_history, write_lanes, write_origins, write_predictions, write_seeds
+from pipeline.artifacts.tables import write_history, write_origins, write_predictions, write_seeds, write_series_scores
 from pipeline.base.record import name_score
 from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config, plain_config, without_references
@@ -79,7 +79,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         actual,
         results.forecasts,
         list(results.losses),
-        np.array(series.lane_names)[series.lane_of_rows()] if series.lane_names else None,
+        np.array(series.series_ids)[series.series_of_rows()] if series.series_ids else None,
     )
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
@@ -95,8 +95,8 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         results.scale,
     )
     write_seeds(folder / "seeds.csv", results.seeds)
-    if series.lane_names:
-        write_lanes(folder / "lanes.csv", series.lane_names, results.lanes)
+    if series.series_ids:
+        write_series_scores(folder / "lanes.csv", series.series_ids, results.lanes)
     if results.origins:
         write_origins(folder / "origins.csv", results.origins)
     write_history(folder / "history.csv", results.losses)
@@ -134,13 +134,13 @@ def _scored_actual(series: Series) -> Array:
 def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> Iterator[ForecastPanel]:
     """Return the last horizon step of the first few lanes and targets."""
     series, in_test = data.series, data.split.rows("test")
-    lanes = [rows for rows in series.lanes() if in_test[rows].any()][:MAX_PANELS]
+    lanes = [rows for rows in series.slices() if in_test[rows].any()][:MAX_PANELS]
     for rows in lanes:
-        lane = series.lane_of_rows()[rows.start]
+        lane = series.series_of_rows()[rows.start]
         for column, target in enumerate(series.targets[:MAX_PANELS]):
             shown = f"{show_name(target, 24)} [{show_name(unit, 20)}]"
             yield ForecastPanel(
-                name=f"{show_name(series.lane_names[lane], 16)}: {shown}" if series.lane_names else shown,
+                name=f"{show_name(series.series_ids[lane], 16)}: {shown}" if series.series_ids else shown,
                 timestamps=series.timestamps[rows],
                 test_start=int(np.argmax(in_test[rows])),
                 actual=actual[rows, column],
@@ -171,5 +171,5 @@ def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
         "horizon_steps": list(data.windows.spec.horizon_steps),
         "lags_as": config.dataset.lags_as.value,
         "stateful": config.stateful,
-        **({"lanes": dict(zip(data.series.lane_names, each, strict=True))} if per_lane else {"columns": each[0]}),
+        **({"lanes": dict(zip(data.series.series_ids, each, strict=True))} if per_lane else {"columns": each[0]}),
     }

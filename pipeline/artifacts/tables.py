@@ -59,7 +59,7 @@ def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     pd.DataFrame(rows).to_csv(path, index=False)
 
 
-def write_lanes(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> None:
+def write_series_scores(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> None:
     """Write one row per lane: its name, its scores on the test part and those of the baselines."""
     table = pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)])
     table.to_csv(path, index=False, quoting=_quoting(names))

@@ -120,7 +120,7 @@ def _past(model: "ServedModel", steps: int) -> list["pd.Series"]:
     series = model.data.series
     return [
         pd.Series(series.actual()[rows, column][:-steps], index=series.timestamps[rows][:-steps])
-        for rows in series.lanes()
+        for rows in series.slices()
         for column in range(len(series.targets))
     ]
 

@@ -23,8 +23,8 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
     """
     yield from data.series.notes
     yield from _describe_single(data)
-    if data.series.lane_names:
-        sizes = [rows.stop - rows.start for rows in data.series.lanes()]
+    if data.series.series_ids:
+        sizes = [rows.stop - rows.start for rows in data.series.slices()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
         yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
     if config.protocol is Protocol.tutorial:
@@ -63,10 +63,10 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
 def _describe_single(data: PreparedData) -> Iterator[str]:
     """Say which columns change by less than a 32-bit float holds after scaling: what the network computes in."""
     series = data.series
-    scaled = apply_scaling(data.scaling, data.transformed.values, series.lane_of_rows())  # (time, columns)
-    changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.lanes()])
+    scaled = apply_scaling(data.scaling, data.transformed.values, series.series_of_rows())  # (time, columns)
+    changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.slices()])
     single = scaled.astype(np.float32)
-    kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.lanes()])
+    kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.slices()])
     for position, name in enumerate(series.columns):
         changed = np.abs(changes[:, position]) > 0  # False where a difference has no value
         lost = int((changed & (kept[:, position] == 0)).sum())

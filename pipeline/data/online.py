@@ -22,16 +22,16 @@ def plan_online(config: Config, series: Series, windows: Windows) -> tuple[IntAr
         series has a window here at all (where not, its state waits). Each of shape (steps, series); a step is a
         timestamp at which any series has a window.
     """
-    lane = series.lane_of_rows()[windows.starts]  # (windows,)
+    lane = series.series_of_rows()[windows.starts]  # (windows,)
     times = series.timestamps[windows.spec.origins(windows.starts)]
     step = np.unique(times.to_numpy(), return_inverse=True)[1]  # (windows,)
-    shape = (int(step.max()) + 1, len(series.lanes()))
+    shape = (int(step.max()) + 1, len(series.slices()))
     starts = np.tile([windows.starts[lane == number][0] for number in range(shape[1])], (shape[0], 1))
     weights, present = np.zeros(shape, np.float32), np.zeros(shape, dtype=bool)
     starts[step, lane] = windows.starts
     present[step, lane] = True
     last_rows = windows.spec.last_targets(windows.starts)
-    ends = np.array([rows.stop for rows in series.lanes()])[lane]
+    ends = np.array([rows.stop for rows in series.slices()])[lane]
     measured = (last_rows < ends) & all_measured(windows.spec, np.all(series.scorable(), axis=1), windows.starts)
     weights[step[measured], lane[measured]] = 1
     return starts, weights, present

@@ -60,7 +60,7 @@ class PreparedData:
         columns = self.series.column_numbers(self.series.targets)
         spec = self.windows.spec
         shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(spec.horizon_steps), len(columns))
-        transformed = invert_scaling(self.scaling, shaped, columns, self.series.lane_of_rows()[starts])
+        transformed = invert_scaling(self.scaling, shaped, columns, self.series.series_of_rows()[starts])
         return invert_forecasts(self.transformed, transformed, spec.origins(starts), spec.horizon_steps, columns)
 
 
@@ -86,18 +86,18 @@ def prepare_data(
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
-    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.lanes())
+    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.slices())
     lost = transformed.lost
     spec = make_window_spec(config, series)
     _check_length(config, series, split, spec, lost)
     in_train = split.rows("train")
-    train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.lanes()]
-    raw = [series.values[rows][in_train[rows]] for rows in series.lanes()]
+    train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.slices()]
+    raw = [series.values[rows][in_train[rows]] for rows in series.slices()]
     _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
-    scaled = apply_scaling(scaling, transformed.values, series.lane_of_rows())
+    scaled = apply_scaling(scaling, transformed.values, series.series_of_rows())
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
         if not starts.size:
@@ -114,10 +114,10 @@ def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Ba
     """Lanes are cut from all windows before the training part ends, so that a filled target leaves no hole."""
     if not config.stateful:
         return None
-    if config.training.online and config.batch_size != len(series.lanes()):
+    if config.training.online and config.batch_size != len(series.slices()):
         raise UserError(
-            f"training.online=true reads all {len(series.lanes())} series side by side; set "
-            f"batch_size={len(series.lanes())}, not {config.batch_size}"
+            f"training.online=true reads all {len(series.slices())} series side by side; set "
+            f"batch_size={len(series.slices())}, not {config.batch_size}"
         )
     if config.training.online:
         return batch_online(config, series, windows)
@@ -143,7 +143,7 @@ def consecutive_windows(windows: Windows, series: Series, split: Split) -> list[
     """Return, for each lane of the series, the starts of all windows whose targets lie in the training part."""
     in_train = split.rows("train")
     each = []
-    for rows in series.lanes():
+    for rows in series.slices():
         starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
         last_targets = windows.spec.last_targets(starts)
         inside = last_targets < rows.stop
@@ -175,12 +175,12 @@ def _check_log(config: Config, series: Series) -> None:
 
 def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec, lost: int) -> None:
     in_train, in_validation = split.rows("train"), split.rows("validation")
-    for number, rows in enumerate(series.lanes()):
-        where = f"dataset '{config.dataset.name}'{series.describe_lane(number)}"
+    for number, rows in enumerate(series.slices()):
+        where = f"dataset '{config.dataset.name}'{series.describe_series(number)}"
         usable = max(int(in_train[rows].sum()) - lost, 0)
         if usable < spec.num_rows:
             gone = f" after {lost} lost to differences" if lost else ""
-            may_leave_out = series.lane_names and config.dataset.short_lanes is ShortLanes.error
+            may_leave_out = series.series_ids and config.dataset.short_lanes is ShortLanes.error
             remedy = ", or set dataset.short_lanes=leave_out" if may_leave_out else ""
             raise UserError(
                 f"{where} has {usable} training steps{gone}, but look_back={config.look_back} and "
@@ -192,7 +192,7 @@ def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec
                 f"dataset.period={config.dataset.period} is longer than the {in_train[rows].sum()} training steps of "
                 f"{where}; the seasonal baseline needs a period inside them; lower dataset.period"
             )
-    longest = max(int(in_validation[rows].sum()) for rows in series.lanes())
+    longest = max(int(in_validation[rows].sum()) for rows in series.slices())
     if config.horizon > longest and config.protocol is Protocol.fair:
         raise UserError(
             f"horizon={config.horizon} is longer than the validation part of {longest} steps; lower horizon or raise "
@@ -208,7 +208,7 @@ def _check_constant(config: Config, series: Series, lanes: list[FloatArray], raw
         constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, before))
         if constant.size:
             name = series.columns[int(constant[0])]
-            where = series.describe_lane(number) if per_lane else ""
+            where = series.describe_series(number) if per_lane else ""
             remedy = ", or set dataset.scaler_per_lane=false" if where else ""
             raise UserError(
                 f"dataset '{config.dataset.name}'{where}: the column '{name}' is constant in the training part, so "

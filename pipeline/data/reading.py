@@ -26,18 +26,18 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[I
         The first row of each step, shape (steps, lanes), the last one repeated where a lane has ended; and for each
         window the step at which it ends, shape (windows,), and the lane it lies in, shape (windows,).
     """
-    firsts, lane_of_starts = np.unique(
-        windows.first_of_lane[np.searchsorted(windows.starts, starts)], return_inverse=True
+    firsts, series_of_starts = np.unique(
+        windows.first_of_series[np.searchsorted(windows.starts, starts)], return_inverse=True
     )
-    lasts = starts[np.append(np.flatnonzero(np.diff(lane_of_starts)), len(starts) - 1)]
+    lasts = starts[np.append(np.flatnonzero(np.diff(series_of_starts)), len(starts) - 1)]
     read, positions = [], np.empty(len(starts), dtype=int)
     for lane, (first, last) in enumerate(zip(firsts, lasts, strict=True)):
-        mine = lane_of_starts == lane
+        mine = series_of_starts == lane
         rows, positions[mine] = _read_lane(config, windows, first, last, starts[mine])
         read.append(rows)
     longest = max(map(len, read))
     padded = [np.append(rows, np.full(longest - len(rows), rows[-1])) for rows in read]
-    return np.stack(padded, axis=1), positions, lane_of_starts
+    return np.stack(padded, axis=1), positions, series_of_starts
 
 
 def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:

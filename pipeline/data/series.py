@@ -2,7 +2,7 @@
 
 Many series that share one network (400 stocks) lie one after another, each a lane of its own:
 
-    rows   0 .. 4  5 .. 7  8 .. 11      lane_ends (5, 8, 12)
+    rows   0 .. 4  5 .. 7  8 .. 11      series_ends (5, 8, 12)
     lane   a       b       c            no window, transform or baseline reaches over a border
 """
 
@@ -29,8 +29,8 @@ class Series:
         targets: The columns that are predicted.
         filled: Shape (time, columns); True where the file had no value and one was filled in.
         origin: Where the values came from: a path, or the name of the generator.
-        lane_names: Name of each lane; empty for a single series.
-        lane_ends: Row after the last one of each lane; empty for a single series.
+        series_ids: Name of each lane; empty for a single series.
+        series_ends: Row after the last one of each lane; empty for a single series.
         short_lanes: Names of the lanes that were left out because they are too short to be trained on.
         rows_read: Rows of the file that it was made from; None if it came from no file.
         notes: What a person should know of how the file was read, sentences without a final stop.
@@ -45,8 +45,8 @@ class Series:
     targets: tuple[str, ...]
     filled: BoolArray
     origin: str
-    lane_names: tuple[str, ...] = ()
-    lane_ends: tuple[int, ...] = ()
+    series_ids: tuple[str, ...] = ()
+    series_ends: tuple[int, ...] = ()
     short_lanes: tuple[str, ...] = ()
     rows_read: int | None = None
     notes: tuple[str, ...] = ()
@@ -61,24 +61,24 @@ class Series:
         """Return the position in `values` of each named column."""
         return [self.columns.index(name) for name in names]
 
-    def lanes(self) -> list[slice]:
+    def slices(self) -> list[slice]:
         """Return the rows of each lane; of a single series, all."""
-        ends = self.lane_ends or (len(self),)
+        ends = self.series_ends or (len(self),)
         return [slice(first, end) for first, end in zip((0, *ends[:-1]), ends, strict=True)]
 
-    def lane_of_rows(self) -> IntArray:
+    def series_of_rows(self) -> IntArray:
         """Return the number of the lane of every row. Shape (time,)."""
-        return np.repeat(np.arange(len(self.lanes())), [rows.stop - rows.start for rows in self.lanes()])
+        return np.repeat(np.arange(len(self.slices())), [rows.stop - rows.start for rows in self.slices()])
 
-    def describe_lane(self, number: int) -> str:
+    def describe_series(self, number: int) -> str:
         """Return `, lane 'NAME'` for an error text; nothing for a single series."""
-        return f", lane '{self.lane_names[number]}'" if self.lane_names else ""
+        return f", lane '{self.series_ids[number]}'" if self.series_ids else ""
 
     def describe_row(self, row: int) -> str:
         """Return `, data row N` for an error text; rows of lanes are not in the file's order: `, lane 'NAME', TIME`."""
-        if not self.lane_names:
+        if not self.series_ids:
             return f", data row {row + 1}"
-        lane = self.describe_lane(int(self.lane_of_rows()[row]))
+        lane = self.describe_series(int(self.series_of_rows()[row]))
         name = "row" if self.timestamps.name is None else self.timestamps.name
         return f"{lane}, {name} {self.timestamps[row]}"
 
@@ -93,8 +93,8 @@ class Series:
     def digest(self) -> str:
         """Return the sha256 of names, timestamps and values: what decides a result, whatever the file's format."""
         names: tuple[object, ...] = (self.columns, self.features, self.targets)
-        if self.lane_names:
-            names = (*names, self.lane_names, self.lane_ends)
+        if self.series_ids:
+            names = (*names, self.series_ids, self.series_ends)
         identity = hashlib.sha256(repr(names).encode())
         for part in (_plain_times(self.timestamps), self.values, self.filled):
             identity.update(np.ascontiguousarray(part).tobytes())

@@ -19,15 +19,15 @@ def leave_out_short(config: Config, series: Series) -> Series:
     a longer look_back may leave out more lanes, and are then not compared with the others: they are scored on other
     values.
     """
-    if config.dataset.short_lanes is not ShortLanes.leave_out or not series.lane_names:
+    if config.dataset.short_lanes is not ShortLanes.leave_out or not series.series_ids:
         return series
     needed = _needed_steps(config, series)
     kept, remaining = _keep_long(config, series, needed)
-    short = tuple(name for number, name in enumerate(series.lane_names) if number not in set(kept))
+    short = tuple(name for number, name in enumerate(series.series_ids) if number not in set(kept))
     if not short or not kept:
         return series
     told = (
-        f"{len(short)} of {len(series.lane_names)} lanes have fewer than {needed} training steps and are left out: "
+        f"{len(short)} of {len(series.series_ids)} lanes have fewer than {needed} training steps and are left out: "
         f"{show_names(short)}"
     )
     saved = len(_keep_long(config, series, _needed_steps(replace(config, look_back=1), series))[0]) - len(kept)
@@ -46,12 +46,12 @@ def _needed_steps(config: Config, series: Series) -> int:
 
 def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], Series]:
     """Return the numbers of the lanes that have enough training steps, and the series of them alone."""
-    kept = list(range(len(series.lane_names)))
+    kept = list(range(len(series.series_ids)))
     remaining = series
     while kept:  # without a lane the series may begin later or end earlier, which moves the split of the others
         split = split_series(remaining, config.dataset, config.protocol, 0, config.evaluation.origins)
         in_train = split.rows("train")
-        long = [in_train[rows].sum() >= needed for rows in remaining.lanes()]
+        long = [in_train[rows].sum() >= needed for rows in remaining.slices()]
         if all(long):
             break
         kept = [number for number, enough in zip(kept, long, strict=True) if enough]
@@ -60,13 +60,13 @@ def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], 
 
 
 def _choose_lanes(series: Series, kept: list[int]) -> Series:
-    lanes = [series.lanes()[number] for number in kept]
+    lanes = [series.slices()[number] for number in kept]
     rows = np.concatenate([np.arange(each.start, each.stop) for each in lanes]) if lanes else np.arange(0)
     return replace(
         series,
         timestamps=series.timestamps[rows],
         values=series.values[rows],
         filled=series.filled[rows],
-        lane_names=tuple(series.lane_names[number] for number in kept),
-        lane_ends=tuple(np.cumsum([each.stop - each.start for each in lanes]).tolist()),
+        series_ids=tuple(series.series_ids[number] for number in kept),
+        series_ends=tuple(np.cumsum([each.stop - each.start for each in lanes]).tolist()),
     )

@@ -60,7 +60,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
         fill_missing(values, columns, dataset.missing, place, rows)
         for (_, values, rows), place in zip(treated, places, strict=True)
     ]  # of each lane the values, and where they were filled
-    times = [lane_times for lane_times, _, _ in treated]
+    times = [series_times for series_times, _, _ in treated]
     return Series(
         timestamps=times[0].append(times[1:]) if names else times[0],
         values=np.concatenate([values for values, _ in filled]),
@@ -69,8 +69,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
         targets=targets,
         filled=np.concatenate([where for _, where in filled]),
         origin=origin,
-        lane_names=names,
-        lane_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
+        series_ids=names,
+        series_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
         notes=(*table.notes, *spelled, *left_out, *told, *rounded, *gaps),
         rows_read=len(frame),
         spelling=spelling,

@@ -71,7 +71,7 @@ def split_series(
     Raises:
         UserError: If a date lies outside the series, or a part is empty.
     """
-    times = series.timestamps.unique().sort_values() if series.lane_names else series.timestamps
+    times = series.timestamps.unique().sort_values() if series.series_ids else series.timestamps
     length = len(times)
     if dataset.test_start is not None and dataset.validation_start is not None:
         test_start = _step_of(times, series.reading, dataset.test_start, "test_start")
@@ -95,7 +95,7 @@ def split_series(
     blocks = test_start + np.arange(origins + 1) * (length - test_start) // origins
     moved = blocks[origin] - test_start
     borders = [validation_start + moved, test_start + moved, blocks[origin + 1]]
-    step_of_rows = times.get_indexer(series.timestamps) if series.lane_names else np.arange(length)
+    step_of_rows = times.get_indexer(series.timestamps) if series.series_ids else np.arange(length)
     return Split(np.searchsorted(borders, step_of_rows, side="right"))
 
 

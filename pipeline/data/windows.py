@@ -28,7 +28,7 @@ class Windows:
         train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
         validation: Starts of windows whose targets all lie in the validation part; with protocol=tutorial, which has
             none, the training windows. Shape (validation windows,).
-        first_of_lane: The first window of the same lane, for each of `starts`. Shape (windows,).
+        first_of_series: The first window of the same lane, for each of `starts`. Shape (windows,).
     """
 
     inputs: FloatArray
@@ -39,7 +39,7 @@ class Windows:
     starts: IntArray
     train: IntArray
     validation: IntArray
-    first_of_lane: IntArray
+    first_of_series: IntArray
 
     @property
     def num_features(self) -> int:
@@ -143,7 +143,7 @@ def make_windows(
         starts=starts,
         train=starts[in_train & measured],
         validation=starts[(in_validation if protocol is Protocol.fair else in_train) & measured],
-        first_of_lane=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
+        first_of_series=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
     )
 
 
@@ -154,7 +154,7 @@ def _choose(scaled: FloatArray, series: Series, names: tuple[str, ...]) -> Float
 def _pieces(protocol: Protocol, series: Series, split: Split) -> list[slice]:
     """Return the rows that windows may span: a lane; or with protocol=tutorial the training and the test part apart."""
     if protocol is Protocol.fair:
-        return series.lanes()
+        return series.slices()
     border = split.count("train")
     return [slice(0, border), slice(border, len(series))]
 

@@ -21,7 +21,7 @@ def align_outputs(data: PreparedData, outputs: FloatArray) -> FloatArray:
     """
     windows, series, spec = data.windows, data.series, data.windows.spec
     forecasts = data.in_units(outputs, windows.starts)  # (windows, horizon_steps, targets)
-    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
+    ends = np.array([rows.stop for rows in series.slices()])[series.series_of_rows()[windows.starts]]
     return align_forecasts(forecasts, spec.origins(windows.starts), spec.horizon_steps, len(series), ends)
 
 
@@ -52,4 +52,4 @@ def take_truth(data: PreparedData) -> Truth:
     """Return what forecasts are compared with, and the rows of each part that are scored under the run's protocol."""
     series = data.series
     parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
-    return Truth(series.actual(), series.scorable(), parts, series.targets, series.lanes())
+    return Truth(series.actual(), series.scorable(), parts, series.targets, series.slices())

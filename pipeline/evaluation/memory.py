@@ -64,7 +64,7 @@ def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, fo
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)
     last_steps = windows.spec.last_steps(windows.validation)
-    behind = last_steps - windows.first_of_lane[positions] + 1  # steps that can be read up to there
+    behind = last_steps - windows.first_of_series[positions] + 1  # steps that can be read up to there
     longest = min(int(behind.min()), _LONGEST if config.stateful else windows.spec.time_steps)
     longest, chosen = _afford(network, longest, len(positions))
     outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)

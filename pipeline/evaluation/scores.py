@@ -113,7 +113,7 @@ def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mappin
     return metrics
 
 
-def score_lanes(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[str, Array]) -> list[dict[str, float]]:
+def score_series(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[str, Array]) -> list[dict[str, float]]:
     """Score each lane by itself on the test part.
 
     Args:

@@ -230,6 +230,6 @@ def _mean_curve(curves: list[list[float]]) -> list[float]:
 def _series_frame(data: PreparedData) -> pd.DataFrame:
     series = data.series
     frame = pd.DataFrame(series.values, columns=list(series.columns), index=series.timestamps).reset_index()
-    if series.lane_names:
-        frame.insert(0, "lane", np.array(series.lane_names)[series.lane_of_rows()])
+    if series.series_ids:
+        frame.insert(0, "lane", np.array(series.series_ids)[series.series_of_rows()])
     return frame

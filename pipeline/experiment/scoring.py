@@ -18,7 +18,7 @@ from pipeline.data.prepare import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.scores import score_all, score_lanes, score_part, score_run, score_seed
+from pipeline.evaluation.scores import score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def score_trainings(
         baselines=joined,
         metrics=metrics,
         seeds=[_describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
-        lanes=score_lanes(truth, list(forecasts), joined) if whole.series.lane_names else [],
+        lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids else [],
         origins=blocks,
         best=int(np.argmin([score_part(newest, some, newest.scored("validation")) for some in each[-1]])),
         losses=losses,
@@ -114,7 +114,7 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     task = Task(
         actual=data.series.actual(),
         horizon_steps=windows.spec.horizon_steps,
-        lanes=data.series.lanes(),
+        lanes=data.series.slices(),
         period=config.dataset.period,
         windows=WindowTask(
             train_inputs=Samples(windows, windows.train),

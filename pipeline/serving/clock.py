@@ -155,6 +155,6 @@ def _microseconds(time: pd.Timestamp) -> float:
 
 def _find_frequency(series: Series) -> Any:
     """Return the frequency of the longest lane: a calendar offset, a number, or None."""
-    rows = max(series.lanes(), key=lambda rows: rows.stop - rows.start)
+    rows = max(series.slices(), key=lambda rows: rows.stop - rows.start)
     calendar = find_calendar(series.timestamps[rows])
     return None if calendar is None else calendar.step

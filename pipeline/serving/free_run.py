@@ -42,7 +42,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     series = model.data.series
     lead = model.data.windows.spec.horizon_steps[0]
     _check_length(model, steps)
-    ends = np.array([rows.stop for rows in series.lanes()])
+    ends = np.array([rows.stop for rows in series.slices()])
     clock = Clock(series, numbered=model.config.dataset.time_column is None)
     known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
     nothing = np.full((steps, *known.shape[1:]), np.nan)
@@ -52,7 +52,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     tables = []
     for lane, end in enumerate(ends):
         for column, target in enumerate(series.targets):
-            name = {"lane": series.lane_names[lane]} if series.lane_names else {}
+            name = {"lane": series.series_ids[lane]} if series.series_ids else {}
             table = pd.DataFrame(
                 name
                 | {
@@ -127,11 +127,11 @@ def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Seq
 def _check_length(model: ServedModel, steps: int) -> None:
     series, config = model.data.series, model.config
     lost, spec = model.data.transformed.lost, model.data.windows.spec
-    for number, rows in enumerate(series.lanes()):
+    for number, rows in enumerate(series.slices()):
         left = rows.stop - rows.start - lost - (spec.nearest_forecast + 1)
         if left < steps:
             remedy = f"lower steps to {left} or less" if left > 0 else "use pipeline.stream, which holds nothing back"
             raise UserError(
-                f"dataset '{config.dataset.name}'{series.describe_lane(number)} has {rows.stop - rows.start} rows, too "
-                f"few to hold back steps={steps} of them as a test; {remedy}"
+                f"dataset '{config.dataset.name}'{series.describe_series(number)} has {rows.stop - rows.start} rows, "
+                f"too few to hold back steps={steps} of them as a test; {remedy}"
             )

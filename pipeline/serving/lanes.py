@@ -65,7 +65,7 @@ class Lanes:
         Raises:
             UserError: If the scaler was fitted per lane, and this lane is not one of the run's.
         """
-        if self.model.config.dataset.scaler_per_lane and name not in self.model.data.series.lane_names:
+        if self.model.config.dataset.scaler_per_lane and name not in self.model.data.series.series_ids:
             raise UserError(f"names the lane '{name}', which the run, with a scaler per lane, does not know")
 
     def open(self, name: str, like: str | None = None) -> int:
@@ -81,7 +81,7 @@ class Lanes:
         Raises:
             UserError: If the scaler was fitted per lane, and this lane is not one of the run's.
         """
-        known = self.model.data.series.lane_names
+        known = self.model.data.series.series_ids
         self.check_known(name)
         number = self.numbers[name] = len(self.numbers)
         self._grow(len(self.numbers))
@@ -129,9 +129,9 @@ class Lanes:
             ends: Row of the series after the last one that is read, for each lane.
         """
         series, windows = self.model.data.series, self.model.data.windows
-        names = series.lane_names or (self.model.config.dataset.name,)
+        names = series.series_ids or (self.model.config.dataset.name,)
         lost = self._tails.lost
-        for lane, (name, rows, end) in enumerate(zip(names, series.lanes(), ends, strict=True)):
+        for lane, (name, rows, end) in enumerate(zip(names, series.slices(), ends, strict=True)):
             number = self.open(name)
             self._scaler[number] = lane
             self.consumed[number] = end - rows.start
@@ -141,7 +141,7 @@ class Lanes:
             if len(last):
                 self._window[number, -len(last) :] = last
         if self.model.config.stateful:
-            firsts = np.array([rows.start + lost for rows in series.lanes()])
+            firsts = np.array([rows.start + lost for rows in series.slices()])
             self._carry(firsts, np.array(ends) - self._rows_needed)
 
     def _carry(self, firsts: IntArray, lasts: IntArray) -> None:
@@ -191,5 +191,5 @@ class Lanes:
 def warm_lanes(model: ServedModel) -> Lanes:
     """Return lanes that have read the whole history of the run."""
     lanes = Lanes(model)
-    lanes.read_history([rows.stop for rows in model.data.series.lanes()])
+    lanes.read_history([rows.stop for rows in model.data.series.slices()])
     return lanes

@@ -151,8 +151,8 @@ def read_header(line: str, config: Config, series: Series) -> Header:
     twice = [name for name in needed if names.count(name) > 1]
     if twice:
         raise UserError(f"the header has the column '{twice[0]}' twice; rename one of them")
-    lane_names = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
-    if dataset.lane_column is not None and not lane_names:
+    series_ids = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
+    if dataset.lane_column is not None and not series_ids:
         raise UserError(
             f"the run has many lanes: the rows need the column {dataset.lane_column} (or {LANE}), but their header is: "
             f"{shorten(line)}"
@@ -160,7 +160,7 @@ def read_header(line: str, config: Config, series: Series) -> Header:
     return Header(
         width=len(names),
         time=names.index(dataset.time_column) if dataset.time_column is not None else None,
-        lane=names.index(lane_names[0]) if lane_names else None,
+        lane=names.index(series_ids[0]) if series_ids else None,
         values=[names.index(name) if name in needed else None for name in series.columns],
         columns=series.columns,
         single=dataset.name,

@@ -54,7 +54,7 @@ class Stream:
         self._complain = complain
         self._clock = Clock(series, numbered=dataset.time_column is None)
         self._lanes = warm_lanes(model) if warm else Lanes(model)
-        if warm and not series.lane_names:  # the only history there is: every lane that comes begins with it
+        if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
             self._lanes.open(_HISTORY, like=dataset.name)
         self._header: Header | None = None
         self._line = 0
@@ -66,7 +66,7 @@ class Stream:
         self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
         self.skipped = self.refused = self.unknown = 0
         if warm and dataset.time_column is not None:
-            for name, rows in zip(series.lane_names or (dataset.name,), series.lanes(), strict=True):
+            for name, rows in zip(series.series_ids or (dataset.name,), series.slices(), strict=True):
                 self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
 
     @property
@@ -116,7 +116,7 @@ class Stream:
 
     def note_of(self, lane: str) -> str | None:
         """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
-        known = self._model.data.series.lane_names
+        known = self._model.data.series.series_ids
         return None if not known else "" if lane in known else UNKNOWN
 
     def answer(self, lines: Sequence[str | RowError]) -> Iterator[tuple[Row, np.ndarray]]:

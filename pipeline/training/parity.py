@@ -64,7 +64,7 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         TrainingError: If a difference exceeds 1e-4 of the target's scale.
     """
     windows = data.windows
-    firsts, counts = np.unique(windows.first_of_lane, return_counts=True)
+    firsts, counts = np.unique(windows.first_of_series, return_counts=True)
     first = firsts[np.argmax(counts)]  # of the longest lane
     before = windows.spec.time_steps - 1  # steps up to the end of the first window
     inside = int(counts.max()) + before

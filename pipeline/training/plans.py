@@ -69,9 +69,9 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         targets: What is forecast there, or an empty array. Shape (windows, outputs).
     """
     if config.stateful:
-        first_rows, steps, lane_of_starts = read_in_order(config, windows, starts)
+        first_rows, steps, series_of_starts = read_in_order(config, windows, starts)
         lanes = first_rows.shape[1]
-        positions = steps * lanes + lane_of_starts
+        positions = steps * lanes + series_of_starts
         size = min(len(first_rows), max(1, _STEPS_AT_ONCE // lanes))
     else:
         first_rows, positions = starts, np.arange(len(starts))

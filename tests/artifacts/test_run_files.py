@@ -39,7 +39,7 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
         baselines={"linear": np.stack([time + 200, time + 7], axis=1)[:, :, None]},
         metrics={"test_rmse": 1.0, "baseline_linear_rmse": 2.0},
         seeds=[{"seed": 7, "validation_rmse": 1.0}, {"seed": 8, "validation_rmse": 2.0}],
-        lanes=[{"test_rows": 1.0}] * len(series.lanes()),
+        lanes=[{"test_rows": 1.0}] * len(series.slices()),
         origins=[],
         best=0,
         losses={7: ([1.0, 0.5], [1.5, 0.75]), 8: ([2.0], [3.0])},
@@ -103,7 +103,7 @@ def test_scaling_has_the_columns_of_each_lane(tmp_path: Path, panels, make_panel
     scaling = json.loads((tmp_path / "scaling.json").read_text())
     assert scaling == describe_scaling(config, prepare_data(config, series))
     assert ("lanes" in scaling, "columns" in scaling) == (per_lane, not per_lane)
-    train = [series.values[rows][: int(LENGTH * 0.67) - int(LENGTH * 0.17)] for rows in series.lanes()]
+    train = [series.values[rows][: int(LENGTH * 0.67) - int(LENGTH * 0.17)] for rows in series.slices()]
     each = train if per_lane else [np.concatenate(train)]
     for lane, columns in enumerate(scaling["lanes"].values() if per_lane else [scaling["columns"]]):
         assert columns["a"] == pytest.approx({"offset": each[lane].min(), "scale": np.ptp(each[lane])})

@@ -9,11 +9,11 @@ import pytest
 
 from pipeline.artifacts.tables import (
     write_history,
-    write_lanes,
     write_memory,
     write_parity,
     write_predictions,
     write_seeds,
+    write_series_scores,
 )
 
 PARTS = np.array(["train", "train", "validation", "test"])
@@ -103,7 +103,7 @@ def test_predictions_name_their_lane(tmp_path: Path) -> None:
 
 def test_lanes_file(tmp_path: Path) -> None:
     """A stock would get the scores of another, or one without test rows would get some."""
-    write_lanes(tmp_path / "lanes.csv", ["a", "b"], [{"test_rows": 0}, {"test_rows": 5, "test_rmse": 1.5}])
+    write_series_scores(tmp_path / "lanes.csv", ["a", "b"], [{"test_rows": 0}, {"test_rows": 5, "test_rmse": 1.5}])
     assert read(tmp_path / "lanes.csv") == [
         {"lane": "a", "test_rows": "0", "test_rmse": ""},
         {"lane": "b", "test_rows": "5", "test_rmse": "1.5"},

@@ -204,7 +204,7 @@ def test_short_lanes_are_left_out_by_name(make_panel) -> None:
     series = make_panel([np.arange(60.0), np.arange(4.0), np.arange(60.0)])
     dataset = DatasetConfig(source=Source.sine, lane_column="stock", short_lanes=ShortLanes.leave_out)
     kept = leave_out_short(Config(look_back=6, dataset=dataset), series)
-    assert kept.lane_names == ("lane0", "lane2") and kept.lane_ends == (60, 120)
+    assert kept.series_ids == ("lane0", "lane2") and kept.series_ends == (60, 120)
     assert kept.notes[-1].startswith("1 of 3 lanes have fewer than 7 training steps and are left out: lane1")
     assert kept.short_lanes == ("lane1",)
     assert leave_out_short(Config(look_back=6, dataset=dataset), kept) is kept
@@ -237,5 +237,5 @@ def test_other_lanes_under_another_look_back_are_told_beforehand(
     note = leave_out_short(Config(look_back=6, dataset=dataset), series).notes[-1]
     assert "left out: lane1" in note
     assert ("look_back" not in note) if told is None else (told in note)
-    kept = [leave_out_short(Config(look_back=each, dataset=dataset), series).lane_names for each in (1, 6)]
+    kept = [leave_out_short(Config(look_back=each, dataset=dataset), series).series_ids for each in (1, 6)]
     assert (kept[0] == kept[1]) == (told is None)

@@ -115,7 +115,7 @@ def test_everything_that_is_prepared_keeps_it(shape: dict[str, Any]) -> None:
     assert data.lanes is not None
     used = data.lanes.starts[data.lanes.weights > 0]
     np.testing.assert_array_equal(np.sort(used), data.windows.train)  # each window that counts, exactly once
-    lane_of_rows = data.series.lane_of_rows()
+    series_of_rows = data.series.series_of_rows()
     stride = 1 if order is Order.overlapping else config.look_back
     for row in range(config.batch_size):
         for first, last in groups(data.lanes.resets):
@@ -124,7 +124,7 @@ def test_everything_that_is_prepared_keeps_it(shape: dict[str, Any]) -> None:
             assert (np.diff(running.astype(int)) <= 0).all()
             assert not weights[~running].any()
             assert (np.diff(starts[running]) == stride).all()
-            assert len(set(lane_of_rows[starts])) == 1
+            assert len(set(series_of_rows[starts])) == 1
 
 
 def groups(resets: np.ndarray) -> list[tuple[int, int]]:
@@ -147,8 +147,8 @@ def panel(lengths: Sequence[int], filled: Sequence[int] = ()) -> Series:
         targets=("a",),
         filled=where,
         origin="test",
-        lane_names=tuple(f"lane{number}" for number in range(len(lengths))),
-        lane_ends=tuple(np.cumsum(lengths).tolist()),
+        series_ids=tuple(f"lane{number}" for number in range(len(lengths))),
+        series_ends=tuple(np.cumsum(lengths).tolist()),
     )
 
 

@@ -47,14 +47,14 @@ def load(folder: Path, text: str = TABLE, **settings: Any) -> Series:
 def test_rows_are_grouped_by_lane(tmp_path: Path) -> None:
     """Breaks every panel: rows of different stocks would be read as one sequence, or land in another stock."""
     series = load(tmp_path)
-    assert series.lane_names == ("a", "c", "b")  # as they appear
-    assert series.lane_ends == (4, 8, 10)
+    assert series.series_ids == ("a", "c", "b")  # as they appear
+    assert series.series_ends == (4, 8, 10)
     assert series.values.ravel().tolist() == [1, 2, 3, 5, 100, 200, 300, 400, 30, 40]
     days = [1, 2, 3, 5, 1, 2, 3, 4, 3, 4]
     assert series.timestamps.tolist() == [pd.Timestamp(2024, 1, day) for day in days]
-    assert series.lane_of_rows().tolist() == [0] * 4 + [1] * 4 + [2] * 2
-    assert [(rows.start, rows.stop) for rows in series.lanes()] == [(0, 4), (4, 8), (8, 10)]
-    assert series.describe_lane(2) == ", lane 'b'"
+    assert series.series_of_rows().tolist() == [0] * 4 + [1] * 4 + [2] * 2
+    assert [(rows.start, rows.stop) for rows in series.slices()] == [(0, 4), (4, 8), (8, 10)]
+    assert series.describe_series(2) == ", lane 'b'"
 
 
 def test_columns_besides_time_and_lane_are_features(tmp_path: Path) -> None:
@@ -71,7 +71,7 @@ def test_lanes_need_no_time_column(tmp_path: Path) -> None:
 def test_lanes_may_be_numbered(tmp_path: Path) -> None:
     """Breaks panels whose lanes have numbers for names."""
     numbered = TABLE.replace(",a,", ",7,").replace(",b,", ",3,").replace(",c,", ",12,")
-    assert load(tmp_path, numbered).lane_names == ("7", "12", "3")
+    assert load(tmp_path, numbered).series_ids == ("7", "12", "3")
 
 
 def test_the_digest_follows_the_lanes(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_gaps_are_filled_from_their_own_lane(tmp_path: Path, missing: Missing, e
     """Breaks honesty about gaps: a stock would be filled with the price of the one above it in the file."""
     text = TABLE.replace("03,a,3", "03,a,").replace("03,c,300", "03,c,")
     series = load(tmp_path, text, missing=missing)
-    assert series.lane_names == ("a", "c", "b")
+    assert series.series_ids == ("a", "c", "b")
     assert np.flatnonzero(series.filled).tolist() == [2, 6]
     assert series.values[[2, 6], 0].tolist() == expected
     assert np.delete(series.values, [2, 6]).tolist() == [1, 2, 5, 100, 200, 400, 30, 40]
@@ -180,7 +180,7 @@ def test_scaler_of_each_lane_or_of_all(make_panel, per_lane: bool, expected: lis
     lanes = [np.linspace(0, 10, 100), np.linspace(90, 100, 100)]
     config = configure(scaler_per_lane=per_lane, validation_start="98", test_start="99", lane_column="stock")
     data = prepare_data(config, make_panel([np.append(x, [x[-1]] * 3) for x in lanes]))
-    scaled = [data.windows.inputs[rows][:98, 0] for rows in data.series.lanes()]
+    scaled = [data.windows.inputs[rows][:98, 0] for rows in data.series.slices()]
     np.testing.assert_allclose([[lane[0], lane[-1]] for lane in scaled], expected, atol=0.011)
     assert data.scaling.offset.shape == data.scaling.scale.shape == (2, 1)
     outputs = data.windows.gather_last_targets(data.windows.train)
@@ -215,9 +215,9 @@ lane_lengths = st.lists(st.integers(40, 60), min_size=2, max_size=4)
 def test_no_window_crosses_a_border(make_panel, lengths: list[int], shape: dict[str, Any]) -> None:
     """Breaks panels: a window would begin in one stock and end, or have its target, in another."""
     data = prepare_data(configure(**shape, stateful=True), make_panel(noise(*lengths)))
-    windows, lane = data.windows, data.series.lane_of_rows()
+    windows, lane = data.windows, data.series.series_of_rows()
     np.testing.assert_array_equal(lane[windows.starts], lane[windows.spec.origins(windows.starts)])
-    np.testing.assert_array_equal(lane[windows.first_of_lane], lane[windows.starts])
+    np.testing.assert_array_equal(lane[windows.first_of_series], lane[windows.starts])
     for starts in (windows.train, windows.validation):
         np.testing.assert_array_equal(
             lane[starts], lane[windows.spec.origins(starts) + max(windows.spec.horizon_steps)]
@@ -227,7 +227,7 @@ def test_no_window_crosses_a_border(make_panel, lengths: list[int], shape: dict[
         mine = windows.starts[lane[windows.starts] == number]
         first = end - lengths[number]
         assert mine.tolist() == list(range(first, end - shape["look_back"] - min(windows.spec.horizon_steps) + 1))
-        assert (windows.first_of_lane[lane[windows.starts] == number] == first).all()
+        assert (windows.first_of_series[lane[windows.starts] == number] == first).all()
     assert data.lanes is not None
     for first_batch, last in zip(*_groups(data.lanes.resets), strict=True):
         for row in range(data.lanes.starts.shape[1]):
@@ -249,8 +249,8 @@ def _groups(resets: np.ndarray) -> tuple[list[int], list[int]]:
 def test_transforms_of_a_panel_are_those_of_each_lane(make_panel, lengths, steps, period: int) -> None:
     """Breaks panels: the first difference of a stock would be taken from the last price of another."""
     series = make_panel(noise(*lengths))
-    together = apply_transforms(series.values, steps, period, series.lanes()).values
-    for rows in series.lanes():
+    together = apply_transforms(series.values, steps, period, series.slices()).values
+    for rows in series.slices():
         np.testing.assert_array_equal(together[rows], apply_transforms(series.values[rows], steps, period).values)
 
 
@@ -271,7 +271,7 @@ def test_a_lane_knows_nothing_of_the_others(
     before = prepare_data(config, make_panel(lanes))
     lanes[number] = lanes[number] ** 2
     after = prepare_data(config, make_panel(lanes))
-    others = before.series.lane_of_rows()[before.windows.starts] != number
+    others = before.series.series_of_rows()[before.windows.starts] != number
     starts = before.windows.starts[others]
     np.testing.assert_array_equal(before.windows.gather_inputs(starts), after.windows.gather_inputs(starts))
     outputs = np.random.default_rng(0).normal(size=(len(starts), before.windows.num_outputs))
@@ -299,7 +299,7 @@ def test_one_lane_gives_the_arrays_of_the_plain_series(
     config = configure(2, stateful=stateful, scaler=scaler, scaler_per_lane=per_lane, transforms=transforms)
     panel.values[:, 1] += 1  # log
     one, plain = prepare_data(config, panel), prepare_data(config, _plain(panel))
-    for name in ("inputs", "targets", "starts", "train", "validation", "first_of_lane"):
+    for name in ("inputs", "targets", "starts", "train", "validation", "first_of_series"):
         np.testing.assert_array_equal(getattr(one.windows, name), getattr(plain.windows, name))
     np.testing.assert_array_equal(one.split.parts, plain.split.parts)
     for name in ("offset", "scale"):
@@ -333,8 +333,8 @@ def test_four_hundred_lanes_side_by_side(make_panel) -> None:
 
 
 def _train_sizes(data: PreparedData) -> list[int]:
-    lane = data.series.lane_of_rows()[data.windows.train]
-    return np.bincount(lane, minlength=len(data.series.lanes())).tolist()
+    lane = data.series.series_of_rows()[data.windows.train]
+    return np.bincount(lane, minlength=len(data.series.slices())).tolist()
 
 
 @pytest.mark.parametrize(("batch_size", "lanes"), [(7, 6)])
@@ -348,7 +348,7 @@ def test_the_first_values_after_a_border_are_not_lost(make_panel) -> None:
     """Breaks panels: differences must cost the first rows of every lane, no more and no fewer."""
     lengths: Sequence[int] = (50, 60)
     data = prepare_data(configure(2, transforms=[Transform.difference]), make_panel(noise(*lengths)))
-    lane = data.series.lane_of_rows()
+    lane = data.series.series_of_rows()
     assert [int(data.windows.starts[lane[data.windows.starts] == number].min()) for number in (0, 1)] == [1, 51]
     assert np.isfinite(data.windows.gather_inputs(data.windows.starts)).all()
 

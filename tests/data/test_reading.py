@@ -166,7 +166,7 @@ def test_names_of_lanes_are_text(tmp_path: Path) -> None:
     """Lanes 007 and 7 become one, NA becomes an empty cell, and a stream of the same rows knows none of them."""
     pd.DataFrame({"date": "2024-01-01", "lane": ODD, "y": range(len(ODD))}).to_csv(tmp_path / "b.csv", index=False)
     text = (tmp_path / "b.csv").read_text()
-    assert list(load(tmp_path, text, lane_column="lane").lane_names) == ODD
+    assert list(load(tmp_path, text, lane_column="lane").series_ids) == ODD
 
 
 @pytest.mark.parametrize(
@@ -183,7 +183,7 @@ def test_lanes_of_parquet_are_their_text(tmp_path: Path, lanes: Any, names: tupl
     """Names of lanes depend on how a parquet file stores them."""
     frame = pd.DataFrame({"date": pd.to_datetime(["2024-01-01"] * 2), "lane": lanes, "y": [1.0, 2.0]})
     frame.to_parquet(tmp_path / "b.parquet", index=False)
-    assert load(tmp_path, (tmp_path / "b.parquet").read_bytes(), "b.parquet", lane_column="lane").lane_names == names
+    assert load(tmp_path, (tmp_path / "b.parquet").read_bytes(), "b.parquet", lane_column="lane").series_ids == names
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_a_sheet_of_a_spreadsheet(tmp_path: Path) -> None:
         missing=Missing.forward_fill,
     )  # fmt: skip
     series = load_series(dataset)
-    assert series.lane_names == ("007", "NA")
+    assert series.series_ids == ("007", "NA")
     assert series.values[:, 0].tolist() == [1.5, 1.5, 3, 4, 5, 6]
     assert series.timestamps[0] == days[0]
     assert "sales.xlsx: the sheet '2024' is read; left out: old" in series.notes

@@ -20,10 +20,10 @@ LENGTH = 30
 COLUMNS = ("sales", "holiday", "size")
 
 
-def make_series(lane_ends: tuple[int, ...] = ()) -> Series:
+def make_series(series_ends: tuple[int, ...] = ()) -> Series:
     """Return sales that are row numbers, a holiday 100 above them, and a size that is the number of the lane."""
     rows = np.arange(LENGTH, dtype=float)
-    size = np.searchsorted(lane_ends, rows, side="right").astype(float)
+    size = np.searchsorted(series_ends, rows, side="right").astype(float)
     return Series(
         timestamps=pd.RangeIndex(LENGTH),
         values=np.stack([rows, rows + 100, size], axis=1),
@@ -32,8 +32,8 @@ def make_series(lane_ends: tuple[int, ...] = ()) -> Series:
         targets=("sales",),
         filled=np.zeros((LENGTH, 3), dtype=bool),
         origin="test",
-        lane_names=tuple("abc"[: len(lane_ends)]),
-        lane_ends=lane_ends,
+        series_ids=tuple("abc"[: len(series_ends)]),
+        series_ends=series_ends,
     )
 
 
@@ -50,10 +50,10 @@ def with_known_inputs(spec: WindowSpec) -> WindowSpec:
     return replace(spec, future_offsets=ahead, future_columns=("holiday",), static_columns=("size",))
 
 
-def make_some_windows(spec: WindowSpec, lane_ends: tuple[int, ...] = ()) -> Windows:
+def make_some_windows(spec: WindowSpec, series_ends: tuple[int, ...] = ()) -> Windows:
     """Return the windows of three parts of ten rows, or of lanes that are all training."""
-    parts = np.zeros(LENGTH, dtype=int) if lane_ends else np.repeat([0, 1, 2], LENGTH // 3)
-    series = make_series(lane_ends)
+    parts = np.zeros(LENGTH, dtype=int) if series_ends else np.repeat([0, 1, 2], LENGTH // 3)
+    series = make_series(series_ends)
     return make_windows(Protocol.fair, spec, series.values, series, Split(parts), lost=0)
 
 
@@ -116,11 +116,11 @@ def test_known_future_inputs_are_those_of_the_rows_that_are_forecast() -> None:
     np.testing.assert_array_equal(known[:, :, 0], windows.gather_targets(windows.train) + 100)
 
 
-@pytest.mark.parametrize("lane_ends", [(), (8, 20, 30)])
-def test_every_window_knows_its_future_inside_its_lane(lane_ends: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("series_ends", [(), (8, 20, 30)])
+def test_every_window_knows_its_future_inside_its_lane(series_ends: tuple[int, ...]) -> None:
     """Breaks panels: at the end of a series the network would read the known inputs of the next one."""
-    windows = make_some_windows(with_known_inputs(specify()), lane_ends)
-    lane = make_series(lane_ends).lane_of_rows()
+    windows = make_some_windows(with_known_inputs(specify()), series_ends)
+    lane = make_series(series_ends).series_of_rows()
     rows = windows.spec.future_rows(windows.starts)
     np.testing.assert_array_equal(lane[rows], np.repeat(lane[windows.starts][:, None], rows.shape[1], axis=1))
     np.testing.assert_array_equal(windows.gather_static(windows.starts)[:, 0], lane[windows.starts])

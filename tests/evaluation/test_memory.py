@@ -58,8 +58,8 @@ def delayed_copy(delay: int, lanes: tuple[int, ...] = (80,)) -> Series:
         targets=("copy",),
         filled=np.zeros(together.shape, dtype=bool),
         origin="test",
-        lane_names=names,
-        lane_ends=tuple(np.cumsum(lanes).tolist()) if names else (),
+        series_ids=names,
+        series_ends=tuple(np.cumsum(lanes).tolist()) if names else (),
     )
 
 
@@ -78,7 +78,7 @@ def delay_line(config: Config, delay: int) -> PlainNetwork:
 def forecast(config: Config, data: PreparedData, network: PlainNetwork) -> np.ndarray:
     """Outputs at every window: after the whole past of its lane when stateful, otherwise after the window alone."""
     windows, outputs = data.windows, []
-    for start, first in zip(windows.starts, windows.first_of_lane, strict=True):
+    for start, first in zip(windows.starts, windows.first_of_series, strict=True):
         begin = first if config.stateful else start
         outputs.append(read(network, data, begin, start + windows.spec.time_steps - 1))
     return np.stack(outputs)
@@ -153,7 +153,7 @@ def test_curves_are_those_of_a_plain_loop(name: str) -> None:
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)
     last_steps = windows.validation + windows.spec.time_steps - 1
-    firsts = windows.first_of_lane[positions]
+    firsts = windows.first_of_series[positions]
     longest = min(int((last_steps - firsts).min()) + 1, 256 if config.stateful else windows.spec.time_steps)
     assert len(memory.warm_up) == len(memory.zeroed) == longest
 

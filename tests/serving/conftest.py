@@ -59,8 +59,8 @@ def make_served() -> MakeServed:
             targets=targets,
             filled=np.zeros(values.shape, dtype=bool) if filled is None else filled,
             origin="test",
-            lane_names=tuple(lanes),
-            lane_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
+            series_ids=tuple(lanes),
+            series_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
         )
         data = prepare_data(config, series)
         layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
@@ -77,7 +77,7 @@ def expect() -> Expect:
         windows, config = model.data.windows, model.config
         if not config.stateful:
             return model.data.in_units(model.network.answer(windows.gather_inputs(starts)), starts)
-        first = int(windows.first_of_lane[np.searchsorted(windows.starts, starts[0])])
+        first = int(windows.first_of_series[np.searchsorted(windows.starts, starts[0])])
         states = model.network.zero_states(1)
         outputs = {}  # by the last row that was read
         by_row = config.dataset.order is Order.phases and config.dataset.lags_as is LagsAs.time_steps

@@ -171,7 +171,7 @@ def test_each_lane_is_forecast_from_its_own_past(make_served: MakeServed) -> Non
     panel = make_served(lanes=("x", "y"), stateful=True, dataset={"scaler_per_lane": True} | SEASONAL)
     table = forecast_steps(panel, 3)
     assert table["lane"].tolist() == ["x"] * 6 + ["y"] * 6
-    for name, rows in zip("xy", panel.data.series.lanes(), strict=True):
+    for name, rows in zip("xy", panel.data.series.slices(), strict=True):
         mine = table[table["lane"] == name]
         times = list(panel.data.series.timestamps[rows])
         assert mine["timestamp"].tolist()[:3] == times[-3:]
@@ -179,7 +179,7 @@ def test_each_lane_is_forecast_from_its_own_past(make_served: MakeServed) -> Non
         np.testing.assert_array_equal(mine["actual"][:3], panel.data.series.values[rows][-3:, 0])
         assert mine["free_run"].notna().all()
     changed = panel.data.series.values.copy()
-    changed[: panel.data.series.lane_ends[0]] *= 1.5  # another x
+    changed[: panel.data.series.series_ends[0]] *= 1.5  # another x
     # A scaler per lane makes log differences of a multiple the same numbers: y must not change at all.
     series = Series(**{**vars(panel.data.series), "values": changed})
     other = ServedModel(panel.config, prepare_data(panel.config, series), panel.network, panel.digest)

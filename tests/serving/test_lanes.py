@@ -59,7 +59,7 @@ def test_rows_one_by_one_are_forecast_like_the_whole_series(kind: str, make_serv
     """What a stream prints is not what the network that was scored forecasts."""
     model = make_served(**KINDS[kind])
     series, windows = model.data.series, model.data.windows
-    for name, rows in zip(series.lane_names or ("tiny",), series.lanes(), strict=True):
+    for name, rows in zip(series.series_ids or ("tiny",), series.slices(), strict=True):
         starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
         served = read_rows(Lanes(model), name, series.values[rows])
         origins = windows.spec.origins(starts) - rows.start
@@ -77,7 +77,7 @@ def test_a_warm_start_goes_on_where_reading_everything_would(kind: str, make_ser
     series = model.data.series
     new = np.random.default_rng(1).uniform(1, 9, size=(8, len(series.columns)))
     warm = warm_lanes(model)
-    for name, rows in zip(series.lane_names or ("tiny",), series.lanes(), strict=True):
+    for name, rows in zip(series.series_ids or ("tiny",), series.slices(), strict=True):
         cold = Lanes(model)
         read_rows(cold, name, series.values[rows])
         assert warm.last_values(name) == cold.last_values(name) == series.values[rows][-1].tolist()
@@ -92,7 +92,7 @@ def test_lanes_side_by_side_forecast_what_each_forecasts_alone(
 ) -> None:
     """Rows of one lane change the forecasts of another, or the order in which rows arrive does."""
     model = make_served(**KINDS[kind])
-    names = model.data.series.lane_names or ("p", "q", "r")
+    names = model.data.series.series_ids or ("p", "q", "r")
     rows = np.random.default_rng(2).uniform(1, 9, size=(len(names), 9, len(model.data.series.columns)))
     alone = [read_rows(Lanes(model), name, rows[number]) for number, name in enumerate(names)]
     together = Lanes(model, places=1)  # so that it must grow

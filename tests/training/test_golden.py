@@ -20,7 +20,7 @@ def skill_on_test(data: PreparedData, training: Training) -> float:
     aligned = align_forecasts(forecasts, windows.spec.origins(windows.starts), windows.spec.horizon_steps, len(actual))
     scored = np.zeros(actual.shape, dtype=bool)
     scored[data.split.rows("test")] = True
-    repeated = forecast_persistence(Task(actual, windows.spec.horizon_steps, data.series.lanes(), period=1))
+    repeated = forecast_persistence(Task(actual, windows.spec.horizon_steps, data.series.slices(), period=1))
     return skill(rmse(actual, aligned, scored), rmse(actual, repeated, scored))
 
 

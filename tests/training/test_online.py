@@ -85,9 +85,9 @@ def plain_loop(passed: Passed, seed: int) -> tuple[np.ndarray, list[np.ndarray]]
     network = build_training_network(config, windows.num_features, windows.num_outputs)
     network.set_weights(function.unpack(group.weights[group.seeds.index(seed)]))
     _, recurrent, head = network.layers
-    states = {lane: recurrent.cell.get_initial_state(1) for lane in range(len(series.lanes()))}
+    states = {lane: recurrent.cell.get_initial_state(1) for lane in range(len(series.slices()))}
     outputs = np.full((len(windows.starts), 1), np.nan)
-    lane_of_rows, scorable = series.lane_of_rows(), series.scorable()[:, 0]
+    series_of_rows, scorable = series.series_of_rows(), series.scorable()[:, 0]
     origins = windows.spec.origins(windows.starts)
     for now in sorted(set(series.timestamps[origins])):
         here = [position for position, origin in enumerate(origins) if series.timestamps[origin] == now]
@@ -95,7 +95,7 @@ def plain_loop(passed: Passed, seed: int) -> tuple[np.ndarray, list[np.ndarray]]
         with tf.GradientTape() as tape:
             for position in here:
                 start, origin = windows.starts[position], origins[position]
-                lane = int(lane_of_rows[start])
+                lane = int(series_of_rows[start])
                 state, answers = states[lane], []
                 for row in range(start, origin + 1):
                     hidden, state = recurrent.cell(tf.constant(windows.inputs[row][None]), state)
@@ -104,7 +104,7 @@ def plain_loop(passed: Passed, seed: int) -> tuple[np.ndarray, list[np.ndarray]]
                 outputs[position] = answers[-1].numpy()
                 rows = range(start + 1, origin + 2) if config.return_sequences else [origin + 1]
                 answers = answers if config.return_sequences else answers[-1:]
-                if origin + 1 < series.lanes()[lane].stop and all(scorable[row] for row in rows):
+                if origin + 1 < series.slices()[lane].stop and all(scorable[row] for row in rows):
                     each = [(answer - windows.targets[row]) ** 2 for answer, row in zip(answers, rows, strict=True)]
                     losses.append(tf.reduce_mean(tf.concat(each, 0)))
             loss = tf.add_n(losses) / len(losses) if losses else None

@@ -10,7 +10,7 @@ from pipeline.baselines.task import Task
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_forecasts
-from pipeline.evaluation.scores import Truth, score_lanes, score_seed
+from pipeline.evaluation.scores import Truth, score_seed, score_series
 from pipeline.models.keras_network import build_streaming_network
 from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
@@ -22,7 +22,7 @@ LANES = 400
 def aligned(data: PreparedData, outputs: np.ndarray) -> np.ndarray:
     windows, series = data.windows, data.series
     forecasts = data.in_units(outputs, windows.starts)
-    ends = np.array([rows.stop for rows in series.lanes()])[series.lane_of_rows()[windows.starts]]
+    ends = np.array([rows.stop for rows in series.slices()])[series.series_of_rows()[windows.starts]]
     return align_forecasts(
         forecasts, windows.spec.origins(windows.starts), windows.spec.horizon_steps, len(series), ends
     )
@@ -30,7 +30,7 @@ def aligned(data: PreparedData, outputs: np.ndarray) -> np.ndarray:
 
 def truth_of(data: PreparedData) -> Truth:
     parts = {part: data.split.rows(part) for part in ("train", "validation", "test")}
-    return Truth(data.series.actual(), data.series.scorable(), parts, data.series.targets, data.series.lanes())
+    return Truth(data.series.actual(), data.series.scorable(), parts, data.series.targets, data.series.slices())
 
 
 @pytest.fixture(scope="module")
@@ -52,13 +52,13 @@ def many(make_config, make_panel, ignore_epoch) -> tuple[PreparedData, Training]
 def test_each_of_400_lanes_is_forecast_as_if_alone(many, make_config) -> None:
     """The state of one stock would leak into another, or a lane would begin with what is left of the one before."""
     data, training = many
-    windows, lane = data.windows, data.series.lane_of_rows()
+    windows, lane = data.windows, data.series.series_of_rows()
     weights = training.seeds[0].weights
     config = make_config(look_back=1, stateful=True)
     plain = make_plain(plan_layers(config, 1, 1), weights)
     keras_twin = build_streaming_network(config, 1, 1)
     keras_twin.set_weights(weights)
-    for number, rows in enumerate(data.series.lanes()):
+    for number, rows in enumerate(data.series.slices()):
         mine = lane[windows.starts] == number
         states, outputs = plain.zero_states(1), []
         for row in range(rows.start, rows.stop - 1):
@@ -75,11 +75,11 @@ def test_scores_of_each_lane(many) -> None:
     data, training = many
     forecasts, truth = aligned(data, training.forecasts[0]), truth_of(data)
     baseline = forecast_persistence(Task(truth.actual, [1], truth.lanes, period=1))
-    scores = score_lanes(truth, [forecasts, forecasts + 1], {"persistence": baseline})
+    scores = score_series(truth, [forecasts, forecasts + 1], {"persistence": baseline})
     assert len(scores) == LANES
     assert scores[0] == {"test_rows": 0}  # it ended before the test part began
     for number in (1, 7, LANES - 1):
-        rows = np.flatnonzero(data.split.rows("test") & (data.series.lane_of_rows() == number))
+        rows = np.flatnonzero(data.split.rows("test") & (data.series.series_of_rows() == number))
         errors = (forecasts[rows, 0] - truth.actual[rows]).ravel()
         each = [np.sqrt(np.mean(errors**2)), np.sqrt(np.mean((errors + 1) ** 2))]
         steps = truth.actual[rows] - truth.actual[rows - 1]
@@ -97,7 +97,7 @@ def test_one_lane_is_trained_and_scored_as_the_plain_series(make_config, make_pa
     """A panel of one stock would get other weights, forecasts or scores than the stock itself."""
     values = np.random.default_rng(8).normal(size=40)
     panel = make_panel([values])
-    plain: Series = dataclasses.replace(panel, lane_names=(), lane_ends=())
+    plain: Series = dataclasses.replace(panel, series_ids=(), series_ends=())
     config = make_config(look_back=2, stateful=True)
     scores = []
     for series in (panel, plain):

@@ -126,7 +126,7 @@ def _count_test(data: PreparedData) -> int:
     """Count the windows that forecast a row of the test part."""
     windows = data.windows
     rows = windows.spec.forecast_rows(windows.starts)  # (windows, horizon_steps)
-    ends = _lane_ends(data)[windows.starts][:, None]
+    ends = _series_ends(data)[windows.starts][:, None]
     in_test = data.split.rows("test")[np.minimum(rows, ends - 1)] & (rows < ends)
     return int(in_test.any(axis=1).sum())
 
@@ -136,8 +136,8 @@ def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     windows = data.windows
     in_train = data.split.rows("train")
     unused = np.setdiff1d(np.flatnonzero(in_train), windows.train)
-    ends = _lane_ends(data)[unused]
-    first_rows = np.concatenate([np.full(rows.stop - rows.start, rows.start) for rows in data.series.lanes()])
+    ends = _series_ends(data)[unused]
+    first_rows = np.concatenate([np.full(rows.stop - rows.start, rows.start) for rows in data.series.slices()])
     lost = unused - first_rows[unused] < data.transformed.lost
     last_targets = windows.spec.last_targets(unused)
     beyond = (last_targets >= ends) | ~in_train[np.minimum(last_targets, ends - 1)]
@@ -155,6 +155,6 @@ def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     )
 
 
-def _lane_ends(data: PreparedData) -> IntArray:
+def _series_ends(data: PreparedData) -> IntArray:
     """Return the row after the end of each row's lane. Shape (time,)."""
-    return np.array([rows.stop for rows in data.series.lanes()])[data.series.lane_of_rows()]
+    return np.array([rows.stop for rows in data.series.slices()])[data.series.series_of_rows()]

@@ -33,10 +33,10 @@ class Labels:
 
     def lane(self, row: int) -> str:
         """Return the name of the series that a row belongs to, and a blank; nothing where there is one series only."""
-        if not self._series.lane_names:
+        if not self._series.series_ids:
             return ""
-        ends = np.array(self._series.lane_ends)
-        return f"{tidy(self._series.lane_names[int(np.searchsorted(ends, row, side='right'))])} "
+        ends = np.array(self._series.series_ends)
+        return f"{tidy(self._series.series_ids[int(np.searchsorted(ends, row, side='right'))])} "
 
     def span(self, first: int, last: int) -> str:
         """Return the label of consecutive rows: `1949-01..1949-03`."""
