@@ -2,17 +2,14 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.moments import root_mean_square, standard_deviation
 
-steady = settings(deadline=None, derandomize=True, max_examples=60)
-
 VALUES = st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=12).map(np.array)
 
 
-@steady
 @given(VALUES, st.integers(-900, 900))
 def test_a_unit_changes_nothing_but_the_unit(values: np.ndarray, power: int) -> None:
     """Squares of small numbers vanish and those of large ones are infinite: a score is 0 or no number."""

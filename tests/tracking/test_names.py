@@ -1,6 +1,6 @@
 """Names and values from outside stay apart in MLflow and come back whole; tests/test_names.py sends them through."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.tracking.names import (
@@ -10,19 +10,15 @@ from pipeline.tracking.names import (
     split_value,
 )
 
-steady = settings(deadline=None, derandomize=True, max_examples=60)
-
 NAMES = st.text("aZ9_-. :/%()€漢\n", min_size=1, max_size=30) | st.text("a(", min_size=240, max_size=300)
 
 
-@steady
 @given(st.lists(NAMES, unique=True, max_size=8))
 def test_different_names_stay_different(names: list[str]) -> None:
     """The score of one column is overwritten by that of another."""
     assert len({escape_name(name) for name in names}) == len(names)
 
 
-@steady
 @given(st.integers(0, 20_000))
 def test_a_value_that_may_not_be_cut_is_split_and_joined(length: int) -> None:
     """A long command line cannot be repeated, because its end is missing."""

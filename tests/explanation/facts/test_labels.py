@@ -5,13 +5,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.data.series import Series
 from pipeline.explanation.facts.labels import Labels, name_frequency, name_rows, name_some, show_few, tidy
-
-steady = settings(deadline=None, derandomize=True, max_examples=60)
 
 MakePanel = Callable[[Sequence[np.ndarray]], Series]
 
@@ -47,7 +45,6 @@ def test_rows_of_several_series_have_their_name(make_panel: MakePanel) -> None:
     assert [labels[row] for row in range(5)] == ["0", "1", "2", "0", "1"]
 
 
-@steady
 @given(st.text("a \n\t\x00\x7f\u200b\u2028é…", max_size=12))
 def test_tidy_names_stand_in_one_line(text: str) -> None:
     """Breaks every drawing: a column name with a line break or a control character tears it apart."""
@@ -55,7 +52,6 @@ def test_tidy_names_stand_in_one_line(text: str) -> None:
     assert tidy(tidy(text)) == tidy(text) == tidy(text).strip()
 
 
-@steady
 @given(st.integers(1, 60), st.integers(2, 9))
 def test_what_is_shown_of_many_begins_at_the_first_and_ends_at_the_last(count: int, most: int) -> None:
     """Breaks long windows: a picture does not show where it ends, or is longer than it may be."""

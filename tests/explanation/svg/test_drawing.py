@@ -4,12 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.explanation.svg.drawing import GREEN, RED, Drawing, fit, text_width, wrap
-
-steady = settings(deadline=None, derandomize=True, max_examples=60)
 
 ReadPicture = Callable[[str], Any]
 EVIL = "</text><script>alert(1)</script> & \"' \x01\n \u2028"
@@ -82,7 +80,6 @@ def test_texts_shrink_before_they_are_cut() -> None:
     assert text.endswith("…") and text_width(text, size) <= 30
 
 
-@steady
 @given(st.text("abcWi%", max_size=40), st.floats(11, 26), st.floats(24, 300))
 def test_a_text_never_leaves_its_room(text: str, size: float, room: float) -> None:
     """Breaks boxes of any width: letters stand beside them, or are larger than was asked for."""
@@ -91,7 +88,6 @@ def test_a_text_never_leaves_its_room(text: str, size: float, room: float) -> No
     assert shown == text or (shown.endswith("…") and text.startswith(shown[:-1]))
 
 
-@steady
 @given(WORDS, st.floats(60, 300))
 def test_a_paragraph_keeps_every_word(words: list[str], room: float) -> None:
     """Breaks "never dropped silently": a word of a reason is lost at the end of a line, or a line is too wide."""
