@@ -1,6 +1,7 @@
 """Ctrl-C, the SIGTERM of a cluster and the SIGHUP of a lost terminal end a training soon, cleanly; none is lost."""
 
 import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -16,6 +17,26 @@ def listen_for_interrupts() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Listen for interrupts while the block lasts, as a command does for good; outside the main thread nothing changes.
+
+    What came in the block is forgotten after it: the next training of a notebook starts.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    listen_for_interrupts()
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _asked.clear()
 
 
 @contextmanager

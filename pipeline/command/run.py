@@ -16,19 +16,19 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from pipeline.base.disk import explain_disk
 from pipeline.base.environment import prepare_environment
-from pipeline.base.errors import PipelineError, TrainingError, UserError
+from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts
 from pipeline.base.paths import conf_dir
 from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import prepare_terminal
-from pipeline.base.text import show_number
 from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
 from pipeline.config.keys import LABELS, label_run, varying_keys
-from pipeline.config.schema import Config, flat_config, typed_config
+from pipeline.config.schema import Config, typed_config
+from pipeline.experiment.job import say, train_job
 from pipeline.experiment.jobs import explained, plan_jobs
+from pipeline.experiment.sweep import log_report, open_sweep
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -59,46 +59,12 @@ def run_job(config: DictConfig) -> float:
         The objective of optimizing sweepers: the mean validation RMSE over seeds, of several targets the RMSSE. Never
         the test score.
     """
-    return train_job(config).score("validation")
+    return _train_job(config).score("validation")
 
 
-def train_job(config: DictConfig) -> RunRecord:
-    """Run one job and say what became of it.
-
-    Args:
-        config: What Hydra composed.
-
-    Returns:
-        The record of the finished run.
-
-    Raises:
-        PipelineError: If it did not finish; the reason has been shown.
-    """
+def _train_job(config: DictConfig) -> RunRecord:
     prepare_terminal(unread=True)  # a worker of a launcher has its own streams
-    typed = typed_config(config)
-    label = _label(typed)
-    from pipeline.experiment.run import run_experiment
-
-    _say(f"{label}: {typed.seeds} x at most {typed.training.epochs} epochs, engine {typed.training.engine.value}")
-    try:
-        record = run_experiment(typed, label, tell=_say)
-    except PipelineError as error:
-        log.error("%s: FAILED: %s", label, error)
-        raise
-    except Exception as error:
-        if (disk := explain_disk(error)) is not None:
-            log.error("%s: FAILED: %s", label, disk)
-            raise TrainingError(disk) from error
-        log.exception("%s: FAILED", label)  # Hydra keeps only the first failure, and workers lose their traceback
-        raise TrainingError(f"{type(error).__name__}: {error}") from error
-    if record.resumed:
-        _say(f"{label}: already trained, read back from run {record.run_id}")
-    else:
-        _say(
-            f"{label}: validation {record.measure.upper()} {show_number(record.score('validation'))} in "
-            f"{record.metrics['fit_seconds']:.1f} s"
-        )
-    return record
+    return train_job(typed_config(config))
 
 
 def _run_command(command: Sequence[str]) -> int:
@@ -109,13 +75,13 @@ def _run_command(command: Sequence[str]) -> int:
         with explained():
             _hydra_main(run_job)()
         return DONE
-    plan = plan_jobs(arguments, tell=_say)
+    plan = plan_jobs(arguments, tell=say)
     from pipeline.tracking.past import kill_crashed
     from pipeline.tracking.store import open_store
 
     store = open_store(plan.jobs[0].tracking)
     if crashed := kill_crashed(store):
-        _say(f"{crashed} run(s) that a crash left open are now marked KILLED")
+        say(f"{crashed} run(s) that a crash left open are now marked KILLED")
     if plan.is_sweep:
         return _run_sweep(store, command, arguments, plan.differing_keys())
     return _run_once(store, arguments)
@@ -126,7 +92,7 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
 
     def job(config: DictConfig) -> None:
         with suppress(TrainingError):  # train_job has said why
-            records.append(train_job(config))
+            records.append(_train_job(config))
 
     sys.argv[1:] = _hydra_arguments(arguments)
     _hydra_main(job)()
@@ -140,46 +106,22 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
 
 
 def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, keys: Sequence[str]) -> int:
-    from pipeline.tracking.live import close_parent, open_parent
     from pipeline.tracking.past import sweep_runs
 
-    parent = open_parent(store, name=" ".join(["sweep", *arguments.overrides]), command=command)
-    ending, failure = "FAILED", None
+    sweep = None
     try:
-        told = [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
-        sys.argv[1:] = _hydra_arguments(arguments, told)
-        check_interrupt()
-        _hydra_main(run_job)()
-        ending = "FINISHED"
-    except KeyboardInterrupt:
-        ending = "KILLED"
-        raise
-    except PipelineError as error:  # of the first job that failed; the summary lists every one
-        failure = error
+        with open_sweep(store, command, arguments.overrides) as sweep:
+            told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
+            sys.argv[1:] = _hydra_arguments(arguments, told)
+            check_interrupt()
+            _hydra_main(run_job)()
     finally:
-        try:
-            close_parent(store, parent, ending)
-        except Exception as error:  # must not hide what ended the sweep
-            _say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
-        _summarize(sweep_runs(store, parent, _say), store)
-    _report(store, parent)
-    if isinstance(failure, UserError):
-        raise failure
-    return DONE if failure is None else FAILED
-
-
-def _report(store: "Store", parent: str) -> None:
-    """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
-    salvage = Salvage(_say)
-    with salvage.attempt("the report of the sweep"):
-        from pipeline.experiment.sweep_report import FOLDER, report_sweep
-
-        report_sweep(store, parent, salvage)
-        _say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
-    if salvage.lost:
-        from pipeline.tracking.live import note_incomplete
-
-        note_incomplete(store, parent, salvage.lost)
+        if sweep is not None:
+            _summarize(sweep_runs(store, sweep.parent, say), store)
+    log_report(store, sweep.parent)
+    if isinstance(sweep.failure, UserError):
+        raise sweep.failure
+    return DONE if sweep.failure is None else FAILED
 
 
 def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:
@@ -206,11 +148,6 @@ def _hydra_arguments(arguments: Namespace, extra: Sequence[str] = ()) -> list[st
     return [*arguments.overrides, *extra, *flags]
 
 
-def _label(config: Config) -> str:
-    """Name a run by what sets it apart in its sweep, otherwise by the keys that matter most."""
-    return label_run(flat_config(config), config.tracking.sweep_keys)
-
-
 def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
     """Print a table and a verdict for each group of comparable runs, what failed, and how to see more."""
     from pipeline.comparison.groups import group_by_truth
@@ -227,7 +164,7 @@ def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
         if not group:
             console.print("No run finished, so there is nothing to compare.")
             continue
-        salvage = Salvage(_say)
+        salvage = Salvage(say)
         with salvage.attempt("the verdict"):
             console.print(" ".join(compare_runs(store, group).verdict), soft_wrap=True)
     keys = varying_keys([run.record.params for run in runs], LABELS)
@@ -242,7 +179,3 @@ def _way_to(store: "Store") -> str:
     default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
     ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {quote(store.uri)}"
     return f"{ui}   (in a clone: make ui)"
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

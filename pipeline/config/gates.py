@@ -15,6 +15,7 @@ from pipeline.config.schema import (
     LagsAs,
     Order,
     Protocol,
+    Source,
     Transform,
     Wiring,
     flat_config,
@@ -88,7 +89,7 @@ def _dataset(config: Config) -> Iterator[str]:
         )
     if (dataset.validation_start is None) != (dataset.test_start is None):
         yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
-    if dataset.source not in COMPUTED and dataset.path is None:
+    if dataset.source in (Source.packaged, Source.file) and dataset.path is None:
         yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
     if dataset.source in COMPUTED and not 10 <= dataset.length <= 10_000_000:
         yield f"dataset.length must be at least 10 and at most 10000000, but got dataset.length={dataset.length}"

@@ -26,6 +26,7 @@ class Source(Enum):
 
     packaged = "packaged"
     file = "file"
+    frame = "frame"
     sine = "sine"
     delayed_copy = "delayed_copy"
     adding = "adding"

@@ -13,28 +13,40 @@ from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
+from pipeline.data.frames import tidy_frame
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.validate import check_timestamps, describe_rounded, fill_missing, numeric_values
 
+_NO_FRAME = (
+    "dataset=frame is a table that only Python can give: sweep(..., data=frame), train(..., data=frame); a "
+    "command reads a file: dataset=csv dataset.path=FILE"
+)
+_NOT_READ = "data=frame is given, but dataset={dataset} reads no table; leave one of them out"
 
-def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series:
+
+def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.DataFrame | None = None) -> Series:
     """Load and validate the series that a configuration names.
 
     Args:
         dataset: The `dataset` node of the configuration.
         first_rows: How many rows of the file are read, so that a file which has grown gives what it held before; None:
             all.
+        data: The table itself, with dataset.source=frame; it is not changed.
 
     Returns:
         The series, with missing values filled if `dataset.missing` says so.
 
     Raises:
         UserError: If the file cannot be read or holds something that cannot be trained on; the text names the
-            column, the row and the remedy.
+            column, the row and the remedy. Also if there is no table where one is needed, or one where none is read.
     """
-    if dataset.source in COMPUTED:
+    if (data is not None) != (dataset.source is Source.frame):
+        raise UserError(_NO_FRAME if data is None else _NOT_READ.format(dataset=dataset.name))
+    if data is not None:
+        table, origin = Table(tidy_frame(data)), f"dataset '{dataset.name}'"
+    elif dataset.source in COMPUTED:
         table, origin = Table(compute_table(dataset)), dataset.source.value
     else:
         assert dataset.path is not None
@@ -42,9 +54,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None) -> Series
         table, origin = read_table(path, dataset), str(path)
     frame = table.frame if first_rows is None else table.frame.iloc[:first_rows]
     if frame.empty:
-        raise UserError(
-            f"{origin} holds no rows; dataset.path must name a file with a header and one row per time step"
-        )
+        raise UserError(f"{origin} holds no rows; a dataset is a table with a header and one row per time step")
     features, targets, left_out = choose_columns(frame, dataset, origin)
     names, lanes = _lanes(frame, dataset, origin)
     timestamps, reading, told = _timestamps(frame, dataset, origin, lanes)

@@ -2,7 +2,7 @@
 
 import argparse
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +24,8 @@ from pipeline.config.keys import LABELS, varying_keys
 from pipeline.config.schema import Config, flat_config, typed_config
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from pipeline.data.series import Series
 
 _BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
@@ -40,22 +42,33 @@ class Plan:
         is_sweep: Whether Hydra's sweeper runs it.
         jobs: The configuration of every job. When a sweeper other than Hydra's basic one chooses the values as
             it goes, only the configuration it starts from.
+        series: What was read for them, by the dataset of the job.
     """
 
     is_sweep: bool
     jobs: list[Config]
+    series: "Mapping[str, Series]"
+
+    def series_of(self, job: Config) -> "Series":
+        """Return the series of a job as it was read when the job was checked."""
+        return self.series[_key(job)]
 
     def differing_keys(self) -> list[str]:
         """Return the keys in which the jobs differ, which name them."""
         return varying_keys([flat_config(job) for job in self.jobs], LABELS)
 
 
-def plan_jobs(arguments: argparse.Namespace, tell: Callable[[str], None] | None = None) -> Plan:
+def plan_jobs(
+    arguments: argparse.Namespace,
+    tell: Callable[[str], None] | None = None,
+    data: "pd.DataFrame | None" = None,
+) -> Plan:
     """Compose every job of a command as Hydra will, and check it.
 
     Args:
         arguments: What Hydra's own parser made of the command line.
         tell: Told how many jobs are checked, when that takes seconds.
+        data: The table, with dataset.source=frame.
 
     Returns:
         The plan; every job in it passed the gates of types, ranges and data.
@@ -85,8 +98,7 @@ def plan_jobs(arguments: argparse.Namespace, tell: Callable[[str], None] | None 
         configs = [typed_config(job) for job in jobs]
     for config in configs:
         check_ranges(config)
-    _check_data(configs)
-    return Plan(is_sweep, configs)
+    return Plan(is_sweep, configs, _check_data(configs, data))
 
 
 @contextmanager
@@ -160,17 +172,22 @@ def _check_targets(base: DictConfig) -> None:
                 )
 
 
-def _check_data(configs: Sequence[Config]) -> None:
-    """Prepare the data of every job, reading each file once."""
+def _check_data(configs: Sequence[Config], data: "pd.DataFrame | None") -> "dict[str, Series]":
+    """Prepare the data of every job, reading each file once; return what was read."""
     from pipeline.data.prepare import prepare_data  # pandas takes a second: an unknown key must not wait for it
     from pipeline.data.sources import load_series
 
     loaded: dict[str, Series] = {}
     for config in configs:
-        key = repr(config.dataset)
+        key = _key(config)
         if key not in loaded:
-            loaded[key] = load_series(config.dataset)
+            loaded[key] = load_series(config.dataset, data=data)
         prepare_data(config, loaded[key])
+    return loaded
+
+
+def _key(config: Config) -> str:
+    return repr(config.dataset)
 
 
 def _explain_hydra(error: HydraException) -> str:

@@ -25,6 +25,7 @@ from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.series import Series
 from pipeline.experiment.diagnostics import certify_network, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.explanation.facts.explanation import explain
@@ -39,13 +40,14 @@ log = logging.getLogger(__name__)
 ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
 
 
-def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> RunRecord:
+def run_experiment(config: Config, label: str, tell: Callable[[str], None], series: Series | None = None) -> RunRecord:
     """Train one configuration with all its seeds and log it; or, with resume, read back the run that already did.
 
     Args:
         config: The typed configuration.
         label: Names the run for people, for example `look_back=3 stateful=false`.
         tell: Shows a sentence to the person who waits.
+        series: What the configuration names, already loaded; None: it is loaded.
 
     Returns:
         The record of the finished run.
@@ -56,7 +58,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None]) -> R
     """
     check_interrupt()
     check_ranges(config)
-    data = prepare_data(config)
+    data = prepare_data(config, series)
     prepare_environment()
     from pipeline.tracking.live import track_run
     from pipeline.tracking.past import note_resumed

@@ -38,13 +38,18 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
     from pipeline.tracking.past import find_sweep, sweep_runs
 
     runs = sweep_runs(store, parent_run_id, lambda _: None)  # the table before the report has told who is missing
-    finished = [run for run in runs if run.record.status is Status.finished]
     unfinished = [run for run in runs if run.record.status is not Status.finished]
     failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
-    parts = [_read_part(store, group) for group in group_by_truth(store, finished)]
+    parts = read_parts(store, runs)
     with TemporaryDirectory() as folder:
         write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)
         log_folder(store, parent_run_id, Path(folder), FOLDER)
+
+
+def read_parts(store: "Store", runs: Sequence[LoggedRun]) -> list[Part]:
+    """Return what there is to show of the finished runs, a part for each group that can be compared."""
+    finished = [run for run in runs if run.record.status is Status.finished]
+    return [_read_part(store, group) for group in group_by_truth(store, finished)]
 
 
 def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:

@@ -104,7 +104,7 @@ def test_a_file_is_read_once_for_all_jobs(plan: Callable[[str], Plan], monkeypat
     """Breaks large sweeps: a file of gigabytes is read again for every job before the first one starts."""
     read: list[str] = []
     load = sources.load_series
-    monkeypatch.setattr(sources, "load_series", lambda dataset: (read.append(dataset.name), load(dataset))[1])
+    monkeypatch.setattr(sources, "load_series", lambda dataset, **more: (read.append(dataset.name), load(dataset))[1])
     plan("-m look_back=1,3,6 dataset=airline,sine")
     assert sorted(read) == ["airline", "sine"]
 

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 from pipeline.base.document import Document
 from pipeline.base.salvage import Salvage
 from pipeline.base.text import show_number, show_value
 from pipeline.baselines.registry import name_baseline
-from pipeline.report.figures.drawing import Shape, write_figure
+from pipeline.report.figures.drawing import STYLE, Shape, calm_fonts, write_figure
 from pipeline.report.figures.sweep import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 from pipeline.report.page.template import MOST_SENTENCES, render_page
 from pipeline.report.wording import list_sentences, name_row, show_interval, title
@@ -114,10 +115,9 @@ def _head(parts: Sequence[Part]) -> str:
 def _lay_out(folder: Path, prefix: str, part: Part, salvage: Salvage) -> _PartOfPage:
     figures = []
     for plan in _figures(part):
-        told = f"{part.document.dataset.name}: {plan.heading}"
         path = folder / f"{prefix}{plan.file}.png"
         with salvage.attempt(path.name):
-            broad, narrow = write_figure(path, plan.draw, told, plan.caption)
+            broad, narrow = write_figure(path, plan.draw, _title(part, plan), plan.caption)
             figures.append(_Drawn(plan.heading, plan.caption, broad, narrow))
     return _PartOfPage(
         title=title(part.document),
@@ -150,6 +150,16 @@ def _duration(seconds: float) -> str:
         if seconds >= 2 * size:
             return f"{show_number(seconds / size, 2)} {unit}"
     return f"{show_number(seconds, 2)} s"
+
+
+def draw_figures(part: Part) -> dict[str, Figure]:
+    """Return every figure there is data for by its name, without writing it."""
+    with rc_context(STYLE), calm_fonts():
+        return {plan.file: plan.draw(Shape(title=_title(part, plan))) for plan in _figures(part)}
+
+
+def _title(part: Part, plan: _Plan) -> str:
+    return f"{part.document.dataset.name}: {plan.heading}"
 
 
 def _figures(part: Part) -> list[_Plan]:

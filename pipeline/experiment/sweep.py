@@ -1,0 +1,71 @@
+"""A sweep around its jobs: the parent run that opens before the first and closes after the last, and the report."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.base.disk import explain_disk
+from pipeline.base.errors import PipelineError
+from pipeline.base.salvage import Salvage
+from pipeline.experiment.job import say
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+
+@dataclass
+class Sweep:
+    """A sweep that goes on.
+
+    Attributes:
+        parent: Its parent run.
+        failure: Of the first job that failed, after the block; None if none did.
+    """
+
+    parent: str
+    failure: PipelineError | None = None
+
+
+@contextmanager
+def open_sweep(store: "Store", words: Sequence[str], overrides: Sequence[str]) -> Iterator[Sweep]:
+    """Open the parent run of a sweep, and close it as what happened: FINISHED, FAILED or KILLED.
+
+    A failed job does not raise out of the block: `failure` holds it, because the other jobs were trained.
+
+    Args:
+        store: Where it is recorded.
+        words: The command line that makes the same sweep.
+        overrides: Those of them that are settings: they name the sweep.
+    """
+    from pipeline.tracking.live import close_parent, open_parent
+
+    sweep = Sweep(open_parent(store, name=" ".join(["sweep", *overrides]), command=words))
+    ending = "FAILED"
+    try:
+        yield sweep
+        ending = "FAILED" if sweep.failure else "FINISHED"
+    except KeyboardInterrupt:
+        ending = "KILLED"
+        raise
+    except PipelineError as error:
+        sweep.failure = error
+    finally:
+        try:
+            close_parent(store, sweep.parent, ending)
+        except Exception as error:  # must not hide what ended the sweep
+            say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
+
+
+def log_report(store: "Store", parent: str) -> None:
+    """Log the report of a sweep on its parent run; whatever goes wrong here, the runs are safe."""
+    salvage = Salvage(say)
+    with salvage.attempt("the report of the sweep"):
+        from pipeline.experiment.sweep_report import FOLDER, report_sweep
+
+        report_sweep(store, parent, salvage)
+        say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
+    if salvage.lost:
+        from pipeline.tracking.live import note_incomplete
+
+        note_incomplete(store, parent, salvage.lost)
