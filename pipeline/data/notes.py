@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.config.schema import Config, Missing, Order, Protocol
 from pipeline.data.prepare import PreparedData
-from pipeline.data.scaling import apply_scaling
+from pipeline.data.scaling import forward_scaling
 
 _FEW_LOST = 0.01  # of the changes of a column
 
@@ -63,7 +63,7 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
 def _describe_single(data: PreparedData) -> Iterator[str]:
     """Say which columns change by less than a 32-bit float holds after scaling: what the network computes in."""
     series = data.series
-    scaled = apply_scaling(data.scaling, data.transformed.values, series.series_of_rows())  # (time, columns)
+    scaled = forward_scaling(data.scaling, data.transformed.values, series.series_of_rows())  # (time, columns)
     changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.slices()])
     single = scaled.astype(np.float32)
     kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.slices()])

@@ -10,12 +10,12 @@ from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
-from pipeline.data.scaling import Scaling, apply_scaling, fit_scaling, invert_scaling
+from pipeline.data.scaling import Scaling, fit_scaling, forward_scaling, inverse_scaling
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
-from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
+from pipeline.data.transforms import Transformed, forward_transforms, inverse_transforms
 from pipeline.data.validate import LARGEST
 from pipeline.data.window_spec import WindowSpec, make_window_spec
 from pipeline.data.windows import Windows, make_windows
@@ -60,8 +60,8 @@ class PreparedData:
         columns = self.series.column_numbers(self.series.targets)
         spec = self.windows.spec
         shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(spec.horizon_steps), len(columns))
-        transformed = invert_scaling(self.scaling, shaped, columns, self.series.series_of_rows()[starts])
-        return invert_forecasts(self.transformed, transformed, spec.origins(starts), spec.horizon_steps, columns)
+        transformed = inverse_scaling(self.scaling, shaped, columns, self.series.series_of_rows()[starts])
+        return inverse_transforms(self.transformed, transformed, spec.origins(starts), spec.horizon_steps, columns)
 
 
 def prepare_data(
@@ -86,7 +86,7 @@ def prepare_data(
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
-    transformed = apply_transforms(series.values, config.dataset.transforms, config.dataset.period, series.slices())
+    transformed = forward_transforms(series.values, config.dataset.transforms, config.dataset.period, series.slices())
     lost = transformed.lost
     spec = make_window_spec(config, series)
     _check_length(config, series, split, spec, lost)
@@ -97,7 +97,7 @@ def prepare_data(
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
-    scaled = apply_scaling(scaling, transformed.values, series.series_of_rows())
+    scaled = forward_scaling(scaling, transformed.values, series.series_of_rows())
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
         if not starts.size:

@@ -55,7 +55,7 @@ def _fit(kind: Scaler, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.zeros(columns), np.ones(columns)
 
 
-def apply_scaling(scaling: Scaling, values: FloatArray, lanes: IntArray) -> FloatArray:
+def forward_scaling(scaling: Scaling, values: FloatArray, lanes: IntArray) -> FloatArray:
     """Scale values.
 
     Args:
@@ -66,7 +66,7 @@ def apply_scaling(scaling: Scaling, values: FloatArray, lanes: IntArray) -> Floa
     return (values - scaling.offset[lanes]) / scaling.scale[lanes]
 
 
-def invert_scaling(scaling: Scaling, values: FloatArray, columns: list[int], lanes: IntArray) -> FloatArray:
+def inverse_scaling(scaling: Scaling, values: FloatArray, columns: list[int], lanes: IntArray) -> FloatArray:
     """Undo the scaling of some columns.
 
     Args:

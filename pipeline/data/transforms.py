@@ -41,7 +41,7 @@ class Transformed:
         return sum(lag_of(step, self.period) for step in self.steps)
 
 
-def apply_transforms(
+def forward_transforms(
     values: FloatArray, steps: Sequence[Transform], period: int, lanes: Sequence[slice] = (slice(None),)
 ) -> Transformed:
     """Apply the transforms in order.
@@ -56,7 +56,7 @@ def apply_transforms(
         All stages.
 
     Example:
-        >>> apply_transforms(np.array([[1.0], [4.0], [9.0]]), [Transform.difference], 1).values.ravel().tolist()
+        >>> forward_transforms(np.array([[1.0], [4.0], [9.0]]), [Transform.difference], 1).values.ravel().tolist()
         [nan, 3.0, 5.0]
     """
     stages = [np.asarray(values, dtype=float)]
@@ -73,7 +73,7 @@ def apply_transforms(
     return Transformed(tuple(steps), period, tuple(stages))
 
 
-def invert_forecasts(
+def inverse_transforms(
     transformed: Transformed,
     forecasts: FloatArray,
     origins: IntArray,

@@ -103,7 +103,7 @@ class Lanes:
         """
         scaling, scaler = self.model.data.scaling, self._scaler[lanes]
         offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
-        scaled = (self._tails.apply(lanes, values) - offset) / scale
+        scaled = (self._tails.forward(lanes, values) - offset) / scale
         window = self._window[lanes]  # (n, rows_needed, features)
         if self._rows_needed > 1:
             window[:, :-1] = window[:, 1:]
@@ -114,7 +114,7 @@ class Lanes:
         steps = self._spec.horizon_steps
         shaped = outputs.astype(float).reshape(len(lanes), len(steps), len(self._targets))
         changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
-        return self._tails.invert(lanes, changes, steps, self._targets)
+        return self._tails.inverse(lanes, changes, steps, self._targets)
 
     def last_values(self, name: str) -> list[float] | None:
         """Return the last row of a lane in the data's own units; None if it has read none."""

@@ -35,7 +35,7 @@ class Tails:
         """Rows of a lane before the first one that is defined after all steps."""
         return sum(self.lags)
 
-    def apply(self, lanes: IntArray, values: FloatArray) -> FloatArray:
+    def forward(self, lanes: IntArray, values: FloatArray) -> FloatArray:
         """Transform one new row of each lane, and remember it.
 
         Args:
@@ -57,7 +57,7 @@ class Tails:
             values = after
         return values
 
-    def invert(
+    def inverse(
         self, lanes: IntArray, forecasts: FloatArray, horizon_steps: Sequence[int], columns: Sequence[int]
     ) -> FloatArray:
         """Bring forecasts made after the last row of each lane back to the data's own units.

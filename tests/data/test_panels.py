@@ -17,7 +17,7 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.split import split_series
-from pipeline.data.transforms import apply_transforms
+from pipeline.data.transforms import forward_transforms
 
 # The lanes lie between each other, by date; lane b begins two days later and is shorter.
 TABLE = """day,stock,price,volume
@@ -249,9 +249,9 @@ def _groups(resets: np.ndarray) -> tuple[list[int], list[int]]:
 def test_transforms_of_a_panel_are_those_of_each_lane(make_panel, lengths, steps, period: int) -> None:
     """Breaks panels: the first difference of a stock would be taken from the last price of another."""
     series = make_panel(noise(*lengths))
-    together = apply_transforms(series.values, steps, period, series.slices()).values
+    together = forward_transforms(series.values, steps, period, series.slices()).values
     for rows in series.slices():
-        np.testing.assert_array_equal(together[rows], apply_transforms(series.values[rows], steps, period).values)
+        np.testing.assert_array_equal(together[rows], forward_transforms(series.values[rows], steps, period).values)
 
 
 @given(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import Config, DatasetConfig, Scaler, Source, Transform
 from pipeline.data.prepare import prepare_data
-from pipeline.data.scaling import apply_scaling, fit_scaling, invert_scaling
+from pipeline.data.scaling import fit_scaling, forward_scaling, inverse_scaling
 from pipeline.data.series import Series
 
 VALUES = np.array([[10.0, 1.0], [30.0, 5.0], [20.0, 3.0], [20.0, 3.0]])
@@ -34,12 +34,12 @@ def test_known_numbers(kind: Scaler, offset: list[float], scale: list[float]) ->
 
 def test_range_of_scaled_values() -> None:
     """Breaks training on comparable inputs: minmax maps the training part to 0..1, standard to mean 0, deviation 1."""
-    minmax = apply_scaling(fit_scaling(Scaler.minmax, [VALUES]), VALUES, ONE_LANE)
+    minmax = forward_scaling(fit_scaling(Scaler.minmax, [VALUES]), VALUES, ONE_LANE)
     assert (minmax.min(axis=0).tolist(), minmax.max(axis=0).tolist()) == ([0, 0], [1, 1])
-    standard = apply_scaling(fit_scaling(Scaler.standard, [VALUES]), VALUES, ONE_LANE)
+    standard = forward_scaling(fit_scaling(Scaler.standard, [VALUES]), VALUES, ONE_LANE)
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-12)
     np.testing.assert_allclose(standard.std(axis=0), 1)
-    np.testing.assert_array_equal(apply_scaling(fit_scaling(Scaler.none, [VALUES]), VALUES, ONE_LANE), VALUES)
+    np.testing.assert_array_equal(forward_scaling(fit_scaling(Scaler.none, [VALUES]), VALUES, ONE_LANE), VALUES)
 
 
 @given(kind=st.sampled_from(Scaler), seed=st.integers(0, 1000), column=st.integers(0, 2), per_lane=st.booleans())
@@ -48,11 +48,11 @@ def test_round_trip(kind: Scaler, seed: int, column: int, per_lane: bool) -> Non
     values = np.random.default_rng(seed).normal(5.0, 100.0, (20, 3))
     lanes = np.repeat([0, 1], 10)
     scaling = fit_scaling(kind, [values[:5], values[10:15]], per_lane)
-    scaled = apply_scaling(scaling, values, lanes)
-    np.testing.assert_allclose(invert_scaling(scaling, scaled, [0, 1, 2], lanes), values)
-    np.testing.assert_allclose(invert_scaling(scaling, scaled[:, [column]], [column], lanes), values[:, [column]])
+    scaled = forward_scaling(scaling, values, lanes)
+    np.testing.assert_allclose(inverse_scaling(scaling, scaled, [0, 1, 2], lanes), values)
+    np.testing.assert_allclose(inverse_scaling(scaling, scaled[:, [column]], [column], lanes), values[:, [column]])
     several_steps = np.repeat(scaled[:, None], 3, axis=1)  # (rows, horizon_steps, columns)
-    inverted = invert_scaling(scaling, several_steps, [0, 1, 2], lanes)
+    inverted = inverse_scaling(scaling, several_steps, [0, 1, 2], lanes)
     np.testing.assert_allclose(inverted, np.repeat(values[:, None], 3, axis=1))
 
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Transform
-from pipeline.data.transforms import Transformed, apply_transforms, invert_forecasts
+from pipeline.data.transforms import Transformed, forward_transforms, inverse_transforms
 
 LOG, DIFFERENCE, SEASONAL = Transform.log, Transform.difference, Transform.seasonal_difference
 COMPOSITIONS = [
@@ -37,7 +37,7 @@ def make_case(case: tuple) -> tuple[np.ndarray, Transformed, np.ndarray, list[in
     """Return raw values, their stages, every origin that knows enough, and the steps ahead."""
     steps, period, horizon, every_step, seed = case
     values = np.random.default_rng(seed).uniform(1.0, 600.0, (60, 3))
-    transformed = apply_transforms(values, steps, period)
+    transformed = forward_transforms(values, steps, period)
     shortest = min(({DIFFERENCE: 1, SEASONAL: period}[step] for step in steps if step is not LOG), default=horizon)
     ahead = list(range(1, horizon + 1)) if every_step else [min(horizon, shortest)]  # what the second gate lets pass
     return values, transformed, np.arange(transformed.lost, 60 - max(ahead)), ahead
@@ -50,7 +50,7 @@ def test_perfect_forecasts_come_back_as_the_values(case: tuple) -> None:
     rows = origins[:, None] + np.array(ahead)
     columns = [2, 0]
     forecasts = transformed.values[rows][:, :, columns]  # (origins, horizon_steps, targets)
-    found = invert_forecasts(transformed, forecasts, origins, ahead, columns)
+    found = inverse_transforms(transformed, forecasts, origins, ahead, columns)
     np.testing.assert_allclose(found, values[rows][:, :, columns], rtol=1e-6, atol=1e-6)
 
 
@@ -61,16 +61,16 @@ def test_only_values_up_to_the_origin_are_used(case: tuple, cut: int) -> None:
     known = origins[origins <= cut]
     later = values.copy()
     later[cut + 1 :] *= 7.0
-    changed = apply_transforms(later, transformed.steps, transformed.period)
+    changed = forward_transforms(later, transformed.steps, transformed.period)
     forecasts = np.random.default_rng(0).normal(size=(len(known), len(ahead), 3))
-    expected = invert_forecasts(transformed, forecasts, known, ahead, [0, 1, 2])
-    np.testing.assert_array_equal(invert_forecasts(changed, forecasts, known, ahead, [0, 1, 2]), expected)
+    expected = inverse_transforms(transformed, forecasts, known, ahead, [0, 1, 2])
+    np.testing.assert_array_equal(inverse_transforms(changed, forecasts, known, ahead, [0, 1, 2]), expected)
 
 
 @pytest.mark.parametrize("steps", COMPOSITIONS)
 def test_undefined_rows_are_exactly_the_first(steps: list[Transform]) -> None:
     """Breaks the first window: rows that a difference leaves undefined would be trained on, or good ones lost."""
-    transformed = apply_transforms(AIRLINE_START, steps, period=4)
+    transformed = forward_transforms(AIRLINE_START, steps, period=4)
     undefined = np.isnan(transformed.values[:, 0])
     assert undefined.sum() == transformed.lost
     assert undefined[: transformed.lost].all()
@@ -80,27 +80,27 @@ def test_undefined_rows_are_exactly_the_first(steps: list[Transform]) -> None:
 
 def test_known_numbers() -> None:
     """Breaks the transforms: differences and logarithms of the first airline values, computed by hand."""
-    difference = apply_transforms(AIRLINE_START, [DIFFERENCE], 12).values.ravel()
+    difference = forward_transforms(AIRLINE_START, [DIFFERENCE], 12).values.ravel()
     np.testing.assert_allclose(difference[1:5], [6, 14, -3, -8])
-    seasonal = apply_transforms(AIRLINE_START, [SEASONAL], 12).values.ravel()
+    seasonal = forward_transforms(AIRLINE_START, [SEASONAL], 12).values.ravel()
     np.testing.assert_allclose(seasonal[12:], [3, 8])
-    both = apply_transforms(AIRLINE_START, [LOG, SEASONAL], 12).values.ravel()
+    both = forward_transforms(AIRLINE_START, [LOG, SEASONAL], 12).values.ravel()
     np.testing.assert_allclose(both[12:], [np.log(115 / 112), np.log(126 / 118)])
-    twice = apply_transforms(AIRLINE_START, [SEASONAL, DIFFERENCE], 12).values.ravel()
+    twice = forward_transforms(AIRLINE_START, [SEASONAL, DIFFERENCE], 12).values.ravel()
     np.testing.assert_allclose(twice[13:], [5])
 
 
 def test_known_inverse() -> None:
     """Breaks multi-step forecasts of differences: steps are summed up from the last known value."""
-    transformed = apply_transforms(AIRLINE_START, [DIFFERENCE], 1)
-    found = invert_forecasts(transformed, np.array([[[10.0], [-4.0], [1.0]]]), np.array([2]), [1, 2, 3], [0])
+    transformed = forward_transforms(AIRLINE_START, [DIFFERENCE], 1)
+    found = inverse_transforms(transformed, np.array([[[10.0], [-4.0], [1.0]]]), np.array([2]), [1, 2, 3], [0])
     assert found.ravel().tolist() == [142, 138, 139]
 
 
 def test_arguments_are_untouched() -> None:
     """Breaks whoever uses the values afterwards: neither raw values nor forecasts may be changed in place."""
     values, forecasts = AIRLINE_START.copy(), np.ones((2, 1, 1))
-    transformed = apply_transforms(values, [LOG, DIFFERENCE], 1)
-    invert_forecasts(transformed, forecasts, np.array([3, 4]), [1], [0])
+    transformed = forward_transforms(values, [LOG, DIFFERENCE], 1)
+    inverse_transforms(transformed, forecasts, np.array([3, 4]), [1], [0])
     np.testing.assert_array_equal(values, AIRLINE_START)
     np.testing.assert_array_equal(forecasts, 1)
