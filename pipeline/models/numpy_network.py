@@ -148,23 +148,45 @@ def _every_step(layer: LayerPlan, weights: tuple[Array, ...], inputs: Array) -> 
 
 def _forward(cell: Cell, weights: tuple[Array, ...], inputs: Array, states: States) -> States:
     """Read one time step, (rows, inputs); return the new h (and c)."""
-    if cell is Cell.gru:
-        return [_forward_gru(weights, inputs, states[0])]
-    joined, bias = weights
-    gates = np.tanh(np.concatenate([inputs, states[0]], 1) @ joined + bias)  # (rows, gates * units)
+    gates = open_gates(cell, weights, inputs, states[0])
     if cell is Cell.simple_rnn:
-        return [gates]
+        return list(gates)
+    if cell is Cell.gru:
+        update, _, candidate = gates
+        return [update * states[0] + (1 - update) * candidate]
+    i, f, g, o = gates
+    c = f * states[1] + i * g
+    return [o * np.tanh(c), c]
+
+
+def open_gates(cell: Cell, weights: tuple[Array, ...], inputs: Array, h: Array) -> tuple[Array, ...]:
+    """Return what the gates of a cell let through, before anything passes them.
+
+    Args:
+        cell: The cell.
+        weights: Of its layer, as `PlainNetwork.weights` holds them.
+        inputs: Shape (rows, inputs).
+        h: Before the step. Shape (rows, units).
+
+    Returns:
+        In the order of Keras' kernels, each (rows, units): input, forget, candidate, output of an LSTM; update, reset,
+        candidate of a GRU; the new h of a simple RNN.
+    """
+    if cell is Cell.gru:
+        return _open_gru(weights, inputs, h)
+    joined, bias = weights
+    gates = np.tanh(np.concatenate([inputs, h], 1) @ joined + bias)  # (rows, gates * units)
+    if cell is Cell.simple_rnn:
+        return (gates,)
     units = gates.shape[1] // GATES[cell]
     i, f, g, o = (gates[:, gate * units : (gate + 1) * units] for gate in range(4))
-    c = (f + 1) * 0.5 * states[1] + (i + 1) * 0.5 * g
-    return [(o + 1) * 0.5 * np.tanh(c), c]
+    return (i + 1) * 0.5, (f + 1) * 0.5, g, (o + 1) * 0.5
 
 
-def _forward_gru(weights: tuple[Array, ...], inputs: Array, h: Array) -> Array:
+def _open_gru(weights: tuple[Array, ...], inputs: Array, h: Array) -> tuple[Array, ...]:
     kernel, recurrent_kernel, bias = weights
     outer, inner = inputs @ kernel + bias[0], h @ recurrent_kernel + bias[1]  # each (rows, 3 units)
     units = h.shape[1]
     gates = np.tanh((outer[:, : 2 * units] + inner[:, : 2 * units]) * 0.5) * 0.5 + 0.5
     update, reset = gates[:, :units], gates[:, units:]
-    candidate = np.tanh(outer[:, 2 * units :] + reset * inner[:, 2 * units :])
-    return update * h + (1 - update) * candidate
+    return update, reset, np.tanh(outer[:, 2 * units :] + reset * inner[:, 2 * units :])

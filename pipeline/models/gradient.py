@@ -1,0 +1,84 @@
+"""How much each past input moved an output: backward through time, exact, all outputs at once.
+
+output at step    0  1  2  3           a row of the result is one output; what comes after it moved nothing,
+input at step 0   x  x  x  .           nor does what lies before a state of zero (here step 3 begins with one)
+              1      x  x  .
+              2         x  .
+              3            x
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.config.schema import Cell
+from pipeline.models.numpy_network import Array, PlainNetwork
+from pipeline.models.trace import LayerTrace, Trace
+
+
+def input_gradients(network: PlainNetwork, weights: Sequence[Array], trace: Trace, output: int = 0) -> Array:
+    """Return the derivative of one output, after every step, by every input.
+
+    Args:
+        network: The network that was traced.
+        weights: Its weights as Keras' `get_weights` gives them.
+        trace: What it did.
+        output: Which of its outputs.
+
+    Returns:
+        Scaled output per scaled input. Shape (steps of the output, steps of the input, features).
+    """
+    steps, left, recurrent = len(trace.outputs), list(weights), []
+    while len(left) > 2:  # the last two are the head's
+        recurrent.append(left[:3])
+        left = left[3:]
+    head = np.asarray(left[0], np.float32)[:, output]  # (units,)
+    flowing = np.zeros((steps, steps, len(head)), np.float32)
+    flowing[np.arange(steps), np.arange(steps)] = head
+    for layer, own in zip(reversed(trace.layers), reversed(recurrent), strict=True):
+        flowing = _go_back(layer, own, trace.resets, flowing)
+    return flowing
+
+
+def _go_back(layer: LayerTrace, weights: Sequence[Array], resets: Array, by_h: Array) -> Array:
+    """Turn derivatives by the h of a layer, (outputs, steps, units), into those by its inputs."""
+    kernel, recurrent_kernel, bias = (np.asarray(each, np.float32) for each in weights)
+    by_inputs = np.zeros((*by_h.shape[:2], len(kernel)), np.float32)
+    dh = np.zeros_like(by_h[:, 0])  # (outputs, units)
+    dc = np.zeros_like(dh)
+    for step in reversed(range(by_h.shape[1])):
+        dh = dh + by_h[:, step]
+        if layer.plan.cell is Cell.gru:
+            outer, inner, dh = _back_gru(layer, recurrent_kernel, bias, step, dh)
+        elif layer.plan.cell is Cell.lstm:
+            outer, dc = _back_lstm(layer, step, dh, dc)
+            inner, dh = outer, np.zeros_like(dh)
+        else:
+            outer = inner = dh * (1 - layer.after[0][step] ** 2)
+            dh = np.zeros_like(dh)
+        by_inputs[:, step] = outer @ kernel.T
+        dh = dh + inner @ recurrent_kernel.T
+        if resets[step]:
+            dh, dc = np.zeros_like(dh), np.zeros_like(dc)
+    return by_inputs
+
+
+def _back_lstm(layer: LayerTrace, step: int, dh: Array, dc: Array) -> tuple[Array, Array]:
+    """Return the derivatives by what enters the gates, (outputs, 4 units), and by c before the step."""
+    i, f, g, o = (gate[step] for gate in layer.gates.values())
+    squashed, before = np.tanh(layer.after[1][step]), layer.before[1][step]
+    dc = dc + dh * o * (1 - squashed**2)
+    by_gates = (dc * g * i * (1 - i), dc * before * f * (1 - f), dc * i * (1 - g**2), dh * squashed * o * (1 - o))
+    return np.concatenate(by_gates, 1), dc * f
+
+
+def _back_gru(
+    layer: LayerTrace, recurrent_kernel: Array, bias: Array, step: int, dh: Array
+) -> tuple[Array, Array, Array]:
+    """Return the derivatives by the projected input and by the projected h, (outputs, 3 units), and by h directly."""
+    update, reset, candidate = (gate[step] for gate in layer.gates.values())
+    h, last = layer.before[0][step], slice(2 * len(update), None)
+    inner = h @ recurrent_kernel[:, last] + bias[1, last]
+    dg = dh * (1 - update) * (1 - candidate**2)
+    dz, dr = dh * (h - candidate) * update * (1 - update), dg * inner * reset * (1 - reset)
+    return np.concatenate([dz, dr, dg], 1), np.concatenate([dz, dr, dg * reset], 1), dh * update
