@@ -9,7 +9,7 @@ from pipeline.baselines.task import Array, Task
 
 
 def forecast_drift(task: Task) -> Array:
-    """Go on along the line from the first value of a lane to the last one known.
+    """Go on along the line from the first value of a series to the last one known.
 
     Returns:
         Shape (time, horizon_steps, targets), NaN where the past does not reach back far enough. After a lane's first
@@ -17,7 +17,7 @@ def forecast_drift(task: Task) -> Array:
     """
     time, targets = task.actual.shape
     forecasts = np.full((time, len(task.horizon_steps), targets), np.nan)
-    for rows in task.lanes:
+    for rows in task.slices:
         known, forecast = task.actual[rows], forecasts[rows]
         steps = np.maximum(np.arange(len(known)), 1)[:, None]  # since the first value
         slope = (known - known[:1]) / steps  # (rows, targets)

@@ -48,14 +48,14 @@ class Task:
     Attributes:
         actual: The targets. Shape (time, targets), in the data's own units.
         horizon_steps: Steps ahead.
-        lanes: Rows of each lane; no forecast reaches from one into another.
+        slices: Rows of each series; no forecast reaches from one into another.
         period: Steps per season.
         windows: What the network sees; None for a baseline that does not look at it.
     """
 
     actual: Array
     horizon_steps: Sequence[int]
-    lanes: Sequence[slice]
+    slices: Sequence[slice]
     period: int
     windows: WindowTask | None = None
 
@@ -69,7 +69,7 @@ def shift(task: Task, lags: Sequence[int]) -> Array:
     """
     time, targets = task.actual.shape
     forecasts = np.full((time, len(task.horizon_steps), targets), np.nan)
-    for rows in task.lanes:
+    for rows in task.slices:
         known, forecast = task.actual[rows], forecasts[rows]
         for position, lag in enumerate(lags):
             forecast[lag:, position] = known[: max(len(known) - lag, 0)]

@@ -33,13 +33,13 @@ def choose_columns(
     targets = tuple(dataset.targets) if dataset.targets is not None else features[:1]
     if dataset.targets is None and len(features) > 1:
         raise UserError(_ask_for_target(frame, dataset, features))
-    wanted = {
+    named = {
         "time_column": [dataset.time_column] if dataset.time_column else [],
         "lane_column": [dataset.lane_column] if dataset.lane_column else [],
         "features": features,
         "targets": targets,
     }
-    for key, names in wanted.items():
+    for key, names in named.items():
         for name in names:
             if name not in frame.columns:
                 raise UserError(

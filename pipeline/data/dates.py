@@ -85,7 +85,7 @@ class TimeReading:
 
 
 def read_times(
-    column: "pd.Series[Any]", asked: str | None, zone: str | None, lanes: Sequence[IntArray], place: str
+    column: "pd.Series[Any]", asked: str | None, zone: str | None, slices: Sequence[IntArray], place: str
 ) -> tuple[pd.Index, TimeReading, tuple[str, ...]]:
     """Read a time column.
 
@@ -93,7 +93,7 @@ def read_times(
         column: Texts, integers, floats or dates. Shape (time,).
         asked: dataset.date_format; None: recognised, if nothing is left open.
         zone: dataset.time_zone.
-        lanes: Rows of each lane, for the hour that comes twice in autumn.
+        slices: Rows of each series, for the hour that comes twice in autumn.
         place: File and column, for error texts.
 
     Returns:
@@ -121,7 +121,7 @@ def read_times(
         times, notes = _read_texts(texts, kind, place, asked)
     if zone is not None:
         try:
-            times, told = to_zone(times, zone, lanes)
+            times, told = to_zone(times, zone, slices)
         except ValueError as error:
             raise UserError(f"{place}, {error}") from error
         notes = (*(note for note in notes if "offsets" not in note), *told)

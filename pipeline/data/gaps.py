@@ -15,25 +15,27 @@ from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.calendar import Calendar, find_calendar
 from pipeline.data.irregular import describe_irregular, may_lack_rows
 
-Lane = tuple[pd.Index, FloatArray, IntArray]  # timestamps, values with NaN where empty, row in the file
+Member = tuple[pd.Index, FloatArray, IntArray]  # timestamps, values with NaN where empty, row in the file
 
 
-def treat_gaps(lanes: Sequence[Lane], places: Sequence[str], dataset: DatasetConfig) -> tuple[list[Lane], list[str]]:
-    """Treat the gaps of every lane as `dataset.gaps` says.
+def treat_gaps(
+    panel: Sequence[Member], places: Sequence[str], dataset: DatasetConfig
+) -> tuple[list[Member], list[str]]:
+    """Treat the gaps of every series as `dataset.gaps` says.
 
     Args:
-        lanes: Of each lane its timestamps, its values, shape (time, columns), and where each row stands in the file.
-        places: What error texts call each lane.
+        panel: Of each series its timestamps, its values, shape (time, columns), and where each row stands in the file.
+        places: What error texts call each series.
         dataset: Decides what happens.
 
     Returns:
-        The lanes, and what a person should be told.
+        The series, and what a person should be told.
 
     Raises:
         UserError: If there is a gap and none may be, or it cannot be filled.
     """
-    calendars = [find_calendar(times, sparse=True) for times, _, _ in lanes]
-    for (times, _, _), calendar, place in zip(lanes, calendars, places, strict=True):
+    calendars = [find_calendar(times, sparse=True) for times, _, _ in panel]
+    for (times, _, _), calendar, place in zip(panel, calendars, places, strict=True):
         if calendar is None and dataset.gaps is not Gaps.keep and len(times) > 2:
             raise UserError(
                 f"{place}: the timestamps follow no calendar (days, business days, months, ...), or most of it is "
@@ -41,31 +43,31 @@ def treat_gaps(lanes: Sequence[Lane], places: Sequence[str], dataset: DatasetCon
             )
     absent = [
         times[:0] if calendar is None else calendar.missing
-        for (times, _, _), calendar in zip(lanes, calendars, strict=True)
+        for (times, _, _), calendar in zip(panel, calendars, strict=True)
     ]
     irregular = [
         (times, place)
-        for (times, _, _), calendar, place in zip(lanes, calendars, places, strict=True)
+        for (times, _, _), calendar, place in zip(panel, calendars, places, strict=True)
         if calendar is None and may_lack_rows(times)
     ]
     told = [describe_irregular(*irregular[0], len(irregular))] if irregular else []
     first = next((number for number, each in enumerate(absent) if len(each)), None)
     if first is None:
-        return list(lanes), told
-    times, calendar = lanes[first][0], calendars[first]
+        return list(panel), told
+    times, calendar = panel[first][0], calendars[first]
     assert calendar is not None
     sentence = f"{places[first]}: {_count_missing(times, calendar)}"
-    if len(lanes) > 1:
+    if len(panel) > 1:
         sentence += f" ({sum(map(len, absent))} in all lanes)"
     if dataset.gaps is Gaps.error:
         raise UserError(f"{sentence}; fix the file, or set dataset.gaps=keep or fill")
     if dataset.gaps is Gaps.keep:
         cut = ", or leave out the rows on one side of a long gap" if len(absent[first]) > len(times) else ""
         keys = "dataset.gaps=keep reads over them, dataset.gaps=fill inserts them, dataset.gaps=error refuses them"
-        return list(lanes), [*told, f"{sentence}; {keys}{cut}"]
+        return list(panel), [*told, f"{sentence}; {keys}{cut}"]
     if dataset.missing is Missing.error:
         raise UserError(f"{sentence}; dataset.gaps=fill needs dataset.missing=forward_fill or interpolate as well")
-    filled = [_insert(*lane, missing) for lane, missing in zip(lanes, absent, strict=True)]
+    filled = [_insert(*member, missing) for member, missing in zip(panel, absent, strict=True)]
     return filled, [f"{sentence}; inserted (dataset.gaps=fill)"]
 
 
@@ -76,7 +78,7 @@ def _count_missing(times: pd.Index, calendar: Calendar) -> str:
     return f"{len(absent)} of {len(times) + len(absent)} {calendar.word()} are missing{rows}, the first is {absent[0]}"
 
 
-def _insert(times: pd.Index, values: FloatArray, rows: IntArray, absent: pd.Index) -> Lane:
+def _insert(times: pd.Index, values: FloatArray, rows: IntArray, absent: pd.Index) -> Member:
     if not len(absent):
         return times, values, rows
     every = times.append(absent)

@@ -22,17 +22,17 @@ def may_lack_rows(times: pd.Index) -> bool:
     return bool(apart.min() < usual / 2 or apart.max() / 1.5 > usual)
 
 
-def describe_irregular(times: pd.Index, place: str, lanes: int) -> str:
+def describe_irregular(times: pd.Index, place: str, count: int) -> str:
     """Say how unequal the distances are, and where the longest is.
 
     Args:
         times: Ascending dates or numbers, at least two.
         place: What the sentence calls them.
-        lanes: How many lanes are irregular, this one among them.
+        count: How many series of a panel are irregular, this one among them.
     """
     apart = _distances(times)
     shortest, usual, longest = (_show(times, float(each)) for each in (apart.min(), _middle(apart), apart.max()))
-    more = f" ({lanes} such lanes)" if lanes > 1 else ""
+    more = f" ({count} such lanes)" if count > 1 else ""
     return (
         f"{place}: the timestamps of {len(times)} rows are irregular and taken as equally spaced steps; they "
         f"are {shortest} to {longest} apart, usually about {usual}, and farthest after "

@@ -140,7 +140,7 @@ def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Ba
 
 
 def consecutive_windows(windows: Windows, series: Series, split: Split) -> list[IntArray]:
-    """Return, for each lane of the series, the starts of all windows whose targets lie in the training part."""
+    """Return, for each series of a panel, the starts of all windows whose targets lie in the training part."""
     in_train = split.rows("train")
     each = []
     for rows in series.slices():
@@ -200,15 +200,15 @@ def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec
         )
 
 
-def _check_constant(config: Config, series: Series, lanes: list[FloatArray], raw: list[FloatArray]) -> None:
-    """Refuse columns that do not change in training: `lanes` is that part of each lane, `raw` it untransformed."""
-    per_lane = config.dataset.scaler_per_lane
-    pairs = zip(lanes, raw, strict=True) if per_lane else [(np.concatenate(lanes), np.concatenate(raw))]
+def _check_constant(config: Config, series: Series, trained: list[FloatArray], raw: list[FloatArray]) -> None:
+    """Refuse columns that do not change in training: `trained` is that part of each series, `raw` it untransformed."""
+    per_series = config.dataset.scaler_per_lane
+    pairs = zip(trained, raw, strict=True) if per_series else [(np.concatenate(trained), np.concatenate(raw))]
     for number, (values, before) in enumerate(pairs):
         constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, before))
         if constant.size:
             name = series.columns[int(constant[0])]
-            where = series.describe_series(number) if per_lane else ""
+            where = series.describe_series(number) if per_series else ""
             remedy = ", or set dataset.scaler_per_lane=false" if where else ""
             raise UserError(
                 f"dataset '{config.dataset.name}'{where}: the column '{name}' is constant in the training part, so "

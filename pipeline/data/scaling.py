@@ -1,4 +1,4 @@
-"""Scalers fitted on the training part only: scaled = (value - offset) / scale, per column, for all lanes or each."""
+"""Scalers fitted on the training part only: scaled = (value - offset) / scale, per column, for all series or each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ class Scaling:
 
     Attributes:
         kind: How offset and scale were chosen.
-        offset: Per column, in units of the transformed series. Shape (lanes, columns); all lanes alike if shared.
-        scale: Per column, above zero, same units. Shape (lanes, columns).
+        offset: Per column, in units of the transformed series. Shape (series, columns); all alike if shared.
+        scale: Per column, above zero, same units. Shape (series, columns).
     """
 
     kind: Scaler
@@ -25,13 +25,13 @@ class Scaling:
     scale: FloatArray
 
 
-def fit_scaling(kind: Scaler, lanes: Sequence[FloatArray], per_lane: bool = False) -> Scaling:
+def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = False) -> Scaling:
     """Fit a scaler.
 
     Args:
         kind: minmax (training part to 0..1), standard (mean 0, standard deviation 1) or none.
-        lanes: The training part of each lane, transformed. Each (time, columns), without NaN.
-        per_lane: Whether each lane is scaled by itself, or all by the values of all.
+        trained: The training part of each series, transformed. Each (time, columns), without NaN.
+        per_series: Whether each series is scaled by itself, or all by the values of all.
 
     Returns:
         The fitted scaler.
@@ -40,9 +40,9 @@ def fit_scaling(kind: Scaler, lanes: Sequence[FloatArray], per_lane: bool = Fals
         >>> fit_scaling(Scaler.minmax, [np.array([[10.0], [30.0]])]).scale.tolist()
         [[20.0]]
     """
-    fitted = [_fit(kind, values) for values in (lanes if per_lane else [np.concatenate(lanes)])]
+    fitted = [_fit(kind, values) for values in (trained if per_series else [np.concatenate(trained)])]
     offset, scale = (np.stack(each) for each in zip(*fitted, strict=True))
-    shape = (len(lanes), offset.shape[1])
+    shape = (len(trained), offset.shape[1])
     return Scaling(kind, np.broadcast_to(offset, shape), np.broadcast_to(scale, shape))
 
 
@@ -55,32 +55,32 @@ def _fit(kind: Scaler, values: FloatArray) -> tuple[FloatArray, FloatArray]:
     return np.zeros(columns), np.ones(columns)
 
 
-def forward_scaling(scaling: Scaling, values: FloatArray, lanes: IntArray) -> FloatArray:
+def forward_scaling(scaling: Scaling, values: FloatArray, numbers: IntArray) -> FloatArray:
     """Scale values.
 
     Args:
         scaling: The fitted scaler.
         values: In units of the transformed series. Shape (rows, columns).
-        lanes: Number of the lane of each row. Shape (rows,).
+        numbers: Which series each row belongs to. Shape (rows,).
     """
-    return (values - scaling.offset[lanes]) / scaling.scale[lanes]
+    return (values - scaling.offset[numbers]) / scaling.scale[numbers]
 
 
-def inverse_scaling(scaling: Scaling, values: FloatArray, columns: list[int], lanes: IntArray) -> FloatArray:
+def inverse_scaling(scaling: Scaling, values: FloatArray, columns: list[int], numbers: IntArray) -> FloatArray:
     """Undo the scaling of some columns.
 
     Args:
         scaling: The fitted scaler.
         values: Scaled values. Shape (rows, ..., len(columns)).
         columns: Column numbers of the last axis.
-        lanes: Number of the lane of each row. Shape (rows,).
+        numbers: Which series each row belongs to. Shape (rows,).
 
     Returns:
         Values in units of the transformed series, same shape.
     """
     between = (1,) * (values.ndim - 2)
     offset, scale = (
-        fitted[lanes][:, columns].reshape(len(lanes), *between, len(columns))
+        fitted[numbers][:, columns].reshape(len(numbers), *between, len(columns))
         for fitted in (scaling.offset, scaling.scale)
     )
     return values * scale + offset

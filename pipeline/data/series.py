@@ -1,9 +1,9 @@
 """A validated series: values in time order, with the columns that go in and the columns that are predicted.
 
-Many series that share one network (400 stocks) lie one after another, each a lane of its own:
+Many series that share one network (400 stocks) lie one after another, each a series of the panel:
 
     rows   0 .. 4  5 .. 7  8 .. 11      series_ends (5, 8, 12)
-    lane   a       b       c            no window, transform or baseline reaches over a border
+    series a       b       c            no window, transform or baseline reaches over a border
 """
 
 import hashlib
@@ -22,16 +22,16 @@ class Series:
     """Values in time order, in the data's own units, finite everywhere.
 
     Attributes:
-        timestamps: One label per step, sorted and unique in each lane: dates, or numbers when the file has no dates.
+        timestamps: One label per step, sorted and unique in each series: dates, or numbers when the file has no dates.
         values: Shape (time, columns), float64, in the data's own units.
         columns: Name of each column of `values`.
         features: The columns the network sees.
         targets: The columns that are predicted.
         filled: Shape (time, columns); True where the file had no value and one was filled in.
         origin: Where the values came from: a path, or the name of the generator.
-        series_ids: Name of each lane; empty for a single series.
-        series_ends: Row after the last one of each lane; empty for a single series.
-        short_lanes: Names of the lanes that were left out because they are too short to be trained on.
+        series_ids: Name of each series of a panel; empty for a single series.
+        series_ends: Row after the last one of each series of a panel; empty for a single series.
+        short_lanes: Names of the series that were left out because they are too short to be trained on.
         rows_read: Rows of the file that it was made from; None if it came from no file.
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
@@ -62,12 +62,12 @@ class Series:
         return [self.columns.index(name) for name in names]
 
     def slices(self) -> list[slice]:
-        """Return the rows of each lane; of a single series, all."""
+        """Return the rows of each series of a panel; of a single series, all."""
         ends = self.series_ends or (len(self),)
         return [slice(first, end) for first, end in zip((0, *ends[:-1]), ends, strict=True)]
 
     def series_of_rows(self) -> IntArray:
-        """Return the number of the lane of every row. Shape (time,)."""
+        """Return the number of the series of every row. Shape (time,)."""
         return np.repeat(np.arange(len(self.slices())), [rows.stop - rows.start for rows in self.slices()])
 
     def describe_series(self, number: int) -> str:
@@ -75,12 +75,12 @@ class Series:
         return f", lane '{self.series_ids[number]}'" if self.series_ids else ""
 
     def describe_row(self, row: int) -> str:
-        """Return `, data row N` for an error text; rows of lanes are not in the file's order: `, lane 'NAME', TIME`."""
+        """Return `, data row N` for an error text; of a panel, whose rows are reordered, `, lane 'NAME', TIME`."""
         if not self.series_ids:
             return f", data row {row + 1}"
-        lane = self.describe_series(int(self.series_of_rows()[row]))
+        place = self.describe_series(int(self.series_of_rows()[row]))
         name = "row" if self.timestamps.name is None else self.timestamps.name
-        return f"{lane}, {name} {self.timestamps[row]}"
+        return f"{place}, {name} {self.timestamps[row]}"
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""

@@ -13,10 +13,10 @@ from pipeline.data.window_spec import make_window_spec
 
 
 def leave_out_short(config: Config, series: Series) -> Series:
-    """Return the series without its short lanes, if dataset.short_lanes=leave_out; the error is another's.
+    """Return a panel without the series that are too short, if dataset.short_lanes=leave_out; the error is another's.
 
-    A lane is short if its training part has fewer steps than one window needs, or than one season. Configurations with
-    a longer look_back may leave out more lanes, and are then not compared with the others: they are scored on other
+    A series is short if its training part has fewer steps than one window needs, or one season. Configurations with
+    a longer look_back may leave out more series, and are then not compared with the others: they are scored on other
     values.
     """
     if config.dataset.short_lanes is not ShortLanes.leave_out or not series.series_ids:
@@ -45,10 +45,10 @@ def _needed_steps(config: Config, series: Series) -> int:
 
 
 def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], Series]:
-    """Return the numbers of the lanes that have enough training steps, and the series of them alone."""
+    """Return the numbers of those that have enough training steps, and the series of them alone."""
     kept = list(range(len(series.series_ids)))
     remaining = series
-    while kept:  # without a lane the series may begin later or end earlier, which moves the split of the others
+    while kept:  # without one the panel may begin later or end earlier, which moves the split of the others
         split = split_series(remaining, config.dataset, config.protocol, 0, config.evaluation.origins)
         in_train = split.rows("train")
         long = [in_train[rows].sum() >= needed for rows in remaining.slices()]
@@ -60,13 +60,13 @@ def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], 
 
 
 def _choose_lanes(series: Series, kept: list[int]) -> Series:
-    lanes = [series.slices()[number] for number in kept]
-    rows = np.concatenate([np.arange(each.start, each.stop) for each in lanes]) if lanes else np.arange(0)
+    slices = [series.slices()[number] for number in kept]
+    rows = np.concatenate([np.arange(each.start, each.stop) for each in slices]) if slices else np.arange(0)
     return replace(
         series,
         timestamps=series.timestamps[rows],
         values=series.values[rows],
         filled=series.filled[rows],
         series_ids=tuple(series.series_ids[number] for number in kept),
-        series_ends=tuple(np.cumsum([each.stop - each.start for each in lanes]).tolist()),
+        series_ends=tuple(np.cumsum([each.stop - each.start for each in slices]).tolist()),
     )

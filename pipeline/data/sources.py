@@ -56,20 +56,20 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     if frame.empty:
         raise UserError(f"{origin} holds no rows; a dataset is a table with a header and one row per time step")
     features, targets, left_out = choose_columns(frame, dataset, origin)
-    names, lanes = _lanes(frame, dataset, origin)
-    timestamps, reading, told = _timestamps(frame, dataset, origin, lanes)
+    names, slices = _split_panel(frame, dataset, origin)
+    timestamps, reading, told = _timestamps(frame, dataset, origin, slices)
     columns = tuple(dict.fromkeys((*features, *targets)))
     spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
     places = [f"{origin}, lane '{name}'" for name in names] or [origin]
-    for rows, place in zip(lanes, places, strict=True):
+    for rows, place in zip(slices, places, strict=True):
         check_timestamps(timestamps[rows], place, rows)
-    treated, gaps = treat_gaps([(timestamps[rows], numbers[rows], rows) for rows in lanes], places, dataset)
+    treated, gaps = treat_gaps([(timestamps[rows], numbers[rows], rows) for rows in slices], places, dataset)
     filled = [
         fill_missing(values, columns, dataset.missing, place, rows)
         for (_, values, rows), place in zip(treated, places, strict=True)
-    ]  # of each lane the values, and where they were filled
+    ]  # of each series the values, and where they were filled
     times = [series_times for series_times, _, _ in treated]
     return Series(
         timestamps=times[0].append(times[1:]) if names else times[0],
@@ -88,10 +88,10 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     )
 
 
-def _lanes(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
-    """Return the name of each lane, in order of appearance, and its rows in the file; for a single series no name.
+def _split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
+    """Return the name of each series, in order of appearance, and its rows in the file; for a single series no name.
 
-    A name is text, whatever it looks like: 007 and 7 are two lanes.
+    A name is text, whatever it looks like: 007 and 7 are two series.
     """
     if dataset.lane_column is None:
         return (), [np.arange(len(frame))]
@@ -122,14 +122,16 @@ def _spelling(
 
 
 def _timestamps(
-    frame: pd.DataFrame, dataset: DatasetConfig, origin: str, lanes: list[IntArray]
+    frame: pd.DataFrame, dataset: DatasetConfig, origin: str, slices: list[IntArray]
 ) -> tuple[pd.Index, TimeReading, tuple[str, ...]]:
     if dataset.time_column is None:
         numbers = np.empty(len(frame), dtype=int)
-        for rows in lanes:
+        for rows in slices:
             numbers[rows] = np.arange(len(rows))
-        index = pd.RangeIndex(len(frame), name="row") if len(lanes) == 1 else pd.Index(numbers, name="row")
+        index = pd.RangeIndex(len(frame), name="row") if len(slices) == 1 else pd.Index(numbers, name="row")
         return index, TimeReading("number"), ()
     place = f"{origin}: the time column '{dataset.time_column}'"
-    times, reading, notes = read_times(frame[dataset.time_column], dataset.date_format, dataset.time_zone, lanes, place)
+    times, reading, notes = read_times(
+        frame[dataset.time_column], dataset.date_format, dataset.time_zone, slices, place
+    )
     return times.rename(dataset.time_column), reading, notes

@@ -12,7 +12,7 @@ after the block are not looked at:
 
 With protocol=tutorial there is no validation part: all that comes before the test is trained on.
 
-Lanes share the two timestamps: no lane is trained on what comes after the test of another began.
+The series of a panel share the two timestamps: none is trained on what comes after the test of another began.
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ _LATER = "later"  # after the block of a rolling origin
 
 @dataclass(frozen=True)
 class Split:
-    """The part of every row: 0 train, 1 validation, 2 test, 3 later; ascending in each lane. Shape (time,)."""
+    """The part of every row: 0 train, 1 validation, 2 test, 3 later; ascending in each series. Shape (time,)."""
 
     parts: IntArray
 

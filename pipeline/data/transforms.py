@@ -42,7 +42,7 @@ class Transformed:
 
 
 def forward_transforms(
-    values: FloatArray, steps: Sequence[Transform], period: int, lanes: Sequence[slice] = (slice(None),)
+    values: FloatArray, steps: Sequence[Transform], period: int, slices: Sequence[slice] = (slice(None),)
 ) -> Transformed:
     """Apply the transforms in order.
 
@@ -50,7 +50,7 @@ def forward_transforms(
         values: Raw values. Shape (time, columns). Above zero if `log` is among the steps.
         steps: The transforms.
         period: Lag of the seasonal difference, in steps.
-        lanes: Rows of each lane; a difference never reaches from one into another.
+        slices: Rows of each series; a difference never reaches from one into another.
 
     Returns:
         All stages.
@@ -67,7 +67,7 @@ def forward_transforms(
             continue
         lag = lag_of(step, period)
         after = np.full_like(before, np.nan)
-        for rows in lanes:
+        for rows in slices:
             after[rows][lag:] = before[rows][lag:] - before[rows][:-lag]
         stages.append(after)
     return Transformed(tuple(steps), period, tuple(stages))

@@ -19,7 +19,7 @@ def check_timestamps(timestamps: pd.Index, origin: str, rows: IntArray) -> None:
 
     Args:
         timestamps: Of one series.
-        origin: The file, and the lane, for error texts.
+        origin: The file, and the series of a panel, for error texts.
         rows: Where each of them stands in the file.
     """
     repeated = np.flatnonzero(timestamps.duplicated())
@@ -96,7 +96,7 @@ def fill_missing(
         numbers: Shape (time, columns), NaN where a cell is empty.
         columns: Name of each column.
         missing: `error`, `forward_fill` (the last value before the gap) or `interpolate` (a straight line over it).
-        origin: The file, and the lane, for error texts.
+        origin: The file, and the series of a panel, for error texts.
         rows: Where each row stands in the file.
 
     Returns:

@@ -22,13 +22,13 @@ class Windows:
         inputs: Scaled features. Shape (time, features), float32.
         targets: Scaled targets. Shape (time, targets), float32.
         future_inputs: Scaled inputs whose future is known. Shape (time, future columns), float32.
-        static_inputs: Scaled inputs that stay the same in each lane. Shape (time, static columns), float32.
+        static_inputs: Scaled inputs that stay the same in each series. Shape (time, static columns), float32.
         spec: Where the rows of a window lie.
         starts: Every window with a known origin, also those whose last target lies beyond the end. Shape (windows,).
         train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
         validation: Starts of windows whose targets all lie in the validation part; with protocol=tutorial, which has
             none, the training windows. Shape (validation windows,).
-        first_of_series: The first window of the same lane, for each of `starts`. Shape (windows,).
+        first_of_series: The first window of the same series, for each of `starts`. Shape (windows,).
     """
 
     inputs: FloatArray
@@ -81,7 +81,7 @@ class Windows:
         return self.future_inputs[self.spec.future_rows(starts)]
 
     def gather_static(self, starts: IntArray) -> FloatArray:
-        """Return the inputs that stay the same in each window's lane. Shape (windows, static columns), float32."""
+        """Return the inputs that stay the same in each window's series. Shape (windows, static columns), float32."""
         return self.static_inputs[starts]
 
 
@@ -114,16 +114,16 @@ def make_windows(
         protocol: With tutorial no window spans two parts.
         spec: Where the rows of a window lie.
         scaled: Scaled values. Shape (time, columns of the series).
-        series: Its lanes, whose borders no window crosses; a window with a target that was filled in is neither
+        series: One or a panel, whose borders no window crosses; a window with a target that was filled in is neither
             trained on nor scored.
         split: The part of every row.
-        lost: Rows at the beginning of each lane that the transforms left undefined.
+        lost: Rows at the beginning of each series that the transforms left undefined.
 
     Returns:
         The windows. A series of N defined values gives N - look_back windows with known targets at horizon 1.
     """
     pieces = _pieces(protocol, series, split)
-    needed = max(spec.nearest_forecast, *spec.future_offsets, 0)  # the last offset that must lie inside the lane
+    needed = max(spec.nearest_forecast, *spec.future_offsets, 0)  # the last offset that must lie inside the series
     dropped = 0 if protocol is Protocol.fair else 1  # the tutorial drops one sample per part
     each = [np.arange(rows.start + lost, rows.stop - needed - dropped) for rows in pieces]
     starts = np.concatenate(each)
@@ -152,7 +152,7 @@ def _choose(scaled: FloatArray, series: Series, names: tuple[str, ...]) -> Float
 
 
 def _pieces(protocol: Protocol, series: Series, split: Split) -> list[slice]:
-    """Return the rows that windows may span: a lane; or with protocol=tutorial the training and the test part apart."""
+    """Return the rows that windows may span: a series; with protocol=tutorial the training and the test part apart."""
     if protocol is Protocol.fair:
         return series.slices()
     border = split.count("train")

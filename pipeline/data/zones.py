@@ -9,15 +9,15 @@ from pipeline.data.arrays import IntArray
 
 
 def to_zone(
-    times: pd.DatetimeIndex, zone: str, lanes: Sequence[IntArray], summer: bool | None = None
+    times: pd.DatetimeIndex, zone: str, slices: Sequence[IntArray], summer: bool | None = None
 ) -> tuple[pd.DatetimeIndex, tuple[str, ...]]:
     """Read local times in a zone, or show times with an offset in it.
 
     Args:
         times: With or without an offset. Shape (time,).
         zone: Such as Europe/Berlin.
-        lanes: Rows of each lane: a local time that comes twice in a lane is first summer's, then winter's.
-        summer: Of times that stand alone: whether one that could be both is summer's; None: the lanes say which.
+        slices: Rows of each series: a local time that comes twice in a series is first summer's, then winter's.
+        summer: Of times that stand alone: whether one that could be both is summer's; None: the order of the rows says.
 
     Returns:
         The times, and what a person should know of them.
@@ -41,7 +41,7 @@ def to_zone(
     if not twice.any():
         return exist, ()
     is_summer = np.ones(len(times), bool)
-    for rows in lanes:
+    for rows in slices:
         mine = rows[twice[rows]]
         order = pd.Series(times[mine]).groupby(times[mine]).cumcount().to_numpy()
         is_summer[mine] = order == 0

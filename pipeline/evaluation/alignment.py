@@ -35,7 +35,7 @@ def align_forecasts(
         origins: Last row each forecast knew. Shape (origins,).
         horizon_steps: Steps ahead.
         time: Rows of the series; what lies beyond is left out.
-        ends: Row after the end of each origin's lane; by default `time`. Shape (origins,).
+        ends: Row after the end of each origin's series; by default `time`. Shape (origins,).
 
     Returns:
         Shape (time, horizon_steps, targets), NaN where nothing was forecast.

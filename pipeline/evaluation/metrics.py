@@ -43,11 +43,11 @@ def mae(actual: Array, forecasts: Array, scored: Array) -> float:
 
 
 def mase(
-    actual: Array, forecasts: Array, scored: Array, trained: Array, lanes: Sequence[slice] = (slice(None),)
+    actual: Array, forecasts: Array, scored: Array, trained: Array, slices: Sequence[slice] = (slice(None),)
 ) -> float:
     """Mean absolute scaled error: MAE over the in-sample MAE of repeating the last value.
 
-    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets or lanes: the
+    Source: Hyndman and Koehler, "Another look at measures of forecast accuracy", 2006. Several targets or series: the
     mean of the MASE of each that changed in the training part.
 
     Args:
@@ -55,7 +55,7 @@ def mase(
         forecasts: Shape (time, horizon_steps, targets).
         scored: Shape (time, targets).
         trained: True for values of the training part that were measured. Shape (time, targets).
-        lanes: Rows of each lane.
+        slices: Rows of each series.
 
     Returns:
         No unit; below 1 is better than one-step persistence was on the training part.
@@ -63,7 +63,7 @@ def mase(
     absolute = np.abs(errors(actual, forecasts, scored))  # (time, horizon_steps, targets)
     known = np.where(trained, actual, np.nan)
     scaled = []
-    for rows in lanes:
+    for rows in slices:
         for target in np.flatnonzero(scored[rows].any(axis=0)):
             changes = np.abs(np.diff(known[rows, target]))
             changes = changes[~np.isnan(changes)]
@@ -72,19 +72,19 @@ def mase(
     return float(np.mean(scaled)) if scaled else float("nan")
 
 
-def naive_scale(actual: Array, trained: Array, lanes: Sequence[slice] = (slice(None),)) -> Array:
+def naive_scale(actual: Array, trained: Array, slices: Sequence[slice] = (slice(None),)) -> Array:
     """Return the RMSE of repeating the last value on the training part, of each target: what RMSSE divides by.
 
     Args:
         actual: Shape (time, targets).
         trained: True for values of the training part that were measured. Shape (time, targets).
-        lanes: Rows of each lane; no change reaches from one into another.
+        slices: Rows of each series; no change reaches from one into another.
 
     Returns:
         Shape (targets,), in the data's own units; 1 for a target that never changed.
     """
     known = np.where(trained, actual, np.nan)
-    changes = np.concatenate([np.diff(known[rows], axis=0) for rows in lanes])  # (changes, targets)
+    changes = np.concatenate([np.diff(known[rows], axis=0) for rows in slices])  # (changes, targets)
     return np.array([root_mean_square(each[~np.isnan(each)]) or 1.0 for each in changes.T])
 
 

@@ -21,19 +21,19 @@ class Truth:
         scorable: False where a target was filled in. Shape (time, targets).
         parts: True for the rows of `train`, `validation` and `test`. Each of shape (time,).
         targets: Names of the targets.
-        lanes: Rows of each lane; of a single series, all.
+        slices: Rows of each series of a panel; of a single series, all.
     """
 
     actual: Array
     scorable: Array
     parts: Mapping[str, Array]
     targets: Sequence[str]
-    lanes: Sequence[slice] = (slice(None),)
+    slices: Sequence[slice] = (slice(None),)
 
     @property
     def scale(self) -> Array:
         """What RMSSE divides the errors of each target by. Shape (targets,)."""
-        return naive_scale(self.actual, self.scored("train"), self.lanes)
+        return naive_scale(self.actual, self.scored("train"), self.slices)
 
     def by_target(self) -> list[tuple[str, list[int]]]:
         """Return the ending of metric names and the column of each target; a single target needs no ending."""
@@ -68,7 +68,7 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
         scores[f"test_mae{ending}"] = mae(actual, some, parts["test"][:, only])
     for part in ("validation", "test"):
         scores[f"{part}_rmsse"] = rmsse(truth.actual, forecasts, parts[part], truth.scale)
-    scores["test_mase"] = mase(truth.actual, forecasts, parts["test"], truth.scored("train"), truth.lanes)
+    scores["test_mase"] = mase(truth.actual, forecasts, parts["test"], truth.scored("train"), truth.slices)
     scores["test_smape"] = smape(truth.actual, forecasts, parts["test"])
     return scores
 
@@ -114,7 +114,7 @@ def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mappin
 
 
 def score_series(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[str, Array]) -> list[dict[str, float]]:
-    """Score each lane by itself on the test part.
+    """Score each series of a panel by itself on the test part.
 
     Args:
         truth: What really happened.
@@ -122,14 +122,14 @@ def score_series(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[st
         baselines: Forecasts by name, same shape.
 
     Returns:
-        For each lane test_rows, test_rmse and test_mae (means over seeds) and the RMSE of each baseline, with several
-        targets of each, and test_rmsse; only test_rows for a lane without test rows.
+        For each series test_rows, test_rmse and test_mae (means over seeds) and the RMSE of each baseline, with several
+        targets of each, and test_rmsse; only test_rows for a series without test rows.
     """
     test, scores, scale = truth.scored("test"), [], truth.scale
-    for rows in truth.lanes:
+    for rows in truth.slices:
         scored = test[rows]
-        lane: dict[str, float] = {"test_rows": float(scored.any(axis=1).sum())}
-        scores.append(lane)
+        one: dict[str, float] = {"test_rows": float(scored.any(axis=1).sum())}
+        scores.append(one)
         if not scored.any():
             continue
         for ending, only in truth.by_target():
@@ -137,11 +137,11 @@ def score_series(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[st
             if not counted.any():
                 continue
             some = [each[rows][:, :, only] for each in forecasts]
-            lane[f"test_rmse{ending}"] = float(np.mean([rmse(actual, each, counted) for each in some]))
-            lane[f"test_mae{ending}"] = float(np.mean([mae(actual, each, counted) for each in some]))
+            one[f"test_rmse{ending}"] = float(np.mean([rmse(actual, each, counted) for each in some]))
+            one[f"test_mae{ending}"] = float(np.mean([mae(actual, each, counted) for each in some]))
             for name, baseline in baselines.items():
-                lane[f"baseline_{name}_rmse{ending}"] = rmse(actual, baseline[rows][:, :, only], counted)
+                one[f"baseline_{name}_rmse{ending}"] = rmse(actual, baseline[rows][:, :, only], counted)
         if len(truth.targets) > 1:
             found = [rmsse(truth.actual[rows], each[rows], scored, scale) for each in forecasts]
-            lane["test_rmsse"] = float(np.mean(found))
+            one["test_rmsse"] = float(np.mean(found))
     return scores

@@ -114,7 +114,7 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     task = Task(
         actual=data.series.actual(),
         horizon_steps=windows.spec.horizon_steps,
-        lanes=data.series.slices(),
+        slices=data.series.slices(),
         period=config.dataset.period,
         windows=WindowTask(
             train_inputs=Samples(windows, windows.train),

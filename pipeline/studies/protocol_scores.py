@@ -85,7 +85,7 @@ def score_protocols(
     test, tutorial_test = truth.scored("test"), take_truth(tutorial).scored("test")  # each (time, targets)
     forecasts = [align_outputs(fair, each) for each in fair_outputs]
     apart = [align_outputs(tutorial, each) for each in tutorial_outputs]
-    repeated = forecast_persistence(Task(truth.actual, fair.windows.spec.horizon_steps, truth.lanes, period=1))
+    repeated = forecast_persistence(Task(truth.actual, fair.windows.spec.horizon_steps, truth.slices, period=1))
 
     def score(each: FloatArray, rows: FloatArray) -> float:
         return rmse(truth.actual, each, rows)

@@ -175,14 +175,14 @@ def _is_gone(process: str | None) -> bool:
         return True
 
 
-def search_runs(store: Store, wanted: str, experiment_id: str | None = None) -> list[Run]:
+def search_runs(store: Store, filter_string: str, experiment_id: str | None = None) -> list[Run]:
     """Return the runs that MLflow finds in an experiment, by default the store's; the oldest first, no deleted ones."""
     experiment = store.experiment_id if experiment_id is None else experiment_id
     runs: list[Run] = []
     token = None
     while True:
         page = store.client.search_runs(
-            [experiment], wanted, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
+            [experiment], filter_string, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
         )
         runs += page
         token = page.token
@@ -217,31 +217,31 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
     )
 
 
-def choose_run(store: Store, wanted: str) -> RunRecord:
+def choose_run(store: Store, chosen: str) -> RunRecord:
     """Find the run that a person means.
 
     Args:
         store: Where it was logged.
-        wanted: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
+        chosen: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
             FINISHED runs that were scored on the same values as the newest one.
 
     Raises:
         UserError: If there is none, or it did not finish, or it is the parent of a sweep.
     """
-    if wanted in (BEST, LATEST):
-        return _record(_best(store) if wanted == BEST else _finished(store)[-1])
+    if chosen in (BEST, LATEST):
+        return _record(_best(store) if chosen == BEST else _finished(store)[-1])
     try:
-        run = store.client.get_run(wanted)
+        run = store.client.get_run(chosen)
     except MlflowException as error:
         raise UserError(
-            f"run={wanted} is not in {store.uri}; give a run id from MLflow, or run=best, or run=latest, or another "
+            f"run={chosen} is not in {store.uri}; give a run id from MLflow, or run=best, or run=latest, or another "
             "tracking.uri"
         ) from error
     _check_alive(store, run)
     if run.data.tags.get("sweep") == "true":
-        raise UserError(f"run={wanted} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
+        raise UserError(f"run={chosen} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
     if run.info.status != Status.finished.value:
-        raise UserError(f"run={wanted} is {run.info.status}, not FINISHED; choose a run that finished")
+        raise UserError(f"run={chosen} is {run.info.status}, not FINISHED; choose a run that finished")
     return _record(run)
 
 

@@ -74,7 +74,7 @@ def test_scores_of_each_lane(many) -> None:
     """lanes.csv would hold the scores of another stock, or count rows of another part."""
     data, training = many
     forecasts, truth = aligned(data, training.forecasts[0]), truth_of(data)
-    baseline = forecast_persistence(Task(truth.actual, [1], truth.lanes, period=1))
+    baseline = forecast_persistence(Task(truth.actual, [1], truth.slices, period=1))
     scores = score_series(truth, [forecasts, forecasts + 1], {"persistence": baseline})
     assert len(scores) == LANES
     assert scores[0] == {"test_rows": 0}  # it ended before the test part began
