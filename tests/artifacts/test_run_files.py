@@ -86,7 +86,7 @@ def test_both_figures_show_the_results(tmp_path: Path, monkeypatch: pytest.Monke
     assert set(drawn) == {"forecast.png", "learning_curve.png"}
     forecast = drawn["forecast.png"].axes
     assert [axis.get_ylabel() for axis in forecast] == ["lane0: a [kg]", "lane1: a [kg]"]
-    assert forecast[0].get_title() == "test: a run\ntest RMSE 1, linear fit 2 kg"
+    assert forecast[0].get_title() == "test: a run\ntest RMSE 1.000, linear fit 2.000 kg"
     for number, axis in enumerate(forecast):
         means = {str(line.get_label()).split(" (")[0]: line.get_ydata()[-1] for line in axis.lines}
         assert means["network, mean of seeds"] == (number + 1) * LENGTH + 1  # the last row of the lane, and 1 and 3

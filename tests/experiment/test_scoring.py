@@ -33,7 +33,7 @@ def series(make_panel) -> Any:
 def outputs_off_by(data: PreparedData, error: float) -> np.ndarray:
     """Scaled outputs whose forecasts are `error` above what happened. Shape (windows, 1)."""
     windows = data.windows
-    rows = np.minimum(windows.origins(windows.starts) + 1, LENGTH - 1)
+    rows = np.minimum(windows.spec.origins(windows.starts) + 1, LENGTH - 1)
     return windows.targets[rows].astype(float) + error / data.scaling.scale[0, 0]
 
 
@@ -74,7 +74,7 @@ def test_the_best_seed_is_chosen_by_validation(series) -> None:
     data = prepare_data(config, series)
     training = trained(data, (4.0, 4.0))
     windows = data.windows
-    targets = windows.origins(windows.starts) + 1
+    targets = windows.spec.origins(windows.starts) + 1
     in_validation = np.isin(targets, np.flatnonzero(data.split.rows("validation")))
     training.forecasts[1, in_validation] = outputs_off_by(data, 1.0)[in_validation]  # better there,
     training.forecasts[1, targets >= LENGTH - 5] = outputs_off_by(data, 90.0)[
