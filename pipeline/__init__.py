@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pipeline.api.comparing import compare
+    from pipeline.api.forecasting import forecast, load
     from pipeline.api.settings import compose
     from pipeline.api.training import sweep, train
 
 __version__ = "0.1.0"
-__all__ = ["compare", "compose", "sweep", "train"]
+__all__ = ["compare", "compose", "forecast", "load", "sweep", "train"]
 
 _HOMES = {
     "compare": "pipeline.api.comparing",
     "compose": "pipeline.api.settings",
+    "forecast": "pipeline.api.forecasting",
+    "load": "pipeline.api.forecasting",
     "sweep": "pipeline.api.training",
     "train": "pipeline.api.training",
 }

@@ -241,14 +241,16 @@ def test_the_dataset_is_logged_with_its_digest(sweep: Sweep) -> None:
         assert used.dataset.digest and run.data.tags["dataset_sha256"].startswith(used.dataset.digest)
 
 
-def test_a_model_with_a_signature_is_logged(sweep: Sweep) -> None:
-    """A run cannot be served: its model is missing, or says nothing about the shape it takes."""
-    for (look_back, stateful), run in sweep.children.items():
+def test_a_model_that_reads_raw_rows_is_logged(sweep: Sweep) -> None:
+    """A run cannot be served: its model is missing, does not say which columns it reads, or holds a pickle."""
+    for run in sweep.children.values():
         (model,) = run.outputs.model_outputs
         logged = sweep.place.client.get_logged_model(model.model_id)
-        signature = Model.load(logged.artifact_location.removeprefix("file://")).signature
-        assert signature.inputs.inputs[0].shape == (-1, -1 if stateful == "true" else look_back, 1)
-        assert signature.outputs.inputs[0].shape == (-1, 1)
+        folder = Path(logged.artifact_location.removeprefix("file://"))
+        assert Model.load(str(folder)).signature.inputs.input_names() == ["month", "passengers"]
+        files = {path.name for path in folder.rglob("*") if path.is_file()}
+        assert {"config.yaml", "scaling.json", "weights.npz"} <= files
+        assert not [name for name in files if name.endswith((".pkl", ".keras"))]
 
 
 def test_scores_follow_from_predictions_csv(sweep: Sweep) -> None:

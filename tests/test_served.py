@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import mlflow
 import numpy as np
@@ -27,6 +26,7 @@ from mlflow.pyfunc import load_model
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS, ANSWER_SECONDS = 600, 600
 LOOK_BACK = 4
+AIRLINE = pd.read_csv(ROOT / "data" / "airline.csv")
 
 
 def free_port() -> int:
@@ -154,58 +154,40 @@ def test_the_summary_sends_people_to_the_server(served: Served) -> None:
     assert "--backend-store-uri http" not in served.done.stdout
 
 
-@dataclass(frozen=True)
-class Expected:
-    """What a client knows: scaled inputs made with scaling.json, and the best seed's forecasts."""
-
-    scaled: np.ndarray
-    rows: np.ndarray
-    forecasts: np.ndarray
-    offset: float
-    scale: float
-
-
-def expect(served: Served, stateful: str) -> Expected:
-    scaling = json.loads(served.file(stateful, "scaling.json").read_text())
-    column = scaling["columns"]["passengers"]
-    airline = pd.read_csv(ROOT / "data" / "airline.csv")
+def check(served: Served, stateful: str, answer: pd.DataFrame) -> None:
+    """Compare forecasts made at each row with what the run itself has forecast for the row after it."""
     seeds = pd.read_csv(served.file(stateful, "seeds.csv"))
     best = int(seeds.loc[seeds["validation_rmse"].idxmin(), "seed"])
     table = pd.read_csv(served.file(stateful, "predictions.csv"))
     test = table[table["part"] == "test"]
-    rows = airline.index[airline["month"].isin(test["timestamp"])].to_numpy()
-    scaled = (airline["passengers"].to_numpy() - column["offset"]) / column["scale"]
-    return Expected(scaled, rows, test[f"seed_{best}"].to_numpy(), column["offset"], column["scale"])
+    times = pd.to_datetime(answer["month"]).dt.strftime("%Y-%m-%d")
+    assert times.iloc[-1] == test["timestamp"].iloc[-1]
+    assert answer["forecast"].to_numpy()[-len(test) - 1 : -1] == pytest.approx(
+        test[f"seed_{best}"].to_numpy(), rel=1e-5
+    )
 
 
-def post(url: str, content: Any) -> Any:
-    request = urllib.request.Request(url, json.dumps(content).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
-        return json.load(answer)
-
-
-def test_a_served_stateless_model_answers_with_the_numbers_of_predictions_csv(served: Served) -> None:
+def test_a_served_model_answers_raw_rows_with_the_numbers_of_predictions_csv(served: Served) -> None:
     """What is deployed forecasts something else than what was scored."""
-    expected = expect(served, "false")
-    windows = [expected.scaled[row - LOOK_BACK : row, None].tolist() for row in expected.rows]
+    rows = AIRLINE.to_dict(orient="split", index=False)
     arguments = ("models", "serve", "--model-uri", served.model("false"), "--env-manager", "local")
     with serve(arguments, free_port(), "/ping", served.folder, MLFLOW_TRACKING_URI=served.address) as address:
-        predictions = post(f"{address}/invocations", {"inputs": windows})["predictions"]
-    forecasts = np.asarray(predictions)[:, 0] * expected.scale + expected.offset
-    assert forecasts == pytest.approx(expected.forecasts, rel=1e-5)
+        request = urllib.request.Request(
+            f"{address}/invocations",
+            json.dumps({"dataframe_split": rows}).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=ANSWER_SECONDS) as answer:
+            predictions = json.load(answer)["predictions"]
+    assert len(predictions) == len(AIRLINE) - LOOK_BACK + 1
+    check(served, "false", pd.DataFrame(predictions))
 
 
-def test_a_stateful_model_given_the_whole_past_answers_with_the_numbers_of_predictions_csv(served: Served) -> None:
-    """The stateless twin of a stateful run forecasts something else than what was scored."""
-    expected = expect(served, "true")
+def test_a_stateful_model_reads_its_past_from_the_rows_it_is_given(served: Served) -> None:
+    """A model of a stateful run is served without the state that made its scores."""
     mlflow.set_tracking_uri(served.address)
     try:
         model = load_model(served.model("true"))
     finally:
         mlflow.set_tracking_uri("")
-    checked = slice(None, None, 12)
-    for row, forecast in zip(expected.rows[checked], expected.forecasts[checked], strict=True):
-        past = expected.scaled[None, :row, None].astype("float32")  # (1, time steps, 1)
-        answer = np.asarray(model.predict(past))
-        assert answer.shape == (1, 1)
-        assert answer[0, 0] * expected.scale + expected.offset == pytest.approx(forecast, rel=1e-5)
+    check(served, "true", model.predict(AIRLINE))

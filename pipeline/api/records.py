@@ -15,7 +15,6 @@ from pipeline.base.text import suggest
 from pipeline.baselines.registry import BASELINES
 from pipeline.comparison.document import typed_parameters
 from pipeline.config.keys import COLUMNS, MAIN_KEYS, varying_keys
-from pipeline.config.schema import Config
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -30,13 +29,11 @@ class Run:
     Attributes:
         record: Its id, status, parameters and metrics.
         store: Where it is recorded.
-        config: Its configuration.
         data: The table that it was trained on; None if a dataset of the configuration was.
     """
 
     record: RunRecord
     store: "Store" = field(repr=False)
-    config: Config = field(repr=False)
     data: pd.DataFrame | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -101,16 +98,22 @@ class Runs:
         return self.table().to_html(index=False)
 
     @property
-    def best(self) -> RunRecord:
+    def best(self) -> Run:
         """The run with the lowest validation score: never chosen by the test.
 
         Raises:
             UserError: If none finished.
         """
-        finished = [record for record in self if record.status is Status.finished]
+        finished = self.trained()
         if not finished:
             raise UserError(f"none of the {len(self)} runs {self.selection} finished")
-        return min(finished, key=lambda record: record.score("validation"))
+        return finished[0]
+
+    def trained(self) -> list[Run]:
+        """Return the runs that finished, the best validation score first."""
+        finished = [record for record in self if record.status is Status.finished]
+        finished.sort(key=lambda record: record.score("validation"))
+        return [Run(record, self.store, self.data) for record in finished]
 
     def table(self) -> pd.DataFrame:
         """Return one row per run, the best validation score first, runs that did not finish last.

@@ -40,7 +40,7 @@ def train(*settings: str | Config, data: "pd.DataFrame | None" = None) -> Run:
     store = _open_store(config.tracking)
     with interruptible():
         record = train_job(config, series)
-    return Run(record, store, config, data)
+    return Run(record, store, data)
 
 
 def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:

@@ -1,19 +1,18 @@
 """Everything a finished run leaves in its folder, from which a person can read it, repeat it and serve it."""
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.errors_file import write_test_errors
+from pipeline.artifacts.recipe_files import write_config, write_scaling
 from pipeline.artifacts.tables import write_history, write_origins, write_predictions, write_seeds, write_series_scores
 from pipeline.base.record import name_score
 from pipeline.base.text import show_name, show_number
-from pipeline.config.schema import Config, plain_config, without_references
+from pipeline.config.schema import Config
 from pipeline.data.prepare import PreparedData
 from pipeline.data.series import Series
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
@@ -61,15 +60,10 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     Returns:
         What identifies the rows it was scored on: `TestErrors.rows`.
     """
-    from omegaconf import OmegaConf
-
     series = data.series
     actual = _scored_actual(series)
-    logged = plain_config(config)
-    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}  # a rebuilt run is not part of the sweep
-    text = OmegaConf.to_yaml(OmegaConf.create(without_references(logged)))
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    (folder / "scaling.json").write_text(json.dumps(describe_scaling(config, data), indent=2) + "\n", encoding="utf-8")
+    write_config(folder, config)
+    write_scaling(folder, config, data)
     write_predictions(
         folder / "predictions.csv",
         series.timestamps,
@@ -147,29 +141,3 @@ def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> I
                 forecasts=results.forecasts[:, rows, -1, column],
                 linear=results.baselines["linear"][rows, -1, column],
             )
-
-
-def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
-    """Return what a client of the served model needs: scaled = (transformed - offset) / scale, per column.
-
-    With dataset.scaler_per_lane, `lanes` has the columns of each lane in place of `columns`.
-    """
-    each = [
-        {
-            name: {"offset": float(offset), "scale": float(scale)}
-            for name, offset, scale in zip(data.series.columns, offsets, scales, strict=True)
-        }
-        for offsets, scales in zip(data.scaling.offset, data.scaling.scale, strict=True)
-    ]
-    per_lane = config.dataset.scaler_per_lane
-    return {
-        "features": list(data.series.features),
-        "targets": list(data.series.targets),
-        "transforms": [step.value for step in config.dataset.transforms],
-        "period": config.dataset.period,
-        "look_back": config.look_back,
-        "horizon_steps": list(data.windows.spec.horizon_steps),
-        "lags_as": config.dataset.lags_as.value,
-        "stateful": config.stateful,
-        **({"lanes": dict(zip(data.series.series_ids, each, strict=True))} if per_lane else {"columns": each[0]}),
-    }

@@ -8,11 +8,12 @@ from pipeline.base.errors import UserError
 TIME = "time"  # what an index of dates without a name is called
 
 
-def tidy_frame(frame: object) -> pd.DataFrame:
+def tidy_frame(frame: object, time: str | None = None) -> pd.DataFrame:
     """Return a copy in which everything is a column: an index of dates, or one with a name, becomes the first one.
 
     Args:
         frame: Any table with one row per time step; a Series is a table of one column.
+        time: What an index of dates without a name is called, if there is no such column; None: `time`.
 
     Raises:
         UserError: If it is no table, or its columns have several levels.
@@ -31,8 +32,8 @@ def tidy_frame(frame: object) -> pd.DataFrame:
     if isinstance(frame.index, pd.PeriodIndex):
         frame = frame.set_axis(frame.index.to_timestamp(), axis=0)
     if isinstance(frame.index, pd.DatetimeIndex) and frame.index.name is None:
-        frame = frame.rename_axis(index=TIME)
-    named = any(name is not None for name in frame.index.names)
+        frame = frame.rename_axis(index=TIME if time is None or time in frame.columns else time)
+    named = any(name is not None and name not in frame.columns for name in frame.index.names)
     tidy = frame.reset_index(drop=not named)
     return tidy.set_axis([str(name).strip() for name in tidy.columns], axis=1)
 

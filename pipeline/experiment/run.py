@@ -30,6 +30,8 @@ from pipeline.experiment.diagnostics import certify_network, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
+from pipeline.serving.frames import value_columns
+from pipeline.serving.packed import pack_model
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
@@ -186,10 +188,19 @@ def _log_extras(
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
     if config.tracking.log_model:
         with salvage.attempt("model"):
-            from pipeline.training.train import serving_network
-
-            run.log_model(serving_network(config, outcome.data, outcome.weights), data.windows.num_outputs)
+            _log_model(config, outcome, run)
     return metrics
+
+
+def _log_model(config: Config, outcome: _Outcome, run: "LiveRun") -> None:
+    """Log the best seed as a model that reads raw rows: transforms, scaling and state are inside."""
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made) / "network"
+        folder.mkdir()
+        seed = list(outcome.results.losses)[outcome.results.best]
+        pack_model(folder, config, outcome.data, seed, outcome.weights)
+        named = [name for name in (config.dataset.time_column, config.dataset.lane_column) if name is not None]
+        run.log_model(folder, [*named, *value_columns(config, outcome.data.series)])
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":

@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from pipeline.artifacts.recipe_files import CONFIG_NAME
 from pipeline.artifacts.weights import FILE_NAME, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
@@ -22,7 +24,6 @@ from pipeline.data.sources import load_series
 from pipeline.models.numpy_network import PlainNetwork, make_plain
 from pipeline.models.plan import plan_layers
 
-CONFIG_NAME = "config.yaml"
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
 
 
@@ -42,21 +43,33 @@ class ServedModel:
     network: PlainNetwork
     digest: str
 
+    def output_names(self) -> list[str]:
+        """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
+        steps, targets = self.data.windows.spec.horizon_steps, self.data.series.targets
+        return [
+            "forecast" + (f"_{step}" if len(steps) > 1 else "") + (f".{target}" if len(targets) > 1 else "")
+            for step in steps
+            for target in targets
+        ]
 
-def load_model(folder: Path, tags: Mapping[str, str], home: Path | None = None) -> ServedModel:
+
+def load_model(
+    folder: Path, tags: Mapping[str, str], home: Path | None = None, table: pd.DataFrame | None = None
+) -> ServedModel:
     """Load a run.
 
     Args:
         folder: Holds its config.yaml and weights.npz.
         tags: Its MLflow tags: the digest of its data, and how many rows the data had.
         home: The folder of its store, where a data file may lie that was moved with it.
+        table: What it was trained on, if that was a table of Python.
 
     Raises:
         UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
     """
     config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
-    data = prepare_data(config, load_history(config, tags, home), origin=last)
+    data = prepare_data(config, load_history(config, tags, home, table), origin=last)
     saved = load_weights(folder / FILE_NAME)
     network = make_network(config, data, saved.of_best())
     identity = hashlib.sha256(saved.digest().encode())
@@ -113,20 +126,28 @@ def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
     return replace(dataset, path=str(found))
 
 
-def load_history(config: Config, tags: Mapping[str, str], home: Path | None = None) -> Series:
+def load_history(
+    config: Config, tags: Mapping[str, str], home: Path | None = None, table: pd.DataFrame | None = None
+) -> Series:
     """Load what the run was trained on, also when the file has grown since, or was moved together with the store.
 
     Args:
         config: Of the run.
         tags: Of the run.
         home: The folder of the store: there a file is looked for that is not where the configuration says.
+        table: What the run was trained on, if that was a table of Python; rows may have been added at its end.
 
     Raises:
         UserError: If those values are no longer there.
     """
+    if config.dataset.source is Source.frame and table is None:
+        raise UserError(
+            "the run was trained on a table that only Python has; give it again: forecast(run, data=frame). "
+            "load(run).predict(frame) and the logged model need no history"
+        )
     config = replace(config, dataset=_find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
-    series = leave_out_short(config, load_series(config.dataset, first_rows=rows))
+    series = leave_out_short(config, load_series(config.dataset, first_rows=rows, data=table))
     if series.digest() != tags.get(DIGEST_TAG):
         raise UserError(
             f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "

@@ -107,12 +107,7 @@ class Stream:
 
     def output_names(self) -> list[str]:
         """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
-        steps, targets = self._model.data.windows.spec.horizon_steps, self._model.data.series.targets
-        return [
-            "forecast" + (f"_{step}" if len(steps) > 1 else "") + (f".{target}" if len(targets) > 1 else "")
-            for step in steps
-            for target in targets
-        ]
+        return self._model.output_names()
 
     def note_of(self, lane: str) -> str | None:
         """Return what the answer to a row says of its lane; None where the run has no lanes to know."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pipeline.artifacts.recipe_files import CONFIG_NAME
 from pipeline.artifacts.weights import FILE_NAME, SavedWeights, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.moments import standard_deviation
@@ -19,7 +20,7 @@ from pipeline.config.gates import check_ranges
 from pipeline.config.keys import RESULT, label_run, varying_keys
 from pipeline.config.schema import Config, Protocol
 from pipeline.data.prepare import PreparedData, prepare_data
-from pipeline.serving.model import CONFIG_NAME, FILES, load_config, load_history, make_network
+from pipeline.serving.model import FILES, load_config, load_history, make_network
 from pipeline.serving.windows import forecast_windows
 from pipeline.studies.protocol_scores import ProtocolScores, describe_protocols, score_protocols
 

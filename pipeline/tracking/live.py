@@ -9,16 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 import mlflow
-import numpy as np
 import pandas as pd
 import psutil
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.models import ModelSignature
-from mlflow.types import Schema, TensorSpec
+from mlflow.types import ColSpec, Schema
+from mlflow.types.schema import AnyType
 
 from pipeline.base.interrupt import hold_interrupts, interrupt_reason
 from pipeline.base.salvage import INCOMPLETE_TAG
@@ -27,6 +26,8 @@ from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
 REASON_TAG = "failure_reason"
+_ANY = AnyType()  # type: ignore[no-untyped-call]  # dates and numbers may be written in many ways
+_LOADER = "pipeline.serving.mlflow_model"
 _METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
 _PARAMS_PER_CALL = 100
 
@@ -76,28 +77,28 @@ class LiveRun:
         """Log one file as an artifact."""
         self._client.log_artifact(self.run_id, str(path))
 
-    def log_model(self, network: Any, num_outputs: int) -> None:
-        """Log a stateless Keras network as an MLflow model that `mlflow models serve` can serve.
+    def log_model(self, folder: Path, columns: Sequence[str]) -> None:
+        """Log a folder of plain files as an MLflow model that `mlflow models serve` can serve.
 
         Args:
-            network: Takes scaled windows. Shape (windows, time_steps, features), float32.
-            num_outputs: Length of the last axis of its answer.
+            folder: As `pipeline.serving.packed.pack_model` writes it; it must outlast the call only.
+            columns: What a table of raw rows must have.
         """
-        inputs = tuple(-1 if size is None else size for size in network.input_shape)
-        outputs = tuple(-1 if size is None else size for size in (*network.output_shape[:-1], num_outputs))
-        float32 = np.dtype("float32")
-        mlflow.keras.log_model(
-            network,
-            name="model",
-            signature=ModelSignature(Schema([TensorSpec(float32, inputs)]), Schema([TensorSpec(float32, outputs)])),
-            # Without this list MLflow starts a second Python that imports TensorFlow: 10 s a run.
-            pip_requirements=_requirements(),
-        )
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+            mlflow.pyfunc.log_model(
+                name="model",
+                loader_module=_LOADER,  # named, not pickled: what is loaded is this package and files of plain values
+                data_path=str(folder),
+                signature=ModelSignature(Schema([ColSpec(_ANY, name) for name in columns])),
+                # Without this list MLflow starts a second Python that loads the model: seconds a run.
+                pip_requirements=_requirements(),
+            )
 
 
 def _requirements() -> list[str]:
     found = []
-    for package in ("mlflow", "keras", "numpy", "tensorflow", "tensorflow-cpu"):
+    for package in ("lstm-pipeline", "mlflow", "numpy", "pandas", "hydra-core"):
         with suppress(PackageNotFoundError):
             found.append(f"{package}=={version(package)}")
     return found

@@ -3,7 +3,6 @@
 import gc
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -12,7 +11,6 @@ import tensorflow as tf
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
-from pipeline.models.keras_network import build_serving_network
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
@@ -69,10 +67,3 @@ def start_tensorflow() -> None:
     tf.config.list_physical_devices()
     if not gc.get_freeze_count():  # what is loaded now stays: clearing a session need not search it for garbage, 0.3 s
         gc.freeze()
-
-
-def serving_network(config: Config, data: PreparedData, weights: list[Any]) -> keras.Model:
-    """Return the stateless twin with trained weights, ready to be saved and served."""
-    network = build_serving_network(config, data.windows.num_features, data.windows.num_outputs)
-    network.set_weights(weights)
-    return network

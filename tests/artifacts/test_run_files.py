@@ -8,7 +8,8 @@ import pytest
 from matplotlib.figure import Figure
 
 from pipeline.artifacts import run_files
-from pipeline.artifacts.run_files import Results, describe_scaling, draw_run_figures, write_run_files
+from pipeline.artifacts.recipe_files import describe_scaling
+from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_files
 from pipeline.config.schema import Config, DatasetConfig, Horizons, Source
 from pipeline.data.prepare import prepare_data
 from pipeline.report.figures import run as figures

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from pipeline.training.train import Training, serving_network, train_seeds
+from pipeline.models.keras_network import build_serving_network
+from pipeline.training.train import Training, train_seeds
 
 SETTINGS = {
     "stateless with dropout": {"batch_size": 4, "model": {"dropout": 0.3, "recurrent_dropout": 0.3}},
@@ -51,6 +52,7 @@ def test_forecasts_of_every_seed_and_window(trainings) -> None:
     assert together.forecasts.shape == (2, len(data.windows.starts), 1)
     assert together.fit_seconds >= sum(seed.seconds for seed in together.seeds)
     for seed, forecasts in zip(together.seeds, together.forecasts, strict=True):
-        served = serving_network(config, data, seed.weights)
+        served = build_serving_network(config, data.windows.num_features, data.windows.num_outputs)
+        served.set_weights(seed.weights)
         past = data.windows.inputs[None, :13] if config.stateful else data.windows.gather_inputs(np.array([10]))
         np.testing.assert_allclose(served(past).numpy()[0], forecasts[10], atol=1e-5)

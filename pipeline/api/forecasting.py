@@ -1,0 +1,78 @@
+"""Put a finished run to work: on tables of raw rows, and beyond the end of its own data."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from pipeline.api.records import Run
+from pipeline.base.record import RunRecord
+from pipeline.config.schema import TrackingConfig
+from pipeline.serving.frames import FrameForecaster
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+
+def load(run: Run | RunRecord | str) -> FrameForecaster:
+    """Load the best seed of a run, with its transforms and its scaler: it needs nothing of what it was trained on.
+
+    Args:
+        run: A run, its id, `best` or `latest`.
+
+    Returns:
+        What answers `predict(frame)`, raw rows, with forecasts in the data's own units.
+
+    Raises:
+        UserError: If there is no such run, or its files are damaged.
+
+    Example:
+        >>> load("best").predict(frame)  # doctest: +SKIP
+    """
+    from pipeline.serving.packed import PACKED, unpack_model
+    from pipeline.tracking.past import fetch_files
+
+    store, run_id = _find(run)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_files(store, run_id, PACKED, Path(folder))
+        return FrameForecaster(unpack_model(Path(folder)))
+
+
+def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Forecast beyond the end of a run's data, and its last rows as if they were not known.
+
+    Args:
+        run: A run, its id, `best` or `latest`.
+        steps: Time steps of both.
+        data: The table that the run was trained on, if it was one; a run of this session still has it.
+
+    Returns:
+        What `python -m pipeline.forecast` writes: one row per series, target, part (backtest, future) and timestamp, in
+        the data's own units, with the columns `actual`, `free_run`, `one_step_ahead`.
+
+    Raises:
+        UserError: If the run cannot be served, its data have changed or are too short, or a table is missing.
+    """
+    from pipeline.serving.free_run import forecast_steps
+    from pipeline.serving.model import FILES, load_model
+    from pipeline.tracking.past import fetch_files
+
+    store, run_id = _find(run)
+    table = run.data if data is None and isinstance(run, Run) else data
+    with tempfile.TemporaryDirectory() as folder:
+        tags = fetch_files(store, run_id, FILES, Path(folder))
+        model = load_model(Path(folder), tags, store.folder, table)
+    return forecast_steps(model, steps)
+
+
+def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
+    """Return where a run is recorded, and its id."""
+    if isinstance(run, Run):
+        return run.store, run.run_id
+    from pipeline.tracking.past import BEST, LATEST, choose_run
+    from pipeline.tracking.store import find_store
+
+    wanted, tracking = run.run_id if isinstance(run, RunRecord) else run, TrackingConfig()
+    store = find_store(tracking, tracking.experiment_name if wanted in (BEST, LATEST) else None)
+    return store, choose_run(store, wanted).run_id

@@ -1,0 +1,53 @@
+"""The two files of a run that say how it reads and scales: config.yaml, and scaling.json for who rebuilds it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.config.schema import Config, plain_config, without_references
+from pipeline.data.prepare import PreparedData
+
+CONFIG_NAME = "config.yaml"
+SCALING_NAME = "scaling.json"
+
+
+def write_config(folder: Path, config: Config) -> None:
+    """Write config.yaml, from which the run can be repeated; a rebuilt run is not part of the sweep."""
+    from omegaconf import OmegaConf
+
+    logged = plain_config(config)
+    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}
+    text = OmegaConf.to_yaml(OmegaConf.create(without_references(logged)))
+    (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
+
+
+def write_scaling(folder: Path, config: Config, data: PreparedData) -> None:
+    """Write scaling.json: `describe_scaling`."""
+    text = json.dumps(describe_scaling(config, data), indent=2) + "\n"
+    (folder / SCALING_NAME).write_text(text, encoding="utf-8")
+
+
+def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
+    """Return what a client of the served model needs: scaled = (transformed - offset) / scale, per column.
+
+    With dataset.scaler_per_lane, `lanes` has the columns of each lane in place of `columns`.
+    """
+    each = [
+        {
+            name: {"offset": float(offset), "scale": float(scale)}
+            for name, offset, scale in zip(data.series.columns, offsets, scales, strict=True)
+        }
+        for offsets, scales in zip(data.scaling.offset, data.scaling.scale, strict=True)
+    ]
+    per_lane = config.dataset.scaler_per_lane
+    return {
+        "features": list(data.series.features),
+        "targets": list(data.series.targets),
+        "transforms": [step.value for step in config.dataset.transforms],
+        "period": config.dataset.period,
+        "look_back": config.look_back,
+        "horizon_steps": list(data.windows.spec.horizon_steps),
+        "lags_as": config.dataset.lags_as.value,
+        "stateful": config.stateful,
+        **({"lanes": dict(zip(data.series.series_ids, each, strict=True))} if per_lane else {"columns": each[0]}),
+    }

@@ -1,0 +1,89 @@
+"""Forecasts for a table of raw rows, in the data's own units: transforms, scaling, windows and state are inside."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, Source, Transform
+from pipeline.data.frames import tidy_frame
+from pipeline.data.series import Series
+from pipeline.data.sources import load_series
+from pipeline.serving.lanes import Lanes
+from pipeline.serving.model import ServedModel
+
+
+def value_columns(config: Config, series: Series) -> list[str]:
+    """Return the columns of values that a table of raw rows must have: features, and targets that are differences."""
+    differs = any(step is not Transform.log for step in config.dataset.transforms)
+    return list(dict.fromkeys((*series.features, *(series.targets if differs else ()))))
+
+
+class FrameForecaster:
+    """A network that reads tables.
+
+    Attributes:
+        model: The network, with its configuration and scaler.
+    """
+
+    def __init__(self, model: ServedModel) -> None:
+        self.model = model
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Forecast after every row of a table.
+
+        Each series is read from its first row on; a stateful network carries its state from there. So the more of the
+        past a table holds, the better; it must hold enough for one window.
+
+        Args:
+            frame: Raw rows, oldest first, as the dataset has them: its time column (or an index of dates), its lane
+                column if it has one, and `columns`. Other columns are not read.
+
+        Returns:
+            One row per row of the table, from the first one with enough past: the name of its series, its time, and
+            what was forecast when it was known, in the data's own units. Columns are called `forecast`, with several
+            steps ahead `forecast_1`, `forecast_2`, with several targets `forecast.TARGET`. Rows of a series stand
+            together; what dataset.gaps=fill puts between them has rows, too.
+
+        Raises:
+            UserError: If a column is missing, or holds what cannot be read.
+        """
+        series = self._read(frame)
+        outputs = self._forecast(series)  # (rows, outputs)
+        names = self.model.output_names()
+        answer = pd.DataFrame(outputs, columns=names)
+        dataset = self.model.config.dataset
+        answer.insert(0, dataset.time_column or "row", series.timestamps)
+        if dataset.lane_column is not None:
+            answer.insert(0, dataset.lane_column, np.array(series.series_ids)[series.series_of_rows()])
+        return answer[np.isfinite(outputs).all(axis=1)].reset_index(drop=True)
+
+    def _read(self, frame: pd.DataFrame) -> Series:
+        dataset = self.model.config.dataset
+        tidy = tidy_frame(frame, dataset.time_column)
+        columns = value_columns(self.model.config, self.model.data.series)
+        reading = replace(dataset, source=Source.frame, features=columns, targets=[])
+        series = load_series(reading, data=tidy)
+        bad = np.argwhere(series.values <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
+        if len(bad):
+            name = series.columns[int(bad[0, 1])]
+            raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")
+        return series
+
+    def _forecast(self, series: Series) -> np.ndarray:
+        """Read all series side by side, row after row. Shape (rows, outputs); NaN while a series is too short."""
+        model = self.model
+        lanes = Lanes(model)
+        spans = series.slices()
+        numbers = np.array([lanes.open(name) for name in series.series_ids or (model.config.dataset.name,)])
+        firsts = np.array([rows.start for rows in spans])
+        lengths = np.array([rows.stop - rows.start for rows in spans])
+        values = np.full((len(series), len(model.data.series.columns)), np.nan)
+        values[:, model.data.series.column_numbers(series.columns)] = series.values
+        outputs = np.full((len(series), model.data.windows.num_outputs), np.nan)
+        for step in range(lengths.max()):
+            going = np.flatnonzero(lengths > step)
+            rows = firsts[going] + step
+            outputs[rows] = lanes.advance(numbers[going], values[rows]).reshape(len(rows), -1)
+        return outputs

@@ -1,0 +1,96 @@
+"""A network that was packed to travel: configuration, scaler and the weights of the best seed, without any data.
+
+Three files of plain values, nothing in which can be executed: config.yaml, scaling.json, weights.npz.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_config, write_scaling
+from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config
+from pipeline.data.prepare import PreparedData
+from pipeline.data.scaling import Scaling
+from pipeline.data.series import Series
+from pipeline.data.split import Split
+from pipeline.data.transforms import forward_transforms
+from pipeline.data.window_spec import make_window_spec
+from pipeline.data.windows import Windows
+from pipeline.serving.model import ServedModel, load_config, make_network
+
+PACKED = (CONFIG_NAME, SCALING_NAME, FILE_NAME)
+_SCALER = ("offset", "scale")
+
+
+def pack_model(folder: Path, config: Config, data: PreparedData, seed: int, weights: Sequence[Any]) -> None:
+    """Write what a network needs to forecast rows of its kind of data.
+
+    Args:
+        folder: Where the files go.
+        config: Its configuration.
+        data: What it was trained on; only the scaler and the names of the columns are kept.
+        seed: Number of the seed that is packed.
+        weights: Of that seed.
+    """
+    write_config(folder, config)
+    write_scaling(folder, config, data)
+    save_weights(folder, [seed], 0, [weights])
+
+
+def unpack_model(folder: Path) -> ServedModel:
+    """Read what `pack_model` wrote, or the same files of a run: a model whose history has no rows.
+
+    Raises:
+        UserError: If a file is damaged.
+    """
+    config = load_config(folder / CONFIG_NAME)
+    data = _bare_data(config, folder / SCALING_NAME)
+    saved = load_weights(folder / FILE_NAME)
+    return ServedModel(config, data, make_network(config, data, saved.of_best()), saved.digest())
+
+
+def _bare_data(config: Config, path: Path) -> PreparedData:
+    """Return data without a row that name the columns and hold the scaler."""
+    try:
+        described = json.loads(path.read_text(encoding="utf-8"))
+        per_lane = described.get("lanes", {})
+        each = list(per_lane.values()) or [described["columns"]]
+        columns = tuple(each[0])
+        offset, scale = (np.array([[lane[name][kind] for name in columns] for lane in each]) for kind in _SCALER)
+        features, targets = tuple(described["features"]), tuple(described["targets"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
+    values = np.empty((0, len(columns)))
+    series = Series(
+        timestamps=pd.RangeIndex(0),
+        values=values,
+        columns=columns,
+        features=features,
+        targets=targets,
+        filled=values.astype(bool),
+        origin=config.dataset.name,
+        series_ids=tuple(per_lane),
+        series_ends=(0,) * len(per_lane),
+    )
+    nothing = np.empty(0, dtype=np.int64)
+    windows = Windows(
+        inputs=np.empty((0, len(features)), np.float32),
+        targets=np.empty((0, len(targets)), np.float32),
+        future_inputs=np.empty((0, 0), np.float32),
+        static_inputs=np.empty((0, 0), np.float32),
+        spec=make_window_spec(config, series),
+        starts=nothing,
+        train=nothing,
+        validation=nothing,
+        first_of_series=nothing,
+    )
+    transformed = forward_transforms(values, config.dataset.transforms, config.dataset.period)
+    return PreparedData(
+        series, Split(nothing), transformed, Scaling(config.dataset.scaler, offset, scale), windows, None
+    )

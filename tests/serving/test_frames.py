@@ -1,0 +1,129 @@
+"""Tables of raw rows are answered with the forecasts that a network was scored with, without the run's data."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Gaps, Horizons, LagsAs, Missing, Transform
+from pipeline.models.numpy_network import make_plain
+from pipeline.models.plan import plan_layers
+from pipeline.serving.frames import FrameForecaster
+from pipeline.serving.mlflow_model import _load_pyfunc
+from pipeline.serving.model import ServedModel
+from pipeline.serving.packed import PACKED, pack_model
+
+Pack = Callable[..., tuple[ServedModel, FrameForecaster]]
+TWO_AHEAD = {"horizon": 2, "dataset": {"horizons": Horizons.all, "transforms": [Transform.difference]}}
+LOG = {"stateful": True, "dataset": {"transforms": [Transform.log, Transform.seasonal_difference]}}
+LAGS = {"dataset": {"features": ["b", "a"], "targets": ["a", "b"], "lags_as": LagsAs.features}}
+PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
+
+
+@pytest.fixture
+def pack(make_served: Callable[..., ServedModel], tmp_path: Path) -> Pack:
+    def make(**shape: Any) -> tuple[ServedModel, FrameForecaster]:
+        """Return a model with its data, and what MLflow loads of it, without."""
+        model = make_served(**{key: dict(value) if isinstance(value, dict) else value for key, value in shape.items()})
+        layers = plan_layers(model.config, model.data.windows.num_features, model.data.windows.num_outputs)
+        random = np.random.default_rng(7)
+        weights = [random.normal(scale=0.7, size=each) for layer in layers for each in layer.weight_shapes]
+        pack_model(tmp_path, model.config, model.data, 1, weights)
+        return replace(model, network=make_plain(layers, weights)), _load_pyfunc(str(tmp_path))
+
+    return make
+
+
+def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
+    series = model.data.series
+    table = pd.DataFrame(series.values, columns=list(series.columns))
+    table.insert(0, "day", series.timestamps)
+    if series.series_ids:
+        table.insert(0, "lane", np.array(series.series_ids)[series.series_of_rows()])
+    return table
+
+
+@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, PANEL])
+def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pack: Pack, expect: Any) -> None:
+    """What is deployed forecasts something else than what was scored: another scale, window or state."""
+    model, forecaster = pack(**shape)
+    answer = forecaster.predict(table_of(model))
+    series, windows = model.data.series, model.data.windows
+    names = series.series_ids or (None,)
+    for name, rows in zip(names, series.slices(), strict=True):
+        starts = windows.starts[(windows.starts >= rows.start) & (windows.starts < rows.stop)]
+        part = answer if name is None else answer[answer["lane"] == name]
+        assert part["day"].iloc[-1] == series.timestamps[rows][-1]  # the forecast of what nobody knows yet
+        part = part[part["day"].isin(series.timestamps[windows.spec.origins(starts)])]
+        expected = expect(model, starts).reshape(len(starts), -1)
+        np.testing.assert_allclose(part[model.output_names()].to_numpy(), expected, rtol=2e-4)
+
+
+def test_the_packed_model_holds_plain_files_and_one_seed(pack: Pack, tmp_path: Path) -> None:
+    """A logged model carries something that is executed when it is read, or all seeds of the run."""
+    pack()
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(PACKED)
+    with np.load(tmp_path / "weights.npz", allow_pickle=False) as file:
+        assert file["seeds"].tolist() == [1] and all(file[name].shape[0] == 1 for name in file.files if name != "best")
+
+
+def test_rows_that_are_missing_or_empty_are_treated_as_in_training(pack: Pack) -> None:
+    """A gap in a served table shifts every forecast after it in time, without a word."""
+    model, forecaster = pack(dataset={"gaps": Gaps.fill, "missing": Missing.forward_fill})
+    table = table_of(model)
+    whole = forecaster.predict(table.assign(a=table["a"].where(table.index != 20).ffill()))
+    pd.testing.assert_frame_equal(forecaster.predict(table.drop(index=20)), whole)
+    pd.testing.assert_frame_equal(forecaster.predict(table.assign(a=table["a"].where(table.index != 20))), whole)
+
+
+def test_dates_may_stand_in_the_index_or_be_texts(pack: Pack) -> None:
+    """Rows that come over HTTP have dates as texts, those of a notebook in the index."""
+    model, forecaster = pack()
+    table = table_of(model)
+    answer = forecaster.predict(table)
+    for same in (table.set_index("day"), table.set_index("day").rename_axis(None), table.astype({"day": str})):
+        pd.testing.assert_frame_equal(forecaster.predict(same.assign(note="not read")), answer)
+    assert len(forecaster.predict(table.iloc[:3])) == 1 and forecaster.predict(table.iloc[:2]).empty
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"columns": {"a": "b"}}, "names the column 'a'"),
+        ({"columns": {"day": "date"}}, "names the column 'day'"),
+    ],
+)
+def test_a_table_without_a_column_is_refused(change: dict[str, Any], message: str, pack: Pack) -> None:
+    """A typo in a column's name ends in a traceback on a server."""
+    model, forecaster = pack()
+    with pytest.raises(UserError, match=message):
+        forecaster.predict(table_of(model).rename(**change))
+
+
+def test_what_cannot_be_read_is_refused(pack: Pack) -> None:
+    """Values outside of what the network can read become NaN forecasts without a word."""
+    model, forecaster = pack(**LOG)
+    with pytest.raises(UserError, match="no logarithm"):
+        forecaster.predict(table_of(model).assign(a=0.0))
+    with pytest.raises(UserError, match="holds no rows"):
+        forecaster.predict(table_of(model).iloc[:0])
+
+
+def test_an_unknown_series_needs_a_shared_scaler(pack: Pack) -> None:
+    """A series without a scaler of its own is forecast with that of another one."""
+    model, forecaster = pack(**PANEL)
+    with pytest.raises(UserError, match="'z', which the run, with a scaler per lane, does not know"):
+        forecaster.predict(table_of(model).replace({"lane": {"x": "z"}}))
+
+
+def test_a_damaged_scaler_is_told(pack: Pack, tmp_path: Path) -> None:
+    """A cut file ends in a traceback, or in forecasts without a scale."""
+    pack()
+    (tmp_path / "scaling.json").write_text('{"columns": {"a": {"offset": 1}}}')
+    with pytest.raises(UserError, match=r"scaling\.json of the run cannot be read"):
+        _load_pyfunc(str(tmp_path))
