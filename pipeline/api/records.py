@@ -11,7 +11,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun, RunRecord, Status
-from pipeline.base.text import suggest
+from pipeline.base.text import show_number, suggest
 from pipeline.baselines.registry import BASELINES
 from pipeline.comparison.document import typed_parameters
 from pipeline.config.keys import COLUMNS, MAIN_KEYS, varying_keys
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """One configuration, trained with all its seeds.
 
@@ -33,8 +33,15 @@ class Run:
     """
 
     record: RunRecord
-    store: "Store" = field(repr=False)
-    data: pd.DataFrame | None = field(default=None, repr=False, compare=False)
+    store: "Store"
+    data: pd.DataFrame | None = field(default=None, compare=False)
+
+    def __repr__(self) -> str:
+        """Return id, status and scores: parameters and metrics would fill a screen."""
+        scored = self.status is Status.finished
+        scores = [f"{part}={show_number(self.score(part))}" for part in ("validation", "test")] if scored else []
+        told = ", ".join([f"run_id='{self.run_id}'", f"status={self.status.value}", *scores])
+        return f"{type(self).__name__}({told})"
 
     @property
     def run_id(self) -> str:
@@ -42,9 +49,19 @@ class Run:
         return self.record.run_id
 
     @property
+    def params(self) -> Mapping[str, str]:
+        """The keys of its configuration, dotted, with their values as MLflow has them."""
+        return self.record.params
+
+    @property
     def metrics(self) -> Mapping[str, float]:
         """Final metrics by MLflow name."""
         return self.record.metrics
+
+    @property
+    def status(self) -> Status:
+        """How it ended."""
+        return self.record.status
 
     def score(self, part: str = "test") -> float:
         """Return the mean over seeds of what it is judged by, on `validation` or `test`."""
@@ -86,9 +103,13 @@ class Runs:
         """Return how many there are."""
         return len(self.logged)
 
-    def __iter__(self) -> Iterator[RunRecord]:
-        """Go through the records, in the order in which they were trained."""
-        return (run.record for run in self.logged)
+    def __iter__(self) -> Iterator[Run]:
+        """Go through the runs, in the order in which they were trained."""
+        return (Run(run.record, self.store, self.data) for run in self.logged)
+
+    def __getitem__(self, number: int) -> Run:
+        """Return one run, counted in the order in which they were trained."""
+        return list(self)[number]
 
     def __str__(self) -> str:
         """Return the table as text."""
@@ -111,22 +132,21 @@ class Runs:
 
     def trained(self) -> list[Run]:
         """Return the runs that finished, the best validation score first."""
-        finished = [record for record in self if record.status is Status.finished]
-        finished.sort(key=lambda record: record.score("validation"))
-        return [Run(record, self.store, self.data) for record in finished]
+        finished = [run for run in self if run.status is Status.finished]
+        return sorted(finished, key=lambda run: run.score("validation"))
 
     def table(self) -> pd.DataFrame:
         """Return one row per run, the best validation score first, runs that did not finish last.
 
         Columns: the keys in which the runs differ, `status`, scores by their metric names, `fit_seconds`, `run_id`.
         """
-        keys = varying_keys([record.params for record in self], COLUMNS) or list(MAIN_KEYS)
+        keys = varying_keys([run.params for run in self], COLUMNS) or list(MAIN_KEYS)
         rows = [
-            typed_parameters({key: record.params.get(key, "-") for key in keys})
-            | {"status": record.status.value}
-            | {name: record.metrics.get(name) for name in self._columns()}
-            | {"run_id": record.run_id}
-            for record in self
+            typed_parameters({key: run.params.get(key, "-") for key in keys})
+            | {"status": run.status.value}
+            | {name: run.metrics.get(name) for name in self._columns()}
+            | {"run_id": run.run_id}
+            for run in self
         ]
         table = pd.DataFrame(rows)
         order = [name for name in self._columns() if name.startswith("validation_")][:1]
@@ -166,7 +186,7 @@ class Runs:
 
     def _columns(self) -> list[str]:
         """Return the metrics of the table that a finished run has."""
-        finished = [record for record in self if record.status is Status.finished]
+        finished = [run.record for run in self if run.status is Status.finished]
         measure = finished[0].measure if finished else "rmse"
         names = [f"validation_{measure}", f"test_{measure}", f"test_{measure}_std", "test_mae", "test_mase"]
         known = {name for record in finished for name in record.metrics} | {names[0]}

@@ -80,7 +80,9 @@ def test_a_table_and_another_dataset_are_refused(frame: pd.DataFrame) -> None:
 def test_a_sweep_of_a_table_gives_records_tables_and_figures(runs: Runs) -> None:
     """A notebook cannot see what was trained, or sees it in another order than the best validation score first."""
     table = runs.table()
-    assert len(runs) == 2 and {record.status.value for record in runs} == {"FINISHED"}
+    assert len(runs) == 2 and {run.status.value for run in runs} == {"FINISHED"}
+    assert [runs[number] for number in range(2)] == list(runs) and runs[-1].run_id == runs[1].run_id
+    assert repr(runs[0]).startswith(f"Run(run_id='{runs[0].run_id}', status=FINISHED, validation=")
     assert set(table["stateful"]) == {True, False}
     assert table["validation_rmse"].is_monotonic_increasing
     assert table["run_id"].iloc[0] == runs.best.run_id
