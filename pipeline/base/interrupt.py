@@ -23,20 +23,21 @@ def listen_for_interrupts() -> None:
 def interruptible() -> Iterator[None]:
     """Listen for interrupts while the block lasts, as a command does for good; outside the main thread nothing changes.
 
-    What came in the block is forgotten after it: the next training of a notebook starts.
+    What came before it is forgotten: after an interrupt the next training of a notebook starts.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
+    _asked.clear()
     listen_for_interrupts()
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
-        _asked.clear()
+            if handler is not None:  # somebody else's, not of Python
+                signal.signal(number, handler)
 
 
 @contextmanager

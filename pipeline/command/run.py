@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING
 
 import hydra
@@ -20,11 +19,10 @@ from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts
 from pipeline.base.paths import conf_dir
-from pipeline.base.record import LoggedRun, RunRecord, Status
-from pipeline.base.salvage import Salvage
+from pipeline.base.record import RunRecord
 from pipeline.base.terminal import prepare_terminal
-from pipeline.command.exits import DONE, FAILED, leave, run_to_exit
-from pipeline.config.keys import LABELS, label_run, varying_keys
+from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
+from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, typed_config
 from pipeline.experiment.job import say, train_job
 from pipeline.experiment.jobs import explained, plan_jobs
@@ -36,7 +34,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _FULL_ERROR = "HYDRA_FULL_ERROR"
-_REPEAT = "repeat the command with resume=true to train only what is missing"
 
 
 def main() -> None:
@@ -46,7 +43,7 @@ def main() -> None:
     listen_for_interrupts()
     logging.raiseExceptions = False  # where the disk is full the job's log file loses a line, and the screen no page
     ConfigStore.instance().store(name="base_config", node=Config)
-    leave(run_to_exit(lambda: _run_command(sys.argv[1:]), _REPEAT))
+    leave(run_to_exit(lambda: _run_command(sys.argv[1:]), REPEAT))
 
 
 def run_job(config: DictConfig) -> float:
@@ -101,7 +98,7 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
     from pipeline.tracking.past import named_runs
 
     (logged,) = named_runs(store, [records[0].run_id])
-    _summarize([replace(logged, record=records[0])], store)
+    print_summary([replace(logged, record=records[0])], store)
     return DONE
 
 
@@ -117,7 +114,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, key
             _hydra_main(run_job)()
     finally:
         if sweep is not None:
-            _summarize(sweep_runs(store, sweep.parent, say), store)
+            print_summary(sweep_runs(store, sweep.parent, say), store)
     log_report(store, sweep.parent)
     if isinstance(sweep.failure, UserError):
         raise sweep.failure
@@ -146,36 +143,3 @@ def _hydra_arguments(arguments: Namespace, extra: Sequence[str] = ()) -> list[st
         flags += [flag, str(Path(folder).resolve())] if folder else []
     flags += ["--config-name", arguments.config_name] if arguments.config_name else []
     return [*arguments.overrides, *extra, *flags]
-
-
-def _summarize(runs: Sequence[LoggedRun], store: "Store") -> None:
-    """Print a table and a verdict for each group of comparable runs, what failed, and how to see more."""
-    from pipeline.comparison.groups import group_by_truth
-    from pipeline.comparison.runs import compare_runs
-    from pipeline.report.terminal.console import PlainConsole
-    from pipeline.report.terminal.table import print_table
-
-    console = PlainConsole()
-    finished = [run for run in runs if run.record.status is Status.finished]
-    unfinished = [run.record for run in runs if run.record.status is not Status.finished]
-    groups = group_by_truth(store, finished) or [[]]
-    for group in groups:
-        print_table([run.record for run in group] + (unfinished if len(groups) == 1 else []), console)
-        if not group:
-            console.print("No run finished, so there is nothing to compare.")
-            continue
-        salvage = Salvage(say)
-        with salvage.attempt("the verdict"):
-            console.print(" ".join(compare_runs(store, group).verdict), soft_wrap=True)
-    keys = varying_keys([run.record.params for run in runs], LABELS)
-    for record in unfinished:
-        console.print(f"{record.status.value}: {label_run(record.params, keys)}: {record.reason}", soft_wrap=True)
-    console.print(f"Every run with its files: {_way_to(store)}", soft_wrap=True)
-
-
-def _way_to(store: "Store") -> str:
-    if store.uri.startswith(("http://", "https://")):
-        return f"open {store.uri}"
-    default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {quote(store.uri)}"
-    return f"{ui}   (in a clone: make ui)"

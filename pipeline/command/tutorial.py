@@ -1,20 +1,20 @@
 """Train the five presets of the airline tutorial, and place its published numbers among ours: `make tutorial`."""
 
+import logging
 import sys
 from collections.abc import Sequence
-from contextlib import redirect_stdout
 from dataclasses import dataclass
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
+from pipeline.base.record import Status
 from pipeline.base.terminal import prepare_terminal
-from pipeline.command import run
 from pipeline.command.arguments import Manual, describe_arguments
-from pipeline.command.exits import DONE, run_to_exit
+from pipeline.command.exits import DONE, FAILED, REPEAT, run_to_exit
+from pipeline.command.summary import print_summary
 from pipeline.config.keys import changes_recipe
-from pipeline.config.schema import TrackingConfig
 from pipeline.experiment.jobs import explained
 from pipeline.studies.published import PUBLISHED
 
@@ -49,17 +49,23 @@ def main(words: Sequence[str] | None = None) -> int:
     if any(word in ("--help", "-h") for word in words):
         print(describe_arguments(Arguments, MANUAL))
         return DONE
-    return run_to_exit(lambda: _reproduce(words))
+    logging.raiseExceptions = False  # where the disk is full a line is lost, and the screen gets no page
+    return run_to_exit(lambda: _reproduce(words), REPEAT)
 
 
 def _reproduce(words: Sequence[str]) -> int:
     given = _read_words(words)
-    command = ["-m", f"experiment={','.join(PUBLISHED)}", *words]
-    code = _train(command)
-    if code == DONE:
-        changed = [f"{key}={value}" for key, value in given.items() if changes_recipe(key)]
-        _print(given, command, changed)
-    return code
+    from pipeline.api.training import sweep
+    from pipeline.report.terminal.tutorial import print_tutorial
+    from pipeline.studies.reproduction import place_published
+
+    runs = sweep(f"experiment={','.join(PUBLISHED)}", *words)
+    print_summary(runs.logged, runs.store, sys.stderr)
+    if any(record.status is not Status.finished for record in runs):
+        return FAILED
+    changed = [f"{key}={value}" for key, value in given.items() if changes_recipe(key)]
+    print(print_tutorial(place_published(runs.store, runs.logged, changed)), end="")
+    return DONE
 
 
 def _read_words(words: Sequence[str]) -> dict[str, str]:
@@ -78,27 +84,3 @@ def _read_words(words: Sequence[str]) -> dict[str, str]:
             raise UserError(f"{word}: the presets are chosen already; python -m pipeline.run {word} runs one of them")
         given[str(override.key_or_group)] = word.partition("=")[2]
     return given
-
-
-def _train(command: Sequence[str]) -> int:
-    """Run the sweep as `python -m pipeline.run` does; its table goes to stderr."""
-    sys.argv[1:] = command
-    with redirect_stdout(sys.stderr):
-        try:
-            run.main()
-        except SystemExit as end:
-            return int(end.code or DONE)
-    return DONE
-
-
-def _print(given: dict[str, str], command: Sequence[str], changed: Sequence[str]) -> None:
-    from pipeline.report.terminal.tutorial import print_tutorial
-    from pipeline.studies.reproduction import place_published
-    from pipeline.tracking.past import LATEST, find_sweep, sweep_runs
-    from pipeline.tracking.store import open_store
-
-    uri = given.get("tracking.uri")
-    name = given.get("tracking.experiment_name", TrackingConfig().experiment_name)
-    store = open_store(TrackingConfig(uri=None if uri == "null" else uri, experiment_name=name))
-    sweep = find_sweep(store, LATEST, command)
-    print(print_tutorial(place_published(store, sweep_runs(store, sweep.run_id), changed)), end="")

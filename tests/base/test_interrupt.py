@@ -1,6 +1,7 @@
 """A signal ends a command soon, never in the moment in which a run is opened or closed, and is never lost."""
 
 import signal
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ from pipeline.base.interrupt import (
     hold_interrupts,
     interrupt_reason,
     interrupt_signal,
+    interruptible,
     listen_for_interrupts,
     wait_for_safe_point,
 )
@@ -42,6 +44,27 @@ def test_what_is_ignored_stays_ignored() -> None:
     listen_for_interrupts()
     signal.raise_signal(signal.SIGHUP)
     check_interrupt()
+
+
+def test_a_notebook_listens_only_while_it_trains() -> None:
+    """After Ctrl-C no cell trains any more, or the notebook's own way to stop a cell is gone."""
+    own = signal.signal(signal.SIGINT, signal.default_int_handler)
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt), interruptible():
+            check_interrupt()  # not for what ended the cell before
+            signal.raise_signal(signal.SIGINT)
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    signal.signal(signal.SIGINT, own)
+    done: list[bool] = []
+
+    def train() -> None:
+        with interruptible():
+            done.append(True)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    thread.join()
+    assert done == [True]  # only the main thread may listen
 
 
 def test_a_training_ends_at_a_safe_point_or_with_its_block() -> None:
