@@ -1,6 +1,7 @@
 """Names, units and numbers as people can read them: visible, on one line, not too long, with the digits that matter."""
 
 import difflib
+import json
 import math
 import re
 import shlex
@@ -64,12 +65,10 @@ def show_value(value: Any) -> str:
     """Return a parameter as it is written on the command line.
 
     Example:
-        >>> show_value(True), show_value(None), show_value([8, 4])
-        ('true', 'null', '[8, 4]')
+        >>> show_value(True), show_value(None), show_value(["log"])
+        ('true', 'null', '["log"]')
     """
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return json.dumps(value, ensure_ascii=False) if value is None or isinstance(value, bool | list) else str(value)
 
 
 def show_setting(key: str, value: str | list[str]) -> str:

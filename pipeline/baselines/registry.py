@@ -1,6 +1,7 @@
 """Every baseline, one line each. To add one: a file beside this one that forecasts, and a line here."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.baselines.drift import forecast_drift
@@ -38,6 +39,19 @@ BASELINES = {
         Baseline("linear", "linear fit", "the linear fit on the last {lags}", forecast_linear),
     )
 }
+
+
+def find_strongest(scores: Sequence[float]) -> int:
+    """Return the place of the strongest baseline: the one with the lowest test score, the first of equal ones.
+
+    Args:
+        scores: Test score of each baseline, at least one; NaN where it has no forecast.
+
+    Example:
+        >>> find_strongest([49.0, float("nan"), 31.5])
+        2
+    """
+    return min(range(len(scores)), key=lambda place: (math.isnan(scores[place]), scores[place]))
 
 
 def name_baseline(name: str) -> str:

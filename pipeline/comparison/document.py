@@ -24,9 +24,10 @@ from pipeline.baselines.registry import BASELINES
 from pipeline.comparison.axes import sort_levels
 from pipeline.comparison.configurations import Configuration
 from pipeline.comparison.pairwise import Comparison, Kind, Rival
-from pipeline.comparison.pooling import Cell, varying_keys
+from pipeline.comparison.pooling import Cell
 from pipeline.comparison.sentences import label, state_comparison
 from pipeline.comparison.verdict import state_verdict
+from pipeline.config.keys import varying_keys
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def make_document(
     newest = found.configurations[0].cells[0].runs[0]
     params, measure = newest.record.params, newest.record.measure.upper()
     name, unit = params.get("dataset.name", ""), params.get("dataset.unit", "")
-    keys = list(dict.fromkeys([*by, *varying_keys(runs)]))
+    keys = list(dict.fromkeys([*by, *varying_keys([run.record.params for run in runs])]))
     return Document(
         selection=selection,
         dataset=DatasetFacts(name, unit, newest.dataset_digest, scored, measure),

@@ -7,7 +7,6 @@ import numpy as np
 
 from pipeline.base.record import LoggedRun, TestErrors
 from pipeline.comparison.significance import loss_series
-from pipeline.config import keys
 
 Array = np.ndarray
 
@@ -38,11 +37,6 @@ class Cell:
     losses: Array
     baselines: Mapping[str, float]
     scale: Array
-
-
-def varying_keys(runs: Sequence[LoggedRun]) -> list[str]:
-    """Return the keys in which the configurations of runs differ; root keys first."""
-    return keys.varying_keys([run.record.params for run in runs])
 
 
 def pool_seeds(

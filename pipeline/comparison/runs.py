@@ -8,7 +8,7 @@ from pipeline.base.document import Document
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LoggedRun, Status, TestErrors
 from pipeline.base.text import show_setting, suggest, unquote
-from pipeline.config.keys import CONFIGURATION, rank_key, role_of
+from pipeline.config.keys import CONFIGURATION, rank_key, role_of, varying_keys
 
 if TYPE_CHECKING:
     from pipeline.comparison.configurations import Configuration
@@ -44,7 +44,7 @@ def compare_runs(
     from pipeline.comparison.configurations import group_cells
     from pipeline.comparison.document import Findings, make_document
     from pipeline.comparison.pairwise import compare_all
-    from pipeline.comparison.pooling import pool_seeds, varying_keys
+    from pipeline.comparison.pooling import pool_seeds
     from pipeline.tracking.artifacts import whole_folders
 
     finished = [run for run in runs if run.record.status is Status.finished]
@@ -54,7 +54,7 @@ def compare_runs(
         finished = [run for run in finished if run.record.run_id in folders]
         if not finished:
             raise UserError(f"of the runs {selection} no finished one has whole files, so there is nothing to compare")
-        keys = varying_keys(finished)
+        keys = varying_keys([run.record.params for run in finished])
         by = _check_by(by, keys, finished)
         if len({run.scored_rows or run.record.run_id for run in finished}) > 1:  # not told by tags: read the files
             rows = {run_id: read_scored_rows(folder) for run_id, folder in folders.items()}

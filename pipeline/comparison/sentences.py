@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.base.text import show_number, show_p
 from pipeline.baselines.registry import name_baseline
 from pipeline.comparison.pairwise import LEVEL, Comparison, Kind
+from pipeline.config.keys import label_run, show_parameter
 
 
 def state_comparison(comparison: Comparison, measure: str = "RMSE") -> str:
@@ -68,7 +69,7 @@ def label(parameters: Mapping[str, str]) -> str:
     if "baseline" in parameters:
         of = {key: value for key, value in parameters.items() if key != "baseline"}
         return name_baseline(parameters["baseline"]) + (f" of {label(of)}" if of else "")
-    return " ".join(f"{key}={value}" for key, value in parameters.items()) or "the configuration"
+    return label_run(parameters, tuple(parameters)) if parameters else "the configuration"
 
 
 def _names(comparison: Comparison) -> tuple[str, str]:
@@ -78,7 +79,7 @@ def _names(comparison: Comparison) -> tuple[str, str]:
     differing = [key for key in comparison.first if comparison.first[key] != comparison.second[key]]
     first = label({key: comparison.first[key] for key in differing})
     if len(differing) == 1:
-        return first, comparison.second[differing[0]]
+        return first, show_parameter(comparison.second[differing[0]])
     return first, label({key: comparison.second[key] for key in differing})
 
 

@@ -3,12 +3,13 @@
 The network is chosen by validation and judged on the test part, over its timestamps and over the seeds.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from pipeline.baselines.registry import phrase_baseline
+from pipeline.baselines.registry import find_strongest, phrase_baseline
 from pipeline.comparison.configurations import Configuration
 from pipeline.comparison.pairwise import Comparison, Rival
 from pipeline.comparison.sentences import doubt_of, label, rounds_to_nothing, say_evidence
+from pipeline.config.keys import label_run
 
 _NOTHING = "No baseline was logged and nothing else was trained, so there is nothing to compare."
 _CELLS = {"lstm": "LSTM", "gru": "GRU", "simple_rnn": "simple RNN"}
@@ -33,7 +34,7 @@ def state_verdict(
     """
     sentences = []
     if baselines:
-        place = min(range(len(baselines)), key=lambda number: baselines[number].second_rmse)
+        place = find_strongest([each.second_rmse for each in baselines])
         sentences.append(_against_baseline(configurations, baselines[place], rivals[place]))
     if others:
         sentences.append(_among(configurations, others))
@@ -84,11 +85,7 @@ def _name_network(configuration: Configuration) -> str:
     """Name the network by its cell and by what sets it apart: `LSTM, look_back=3 stateful=false`."""
     params = configuration.cells[0].runs[0].record.params
     cell = _CELLS.get(params.get("model.cell", ""), params.get("model.cell", "network"))
-    return f"{cell}, {label(configuration.parameters or _main_keys(params))}"
-
-
-def _main_keys(params: Mapping[str, str]) -> dict[str, str]:
-    return {key: params[key] for key in ("look_back", "stateful") if key in params}
+    return f"{cell}, {label_run(params, tuple(configuration.parameters))}"
 
 
 def _among(configurations: Sequence[Configuration], others: Sequence[Comparison]) -> str:

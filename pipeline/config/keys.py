@@ -5,8 +5,9 @@ A key of the schema stands under exactly one role; a new key gets one before the
 
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from typing import Any
 
-from pipeline.base.text import show_name
+from pipeline.base.text import show_name, show_value
 
 
 class Role(Enum):
@@ -109,22 +110,22 @@ def changes_recipe(key: str) -> bool:
     return bool(leaves - {Role.engine, Role.seeds, Role.resume, Role.tracking})
 
 
-def label_run(params: Mapping[str, str], keys: Sequence[str] = ()) -> str:
+def label_run(params: Mapping[str, Any], keys: Sequence[str] = ()) -> str:
     """Name a run by what sets it apart, as it is written on the command line.
 
     Args:
-        params: Its parameters.
+        params: Its parameters, as they were logged or as the values that they stand for.
         keys: What sets it apart; empty: the keys that matter most.
 
     Example:
         >>> label_run({"look_back": "3", "stateful": "true", "training.patience": "None"})
         'look_back=3 stateful=true'
-        >>> label_run({"training.patience": "None", "dataset.transforms": '["log"]'}, ["training.patience"])
+        >>> label_run({"training.patience": None, "dataset.transforms": ["log"]}, ["training.patience"])
         'training.patience=null'
     """
     return " ".join(f"{key}={show_parameter(params.get(key, '-'))}" for key in keys or MAIN_KEYS)
 
 
-def show_parameter(value: str) -> str:
-    """Return a logged parameter as it can stand in a label or a table: None is `null` on the command line."""
-    return "null" if value == "None" else show_name(value)
+def show_parameter(value: Any) -> str:
+    """Return a parameter as it can stand in a label or a table; what was logged as None is `null` to a command."""
+    return "null" if value == "None" else show_name(show_value(value))

@@ -13,6 +13,7 @@ from pipeline.base.record import LoggedRun, Status
 from pipeline.base.salvage import Salvage
 from pipeline.comparison.groups import group_by_truth
 from pipeline.comparison.runs import compare_runs
+from pipeline.config.keys import varying_keys
 from pipeline.report.figures.sweep import MOST_CURVES, Forecast
 from pipeline.report.page.sweep import Part, write_sweep_report
 from pipeline.report.wording import describe_failed, name_row
@@ -33,13 +34,13 @@ def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
         salvage: Keeps the page when one of its figures cannot be drawn.
     """
     from pipeline.comparison.document import describe_failure
-    from pipeline.comparison.pooling import varying_keys
     from pipeline.tracking.artifacts import log_folder
     from pipeline.tracking.past import find_sweep, sweep_runs
 
     runs = sweep_runs(store, parent_run_id, lambda _: None)  # the table before the report has told who is missing
     unfinished = [run for run in runs if run.record.status is not Status.finished]
-    failed = [describe_failed(describe_failure(run.record, varying_keys(runs))) for run in unfinished]
+    keys = varying_keys([run.record.params for run in runs])
+    failed = [describe_failed(describe_failure(run.record, keys)) for run in unfinished]
     parts = read_parts(store, runs)
     with TemporaryDirectory() as folder:
         write_sweep_report(Path(folder), parts, find_sweep(store, parent_run_id).command, failed, salvage)

@@ -4,7 +4,8 @@ import math
 from collections.abc import Sequence
 
 from pipeline.base.document import AxisRow, ConfigurationRow, Document, FailedRow, Summary
-from pipeline.base.text import show_name, show_number, show_value
+from pipeline.base.text import show_name, show_number
+from pipeline.config.keys import label_run
 
 EXPLANATION = (
     "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (1 "
@@ -48,13 +49,13 @@ def _describe_effects(axis: AxisRow) -> tuple[str, Sequence[str]]:
 
 def describe_failed(failed: FailedRow) -> str:
     """Return one line about a run that did not finish."""
-    name = " ".join(f"{key}={show_value(value)}" for key, value in failed.parameters.items())
-    return f"{failed.status}: {name or failed.run}: {failed.reason or 'no reason was logged'}"
+    name = label_run(failed.parameters, tuple(failed.parameters)) if failed.parameters else failed.run
+    return f"{failed.status}: {name}: {failed.reason or 'no reason was logged'}"
 
 
 def name_row(row: ConfigurationRow) -> str:
     """Name a configuration: `look_back=3 stateful=true`."""
-    return " ".join(f"{key}={show_value(value)}" for key, value in row.parameters.items()) or "the only one"
+    return label_run(row.parameters, tuple(row.parameters)) if row.parameters else "the only one"
 
 
 def show_spread(mean: float, std: float | None) -> str:

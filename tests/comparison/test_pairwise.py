@@ -7,7 +7,8 @@ from statsmodels.stats.multitest import multipletests
 
 from pipeline.comparison.configurations import group_cells
 from pipeline.comparison.pairwise import Comparison, Kind, Rival, compare_all
-from pipeline.comparison.pooling import pool_seeds, varying_keys
+from pipeline.comparison.pooling import pool_seeds
+from pipeline.config.keys import varying_keys
 
 
 @pytest.fixture
@@ -19,7 +20,7 @@ def cells(make_run, make_errors):
         run.record.run_id: make_errors(scale=scales[run.record.params["look_back"]], state=number)
         for number, run in enumerate(runs)
     }
-    return pool_seeds(runs, lambda run: errors[run.record.run_id], varying_keys(runs))
+    return pool_seeds(runs, lambda run: errors[run.record.run_id], varying_keys([run.record.params for run in runs]))
 
 
 def compare(cells, by=("look_back", "stateful"), baselines=None) -> list[Comparison]:

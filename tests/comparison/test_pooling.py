@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 
-from pipeline.comparison.pooling import pool_seeds, varying_keys
+from pipeline.comparison.pooling import pool_seeds
+from pipeline.config.keys import varying_keys
 
 
 def test_runs_that_differ_only_in_seed_are_one_configuration(make_run, make_errors) -> None:
     """The same configuration stands in two rows, and each row says less than both together."""
     runs = [make_run(look_back="3", seed="1"), make_run(look_back="6", seed="1"), make_run(look_back="3", seed="5")]
     errors = [make_errors((1, 2), 2.0), make_errors((1, 2), 1.0), make_errors((5, 6), 4.0)]
-    found = pool_seeds(runs, lambda run: errors[runs.index(run)], varying_keys(runs))
+    found = pool_seeds(runs, lambda run: errors[runs.index(run)], varying_keys([run.record.params for run in runs]))
     assert [cell.parameters for cell in found] == [{"look_back": "3"}, {"look_back": "6"}]
     assert dict(zip(found[0].seeds, found[0].test_rmse.round(6).tolist(), strict=True)) == {1: 2, 2: 2, 5: 4, 6: 4}
     assert found[0].scale == pytest.approx([2.0])  # the error of the first run
@@ -43,7 +44,7 @@ def test_what_decides_no_result_is_no_axis(make_run) -> None:
     other = {"look_back": "6", "model__units": "[8]"}
     runs = [make_run(model__cell="lstm", seed="1", seeds="4", resume="false", dataset__path="a.csv", **same)]
     runs += [make_run(model__cell="lstm", seed="5", seeds="8", resume="true", dataset__path="b.csv", **other)]
-    assert varying_keys(runs) == ["look_back", "model.units"]
+    assert varying_keys([run.record.params for run in runs]) == ["look_back", "model.units"]
 
 
 @pytest.mark.parametrize("unit", [1e-200, 1.0, 1e150])

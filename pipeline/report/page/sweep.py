@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from pipeline.base.document import Document
 from pipeline.base.salvage import Salvage
 from pipeline.base.text import show_number, show_value
-from pipeline.baselines.registry import name_baseline
+from pipeline.baselines.registry import find_strongest, name_baseline
 from pipeline.report.figures.drawing import STYLE, Shape, calm_fonts, write_figure
 from pipeline.report.figures.sweep import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 from pipeline.report.page.template import MOST_SENTENCES, render_page
@@ -135,7 +135,7 @@ def _facts(document: Document) -> list[_Fact]:
     interval = f", 95 % interval {show_interval(score)}" if math.isfinite(score.low) else ""
     told = [_Fact("Best by validation", name_row(best), f"test {measure} {show_number(score.mean)}{interval}")]
     if document.baselines:
-        strongest = min(document.baselines, key=lambda each: each.test_rmse)
+        strongest = document.baselines[find_strongest([each.test_rmse for each in document.baselines])]
         name = name_baseline(strongest.name) + (f" of {strongest.of}" if strongest.of else "")
         told.append(_Fact("Strongest baseline", name, f"test {measure} {show_number(strongest.test_rmse)}"))
     seeds, seconds = sum(each.seeds for each in rows), sum(each.fit_seconds for each in rows)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from rich.table import Table
 
 from pipeline.base.document import ConfigurationRow, Document
-from pipeline.base.text import show_name, show_number, show_p, show_value
+from pipeline.base.text import show_number, show_p
+from pipeline.config.keys import show_parameter
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.wording import (
     EXPLANATION,
@@ -57,7 +58,7 @@ def _table(document: Document, shown: Sequence[ConfigurationRow]) -> Table:
     for each in shown:
         against = each.against_best
         table.add_row(
-            *(show_name(show_value(each.parameters[key])) for key in document.by),
+            *(show_parameter(each.parameters[key]) for key in document.by),
             str(each.seeds),
             show_number(each.validation_rmse.mean),
             show_spread(each.test_rmse.mean, each.test_rmse.std),
