@@ -1,7 +1,7 @@
 """Compare runs: which are better than others, on which evidence."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,20 +54,28 @@ class Comparison:
         return f"<p>{self.verdict}</p>{self.table().to_html(index=False)}"
 
 
-def compare(runs: Runs | Sequence[Run | str] | str = "latest", by: Sequence[str] = ()) -> Comparison:
+def compare(
+    runs: Runs | Sequence[Run | str] | str = "latest",
+    by: Sequence[str] = (),
+    where: Sequence[str] = (),
+    tell: Callable[[str], None] | None = None,
+) -> Comparison:
     """Compare every finished run with the best one by validation, with the baselines, and along every swept key.
 
     Args:
         runs: What `sweep` gave; or runs and ids of runs; or the id of a sweep, or `latest`: the newest one.
         by: Keys to group by; what they leave out is averaged over. Empty: every key in which the runs differ.
+        where: Only runs with these values: `["horizon=1"]`.
+        tell: Told of each run that is left out because its files are damaged; None refuses such a run.
 
     Raises:
         UserError: If no run finished, or they were not scored on the same values.
     """
-    from pipeline.comparison.runs import compare_runs
+    from pipeline.comparison.runs import compare_runs, keep_where
 
     chosen = runs if isinstance(runs, Runs) else _find_runs(runs)
-    return Comparison(compare_runs(chosen.store, chosen.logged, by, chosen.selection))
+    kept = keep_where(chosen.logged, where)
+    return Comparison(compare_runs(chosen.store, kept, by, chosen.selection, tell))
 
 
 def _find_runs(wanted: Sequence[Run | str] | str) -> Runs:

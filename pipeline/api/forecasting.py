@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.api.records import Run
+from pipeline.base.errors import UserError
 from pipeline.base.record import RunRecord
+from pipeline.base.text import show_number
 from pipeline.config.schema import TrackingConfig
+from pipeline.experiment.job import say
 from pipeline.serving.frames import FrameForecaster
 
 if TYPE_CHECKING:
+    from pipeline.serving.model import ServedModel
     from pipeline.tracking.store import Store
 
 
@@ -55,24 +59,49 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
         UserError: If the run cannot be served, its data have changed or are too short, or a table is missing.
     """
     from pipeline.serving.free_run import forecast_steps
+
+    if steps < 1:
+        raise UserError(f"steps must be at least 1, but got steps={steps}")
+    table = run.data if data is None and isinstance(run, Run) else data
+    return forecast_steps(_open(*_find(run), table), steps)
+
+
+def open_model(wanted: str, tracking: TrackingConfig) -> "ServedModel":
+    """Find a run and load its best seed together with its data; which run is the best or the latest is told.
+
+    Args:
+        wanted: The id of a run, `best` or `latest`.
+        tracking: Where it is recorded.
+
+    Raises:
+        UserError: If there is no such run, or it cannot be served.
+    """
+    return _open(*_find_id(wanted, tracking), None)
+
+
+def _open(store: "Store", run_id: str, table: pd.DataFrame | None) -> "ServedModel":
     from pipeline.serving.model import FILES, load_model
     from pipeline.tracking.past import fetch_files
 
-    store, run_id = _find(run)
-    table = run.data if data is None and isinstance(run, Run) else data
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, run_id, FILES, Path(folder))
-        model = load_model(Path(folder), tags, store.folder, table)
-    return forecast_steps(model, steps)
+        return load_model(Path(folder), tags, store.folder, table)
 
 
 def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
     """Return where a run is recorded, and its id."""
     if isinstance(run, Run):
         return run.store, run.run_id
+    return _find_id(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
+
+
+def _find_id(wanted: str, tracking: TrackingConfig) -> tuple["Store", str]:
     from pipeline.tracking.past import BEST, LATEST, choose_run
     from pipeline.tracking.store import find_store
 
-    wanted, tracking = run.run_id if isinstance(run, RunRecord) else run, TrackingConfig()
-    store = find_store(tracking, tracking.experiment_name if wanted in (BEST, LATEST) else None)
-    return store, choose_run(store, wanted).run_id
+    sought = wanted in (BEST, LATEST)
+    store = find_store(tracking, tracking.experiment_name if sought else None)
+    record = choose_run(store, wanted)
+    if sought:
+        say(f"run {record.run_id}: validation {record.measure.upper()} {show_number(record.score('validation'))}")
+    return store, record.run_id

@@ -86,14 +86,14 @@ def _compare(arguments: Arguments) -> int:
 
 
 def _read_document(arguments: Arguments) -> "Document":
-    from pipeline.comparison.runs import compare_runs, keep_where
+    from pipeline.api.comparing import compare
+    from pipeline.api.records import Runs
 
     store, runs, selection = select_runs(arguments)
     gc.freeze()  # statsmodels looks for garbage once more
-    kept = keep_where(runs, arguments.where)
     # Who names a run wants to know that it is damaged; who names an experiment wants to see the others.
     tell = None if arguments.runs else tell_aside
-    return compare_runs(store, kept, arguments.by, selection, tell)
+    return compare(Runs(runs, store, selection), arguments.by, arguments.where, tell).document
 
 
 def _format(document: "Document", form: Format, on_screen: bool) -> str:
