@@ -96,7 +96,8 @@ def test_a_sweep_is_explained_job_by_job(run_explain: Explain) -> None:
         ("look_back=1,3", "gives several values; add -m"),
         ("model.wiring=one_to_many look_back=1", "set for example horizon=6 dataset.horizons=all"),
         ("output=diagram.png", "output must end in .svg (a drawing) or .txt (text), but got output=diagram.png"),
-        ("output=", "output must end in .svg"),
+        ("output=", "output= is empty; give a value or leave output out"),
+        ("output=a.svg output=b.svg", "output is given twice; give it once"),
         ("output=nowhere/diagram.svg", "output=nowhere/diagram.svg: the folder nowhere is not there; create it"),
         ("output=folder.svg", "output=folder.svg is a folder; name a file in it"),
         (

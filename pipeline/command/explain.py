@@ -3,6 +3,7 @@
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from dataclasses import MISSING, dataclass
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -12,6 +13,7 @@ from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
 from pipeline.base.terminal import prepare_terminal
+from pipeline.command.arguments import option, parse_arguments
 from pipeline.command.exits import DONE, leave, run_to_exit
 from pipeline.config.schema import Config
 from pipeline.experiment.jobs import plan_jobs
@@ -42,6 +44,13 @@ encoder_decoder. Every run logs its own as explanation.txt and diagram.svg.
 
 Exit codes: 0 done, 1 the file could not be written, 2 wrong input (one line says what to change).
 """
+
+
+@dataclass(frozen=True)
+class _Own:
+    """The one key that `run` has not."""
+
+    output: Path = option(MISSING, "A .svg drawing or a .txt text.")
 
 
 def main() -> None:
@@ -79,12 +88,12 @@ def _take_output(arguments: Namespace) -> Path | None:
     arguments.overrides = [word for word in arguments.overrides if not word.startswith(_OUTPUT)]
     if not given:
         return None
-    path = Path(given[-1].removeprefix(_OUTPUT))
+    path = parse_arguments(_Own, given).output
     if path.suffix not in _SUFFIXES:
-        raise UserError(f"output must end in .svg (a drawing) or .txt (text), but got {given[-1]}")
+        raise UserError(f"output must end in .svg (a drawing) or .txt (text), but got output={path}")
     check_folder("output", path)
     if path.is_dir():
-        raise UserError(f"{given[-1]} is a folder; name a file in it")
+        raise UserError(f"output={path} is a folder; name a file in it")
     return path
 
 

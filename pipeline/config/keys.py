@@ -60,6 +60,12 @@ PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart
 
+# Folders of conf/, one option of which a word of the command line names: nodes of the schema, and presets.
+GROUPS = (
+    *dict.fromkeys(key.partition(".")[0] for keys in KEYS.values() for key in keys if "." in key),
+    *KEYS[Role.preset],
+)
+
 _ROLES = {key: role for role, keys in KEYS.items() for key in keys}
 
 

@@ -20,7 +20,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
 from pipeline.base.text import show_setting, suggest
 from pipeline.config.gates import check_ranges
-from pipeline.config.keys import LABELS, varying_keys
+from pipeline.config.keys import GROUPS, LABELS, varying_keys
 from pipeline.config.schema import Config, flat_config, typed_config
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from pipeline.data.series import Series
 
 _BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
-_GROUPS = ("dataset", "model", "training", "evaluation", "tracking", "experiment", "debug")
 _TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
 _MANY = 20  # jobs that take seconds to check: composing one costs 0.08 s here, and as much again in Hydra's sweeper
 
@@ -150,7 +149,7 @@ def _refuse_odd(overrides: Sequence[Override]) -> None:
     for override in overrides:
         if not override.key_or_group:
             raise UserError(f"'{override.input_line}' names no key; write key=value")
-        if override.key_or_group in _GROUPS and isinstance(override.value(), list):
+        if override.key_or_group in GROUPS and isinstance(override.value(), list):
             raise UserError(f"{override.input_line} names several options; give one, or several with -m and commas")
 
 

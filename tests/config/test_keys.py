@@ -9,6 +9,7 @@ from hydra.core.config_store import ConfigStore
 from pipeline.base.paths import conf_dir
 from pipeline.config.keys import (
     CONFIGURATION,
+    GROUPS,
     KEYS,
     LABELS,
     MAIN_KEYS,
@@ -38,6 +39,8 @@ def test_every_key_of_the_schema_has_exactly_one_role() -> None:
     """A new key is silently hashed or not, pooled or not; or the table names a key that is gone."""
     assert Counter(key for keys in KEYS.values() for key in keys) == Counter(schema_keys())
     assert set(KEYS) == set(Role)
+    folders = {each.name for each in conf_dir().iterdir() if each.is_dir()}
+    assert set(GROUPS) == folders - {"hydra"}
 
 
 def test_a_finished_run_is_found_again() -> None:

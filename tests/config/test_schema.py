@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
+from pipeline.config import keys
 from pipeline.config.schema import (
     Config,
     Engine,
@@ -25,11 +26,7 @@ from pipeline.config.schema import (
 )
 
 GROUPS = tuple(key for key, node in OmegaConf.structured(Config).items() if OmegaConf.is_dict(node))
-OPTIONS = [
-    (group, file.stem)
-    for group in (*GROUPS, "experiment", "debug")
-    for file in sorted((conf_dir() / group).glob("[!_]*.yaml"))
-]
+OPTIONS = [(group, file.stem) for group in keys.GROUPS for file in sorted((conf_dir() / group).glob("[!_]*.yaml"))]
 SINE = {"name": "sine", "source": "sine"}
 
 

@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-from pipeline.config.schema import Config, Wiring
+from pipeline.config.keys import label_run
+from pipeline.config.schema import Config, Wiring, flat_config
 from pipeline.data.prepare import PreparedData
 from pipeline.explanation.facts.accounts import Counts, LeftOver, Part, count_epoch, list_left_over, list_parts
 from pipeline.explanation.facts.batch_map import BatchMap, map_batches
@@ -11,6 +12,8 @@ from pipeline.explanation.facts.shapes import LayerSize, Tensor, count_parameter
 from pipeline.explanation.facts.unrolled import Stage, unroll
 from pipeline.explanation.facts.wording import answer_questions, summarize
 from pipeline.models.plan import NUM_STATES, plan_layers
+
+_TITLE = ("look_back", "horizon", "batch_size", "stateful")
 
 
 @dataclass(frozen=True)
@@ -102,10 +105,4 @@ def explain(config: Config, data: PreparedData) -> Explanation:
 
 
 def _title(config: Config) -> str:
-    keys = {
-        "look_back": config.look_back,
-        "horizon": config.horizon,
-        "batch_size": config.batch_size,
-        "stateful": str(config.stateful).lower(),
-    }
-    return f"{tidy(config.dataset.name)}: " + " ".join(f"{key}={value}" for key, value in keys.items())
+    return f"{tidy(config.dataset.name)}: {label_run(flat_config(config), _TITLE)}"
