@@ -61,6 +61,12 @@ def option(default: Any, help: str, name: str | None = None, shown: str | None =
     return field(default=default, metadata={"help": help, "name": name, "shown": shown})
 
 
+def store_option() -> Any:
+    """Describe the key `tracking.uri`, which every command that reads runs has."""
+    help = "The MLflow store; MLFLOW_TRACKING_URI wins. Default: mlflow.db in the clone, else in the working directory."
+    return option(None, help, name="tracking.uri", shown="URI")
+
+
 def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: Callable[[Record], int]) -> int:
     """Parse, act, and return the exit code.
 

@@ -8,13 +8,11 @@ from typing import TYPE_CHECKING
 from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
 from pipeline.base.record import LoggedRun
-from pipeline.command.arguments import option, tell_aside
+from pipeline.command.arguments import option, store_option, tell_aside
 from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
-
-_DEFAULTS = TrackingConfig()
 
 
 @dataclass(frozen=True)
@@ -32,14 +30,9 @@ class Selection:
         (), "Of the runs, only those with these values; dataset_sha256=START works as well.", shown="[KEY=VALUE,...]"
     )
     output: Path | None = option(None, "A file for the answer. Default: the screen.")
-    uri: str | None = option(
-        None,
-        "The MLflow store; MLFLOW_TRACKING_URI wins. Default: mlflow.db in the clone, else in the working directory.",
-        name="tracking.uri",
-        shown="URI",
-    )
+    uri: str | None = store_option()
     experiment_name: str = option(
-        _DEFAULTS.experiment_name,
+        TrackingConfig.experiment_name,
         "The MLflow experiment in which sweep=latest looks.",
         name="tracking.experiment_name",
         shown="NAME",

@@ -3,7 +3,7 @@
 from dataclasses import MISSING, dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.command.arguments import option
+from pipeline.command.arguments import option, store_option
 from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
@@ -17,9 +17,7 @@ class ServedRun:
     run: str = option(
         MISSING, "The run whose best seed forecasts: its id in MLflow, best, or latest.", shown="RUN_ID|best|latest"
     )
-    uri: str | None = option(
-        None, "Where runs are recorded; MLFLOW_TRACKING_URI wins.", name="tracking.uri", shown="URI"
-    )
+    uri: str | None = store_option()
     experiment: str = option(
         TrackingConfig.experiment_name, "MLflow experiment of the runs.", name="tracking.experiment_name"
     )
