@@ -38,7 +38,7 @@ class _Package(ModuleType):
     """Keeps a function where a door has its name: importing `pipeline.compare` would put that module in its place."""
 
     def __setattr__(self, name: str, value: object) -> None:
-        if name not in _HOMES:
+        if name not in _HOMES or not isinstance(value, ModuleType):
             super().__setattr__(name, value)
 
 
