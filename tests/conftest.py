@@ -111,8 +111,12 @@ def run_here(
     tmp_path: Path, store_uri: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> Iterator[Command]:
     """Run a command line as `command` does, but in this process, which has imported what takes seconds."""
+    from absl import logging as absl
+
     from pipeline.run import main
 
+    # Hydra closes all handlers of logging, and TensorFlow's closes its stream: pytest's own, if it was made under it.
+    absl.get_absl_handler().python_handler.setStream(sys.__stderr__)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store_uri)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}

@@ -21,6 +21,7 @@ from mlflow.entities import Run
 
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
+from pipeline.base.text import show_number
 from pipeline.command.arguments import run_entry
 from pipeline.command.served import ServedRun, fetch_model
 from pipeline.command.stream import MANUAL, Arguments, stream_rows
@@ -293,7 +294,7 @@ def test_the_best_and_the_latest_run_are_told(place: Place, capsys: pytest.Captu
     best = min(same, key=lambda run: run.data.metrics["validation_rmse"])
     for word, run in (("best", best), ("latest", runs[0])):
         fetch_model(ServedRun(run=word, uri=place.uri))
-        error = f"{run.data.metrics['validation_rmse']:.4g}"
+        error = show_number(run.data.metrics["validation_rmse"])
         assert capsys.readouterr().err == f"run {run.info.run_id}: validation RMSE {error}\n"
 
 

@@ -171,7 +171,7 @@ ROW_3 = "2024-01-03,3.1,17\n"
 BAD_TEXTS = {
     "empty": ("", {}, r"sales\.csv is empty; it must hold a header and one row per time step"),
     "blank": (" \n\n", {}, r"sales\.csv is empty; it must hold a header"),
-    "header only": ("date,sales,price\n", {}, r"sales\.csv holds no rows; dataset\.path must name a file"),
+    "header only": ("date,sales,price\n", {}, r"sales\.csv holds no rows; a dataset is a table with a header"),
     "not text": (bytes(range(256)) * 9, {}, r"sales\.csv cannot be read as \.csv"),
     "not utf-8": (GOOD.replace("sales", "gr\xf6\xdfe").encode("latin-1"), {}, r"sales\.csv cannot be read .*utf-8"),
     "ragged": (GOOD + "2024-02-01,1,2,3,4\n", {}, r"sales\.csv cannot be read as \.csv: .*line 22"),
