@@ -66,26 +66,27 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
     return forecast_steps(_open(*_find(run), table), steps)
 
 
-def open_model(wanted: str, tracking: TrackingConfig) -> "ServedModel":
-    """Find a run and load its best seed together with its data; which run is the best or the latest is told.
+def open_model(wanted: str, tracking: TrackingConfig, seed: int | None = None) -> "ServedModel":
+    """Find a run and load a seed of it together with its data; which run is the best or the latest is told.
 
     Args:
         wanted: The id of a run, `best` or `latest`.
         tracking: Where it is recorded.
+        seed: The number of the seed; None: the best by validation.
 
     Raises:
-        UserError: If there is no such run, or it cannot be served.
+        UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*_find_id(wanted, tracking), None)
+    return _open(*_find_id(wanted, tracking), None, seed)
 
 
-def _open(store: "Store", run_id: str, table: pd.DataFrame | None) -> "ServedModel":
+def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
     from pipeline.serving.model import FILES, load_model
     from pipeline.tracking.past import fetch_files
 
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, run_id, FILES, Path(folder))
-        return load_model(Path(folder), tags, store.folder, table)
+        return load_model(Path(folder), tags, store.folder, table, seed)
 
 
 def _find(run: Run | RunRecord | str) -> tuple["Store", str]:

@@ -3,7 +3,7 @@
 import hashlib
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,17 @@ class SavedWeights:
     def of_best(self) -> list[np.ndarray]:
         """Return the weights of the best seed."""
         return [array[self.best] for array in self.arrays]
+
+    def of_seed(self, seed: int) -> "SavedWeights":
+        """Return the same weights with another seed in the place of the best.
+
+        Raises:
+            UserError: If there is no such seed.
+        """
+        found = np.flatnonzero(self.seeds == seed)
+        if not found.size:
+            raise UserError(f"the run has no seed {seed}; it has {', '.join(map(str, self.seeds.tolist()))}")
+        return replace(self, best=int(found[0]))
 
     def digest(self) -> str:
         """Return the sha256 of the best seed's weights: which network this is."""

@@ -23,12 +23,12 @@ class ServedRun:
     )
 
 
-def fetch_model(chosen: ServedRun) -> "ServedModel":
-    """Find a run and load its best seed; which run is the best or the latest is told on stderr.
+def fetch_model(chosen: ServedRun, seed: int | None = None) -> "ServedModel":
+    """Find a run and load a seed of it, by default the best; which run is the best or the latest is told on stderr.
 
     Raises:
-        UserError: If there is no such run, or it cannot be served.
+        UserError: If there is no such run or seed, or it cannot be served.
     """
     from pipeline.api.forecasting import open_model
 
-    return open_model(chosen.run, TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment))
+    return open_model(chosen.run, TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment), seed)

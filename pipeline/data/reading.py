@@ -5,12 +5,16 @@
     as features    [a b c] [b c d] [c d e] ...  one step per window, the state carried
 
 With protocol=tutorial the training and the test part are lanes of their own, so each is read from a zero state.
+
+A stateless network has no such order; to be looked at, its windows are laid end to end, each from a zero state:
+
+    look_back=3    a b c | d e f | g h i ...
 """
 
 import numpy as np
 
 from pipeline.config.schema import Config, LagsAs, Order
-from pipeline.data.arrays import IntArray
+from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.windows import Windows
 
 
@@ -38,6 +42,33 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[I
     longest = max(map(len, read))
     padded = [np.append(rows, np.full(longest - len(rows), rows[-1])) for rows in read]
     return np.stack(padded, axis=1), positions, series_of_starts
+
+
+def lay_steps(config: Config, windows: Windows, rows: slice) -> tuple[IntArray, BoolArray]:
+    """Return all steps that a network reads in one series, one after another.
+
+    Args:
+        config: Decides the order.
+        windows: The windows of the series.
+        rows: Of the series.
+
+    Returns:
+        The first row of each step, and whether it begins with a state of zero. Each (steps,).
+    """
+    inside = (windows.starts >= rows.start) & (windows.starts < rows.stop)
+    first_rows, resets = [], []
+    for first in np.unique(windows.first_of_series[inside]):
+        starts = windows.starts[inside & (windows.first_of_series == first)]
+        if config.stateful:
+            steps = _read_lane(config, windows, starts[0], starts[-1], starts)[0]
+            begins = np.arange(len(steps)) == 0
+        else:
+            apart = starts[:: windows.spec.time_steps]
+            steps = (apart[:, None] + windows.spec.step_offsets).ravel()
+            begins = np.tile(np.arange(windows.spec.time_steps) == 0, len(apart))
+        first_rows.append(steps)
+        resets.append(begins)
+    return np.concatenate(first_rows), np.concatenate(resets)
 
 
 def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: IntArray) -> tuple[IntArray, IntArray]:

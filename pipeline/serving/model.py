@@ -29,19 +29,23 @@ FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
 
 @dataclass(frozen=True)
 class ServedModel:
-    """The best seed of a finished run.
+    """One seed of a finished run, the best one unless another was asked for.
 
     Attributes:
         config: The run's configuration.
         data: The run's data, prepared as it was for the training.
         network: The network, in NumPy.
         digest: Names network, scaler and configuration: equal digests give equal forecasts.
+        weights: Of the network, as Keras' `get_weights` gives them.
+        seed: The number of the seed.
     """
 
     config: Config
     data: PreparedData
     network: PlainNetwork
     digest: str
+    weights: Sequence[np.ndarray] = ()
+    seed: int = 0
 
     def output_names(self) -> list[str]:
         """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
@@ -54,7 +58,11 @@ class ServedModel:
 
 
 def load_model(
-    folder: Path, tags: Mapping[str, str], home: Path | None = None, table: pd.DataFrame | None = None
+    folder: Path,
+    tags: Mapping[str, str],
+    home: Path | None = None,
+    table: pd.DataFrame | None = None,
+    seed: int | None = None,
 ) -> ServedModel:
     """Load a run.
 
@@ -63,14 +71,18 @@ def load_model(
         tags: Its MLflow tags: the digest of its data, and how many rows the data had.
         home: The folder of its store, where a data file may lie that was moved with it.
         table: What it was trained on, if that was a table of Python.
+        seed: The number of the seed; None: the best by validation.
 
     Raises:
-        UserError: If a file is damaged, the data have changed, or network and weights do not fit each other.
+        UserError: If a file is damaged, the data have changed, network and weights do not fit each other, or the run
+            has no such seed.
     """
     config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
     data = prepare_data(config, load_history(config, tags, home, table), origin=last)
     saved = load_weights(folder / FILE_NAME)
+    if seed is not None:
+        saved = saved.of_seed(seed)
     network = make_network(config, data, saved.of_best())
     identity = hashlib.sha256(saved.digest().encode())
     for array in (data.scaling.offset, data.scaling.scale):
@@ -78,7 +90,8 @@ def load_model(
     dataset = config.dataset
     reading = (config.look_back, config.horizon_steps, config.stateful, config.wiring, data.series.columns)
     identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
-    return ServedModel(config, data, network, identity.hexdigest())
+    number = int(saved.seeds[saved.best])
+    return ServedModel(config, data, network, identity.hexdigest(), saved.of_best(), number)
 
 
 def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarray]) -> PlainNetwork:

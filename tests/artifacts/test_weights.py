@@ -138,3 +138,12 @@ def test_arrays_that_do_not_go_together_are_refused(tmp_path: Path, best: int, e
     np.savez(tmp_path / FILE_NAME, seeds=np.array([1]), best=np.array(best), weight_000=np.ones((entries, 2)))
     with pytest.raises(UserError, match=r"weights\.npz of the run is damaged: .* one entry per seed"):
         load_weights(tmp_path / FILE_NAME)
+
+
+def test_a_seed_is_found_by_its_number(tmp_path: Path) -> None:
+    """People ask for seed 5 and are shown another network."""
+    save_weights(tmp_path, [4, 5], 0, [[np.zeros(2)], [np.ones(2)]])
+    saved = load_weights(tmp_path / FILE_NAME)
+    assert saved.of_seed(5).of_best()[0].tolist() == [1, 1]
+    with pytest.raises(UserError, match=r"the run has no seed 6; it has 4, 5"):
+        saved.of_seed(6)

@@ -1,0 +1,152 @@
+"""What a trained network does along an excerpt of its series, ready to be looked at."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.config.schema import Config, Transform
+from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.prepare import PreparedData
+from pipeline.data.reading import lay_steps
+from pipeline.evaluation.gates import follow, saturation
+from pipeline.models.gradient import input_gradients
+from pipeline.models.numpy_network import PlainNetwork, States
+from pipeline.models.trace import LayerTrace, trace_steps
+from pipeline.report.page.gates import LayerLook, Look
+
+_BETWEEN_0_AND_1 = ("input", "forget", "output", "update", "reset")
+
+
+def choose_excerpt(data: PreparedData, member: int, steps: int) -> int:
+    """Return the row at which an excerpt begins whose middle is the beginning of the test part.
+
+    Args:
+        data: The prepared data.
+        member: Number of the series, of several.
+        steps: Rows of the excerpt.
+    """
+    rows = data.series.slices()[member]
+    in_test = np.flatnonzero(data.split.rows("test")[rows])
+    middle = rows.start + (int(in_test[0]) if in_test.size else (rows.stop - rows.start) // 2)
+    return max(min(middle - steps // 2, rows.stop - steps), rows.start)
+
+
+def look_at_network(
+    name: str,
+    config: Config,
+    data: PreparedData,
+    network: PlainNetwork,
+    weights: Sequence[np.ndarray],
+    member: int,
+    first_row: int,
+    steps: int,
+    most_before: int | None = None,
+    most_weights: int | None = None,
+) -> Look:
+    """Let a network read an excerpt, its state as it is there, and note everything.
+
+    Args:
+        name: Of the network, for people.
+        config: Of its run; its wiring can carry a state.
+        data: What the run was trained on.
+        network: One seed.
+        weights: Of that seed, as `get_weights` gives them.
+        member: Number of the series, of several.
+        first_row: Row of the series with which the excerpt begins.
+        steps: Time steps that are looked at, at most.
+        most_before: Steps read before the excerpt, at most; None: since the state was zero.
+        most_weights: Numbers of the weights, at most, that come along; None: all.
+    """
+    windows, series = data.windows, data.series
+    windows.spec.require_past_only("the gate viewer")
+    first_rows, resets = lay_steps(config, windows, series.slices()[member])
+    rows = first_rows + windows.spec.rows_of_step[-1]  # the last row that each step reads
+    first = min(int(np.argmax(rows >= first_row)) if rows[-1] >= first_row else len(rows) - 1, len(rows) - 1)
+    zero = int(np.flatnonzero(resets[: first + 1])[-1])
+    began = zero if most_before is None else max(zero, first - most_before)
+    states = _read(network, windows.gather_steps(first_rows[began:first]))
+    chosen = slice(first, first + steps)
+    rows, resets = rows[chosen], resets[chosen]
+    trace = trace_steps(network, windows.gather_steps(first_rows[chosen]), resets, states)
+    values = np.where(series.scorable(), series.actual(), np.nan)[rows, 0]
+    position = np.arange(len(rows)) - np.maximum.accumulate(np.where(resets, np.arange(len(rows)), began - first))
+    inverse, forecasts = _in_units(config, data, rows, trace.outputs)
+    size = sum(weight.size for weight in weights)
+    return Look(
+        name=name,
+        about=_describe(config),
+        trace=trace,
+        layers=[_study(layer, values, position, rows, config.dataset.period) for layer in trace.layers],
+        weights=weights if most_weights is None or size <= most_weights else None,
+        inputs=_name_inputs(data),
+        times=[_show_time(time) for time in series.timestamps[rows]],
+        parts=data.split.part_names()[rows].tolist(),
+        values=values,
+        forecasts=forecasts,
+        lands=_find_steps(rows, rows + windows.spec.horizon_steps[0]),
+        gradients=input_gradients(network, weights, trace),
+        inverse=inverse,
+        exponential=Transform.log in config.dataset.transforms,
+        steps_before=first - began,
+    )
+
+
+def _read(network: PlainNetwork, inputs: FloatArray) -> States:
+    """Return the states after some steps from zero, of one row."""
+    states = network.zero_states(1)
+    for step in inputs:
+        _, states = network.step(step[None], states)
+    return states
+
+
+def _study(layer: LayerTrace, values: FloatArray, position: IntArray, rows: IntArray, period: int) -> LayerLook:
+    follows = {name: follow(each, values, position, rows, period) for name, each in layer.quantities.items()}
+    return LayerLook(
+        layer, follows, saturation({name: each for name, each in layer.gates.items() if name in _BETWEEN_0_AND_1})
+    )
+
+
+def _in_units(config: Config, data: PreparedData, rows: IntArray, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return offset and factor of each step, (steps, 2), and the forecasts of the nearest horizon step, (steps,).
+
+    The nearest output comes back without any other, by a straight line, before the exponential if there is a logarithm.
+    """
+    starts = rows - data.windows.spec.origin
+    known = np.isin(starts, data.windows.starts)
+    inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
+    if known.any():
+        ends = [
+            data.in_units(np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
+            for each in (0.0, 1.0)
+        ]
+        low, high = np.log(ends) if Transform.log in config.dataset.transforms else ends
+        inverse[known] = np.stack([low, high - low], axis=1)
+        forecasts[known] = data.in_units(outputs[known], starts[known])[:, 0, 0]
+    return inverse, forecasts
+
+
+def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:
+    """Return for each row that is sought the first step that reads it last, -1 if there is none."""
+    place = {int(row): step for step, row in reversed(list(enumerate(rows)))}
+    return np.array([place.get(int(row), -1) for row in sought])
+
+
+def _name_inputs(data: PreparedData) -> list[str]:
+    columns, lags = data.windows.spec.input_columns, data.windows.spec.rows_per_step
+    if lags == 1:
+        return list(columns)
+    return [f"{column}, {lags - 1 - lag} back" for lag in range(lags) for column in columns]
+
+
+def _describe(config: Config) -> str:
+    units = ", ".join(map(str, config.model.units))
+    reads = (
+        "stateful: the state is carried from step to step"
+        if config.stateful
+        else f"stateless: windows of {config.time_steps} step(s) laid end to end, each from a state of zero"
+    )
+    return f"{config.model.cell.value} with {units} units, look_back={config.look_back}; {reads}"
+
+
+def _show_time(time: object) -> str:
+    return str(time).removesuffix(" 00:00:00")
