@@ -1,4 +1,4 @@
-"""The report of a sweep and the MLflow UI, opened in headless Chromium: what a person would look for is to be seen.
+"""Report, gate viewer and MLflow UI, opened in headless Chromium: what a person would look for is to be seen.
 
 Chromium is driven over its own pipe (the DevTools protocol: JSON with a zero byte after each message), which needs no
 package and no port. Screenshots go to the folder SCREENSHOTS, if set. Where REQUIRE_BROWSER is 1, no Chromium is a
@@ -22,9 +22,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import numpy as np
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
+
+from pipeline.command.served import ServedRun, fetch_model
+from pipeline.models.trace import trace_steps
+from pipeline.serving.gates import choose_excerpt, look_at_network
 
 
 def find_chromium() -> str | None:
@@ -251,6 +256,112 @@ def test_the_report_fits_every_screen_in_light_and_dark(
     assert axis == offline.evaluate("getComputedStyle(document.documentElement).getPropertyValue('--ink')")
     picture = offline.screenshot(f"report_{'phone' if size == PHONE else 'desktop'}_{'dark' if dark else 'light'}")
     assert picture.startswith(b"\x89PNG") and len(picture) > 50_000
+    assert offline.complaints() == []
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The gate viewer that a stateful run has logged, and the network in it."""
+
+    page: str
+    model: Any
+
+    def look(self) -> Any:
+        config, data = self.model.config, self.model.data
+        first_row = choose_excerpt(config, data, 0, 120)
+        return look_at_network("mine", config, data, self.model.network, self.model.weights, 0, first_row, 120, 1024)
+
+
+@pytest.fixture(scope="module")
+def gates(sweep: Sweep) -> Gates:
+    run = next(
+        run for run in sweep.children if (run.data.params["stateful"], run.data.params["look_back"]) == ("true", "3")
+    )
+    (page,) = sweep.folder.rglob(f"{run.info.run_id}/artifacts/gates.html")
+    assert page.stat().st_size < 1_000_000
+    model = fetch_model(ServedRun(run=run.info.run_id, uri=f"sqlite:///{sweep.folder / 'mlflow.db'}"))
+    return Gates(page.as_uri(), model)
+
+
+def press(browser: Browser, key: str, shift: bool = False) -> None:
+    for kind in ("keyDown", "keyUp"):
+        browser.call("Input.dispatchKeyEvent", type=kind, key=key, modifiers=8 if shift else 0)
+
+
+def click(browser: Browser, selector: str, across: float, down: float) -> None:
+    """Click into an element, at shares of its width and height."""
+    browser.evaluate(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
+    box = browser.evaluate(f"document.querySelector({selector!r}).getBoundingClientRect().toJSON()")
+    place = {"x": box["x"] + across * box["width"], "y": box["y"] + down * box["height"]}
+    for kind in ("mousePressed", "mouseReleased"):
+        browser.call("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **place)
+
+
+def test_a_person_steps_through_the_gates(gates: Gates, offline: Browser) -> None:
+    """Keys and clicks do nothing, the cell shows other numbers than the network's, or a script is blocked."""
+    offline.open(gates.page, DESKTOP)
+    look = gates.look()
+    (layer,) = look.trace.layers
+    step = offline.evaluate("look.state.step")
+    assert look.parts[step] == "test" and look.parts[step - 1] == "validation"
+    press(offline, "ArrowRight")
+    press(offline, "ArrowLeft", shift=True)
+    press(offline, "ArrowDown")
+    step -= 9
+    assert offline.evaluate("[look.state.step, look.state.unit]") == [step, 1]
+    assert look.times[step] in offline.text()
+    numbers = offline.evaluate(
+        "Object.fromEntries([...document.querySelectorAll('[data-name]')]"
+        ".map(each => [each.dataset.name, each.textContent]))"
+    )
+    shown = {name: float(text.replace("\N{MINUS SIGN}", "-")) for name, text in numbers.items()}
+    expected = {name: values[step, 1] for name, values in layer.quantities.items()}
+    expected |= {"h before": layer.before[0][step, 1], "c before": layer.before[1][step, 1]}
+    assert shown == pytest.approx(expected, abs=6e-4)
+    click(offline, "canvas[data-key=forget]", 0.6, 0.95)
+    units = layer.plan.outputs
+    assert offline.evaluate("look.state.unit") == units - 1 and offline.evaluate("look.state.step") > step
+    sort = "(select => { select.value = 'share|forget|1'; select.dispatchEvent(new Event('change')); })"
+    offline.evaluate(f"{sort}(document.getElementById('sort'))")
+    listed = offline.evaluate(
+        "[...document.querySelectorAll('.units tbody tr')].map(row => Number(row.cells[0].innerText))"
+    )
+    shares = look.layers[0].saturation["forget"][1]
+    assert sorted(listed) == list(range(units)) and np.all(np.diff(np.round(shares[listed], 3)) <= 0)
+    assert offline.complaints() == []
+
+
+def test_a_state_of_zero_is_computed_as_numpy_does(gates: Gates, offline: Browser) -> None:
+    """The page says that the past did not matter at a step, and it did."""
+    offline.open(gates.page, DESKTOP)
+    look, model = gates.look(), gates.model
+    script = (
+        "(zero => { const found = look.simulate(look.networks[0], zero); "
+        "return {outputs: [...found.outputs], c: [...found.layers[0].c.values]}; })"
+    )
+    inputs = look.trace.layers[0].inputs
+    states = [state[:1] for layer in look.trace.layers for state in layer.before]
+    for at in (None, 40):
+        zero = "null" if at is None else f"{{step: {at}, layer: 0, unit: null}}"
+        found = offline.evaluate(f"{script}({zero})")
+        expected = trace_steps(model.network, inputs, look.trace.resets | (np.arange(len(inputs)) == at), states)
+        np.testing.assert_allclose(found["outputs"], expected.outputs[:, 0], atol=1e-5)
+        np.testing.assert_allclose(found["c"], expected.layers[0].after[1].ravel(), atol=1e-5)
+    offline.evaluate("look.state.step = 40; look.update()")
+    press(offline, "0")
+    assert f"the state was set to zero at {look.times[40]}" in offline.text()
+    assert offline.evaluate("document.querySelector('[data-name=\"c before\"]').textContent") == "0.000"
+    assert offline.complaints() == []
+
+
+@pytest.mark.parametrize("size", [DESKTOP, PHONE], ids=["desktop", "phone"])
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_the_gates_fit_every_screen(size: tuple[int, int], dark: bool, gates: Gates, offline: Browser) -> None:
+    """On a phone the page is wider than the screen."""
+    offline.open(gates.page, size, dark)
+    assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
+    picture = offline.screenshot(f"gates_{'phone' if size == PHONE else 'desktop'}_{'dark' if dark else 'light'}")
+    assert picture.startswith(b"\x89PNG") and len(picture) > 30_000
     assert offline.complaints() == []
 
 

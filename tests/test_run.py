@@ -34,6 +34,7 @@ FILES = {
     "learning_curve.png",
     "explanation.txt",
     "diagram.svg",
+    "gates.html",
 }
 # Diverges at once: plain gradient descent on unscaled values, with steps of any length.
 DIVERGING = ("training.optimizer=sgd", "training.clip_norm=null", "dataset.scaler=none", "training.epochs=1", "seeds=1")

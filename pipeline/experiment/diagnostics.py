@@ -14,9 +14,18 @@ from pipeline.evaluation.memory import describe_memory, measure_memory
 from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.report.figures.run import draw_memory
+from pipeline.report.page.gates import PAGE, write_gates_page
+from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
+
+
+# What is logged of the gates: little enough for every run. `pipeline.look` shows as much as is asked for.
+_LOOK_STEPS, _LOOK_UNITS = 120, 16
+_LOOK_BEFORE = 1024  # steps read before the excerpt
+_LOOK_WEIGHTS = 60_000  # numbers; a third of a megabyte
+_LARGEST_LOOK = 1_000_000  # bytes; only very many features make it larger
 
 
 def certify_network(
@@ -95,3 +104,34 @@ def study_memory(
             draw_memory(path, sentence, unit, memory.warm_up, memory.zeroed, memory.whole)
             run.log_file(path)
     return metrics
+
+
+def log_gates(
+    name: str, config: Config, data: PreparedData, seed: int, weights: Sequence[Any], folder: Path, run: "LiveRun"
+) -> None:
+    """Log the gate viewer of a network: the beginning of the test part, and what comes before it.
+
+    Args:
+        name: Of the run, for people.
+        config: The configuration of the run.
+        data: What it was trained on.
+        seed: The number of its best seed.
+        weights: Of that seed, as `get_weights` gives them.
+        folder: Takes gates.html.
+        run: Is given the page, if it is small and the network reads the series step by step.
+    """
+    if not config.can_carry:
+        return
+    plain = [np.asarray(weight) for weight in weights]
+    network = make_plain(plan_layers(config, data.windows.num_features, data.windows.num_outputs), plain)
+    first_row = choose_excerpt(config, data, 0, _LOOK_STEPS)
+    look = look_at_network(
+        f"{name}, seed {seed}", config, data, network, plain, 0, first_row, _LOOK_STEPS, _LOOK_BEFORE, _LOOK_WEIGHTS
+    )
+    target, unit = data.series.targets[0], config.dataset.unit
+    page = write_gates_page(
+        f"Gates: {config.dataset.name}", target, unit, describe_ahead(data), [look], _LOOK_UNITS
+    ).encode()
+    if len(page) <= _LARGEST_LOOK:
+        (folder / PAGE).write_bytes(page)
+        run.log_file(folder / PAGE)

@@ -26,10 +26,11 @@ from pipeline.config.schema import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.experiment.diagnostics import certify_network, study_memory
+from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
+from pipeline.report.page.gates import PAGE as GATES_PAGE
 from pipeline.serving.frames import value_columns
 from pipeline.serving.packed import pack_model
 
@@ -184,6 +185,9 @@ def _log_extras(
             with salvage.attempt(name):
                 draw(folder / name)
                 run.log_file(folder / name)
+        with salvage.attempt(GATES_PAGE):
+            seed = list(outcome.results.losses)[outcome.results.best]
+            log_gates(label, config, outcome.data, seed, outcome.weights, folder, run)
     with salvage.attempt("dataset"):
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
     if config.tracking.log_model:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Transform
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
@@ -17,18 +18,25 @@ from pipeline.report.page.gates import LayerLook, Look
 _BETWEEN_0_AND_1 = ("input", "forget", "output", "update", "reset")
 
 
-def choose_excerpt(data: PreparedData, member: int, steps: int) -> int:
-    """Return the row at which an excerpt begins whose middle is the beginning of the test part.
+def choose_excerpt(config: Config, data: PreparedData, member: int, steps: int) -> int:
+    """Return the row at which an excerpt begins in whose middle the test part begins.
 
     Args:
-        data: The prepared data.
+        config: Of the run.
+        data: What it was trained on.
         member: Number of the series, of several.
-        steps: Rows of the excerpt.
+        steps: Time steps of the excerpt.
     """
-    rows = data.series.slices()[member]
+    rows = lay_steps(config, data.windows, data.series.slices()[member])[0] + data.windows.spec.rows_of_step[-1]
     in_test = np.flatnonzero(data.split.rows("test")[rows])
-    middle = rows.start + (int(in_test[0]) if in_test.size else (rows.stop - rows.start) // 2)
-    return max(min(middle - steps // 2, rows.stop - steps), rows.start)
+    middle = int(in_test[0]) if in_test.size else len(rows)
+    return int(rows[max(min(middle - steps // 2, len(rows) - steps), 0)])
+
+
+def describe_ahead(data: PreparedData) -> str:
+    """Say how far ahead the forecast lies that is shown: the nearest one."""
+    step = data.windows.spec.horizon_steps[0]
+    return "1 step ahead" if step == 1 else f"{step} steps ahead"
 
 
 def look_at_network(
@@ -47,7 +55,7 @@ def look_at_network(
 
     Args:
         name: Of the network, for people.
-        config: Of its run; its wiring can carry a state.
+        config: Of its run.
         data: What the run was trained on.
         network: One seed.
         weights: Of that seed, as `get_weights` gives them.
@@ -56,8 +64,16 @@ def look_at_network(
         steps: Time steps that are looked at, at most.
         most_before: Steps read before the excerpt, at most; None: since the state was zero.
         most_weights: Numbers of the weights, at most, that come along; None: all.
+
+    Raises:
+        UserError: If the network has no such sequence of steps.
     """
     windows, series = data.windows, data.series
+    if not config.can_carry:
+        raise UserError(
+            f"a network with model.wiring={config.wiring.value} does not read the series step by step, so it has no "
+            "gates along it; choose a run with many_to_one or many_to_many"
+        )
     windows.spec.require_past_only("the gate viewer")
     first_rows, resets = lay_steps(config, windows, series.slices()[member])
     rows = first_rows + windows.spec.rows_of_step[-1]  # the last row that each step reads

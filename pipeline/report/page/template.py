@@ -38,6 +38,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}  # facts keep their order
     environment.filters |= {
         "bound": _bind_signs,
         "number": show_number,
