@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 # What is logged of the gates: little enough for every run. `pipeline.look` shows as much as is asked for.
 _LOOK_STEPS, _LOOK_UNITS = 120, 16
+_HEAVY = 20_000  # weights: with more only half the steps, a quarter of the work; it shall take less than 0.1 s
 _LOOK_BEFORE = 1024  # steps read before the excerpt
 _LOOK_WEIGHTS = 60_000  # numbers; a third of a megabyte
 _LARGEST_LOOK = 1_000_000  # bytes; only very many features make it larger
@@ -124,9 +125,10 @@ def log_gates(
         return
     plain = [np.asarray(weight) for weight in weights]
     network = make_plain(plan_layers(config, data.windows.num_features, data.windows.num_outputs), plain)
-    first_row = choose_excerpt(config, data, 0, _LOOK_STEPS)
+    steps = _LOOK_STEPS if sum(weight.size for weight in plain) <= _HEAVY else _LOOK_STEPS // 2
+    first_row = choose_excerpt(config, data, 0, steps)
     look = look_at_network(
-        f"{name}, seed {seed}", config, data, network, plain, 0, first_row, _LOOK_STEPS, _LOOK_BEFORE, _LOOK_WEIGHTS
+        f"{name}, seed {seed}", config, data, network, plain, 0, first_row, steps, _LOOK_BEFORE, _LOOK_WEIGHTS
     )
     target, unit = data.series.targets[0], config.dataset.unit
     page = write_gates_page(

@@ -44,10 +44,11 @@ def _go_back(layer: LayerTrace, weights: Sequence[Array], resets: Array, by_h: A
     """Turn derivatives by the h of a layer, (outputs, steps, units), into those by its inputs."""
     kernel, recurrent_kernel, bias = (np.asarray(each, np.float32) for each in weights)
     by_inputs = np.zeros((*by_h.shape[:2], len(kernel)), np.float32)
-    dh = np.zeros_like(by_h[:, 0])  # (outputs, units)
-    dc = np.zeros_like(dh)
+    dh = np.zeros_like(by_h[:0, 0])  # (outputs from the step on, units): the step moved no output before it
+    dc, none = np.zeros_like(dh), np.zeros_like(by_h[:1, 0])
     for step in reversed(range(by_h.shape[1])):
-        dh = dh + by_h[:, step]
+        dh, dc = np.concatenate([none, dh]), np.concatenate([none, dc])
+        dh = dh + by_h[step:, step]
         if layer.plan.cell is Cell.gru:
             outer, inner, dh = _back_gru(layer, recurrent_kernel, bias, step, dh)
         elif layer.plan.cell is Cell.lstm:
@@ -56,7 +57,7 @@ def _go_back(layer: LayerTrace, weights: Sequence[Array], resets: Array, by_h: A
         else:
             outer = inner = dh * (1 - layer.after[0][step] ** 2)
             dh = np.zeros_like(dh)
-        by_inputs[:, step] = outer @ kernel.T
+        by_inputs[step:, step] = outer @ kernel.T
         dh = dh + inner @ recurrent_kernel.T
         if resets[step]:
             dh, dc = np.zeros_like(dh), np.zeros_like(dc)
