@@ -86,6 +86,8 @@ def test_curves_show_the_mean_the_range_and_where_a_seed_has_stopped(read_band: 
     assert not second.collections  # one seed has no range
     assert [axis.get_title(loc="left") for axis in figure.axes] == ["1  a=1", "2  a=2"]
     assert [axis.get_xlabel() for axis in figure.axes] == ["epoch", "epoch"]
+    four = draw_curves(Shape(), {f"a={number}": curves["a=2"] for number in range(4)})
+    assert len(four.axes) == 4  # no empty panel beside the last one
 
 
 def test_the_overlay_shows_forecasts_truth_and_baselines(read_lines: ReadLines, read_band: ReadBand) -> None:
@@ -133,4 +135,6 @@ def test_the_map_has_every_score_in_its_cell() -> None:
         ("look_back=6", "false"): "5.50",
         ("look_back=6", "true"): "6.50",
     }
+    bottom, top = axis.get_ylim()
+    assert top < bottom  # the first level is on top
     assert (axis.get_xlabel(), axis.get_title(loc="left")) == ("stateful", "test RMSE [kW]")
