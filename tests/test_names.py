@@ -28,6 +28,8 @@ from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation.scores import Truth, score_run, score_seed
+from pipeline.models.heads.point import RMSE
+from pipeline.models.heads.registry import measure_of_run
 from pipeline.report.page.template import render_page
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.terminal.table import print_table
@@ -93,6 +95,7 @@ def test_a_run_with_any_names_is_logged_and_read_back(tmp_path: Path, make_store
 def results_of(series: Series) -> Results:
     forecasts = np.stack([series.actual() + 1, series.actual() + 2])[:, :, None]
     return Results(
+        answers=forecasts,
         forecasts=forecasts,
         baselines=dict.fromkeys(("persistence", "seasonal", "linear"), forecasts[0]),
         metrics={"test_rmse": 1.0, "test_rmsse": 1.0, "baseline_linear_rmse": 2.0, "baseline_linear_rmsse": 2.0},
@@ -153,7 +156,9 @@ def test_tables_and_sentences_show_names_as_they_are(name: str, unit: str) -> No
     metrics = dict.fromkeys(scores, 2.0)
     for baseline in ("persistence", "seasonal", "linear"):
         metrics |= {f"baseline_{baseline}_rmse": 1.0, f"skill_{baseline}": 0.1}
-    records = [RunRecord("a", Status.finished, params | {"dataset.name": each}, metrics) for each in (name, "other")]
+    measure = measure_of_run(params, metrics)
+    named = [params | {"dataset.name": each} for each in (name, "other")]
+    records = [RunRecord("a", Status.finished, each, metrics, measure) for each in named]
     out = io.StringIO()
     console = PlainConsole(file=out, width=80)
     print_table(records, console)
@@ -167,7 +172,9 @@ def test_tables_and_sentences_show_names_as_they_are(name: str, unit: str) -> No
 @given(names)
 def test_a_page_holds_names_as_text(name: str) -> None:
     """A name becomes a part of the page: its rest is hidden, or a script runs."""
-    document = Document(name, DatasetFacts(name, name, "", name, name), (name,), (), (), (), (), (), (name, name))
+    document = Document(
+        name, DatasetFacts(name, name, "", name, replace(RMSE, label=name)), (name,), (), (), (), (), (), (name, name)
+    )
     made = render_page("comparison", name, document=document, sections=[(name, [name])])
     body = made[made.index("<body>") :]
     tags = "body div h1 h2 html li p section strong table tbody th thead tr ul"

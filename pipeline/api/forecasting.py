@@ -66,18 +66,18 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
     return forecast_steps(_open(*_find(run), table), steps)
 
 
-def open_model(wanted: str, tracking: TrackingConfig, seed: int | None = None) -> "ServedModel":
+def open_model(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "ServedModel":
     """Find a run and load a seed of it together with its data; which run is the best or the latest is told.
 
     Args:
-        wanted: The id of a run, `best` or `latest`.
+        chosen: The id of a run, `best` or `latest`.
         tracking: Where it is recorded.
         seed: The number of the seed; None: the best by validation.
 
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*_find_id(wanted, tracking), None, seed)
+    return _open(*_find_id(chosen, tracking), None, seed)
 
 
 def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
@@ -96,13 +96,13 @@ def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
     return _find_id(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
 
 
-def _find_id(wanted: str, tracking: TrackingConfig) -> tuple["Store", str]:
+def _find_id(chosen: str, tracking: TrackingConfig) -> tuple["Store", str]:
     from pipeline.tracking.past import BEST, LATEST, choose_run
     from pipeline.tracking.store import find_store
 
-    sought = wanted in (BEST, LATEST)
+    sought = chosen in (BEST, LATEST)
     store = find_store(tracking, tracking.experiment_name if sought else None)
-    record = choose_run(store, wanted)
+    record = choose_run(store, chosen)
     if sought:
-        say(f"run {record.run_id}: validation {record.measure.upper()} {show_number(record.score('validation'))}")
+        say(f"run {record.run_id}: validation {record.measure.label} {show_number(record.score('validation'))}")
     return store, record.run_id

@@ -150,7 +150,8 @@ class Runs:
         ]
         table = pd.DataFrame(rows)
         order = [name for name in self._columns() if name.startswith("validation_")][:1]
-        return table.sort_values(order, na_position="last", kind="stable", ignore_index=True)
+        ascending = self.logged[0].record.measure.lower_is_better
+        return table.sort_values(order, ascending=ascending, na_position="last", kind="stable", ignore_index=True)
 
     def figures(self) -> dict[str, "Figure"]:
         """Return the figures of the report by name: cost, learning_curves, forecast, and map with two axes or more.
@@ -187,7 +188,8 @@ class Runs:
     def _columns(self) -> list[str]:
         """Return the metrics of the table that a finished run has."""
         finished = [run.record for run in self if run.status is Status.finished]
-        measure = finished[0].measure if finished else "rmse"
-        names = [f"validation_{measure}", f"test_{measure}", f"test_{measure}_std", "test_mae", "test_mase"]
+        measure = (finished or [run.record for run in self])[0].measure
+        test = measure.of("test")
+        names = [measure.of("validation"), test, f"{test}_std", "test_mae", "test_mase"]
         known = {name for record in finished for name in record.metrics} | {names[0]}
         return [name for name in (*names, *(f"skill_{each}" for each in BASELINES), "fit_seconds") if name in known]

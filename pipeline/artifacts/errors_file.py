@@ -10,6 +10,8 @@ import pandas as pd
 
 from pipeline.base.moments import root_mean_square
 from pipeline.base.record import TestErrors
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.point import POINT
 
 NAME = "test_errors.npz"
 FALLBACK = "predictions.csv"
@@ -22,11 +24,12 @@ def write_test_errors(
     horizon_steps: Sequence[int],
     test: np.ndarray,
     actual: np.ndarray,
-    forecasts: np.ndarray,
+    answers: np.ndarray,
     baselines: Mapping[str, np.ndarray],
     seeds: Sequence[int],
     validation_rmse: Sequence[float],
     scale: np.ndarray,
+    head: Head = POINT,
 ) -> str:
     """Write the errors of the test part.
 
@@ -37,11 +40,12 @@ def write_test_errors(
         horizon_steps: Steps ahead of the forecasts.
         test: True for the rows of the test part that are scored. Shape (time,).
         actual: Shape (time, targets); NaN where the file had no value, which is never scored.
-        forecasts: Shape (seeds, time, horizon_steps, targets), in the data's own units.
+        answers: Shape (seeds, time, horizon_steps, targets, *shape of an answer), in the data's own units.
         baselines: Forecasts by name. Each (time, horizon_steps, targets).
         seeds: Number of each seed.
         validation_rmse: Of each seed.
         scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
+        head: Whose answers these are.
 
     Returns:
         What identifies the values that are scored: `TestErrors.rows`.
@@ -49,7 +53,7 @@ def write_test_errors(
     told = timestamps.astype(str).to_numpy(dtype=str)[test]
     times, _ = pd.factorize(timestamps[test], sort=True)
     measured = actual[test, None]  # (test time, 1, targets)
-    rows, span = _identify(told, times, targets, horizon_steps, actual[test])
+    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.shape)
     facts = {
         "rows": rows,
         "span": span,
@@ -61,11 +65,11 @@ def write_test_errors(
         path,
         allow_pickle=False,
         facts=np.array(json.dumps(facts)),
-        errors=_single(forecasts[:, test] - measured),
+        errors=_single(answers[:, test] - head.spread(measured)),
         times=times.astype(np.int32),
         scale=np.asarray(scale, dtype=float),
         validation_rmse=np.asarray(validation_rmse, dtype=float),
-        baselines=_single(np.stack([each[test] - measured for each in baselines.values()])),
+        baselines=_single(head.spread(np.stack([each[test] - measured for each in baselines.values()]))),
     )
     return rows
 
@@ -161,7 +165,12 @@ def _rank(told: np.ndarray) -> np.ndarray:
 
 
 def _identify(
-    told: np.ndarray, times: np.ndarray, targets: Sequence[str], steps: Sequence[int], actual: np.ndarray
+    told: np.ndarray,
+    times: np.ndarray,
+    targets: Sequence[str],
+    steps: Sequence[int],
+    actual: np.ndarray,
+    answer: tuple[int, ...] = (),
 ) -> tuple[str, str]:
     """Return the digest of what is scored, and what people call it.
 
@@ -171,7 +180,8 @@ def _identify(
     scored = np.isfinite(actual).any(axis=1)
     told, times, values = told[scored], times[scored], actual[scored].astype(float) + 0.0  # no -0.0
     order = np.lexsort((*values.T[::-1], times))
-    identity = hashlib.sha256(repr((list(targets), [int(step) for step in steps])).encode())
+    asked = (list(targets), [int(step) for step in steps], *answer)  # what has another shape is judged by other errors
+    identity = hashlib.sha256(repr(asked).encode())
     identity.update("\n".join(told[order].tolist()).encode())
     identity.update(np.isnan(values[order]).tobytes())
     identity.update(np.nan_to_num(values[order]).tobytes())

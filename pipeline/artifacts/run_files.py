@@ -10,7 +10,6 @@ from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.errors_file import write_test_errors
 from pipeline.artifacts.recipe_files import write_config, write_scaling
 from pipeline.artifacts.tables import write_history, write_origins, write_predictions, write_seeds, write_series_scores
-from pipeline.base.record import name_score
 from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config
 from pipeline.data.prepare import PreparedData
@@ -26,17 +25,19 @@ class Results:
     """What a run found.
 
     Attributes:
-        forecasts: In the data's own units. Shape (seeds, time, horizon_steps, targets).
+        answers: In the data's own units. Shape (seeds, time, horizon_steps, targets, *shape of an answer).
+        forecasts: Their points. Shape (seeds, time, horizon_steps, targets).
         baselines: Of the baselines by name. Each (time, horizon_steps, targets).
         metrics: Final metrics by MLflow name.
         seeds: One row per seed: what it was, then its scores.
         lanes: Scores of each lane; empty for a single series.
         origins: Scores of each origin of a rolling one, on its own block of the test part; empty for one origin.
-        best: Position of the seed with the lowest validation RMSE; of a rolling origin, at the last one.
+        best: Position of the seed with the best validation score; of a rolling origin, at the last one.
         losses: Loss curves of each seed; of a rolling origin, at the last one.
         scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
     """
 
+    answers: Array
     forecasts: Array
     baselines: Mapping[str, Array]
     metrics: Mapping[str, float]
@@ -82,11 +83,12 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         data.windows.spec.horizon_steps,
         data.scored_rows("test"),
         actual,
-        results.forecasts,
+        results.answers,
         results.baselines,
         list(results.losses),
-        [seed[name_score("validation", series.targets)] for seed in results.seeds],
+        [seed[data.head.measure(len(series.targets)).of("validation")] for seed in results.seeds],
         results.scale,
+        data.head,
     )
     write_seeds(folder / "seeds.csv", results.seeds)
     if series.series_ids:
@@ -108,9 +110,10 @@ def draw_run_figures(
 
     def forecast(path: Path) -> None:
         metrics, unit = results.metrics, config.dataset.unit
-        name, of = ("rmse", f" {show_name(unit, 40)}") if "test_rmse" in metrics else ("rmsse", "")
-        fit = metrics[f"baseline_linear_{name}"]
-        scored = f"test {name.upper()} {show_number(metrics[f'test_{name}'])}, linear fit {show_number(fit)}{of}"
+        measure = data.head.measure(len(data.series.targets))
+        score, fit = metrics[measure.of("test")], metrics[measure.of("baseline_linear")]
+        of = f" {show_name(unit, 40)}" if measure.has_unit else ""
+        scored = f"test {measure.label} {show_number(score)}, linear fit {show_number(fit)}{of}"
         panels = list(_panels(unit, data, _scored_actual(data.series), results))
         draw_forecast(path, f"{title}\n{scored}", panels)
 

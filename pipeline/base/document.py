@@ -1,13 +1,14 @@
 """The answer of a comparison as plain values, from which tables, CSV, JSON and pages are made: no live objects.
 
 Sentences are kept one by one, so that nobody takes prose apart again. A number that is not known, such as the spread of
-one seed, is NaN. Scores are in the data's own units; with several targets, where `DatasetFacts.measure` is RMSSE, what
-is called RMSE here is RMSSE and has no unit.
+one seed, is NaN. Scores, also those called RMSE here, are what `DatasetFacts.measure` says.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pipeline.base.record import Measure
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,14 @@ class DatasetFacts:
         unit: Of its targets.
         sha256: Of the values; empty if it was not logged.
         scored: The timestamps, targets and steps ahead, in words.
-        measure: What runs are judged by: RMSE, or with several targets RMSSE.
+        measure: What runs are judged by.
     """
 
     name: str
     unit: str
     sha256: str
     scored: str
-    measure: str
+    measure: Measure
 
 
 @dataclass(frozen=True)

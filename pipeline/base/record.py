@@ -1,6 +1,6 @@
 """The record of a run, as tracking writes it and reports read it back: plain values, no live objects."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -22,16 +22,33 @@ class Status(Enum):
     killed = "KILLED"
 
 
-def name_score(part: str, targets: Sequence[str]) -> str:
-    """Name the metric by which runs are chosen and judged on a part: RMSE of one target, RMSSE of several.
+@dataclass(frozen=True)
+class Measure:
+    """What runs are chosen and judged by; the head of a network says which one it is.
 
-    Errors of targets in different units are never averaged; RMSSE (root mean squared scaled error) has no unit.
-
-    Example:
-        >>> name_score("test", ["passengers"]), name_score("validation", ["gdp", "unemployment"])
-        ('test_rmse', 'validation_rmsse')
+    Attributes:
+        name: In names of metrics.
+        label: In headings and sentences.
+        has_unit: Whether it has the data's own unit.
+        cost: What the forecast for one timestamp costs, of which this is the mean or its root; in the plural.
+        meaning: What it is, for a line under a table; empty where everybody knows.
+        lower_is_better: Whether the best run has the lowest.
     """
-    return f"{part}_rmse" if len(targets) == 1 else f"{part}_rmsse"
+
+    name: str
+    label: str
+    has_unit: bool
+    cost: str
+    meaning: str = ""
+    lower_is_better: bool = True
+
+    def of(self, part: str) -> str:
+        """Name its metric: `of("test")` is for example test_NAME, `of("baseline_linear")` that of a baseline."""
+        return f"{part}_{self.name}"
+
+    def rank(self, score: float) -> float:
+        """Return a number that is lower for a better score."""
+        return score if self.lower_is_better else -score
 
 
 @dataclass(frozen=True)
@@ -43,6 +60,7 @@ class RunRecord:
         status: How it ended.
         params: The configuration, dotted keys and text values.
         metrics: Final metrics by MLflow name; empty unless finished.
+        measure: What the run is chosen and judged by.
         reason: Why it failed; empty if it did not.
         resumed: True when it was trained by an earlier command and only read back.
     """
@@ -51,21 +69,17 @@ class RunRecord:
     status: Status
     params: Mapping[str, str]
     metrics: Mapping[str, float]
+    measure: Measure
     reason: str = ""
     resumed: bool = False
 
-    @property
-    def measure(self) -> str:
-        """What the run is chosen and judged by: rmse, or with several targets rmsse."""
-        return "rmse" if "test_rmse" in self.metrics or "test_rmsse" not in self.metrics else "rmsse"
-
     def score(self, part: str) -> float:
         """Return the mean over seeds of what the run is judged by, on `validation` or `test`."""
-        return self.metrics[f"{part}_{self.measure}"]
+        return self.metrics[self.measure.of(part)]
 
     def baseline(self, name: str) -> float:
         """Return the same score of a baseline on the test part."""
-        return self.metrics[f"baseline_{name}_{self.measure}"]
+        return self.metrics[self.measure.of(f"baseline_{name}")]
 
 
 @dataclass(frozen=True)
@@ -92,11 +106,12 @@ class TestErrors:
     """Forecast minus actual on the test part of one run: all that statistics over timestamps need.
 
     Attributes:
-        errors: Shape (seeds, time, horizon_steps, targets), in the data's own units; NaN where nothing is scored. The
-            rows of several lanes lie one after another.
+        errors: Shape (seeds, time, horizon_steps, targets), with a head that says more than one number (..., targets,
+            numbers); in the data's own units, NaN where nothing is scored. The rows of several lanes lie one after
+            another.
         seeds: Number of each seed.
         validation_rmse: Of each seed, in the data's own units. Shape (seeds,).
-        baselines: Errors of forecasts that need no network, by name. Each (time, horizon_steps, targets). Empty for
+        baselines: Errors of forecasts that need no network, by name. Each (time, horizon_steps, targets...). Empty for
             runs that did not log them.
         times: Number of the timestamp of each row, ascending with time; rows of several lanes share them. Shape
             (time,).

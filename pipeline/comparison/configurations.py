@@ -7,6 +7,7 @@ import numpy as np
 
 from pipeline.base.document import Summary
 from pipeline.base.moments import standard_deviation
+from pipeline.base.record import Measure
 from pipeline.comparison.intervals import bootstrap_means
 from pipeline.comparison.pooling import Cell
 
@@ -34,8 +35,13 @@ class Configuration:
     losses: Array
 
     @property
+    def measure(self) -> Measure:
+        """What it is judged by, `validation_rmse` and `test_rmse` hold."""
+        return self.cells[0].runs[0].record.measure
+
+    @property
     def scores(self) -> Array:
-        """Test RMSE of every seed of every cell."""
+        """Test score of every seed of every cell."""
         return np.concatenate([cell.test_rmse for cell in self.cells])
 
 
@@ -43,7 +49,7 @@ def group_cells(cells: Sequence[Cell], by: Sequence[str]) -> list[Configuration]
     """Average over the keys that `by` leaves out; every cell weighs the same in the losses, every seed in the scores.
 
     Returns:
-        The configurations, the lowest validation RMSE first.
+        The configurations, the best on the validation part first.
     """
     groups: dict[tuple[str, ...], list[Cell]] = {}
     for cell in cells:
@@ -62,7 +68,7 @@ def group_cells(cells: Sequence[Cell], by: Sequence[str]) -> list[Configuration]
         )
         for number, (values, group) in enumerate(groups.items())
     ]
-    return sorted(configurations, key=lambda each: each.validation_rmse.mean)
+    return sorted(configurations, key=lambda each: each.measure.rank(each.validation_rmse.mean))
 
 
 def _summarize(samples: Sequence[Array]) -> list[Summary]:

@@ -19,7 +19,7 @@ from pipeline.base.document import (
     FailedRow,
     Level,
 )
-from pipeline.base.record import LoggedRun, RunRecord, Status
+from pipeline.base.record import LoggedRun, Measure, RunRecord, Status
 from pipeline.baselines.registry import BASELINES
 from pipeline.comparison.axes import sort_levels
 from pipeline.comparison.configurations import Configuration
@@ -63,7 +63,7 @@ def make_document(
     """
     of = {kind: [each for each in found.comparisons if each.kind is kind] for kind in Kind}
     newest = found.configurations[0].cells[0].runs[0]
-    params, measure = newest.record.params, newest.record.measure.upper()
+    params, measure = newest.record.params, newest.record.measure
     name, unit = params.get("dataset.name", ""), params.get("dataset.unit", "")
     keys = list(dict.fromkeys([*by, *varying_keys([run.record.params for run in runs])]))
     return Document(
@@ -89,7 +89,7 @@ def make_document(
 
 
 def _describe_configuration(
-    configuration: Configuration, against_best: Comparison | None, measure: str
+    configuration: Configuration, against_best: Comparison | None, measure: Measure
 ) -> ConfigurationRow:
     runs = [run.record for cell in configuration.cells for run in cell.runs]
     return ConfigurationRow(
@@ -111,7 +111,7 @@ def _mean_metric(runs: Sequence[RunRecord], name: str) -> float:
     return float(np.mean(known)) if known else math.nan
 
 
-def _describe_comparison(comparison: Comparison, measure: str) -> ComparisonRow:
+def _describe_comparison(comparison: Comparison, measure: Measure) -> ComparisonRow:
     return ComparisonRow(
         difference=float(comparison.difference),
         low=float(comparison.low),
@@ -126,7 +126,7 @@ def _describe_comparison(comparison: Comparison, measure: str) -> ComparisonRow:
 
 
 def _describe_axis(
-    axis: str, together: Sequence[str], cells: Sequence[Cell], steps: Sequence[Comparison], measure: str
+    axis: str, together: Sequence[str], cells: Sequence[Cell], steps: Sequence[Comparison], measure: Measure
 ) -> AxisRow:
     """Return the levels of an axis with their mean scores, and the effect of every step between adjacent levels."""
     levels = sort_levels([cell.parameters[axis] for cell in cells])
@@ -147,7 +147,7 @@ def _describe_axis(
     )
 
 
-def _describe_baseline(comparison: Comparison, rival: Rival, measure: str) -> BaselineRow:
+def _describe_baseline(comparison: Comparison, rival: Rival, measure: Measure) -> BaselineRow:
     return BaselineRow(
         name=rival.name,
         of=label(rival.parameters) if rival.parameters else "",

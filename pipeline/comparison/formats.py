@@ -29,7 +29,7 @@ def plain_document(document: Document) -> dict[str, Any]:
     """Return the whole comparison as dicts, lists, texts and numbers; None for no number."""
     return {
         "selection": document.selection,
-        "dataset": asdict(document.dataset),
+        "dataset": asdict(document.dataset) | {"measure": document.dataset.measure.label},
         "by": list(document.by),
         "configurations": [_plain_configuration(each) for each in document.configurations],
         "axes": [

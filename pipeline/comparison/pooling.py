@@ -7,6 +7,9 @@ import numpy as np
 
 from pipeline.base.record import LoggedRun, TestErrors
 from pipeline.comparison.significance import loss_series
+from pipeline.evaluation.metrics import score_errors
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.registry import head_of_run
 
 Array = np.ndarray
 
@@ -58,32 +61,17 @@ def pool_seeds(
     for run in sorted(runs, key=lambda run: run.started):
         members.setdefault(tuple(run.record.params.get(key, "-") for key in keys), []).append(run)
     first = read_errors(runs[0])  # its scale for all: otherwise losses of two configurations could not be subtracted
-    typical = first.scale * (float(score_errors(first.errors, first.scale).mean()) or 1.0)
+    head = head_of_run(runs[0].record.params)  # of all: what another head says is not scored on the same values
+    typical = first.scale * (float(score_errors(head, first.errors, first.scale).mean()) or 1.0)
     cells = []
     for values, alike in members.items():
         newest_first = [(run, read_errors(run)) for run in alike[::-1]]
-        cells.append(_pool(dict(zip(keys, values, strict=True)), newest_first, first.scale, typical))
+        cells.append(_pool(head, dict(zip(keys, values, strict=True)), newest_first, first.scale, typical))
     return cells
 
 
-def score_errors(errors: Array, scale: Array) -> Array:
-    """Return the RMSE of each seed, divided by the scale of each target and averaged over the targets.
-
-    Args:
-        errors: Shape (seeds, rows, horizon_steps, targets), NaN where nothing is scored.
-        scale: Shape (targets,).
-
-    Returns:
-        Shape (seeds,).
-    """
-    scaled = errors.astype(float) / scale
-    largest = np.nanmax(np.abs(scaled), initial=0.0)
-    unit = scaled / (largest or 1.0)  # squares of tiny errors would vanish
-    per_target = [np.nanmean(unit[..., target] ** 2, axis=(1, 2)) for target in range(unit.shape[-1])]
-    return np.asarray(largest * np.mean(np.sqrt(per_target), axis=0))
-
-
 def _pool(
+    head: Head,
     parameters: Mapping[str, str],
     newest_first: Sequence[tuple[LoggedRun, TestErrors]],
     scale: Array,
@@ -101,7 +89,7 @@ def _pool(
         seeds += [found.seeds[position] for position in new]
         chosen.append(found.errors[new])
         validation += found.validation_rmse[new].tolist()
-    errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets)
+    errors = np.concatenate(chosen).astype(float)  # (seeds, time, horizon_steps, targets, *shape of an answer)
     newest = newest_first[0][1]
     known = next((found.baselines for _, found in newest_first if found.baselines), {})  # older runs logged none
     return Cell(
@@ -109,9 +97,9 @@ def _pool(
         runs=tuple(runs),
         seeds=tuple(seeds),
         validation_rmse=np.array(validation),
-        test_rmse=score_errors(errors, scale),
-        test_mae=np.nanmean(np.nanmean(np.abs(errors), axis=(1, 2)) / scale, axis=1),
-        losses=loss_series(errors, newest.times, typical),
-        baselines={name: float(score_errors(each[None], scale)[0]) for name, each in known.items()},
+        test_rmse=score_errors(head, errors, scale),
+        test_mae=np.nanmean(np.nanmean(np.abs(head.points(errors)), axis=(1, 2)) / scale, axis=1),
+        losses=loss_series(errors, newest.times, typical, head),
+        baselines={name: float(score_errors(head, each[None], scale)[0]) for name, each in known.items()},
         scale=typical,
     )

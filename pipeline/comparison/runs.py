@@ -1,5 +1,6 @@
 """The story of a comparison: runs -> same values scored? -> seeds pooled -> statistics -> one document."""
 
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -79,13 +80,14 @@ def _strongest_baselines(
     """Return each baseline at its strongest: that of the best configuration, or of another if that is better."""
     from pipeline.comparison.pairwise import Rival
     from pipeline.comparison.significance import loss_series
+    from pipeline.models.heads.registry import head_of_run
 
-    rivals = []
+    rivals, head, measure = [], head_of_run(best.cells[0].runs[0].record.params), best.cells[0].runs[0].record.measure
     for name in dict.fromkeys(name for cell in cells for name in cell.baselines):
         having = [cell for cell in cells if name in cell.baselines]
         own = next((cell for cell in best.cells if name in cell.baselines), None)
-        strongest = min(having, key=lambda cell: cell.baselines[name])
-        if own is not None and own.baselines[name] <= strongest.baselines[name] * (1 + 1e-9):
+        strongest = min(having, key=lambda cell: measure.rank(cell.baselines[name]))
+        if own is not None and math.isclose(own.baselines[name], strongest.baselines[name], rel_tol=1e-9):
             strongest = own
         newest, errors = next((run, found) for run in strongest.runs if name in (found := read(run)).baselines)
         rivals.append(
@@ -93,7 +95,7 @@ def _strongest_baselines(
                 name=name,
                 parameters={} if strongest is own else strongest.parameters,
                 rmse=strongest.baselines[name],
-                losses=loss_series(errors.baselines[name][None], errors.times, strongest.scale),
+                losses=loss_series(errors.baselines[name][None], errors.times, strongest.scale, head),
                 look_back=int(newest.record.params.get("look_back", "1")),
             )
         )

@@ -4,13 +4,14 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from pipeline.base.record import Measure
 from pipeline.base.text import show_number, show_p
 from pipeline.baselines.registry import name_baseline
 from pipeline.comparison.pairwise import LEVEL, Comparison, Kind
 from pipeline.config.keys import label_run, show_parameter
 
 
-def state_comparison(comparison: Comparison, measure: str = "RMSE") -> str:
+def state_comparison(comparison: Comparison, measure: Measure) -> str:
     """Say in one sentence what a comparison supports.
 
     `evidence` needs both: p below 0.05 over the test timestamps after Holm's correction, and p below 0.05 of a t test
@@ -24,15 +25,15 @@ def state_comparison(comparison: Comparison, measure: str = "RMSE") -> str:
     lower = comparison.difference < 0
     if not comparison.significant:
         if comparison.p_holm < LEVEL:
-            p += f", but squared errors and mean {measure} disagree on which is better"
+            p += f", but {measure.cost} and mean {measure.label} disagree on which is better"
         size = _size(comparison, "lower" if lower else "higher")
-        return f"{pair}: no evidence ({p}); {measure} of {first} {size}"
+        return f"{pair}: no evidence ({p}); {measure.label} of {first} {size}"
     better = first if lower else second
     if comparison.evidence:
-        return f"{pair}: evidence that {better} is better ({p}); {measure} {_size(comparison, 'lower')}"
+        return f"{pair}: evidence that {better} is better ({p}); {measure.label} {_size(comparison, 'lower')}"
     doubt = doubt_of_seeds(comparison)
     size = _size(comparison, "lower")
-    return f"{pair}: {better} is better for these trainings only ({p}); {measure} {size}, but {doubt}"
+    return f"{pair}: {better} is better for these trainings only ({p}); {measure.label} {size}, but {doubt}"
 
 
 def doubt_of_seeds(comparison: Comparison) -> str:

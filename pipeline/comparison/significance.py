@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.base.moments import standard_deviation
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.point import POINT
 
 Array = np.ndarray
 
@@ -23,25 +25,27 @@ class DieboldMariano:
     p: Array
 
 
-def loss_series(errors: Array, times: Array, scale: Array | None = None) -> Array:
-    """Return one loss per timestamp: the squared error, averaged over everything that was forecast for it.
+def loss_series(errors: Array, times: Array, scale: Array | None = None, head: Head = POINT) -> Array:
+    """Return one loss per timestamp: what its errors cost, averaged over everything that was forecast for it.
 
     That is seeds, lanes, horizon steps and targets. Averaging over seeds makes it the expected loss of a configuration,
     not that of one lucky training; averaging over lanes counts a day on which 400 stocks fell together once, not 400
     times.
 
     Args:
-        errors: Forecast minus actual. Shape (seeds, rows, horizon_steps, targets), NaN where nothing is scored.
+        errors: Answers minus what came. Shape (seeds, rows, horizon_steps, targets, *shape of an answer), NaN where
+            nothing is scored.
         times: Number of the timestamp of each row, ascending with time. Shape (rows,).
         scale: What the errors of each target are divided by, so that units are not mixed. Shape (targets,).
+        head: Says what an error costs; points cost its square.
 
     Returns:
         Shape (scored timestamps,), in time order; timestamps at which nothing is scored are left out.
     """
-    scaled = errors.astype(float) if scale is None else errors.astype(float) / scale
-    squared = scaled**2
-    known = np.isfinite(squared)
-    row_sums = np.where(known, squared, 0.0).sum(axis=(0, 2, 3))  # (rows,)
+    scaled = errors.astype(float) if scale is None else errors.astype(float) / head.spread(scale)
+    costs = head.penalty(scaled)  # (seeds, rows, horizon_steps, targets)
+    known = np.isfinite(costs)
+    row_sums = np.where(known, costs, 0.0).sum(axis=(0, 2, 3))  # (rows,)
     row_counts = known.sum(axis=(0, 2, 3))
     _, places = np.unique(times, return_inverse=True)
     sums, counts = np.bincount(places, row_sums), np.bincount(places, row_counts)  # (timestamps,)

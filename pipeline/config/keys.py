@@ -34,7 +34,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "look_back", "stateful", "return_sequences", "batch_size",
         "dataset.features", "dataset.transforms", "dataset.scaler", "dataset.scaler_per_lane", "dataset.lags_as",
         "dataset.order", "dataset.segments",
-        "model.cell", "model.wiring", "model.units", "model.dropout", "model.recurrent_dropout",
+        "model.cell", "model.wiring", "model.head", "model.units", "model.dropout", "model.recurrent_dropout",
         "training.online", "training.epochs", "training.optimizer", "training.learning_rate", "training.loss",
         "training.clip_norm", "training.patience", "evaluation.origins",
     ),

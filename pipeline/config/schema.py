@@ -117,6 +117,12 @@ class Wiring(Enum):
     encoder_decoder = "encoder_decoder"
 
 
+class HeadName(Enum):
+    """What the network says about each target: one number."""
+
+    point = "point"
+
+
 class Protocol(Enum):
     """How a run is split, scaled and scored: without a look at the test part, or as the well-known tutorial does it."""
 
@@ -194,6 +200,7 @@ class ModelConfig:
 
     cell: Cell = Cell.lstm
     wiring: Wiring = Wiring.auto
+    head: HeadName = HeadName.point
     units: list[int] = field(default_factory=lambda: [4])
     dropout: float = 0.0
     recurrent_dropout: float = 0.0

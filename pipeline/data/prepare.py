@@ -19,6 +19,8 @@ from pipeline.data.transforms import Transformed, forward_transforms, inverse_tr
 from pipeline.data.validate import LARGEST
 from pipeline.data.window_spec import WindowSpec, make_window_spec
 from pipeline.data.windows import Windows, make_windows
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.registry import head_of
 
 _ROUNDING = 8 * np.finfo(float).eps
 
@@ -33,6 +35,7 @@ class PreparedData:
     scaling: Scaling
     windows: Windows
     lanes: Batches | None  # None for a stateless network
+    head: Head  # what the outputs of the network mean
     protocol: Protocol = Protocol.fair
 
     def scored_rows(self, part: str) -> BoolArray:
@@ -47,11 +50,23 @@ class PreparedData:
         predicted[self.windows.spec.forecast_rows(self.windows.starts)] = True
         return predicted & self.split.rows("train" if part == "validation" else part)
 
-    def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
-        """Bring the network's outputs back to the data's own units.
+    def read_outputs(self, outputs: FloatArray, starts: IntArray) -> FloatArray:
+        """Turn the network's outputs into the answers of its head, in the data's own units.
 
         Args:
-            scaled: Outputs, one row per window. Shape (windows, outputs).
+            outputs: Scaled, one row per window. Shape (windows, outputs).
+            starts: The windows. Shape (windows,).
+
+        Returns:
+            Shape (windows, horizon_steps, targets, *shape of an answer).
+        """
+        return self.head.in_units(outputs, lambda scaled: self.in_units(scaled, starts))
+
+    def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
+        """Bring one scaled number for each step and target back to the data's own units.
+
+        Args:
+            scaled: One row per window. Shape (windows, horizon_steps x targets).
             starts: The windows. Shape (windows,).
 
         Returns:
@@ -107,7 +122,7 @@ def prepare_data(
             )
     _check_measured(config, series, split)
     lanes = _lanes(config, windows, series, split)
-    return PreparedData(series, split, transformed, scaling, windows, lanes, config.protocol)
+    return PreparedData(series, split, transformed, scaling, windows, lanes, head_of(config), config.protocol)
 
 
 def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Batches | None:

@@ -12,6 +12,7 @@ future is known (a holiday) lie at `future_offsets`, here 3 and 4; a static inpu
 configuration asks for either yet, and what cannot read them refuses them: `require_past_only`.
 """
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,6 +23,7 @@ from pipeline.base.text import show_names
 from pipeline.config.schema import Config
 from pipeline.data.arrays import IntArray
 from pipeline.data.series import Series
+from pipeline.models.heads.registry import head_of
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class WindowSpec:
         answers_every_step: Whether every time step has targets of its own: many-to-many.
         input_columns: Columns read at the past rows.
         target_columns: Columns read at the target rows.
+        answer_size: Numbers that the network says about each target at each step ahead.
         future_offsets: Rows after the origin at which inputs are known.
         future_columns: Columns read at those rows.
         static_columns: Columns that are the same in every row of a series.
@@ -46,6 +49,7 @@ class WindowSpec:
     answers_every_step: bool
     input_columns: tuple[str, ...]
     target_columns: tuple[str, ...]
+    answer_size: int = 1
     future_offsets: tuple[int, ...] = ()
     future_columns: tuple[str, ...] = ()
     static_columns: tuple[str, ...] = ()
@@ -159,7 +163,7 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
     """Say where the rows of a window lie.
 
     Args:
-        config: look_back, horizon, dataset.horizons, dataset.lags_as and the wiring.
+        config: look_back, horizon, dataset.horizons, dataset.lags_as, the wiring and the head.
         series: Names the columns.
     """
     past = np.arange(config.look_back)
@@ -171,4 +175,5 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         answers_every_step=config.answers_every_step,
         input_columns=series.features,
         target_columns=series.targets,
+        answer_size=math.prod(head_of(config).shape),
     )

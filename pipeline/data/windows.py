@@ -47,9 +47,14 @@ class Windows:
         return self.inputs.shape[1] * self.spec.rows_per_step
 
     @property
-    def num_outputs(self) -> int:
-        """Numbers predicted per origin: horizon steps times targets."""
+    def num_targets(self) -> int:
+        """Numbers that are predicted per origin: horizon steps times targets."""
         return len(self.spec.horizon_steps) * self.targets.shape[1]
+
+    @property
+    def num_outputs(self) -> int:
+        """Numbers that the network gives per origin: horizon steps times targets times those of an answer."""
+        return self.num_targets * self.spec.answer_size
 
     def gather_inputs(self, starts: IntArray) -> FloatArray:
         """Return the samples as the network sees them. Shape (windows, time_steps, features of a step), float32."""
@@ -65,16 +70,16 @@ class Windows:
         """Return the training targets.
 
         Returns:
-            Shape (windows, outputs), or with return_sequences (windows, look_back, outputs); float32. The outputs of
-            one row are ordered by horizon step, then target.
+            Shape (windows, horizon_steps x targets), or with return_sequences (windows, look_back, horizon_steps x
+            targets); float32. Those of one row are ordered by horizon step, then target.
         """
         rows = self.targets[self.spec.target_rows(starts)]  # (windows, positions, horizon_steps, targets)
-        return rows.reshape(len(starts), *self.spec.positions, self.num_outputs)
+        return rows.reshape(len(starts), *self.spec.positions, self.num_targets)
 
     def gather_last_targets(self, starts: IntArray) -> FloatArray:
-        """Return the targets of each window's origin only. Shape (windows, outputs), float32."""
+        """Return the targets of each window's origin only. Shape (windows, horizon_steps x targets), float32."""
         rows = self.spec.forecast_rows(starts)  # (windows, horizon_steps)
-        return self.targets[rows].reshape(len(starts), self.num_outputs)
+        return self.targets[rows].reshape(len(starts), self.num_targets)
 
     def gather_future(self, starts: IntArray) -> FloatArray:
         """Return the inputs known ahead of each origin. Shape (windows, future rows, future columns), float32."""

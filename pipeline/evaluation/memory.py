@@ -27,10 +27,10 @@ class Memory:
     """How far back information still lowers the validation error.
 
     Attributes:
-        warm_up: RMSE after reading 1, 2, ... steps from a zero state, in the data's own units; of several targets each
+        warm_up: What the network is judged by, after reading 1, 2, ... steps from a zero state; of several targets each
             over its error of repeating the last value in training. Shape (steps,).
-        zeroed: RMSE with the state zeroed every 1, 2, ... steps. Shape (steps,).
-        whole: RMSE after reading the whole past; of a stateless network after its window.
+        zeroed: The same with the state zeroed every 1, 2, ... steps. Shape (steps,).
+        whole: The same after reading the whole past; of a stateless network after its window.
         origins: Forecasts that were averaged.
     """
 
@@ -69,18 +69,22 @@ def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, fo
     longest, chosen = _afford(network, longest, len(positions))
     outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
     starts = windows.validation[chosen]
-    targets = _actual(data, starts)
+    head = data.head
+    targets = head.spread(_actual(data, starts))
     scale = take_truth(data).scale  # units of several targets are not mixed, and squares of tiny errors do not vanish
     unit = float(scale[0]) if len(scale) == 1 else 1.0
-    errors = np.stack([((data.in_units(each, starts) - targets) / scale) ** 2 for each in outputs])
-    squared = errors.mean(axis=(2, 3))  # (steps, origins)
-    whole = (data.in_units(forecasts[positions[chosen]], starts) - targets) / scale
+
+    def cost(some: FloatArray) -> FloatArray:
+        errors = (data.read_outputs(some, starts) - targets) / head.spread(scale)
+        return head.penalty(errors).mean(axis=(1, 2))  # (origins,)
+
+    costs = np.stack([cost(each) for each in outputs])  # (steps, origins)
     read = behind[chosen] - 1
-    zeroed = [np.mean(squared[read % every, np.arange(len(chosen))]) for every in range(1, longest + 1)]
+    zeroed = [np.mean(costs[read % every, np.arange(len(chosen))]) for every in range(1, longest + 1)]
     return Memory(
-        warm_up=unit * np.sqrt(squared.mean(axis=1)),
-        zeroed=unit * np.sqrt(np.array(zeroed)),
-        whole=unit * float(np.sqrt(np.mean(whole**2))),
+        warm_up=unit * head.score(costs.mean(axis=1)),
+        zeroed=unit * head.score(np.array(zeroed)),
+        whole=unit * float(head.score(cost(forecasts[positions[chosen]]).mean())),
         origins=len(chosen),
     )
 

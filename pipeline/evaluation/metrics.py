@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.base.moments import root_mean_square
+from pipeline.models.heads.head import Head
 
 Array = np.ndarray
 
@@ -105,6 +106,26 @@ def rmsse(actual: Array, forecasts: Array, scored: Array, scale: Array) -> float
     columns = np.flatnonzero(scored.any(axis=0))
     each = [rmse(actual[:, [one]], forecasts[:, :, [one]], scored[:, [one]]) / scale[one] for one in columns]
     return float(np.mean(each))
+
+
+def score_errors(head: Head, errors: Array, scale: Array) -> Array:
+    """Return what the head of a network is judged by, of each seed.
+
+    Args:
+        head: Says what an error costs.
+        errors: Answers minus what came, NaN where nothing is scored. Shape (seeds, rows, horizon_steps, targets, *shape
+            of an answer).
+        scale: What the errors of each target are divided by before targets are averaged. Shape (targets,).
+
+    Returns:
+        Shape (seeds,).
+    """
+    scaled = errors.astype(float) / head.spread(scale)
+    _, exponent = np.frexp(np.nanmax(np.abs(scaled), initial=0.0))
+    penalties = head.penalty(np.ldexp(scaled, -exponent))  # squares of tiny errors would vanish
+    measured = [each for each in np.moveaxis(penalties, -1, 0) if np.isfinite(each).any()]  # (seeds, rows, steps) each
+    means = np.array([np.nanmean(each, axis=(1, 2)) for each in measured])  # (targets, seeds)
+    return np.asarray(np.ldexp(np.mean(head.score(means), axis=0), exponent))
 
 
 def smape(actual: Array, forecasts: Array, scored: Array) -> float:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.base.record import name_score
-from pipeline.evaluation.metrics import mae, mase, naive_scale, rmse, rmsse, skill, smape
+from pipeline.base.record import Measure
+from pipeline.evaluation.metrics import errors, mae, mase, naive_scale, rmse, rmsse, score_errors, skill, smape
 from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.point import POINT
 
 Array = np.ndarray
 
@@ -22,6 +24,7 @@ class Truth:
         parts: True for the rows of `train`, `validation` and `test`. Each of shape (time,).
         targets: Names of the targets.
         slices: Rows of each series of a panel; of a single series, all.
+        head: What the forecasts are answers of.
     """
 
     actual: Array
@@ -29,6 +32,17 @@ class Truth:
     parts: Mapping[str, Array]
     targets: Sequence[str]
     slices: Sequence[slice] = (slice(None),)
+    head: Head = POINT
+
+    @property
+    def measure(self) -> Measure:
+        """What forecasts are judged by."""
+        return self.head.measure(len(self.targets))
+
+    @property
+    def divisors(self) -> Array:
+        """What the errors of each target are divided by where they are judged; 1 for a single one. Shape (targets,)."""
+        return np.ones(1) if len(self.targets) == 1 else self.scale
 
     @property
     def scale(self) -> Array:
@@ -46,18 +60,20 @@ class Truth:
         return self.scorable & self.parts[part][:, None]
 
 
-def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
+def score_seed(truth: Truth, answers: Array) -> dict[str, float]:
     """Score one seed.
 
     Args:
         truth: What really happened.
-        forecasts: Shape (time, horizon_steps, targets), in the data's own units.
+        answers: Of its head, in the data's own units. Shape (time, horizon_steps, targets, *shape of an answer).
 
     Returns:
-        train_rmse (of the rows that have a forecast), validation_rmse, test_rmse, test_mae; with several targets each
-        of these once per target, as `test_rmse.NAME`, because their units differ. Without a unit, and so over all
-        targets: validation_rmsse, test_rmsse, test_mase, test_smape.
+        What it is judged by on `validation` and `test`. Of its points train_rmse (of the rows that have a forecast),
+        validation_rmse, test_rmse, test_mae; with several targets each of these once per target, as `test_rmse.NAME`,
+        because their units differ. Without a unit, and so over all targets: validation_rmsse, test_rmsse, test_mase,
+        test_smape.
     """
+    forecasts = truth.head.points(answers)  # (time, horizon_steps, targets)
     parts = {part: truth.scored(part) for part in ("train", "validation", "test")}
     parts["train"] = parts["train"] & ~np.isnan(forecasts).any(axis=1)
     scores: dict[str, float] = {}
@@ -70,19 +86,22 @@ def score_seed(truth: Truth, forecasts: Array) -> dict[str, float]:
         scores[f"{part}_rmsse"] = rmsse(truth.actual, forecasts, parts[part], truth.scale)
     scores["test_mase"] = mase(truth.actual, forecasts, parts["test"], truth.scored("train"), truth.slices)
     scores["test_smape"] = smape(truth.actual, forecasts, parts["test"])
-    return scores
+    judged = {truth.measure.of(part): score_part(truth, answers, parts[part]) for part in ("validation", "test")}
+    return scores | judged
 
 
-def score_part(truth: Truth, forecasts: Array, scored: Array) -> float:
-    """Return what forecasts are judged by on some rows: RMSE of one target, RMSSE of several."""
-    if len(truth.targets) == 1:
-        return rmse(truth.actual, forecasts, scored)
-    return rmsse(truth.actual, forecasts, scored, truth.scale)
+def score_part(truth: Truth, answers: Array, scored: Array) -> float:
+    """Return what answers are judged by on some rows: those where `scored`, shape (time, targets), is True."""
+    known = ~np.isnan(errors(truth.actual, truth.head.points(answers), scored))  # refuses rows without a forecast
+    away = answers - truth.head.spread(truth.actual)[:, None]  # (time, horizon_steps, targets, *shape of an answer)
+    away = np.where(truth.head.spread(known), away, np.nan)
+    return float(score_errors(truth.head, away[None], truth.divisors)[0])
 
 
-def score_all(truth: Truth, forecasts: Array) -> float:
+def score_all(truth: Truth, answers: Array) -> float:
     """Return the score over every row that has a forecast, in any part: the prequential error of an online run."""
-    return score_part(truth, forecasts, truth.scorable & ~np.isnan(forecasts).any(axis=1))
+    forecast = ~np.isnan(truth.head.points(answers)).any(axis=1)
+    return score_part(truth, answers, truth.scorable & forecast)
 
 
 def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mapping[str, Array]) -> dict[str, float]:
@@ -94,22 +113,22 @@ def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mappin
         baselines: Forecasts by name. Each (time, horizon_steps, targets).
 
     Returns:
-        Every metric of the run by its MLflow name. With several targets `baseline_NAME_rmse` and the skill exist once
-        per target, and `skill_NAME` compares the RMSSE.
+        Every metric of the run by its MLflow name. `skill_NAME` compares what runs are judged by; with several targets
+        `baseline_NAME_rmse` and a skill that compares it exist once per target, too.
     """
     metrics: dict[str, float] = {}
     for name in seeds[0]:
         metrics |= summarize_seeds(name, [seed[name] for seed in seeds])
-    test, judged = truth.scored("test"), name_score("test", truth.targets)
+    test, measure = truth.scored("test"), truth.measure
     for name, baseline in baselines.items():
         for ending, only in truth.by_target():
             error = rmse(truth.actual[:, only], baseline[:, :, only], test[:, only])
             metrics[f"baseline_{name}_rmse{ending}"] = error
             metrics[f"skill_{name}{ending}"] = skill(metrics[f"test_rmse{ending}"], error)
-        error = rmsse(truth.actual, baseline, test, truth.scale)
-        metrics[f"baseline_{name}_rmsse"] = error
-        if judged == "test_rmsse":
-            metrics[f"skill_{name}"] = skill(metrics[judged], error)
+        metrics[f"baseline_{name}_rmsse"] = rmsse(truth.actual, baseline, test, truth.scale)
+        judged = score_part(truth, truth.head.spread(baseline), test)
+        metrics[measure.of(f"baseline_{name}")] = judged
+        metrics[f"skill_{name}"] = skill(metrics[measure.of("test")], judged)
     return metrics
 
 
@@ -118,7 +137,7 @@ def score_series(truth: Truth, forecasts: Sequence[Array], baselines: Mapping[st
 
     Args:
         truth: What really happened.
-        forecasts: Of each seed. Each (time, horizon_steps, targets), in the data's own units.
+        forecasts: Points of each seed. Each (time, horizon_steps, targets), in the data's own units.
         baselines: Forecasts by name, same shape.
 
     Returns:

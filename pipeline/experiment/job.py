@@ -48,7 +48,7 @@ def train_job(config: Config, series: "Series | None" = None) -> RunRecord:
     if record.resumed:
         say(f"{label}: already trained, read back from run {record.run_id}")
     else:
-        validation = f"validation {record.measure.upper()} {show_number(record.score('validation'))}"
+        validation = f"validation {record.measure.label} {show_number(record.score('validation'))}"
         say(f"{label}: {validation} in {record.metrics['fit_seconds']:.1f} s")
     return record
 

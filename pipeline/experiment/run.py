@@ -102,7 +102,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
     if config.resume:  # not before: until here the damaged run was all there was
         with salvage.attempt("the mark of damaged runs"):
             fail_damaged(store, config_hash, ESSENTIAL_FILES, run.run_id, tell)
-    return RunRecord(run.run_id, Status.finished, params, metrics)
+    return RunRecord(run.run_id, Status.finished, params, metrics, data.head.measure(len(data.series.targets)))
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import numpy as np
 from pipeline.artifacts.run_files import Losses, Results
 from pipeline.base.errors import TrainingError
 from pipeline.base.moments import standard_deviation
-from pipeline.base.record import name_score
 from pipeline.base.text import show_number
 from pipeline.baselines.registry import BASELINES
 from pipeline.baselines.task import Task, WindowTask
@@ -17,7 +16,7 @@ from pipeline.config.schema import Config
 from pipeline.data.prepare import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
-from pipeline.evaluation.alignment import align_outputs, take_truth
+from pipeline.evaluation.alignment import align_outputs, align_points, take_truth
 from pipeline.evaluation.scores import score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
 
@@ -52,39 +51,40 @@ def score_trainings(
     each = [
         np.stack([align_outputs(data, outputs) for outputs in training.forecasts])
         for data, training in zip(origins, trainings, strict=True)
-    ]  # of each origin (seeds, time, horizon_steps, targets)
+    ]  # of each origin (seeds, time, horizon_steps, targets, *shape of an answer)
     baselines = [forecast_baselines(config, data) for data in origins]
-    forecasts = _join(origins, each, axis=1)
+    answers = _join(origins, each, axis=1)
     joined = {name: _join(origins, [some[name] for some in baselines], axis=0) for name in baselines[0]}
     whole = join_origins(config, origins)
     truth = take_truth(whole)
-    scores = [score_seed(truth, some) for some in forecasts]
+    scores = [score_seed(truth, some) for some in answers]
     _check_finite(scores, [seed.seed for seed in last.seeds])
     metrics = score_run(truth, scores, joined)
-    judged = name_score("test", truth.targets)
-    measure = judged.removeprefix("test_")
-    metrics[f"mean_forecast_{measure}"] = score_part(truth, forecasts.mean(axis=0), truth.scored("test"))
+    measure, forecasts = truth.measure, truth.head.points(answers)
+    metrics[measure.of("mean_forecast")] = score_part(truth, answers.mean(axis=0), truth.scored("test"))
     metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
     if config.training.online:
-        metrics |= summarize_seeds(f"prequential_{measure}", [score_all(truth, some) for some in forecasts])
+        metrics |= summarize_seeds(measure.of("prequential"), [score_all(truth, some) for some in answers])
     blocks = _score_origins(origins, each, baselines) if len(origins) > 1 else []
     if blocks:
-        by_origin = [block[judged] for block in blocks]
+        by_origin = [block[measure.of("test")] for block in blocks]
         metrics |= {
-            f"origin_{measure}_mean": float(np.mean(by_origin)),
-            f"origin_{measure}_std": float(standard_deviation(np.array(by_origin), ddof=1)),
+            f"{measure.of('origin')}_mean": float(np.mean(by_origin)),
+            f"{measure.of('origin')}_std": float(standard_deviation(np.array(by_origin), ddof=1)),
         }
     newest = take_truth(origins[-1])
+    by_seed = [measure.rank(score_part(newest, some, newest.scored("validation"))) for some in each[-1]]
     return Results(
+        answers=answers,
         forecasts=forecasts,
         baselines=joined,
         metrics=metrics,
         seeds=[_describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
         lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids else [],
         origins=blocks,
-        best=int(np.argmin([score_part(newest, some, newest.scored("validation")) for some in each[-1]])),
+        best=int(np.argmin(by_seed)),
         losses=losses,
-        scale=np.ones(1) if len(truth.targets) == 1 else truth.scale,
+        scale=truth.divisors,
     )
 
 
@@ -122,7 +122,7 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
             validation_inputs=Samples(windows, windows.validation),
             validation_targets=windows.gather_last_targets(windows.validation),
             inputs=Samples(windows, windows.starts),
-            align=lambda outputs: align_outputs(data, outputs),
+            align=lambda scaled: align_points(data, scaled),
         ),
     )
     return {name: baseline.forecast(task) for name, baseline in BASELINES.items()}
@@ -135,7 +135,9 @@ def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
     """
     truth = take_truth(data)
     scored = truth.scored("validation")
-    linear, repeated = (score_part(truth, results.baselines[name], scored) for name in ("linear", "persistence"))
+    linear, repeated = (
+        score_part(truth, truth.head.spread(results.baselines[name]), scored) for name in ("linear", "persistence")
+    )
     if linear <= _WEAK * repeated:
         return None
     return (
@@ -162,9 +164,8 @@ def _score_origins(
     for number, (data, own, naive) in enumerate(zip(origins, each, baselines, strict=True)):
         truth, rows = take_truth(data), np.flatnonzero(data.split.rows("test"))
         metrics = score_run(truth, [score_seed(truth, some) for some in own], naive)
-        kept = {
-            name: value for name, value in metrics.items() if name.startswith(("test_rmse", "test_rmsse", "baseline_"))
-        }
+        kept_names = ("test_rmse", "test_rmsse", truth.measure.of("test"), "baseline_")
+        kept = {name: value for name, value in metrics.items() if name.startswith(kept_names)}
         times = data.series.timestamps[rows]
         blocks.append({"origin": number, "first": times.min(), "last": times.max(), "rows": len(rows)} | kept)
     return blocks

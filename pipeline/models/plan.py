@@ -85,7 +85,8 @@ def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[Lay
     Args:
         config: Wiring, cell, units and horizon steps.
         num_features: Features of one time step of a sample.
-        num_outputs: Numbers predicted per origin: horizon steps times targets.
+        num_outputs: Numbers that the network gives per origin: horizon steps times targets, times what the head says
+            about each.
 
     Returns:
         The layers from input to output.
@@ -127,12 +128,12 @@ def _stack(config: Config, inputs: int, every_step: bool, prefix: str = "") -> l
 
 def _decoder(config: Config, inputs: int, num_outputs: int, steps: int) -> list[LayerPlan]:
     """Plan what turns one vector into a forecast per horizon step: each sees the vector, and the step before it."""
-    targets = num_outputs // steps
+    per_step = num_outputs // steps
     return [
         LayerPlan(Kind.repeat, "repeat", inputs, inputs, repeats=steps),
         *_stack(config, inputs, every_step=True, prefix="decoder_"),
-        _head(config.model.units[-1], targets),
-        _flatten("all_steps", targets),
+        _head(config.model.units[-1], per_step),
+        _flatten("all_steps", per_step),
     ]
 
 

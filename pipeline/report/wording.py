@@ -17,9 +17,10 @@ EXPLANATION = (
 def title(document: Document) -> str:
     """Return what is compared, and in which unit."""
     name = show_name(document.dataset.name)
-    if document.dataset.measure == "RMSSE":
-        return f"{name}: RMSSE, the mean over the targets of RMSE over that of repeating the last value"
-    return f"{name}: RMSE and MAE in {show_name(document.dataset.unit)}"
+    measure = document.dataset.measure
+    if not measure.has_unit:
+        return f"{name}: {measure.label}, {measure.meaning}"
+    return f"{name}: {measure.label} and MAE in {show_name(document.dataset.unit)}"
 
 
 def list_sentences(document: Document, most: int, failed: bool = True) -> list[tuple[str, Sequence[str]]]:

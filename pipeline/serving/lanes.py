@@ -111,10 +111,14 @@ class Lanes:
         self._window[lanes], self._raw[lanes] = window, values
         self.consumed[lanes] += 1
         outputs = self._answer(lanes, window)  # (n, outputs)
-        steps = self._spec.horizon_steps
-        shaped = outputs.astype(float).reshape(len(lanes), len(steps), len(self._targets))
-        changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
-        return self._tails.inverse(lanes, changes, steps, self._targets)
+        steps, head = self._spec.horizon_steps, self.model.data.head
+
+        def in_units(numbers: FloatArray) -> FloatArray:
+            shaped = numbers.astype(float).reshape(len(lanes), len(steps), len(self._targets))
+            changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
+            return self._tails.inverse(lanes, changes, steps, self._targets)
+
+        return head.points(head.in_units(outputs, in_units))
 
     def last_values(self, name: str) -> list[float] | None:
         """Return the last row of a lane in the data's own units; None if it has read none."""

@@ -22,6 +22,7 @@ from pipeline.data.split import Split
 from pipeline.data.transforms import forward_transforms
 from pipeline.data.window_spec import make_window_spec
 from pipeline.data.windows import Windows
+from pipeline.models.heads.registry import head_of
 from pipeline.serving.model import ServedModel, load_config, make_network
 
 PACKED = (CONFIG_NAME, SCALING_NAME, FILE_NAME)
@@ -91,6 +92,5 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         first_of_series=nothing,
     )
     transformed = forward_transforms(values, config.dataset.transforms, config.dataset.period)
-    return PreparedData(
-        series, Split(nothing), transformed, Scaling(config.dataset.scaler, offset, scale), windows, None
-    )
+    scaling = Scaling(config.dataset.scaler, offset, scale)
+    return PreparedData(series, Split(nothing), transformed, scaling, windows, None, head_of(config))

@@ -83,8 +83,8 @@ def score_protocols(
     """
     truth = take_truth(fair)
     test, tutorial_test = truth.scored("test"), take_truth(tutorial).scored("test")  # each (time, targets)
-    forecasts = [align_outputs(fair, each) for each in fair_outputs]
-    apart = [align_outputs(tutorial, each) for each in tutorial_outputs]
+    forecasts = [fair.head.points(align_outputs(fair, each)) for each in fair_outputs]
+    apart = [tutorial.head.points(align_outputs(tutorial, each)) for each in tutorial_outputs]
     repeated = forecast_persistence(Task(truth.actual, fair.windows.spec.horizon_steps, truth.slices, period=1))
 
     def score(each: FloatArray, rows: FloatArray) -> float:

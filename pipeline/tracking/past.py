@@ -15,6 +15,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
@@ -212,6 +213,7 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
         status=status,
         params=run.data.params,
         metrics=metrics,
+        measure=measure_of_run(run.data.params, metrics),
         reason=reason,
         resumed=resumed,
     )

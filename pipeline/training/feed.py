@@ -52,7 +52,7 @@ def _gatherer(windows: Windows) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Ten
     past = tf.constant(spec.past_offsets, tf.int32)  # (time_steps, rows of a step)
     learnt = tf.constant(spec.target_offsets, tf.int32)  # (positions, horizon_steps)
     sample_shape = (-1, spec.time_steps, windows.num_features)
-    target_shape = (-1, *spec.positions, windows.num_outputs)
+    target_shape = (-1, *spec.positions, windows.num_targets)
 
     def gather(starts: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
         samples = tf.gather(inputs, starts[:, None, None] + past)  # (batch, time_steps, rows of a step, features)

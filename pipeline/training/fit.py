@@ -12,11 +12,11 @@ from pipeline.base.interrupt import check_interrupt
 from pipeline.config.schema import Config, Optimizer
 from pipeline.data.lanes import Batches
 from pipeline.data.prepare import PreparedData
+from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.state import reset_states
 from pipeline.training.feed import feed_lanes, feed_shuffled
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.losses import LOSS_OF_EACH, LOSSES
 from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
 
 _OPTIMIZERS = {
@@ -57,8 +57,8 @@ def train_seed(
             learning_rate=config.training.learning_rate, global_clipnorm=config.training.clip_norm
         ),
         # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.
-        loss=LOSSES[config.training.loss](reduction="mean_with_sample_weight"),
-        weighted_metrics=None if data.lanes is None else [_window_loss(config)],
+        loss=_HeadLoss(data.head.training_loss(config), reduction="mean_with_sample_weight"),
+        weighted_metrics=None if data.lanes is None else [_window_loss(config, data)],
         jit_compile=False,  # compiling costs more than it saves in a step this small
         steps_per_execution=steps_per_call(data.lanes, -(-len(data.windows.train) // config.batch_size)),
     )
@@ -105,8 +105,19 @@ def steps_per_call(lanes: Batches | None, num_batches: int) -> int:
     return max(count for count in range(1, _STEPS_PER_CALL + 1) if distance % count == 0)
 
 
-def _window_loss(config: Config) -> keras.metrics.Metric:
-    return keras.metrics.MeanMetricWrapper(LOSS_OF_EACH[config.training.loss], name=_WINDOW_LOSS)
+def _window_loss(config: Config, data: PreparedData) -> keras.metrics.Metric:
+    return keras.metrics.MeanMetricWrapper(data.head.training_loss(config), name=_WINDOW_LOSS)
+
+
+class _HeadLoss(keras.losses.Loss):
+    """The training loss of a head as Keras wants it."""
+
+    def __init__(self, loss: TrainingLoss, reduction: str = "sum_over_batch_size") -> None:
+        super().__init__(reduction=reduction)
+        self._loss = loss
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        return self._loss(y_true, y_pred)
 
 
 class _StateResets(keras.callbacks.Callback):
@@ -129,9 +140,9 @@ class _EpochRecorder(keras.callbacks.Callback):
         self.epoch = 0
         self.losses: list[float] = []
         self.val_losses: list[float] = []
-        self._loss = LOSSES[config.training.loss]()
+        self._loss = _HeadLoss(data.head.training_loss(config))
         self._starts = data.windows.validation
-        self._targets = data.windows.gather_last_targets(self._starts)  # (validation windows, outputs)
+        self._targets = data.windows.gather_last_targets(self._starts)  # (validation windows, horizon_steps x targets)
         self._forecaster = forecaster
         self.seed = seed
 

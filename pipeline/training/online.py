@@ -24,7 +24,6 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
-from pipeline.training.losses import LOSS_OF_EACH
 from pipeline.training.program import Carry, Program
 from pipeline.training.record import (
     EpochReport,
@@ -157,7 +156,7 @@ def _record(config: Config, data: PreparedData, seed: int, weights: list[Any], o
 
     def loss(starts: IntArray) -> float:
         forecasts = outputs[np.searchsorted(windows.starts, starts)]
-        return float(np.mean(LOSS_OF_EACH[config.training.loss](windows.gather_last_targets(starts), forecasts)))
+        return float(np.mean(data.head.training_loss(config)(windows.gather_last_targets(starts), forecasts)))
 
     losses = loss(windows.train), loss(windows.validation)
     finite = np.isfinite(losses).all() and np.isfinite(outputs).all()

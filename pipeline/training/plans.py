@@ -66,7 +66,7 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         config: Whether the network is stateful, and the order it reads in.
         windows: The windows of the series.
         starts: First row of each window, ascending. Shape (windows,).
-        targets: What is forecast there, or an empty array. Shape (windows, outputs).
+        targets: What is forecast there, or an empty array. Shape (windows, horizon_steps x targets).
     """
     if config.stateful:
         first_rows, steps, series_of_starts = read_in_order(config, windows, starts)

@@ -13,8 +13,9 @@ import tensorflow as tf
 from pipeline.config.schema import Config
 from pipeline.data.windows import Windows
 from pipeline.models.cells import Tensor
+from pipeline.models.heads.head import TrainingLoss
+from pipeline.models.heads.registry import head_of
 from pipeline.models.xla_network import NetworkFunction
-from pipeline.training.losses import LOSS_OF_EACH
 from pipeline.training.updates import clip_gradient, update_weights, zero_slots
 
 
@@ -71,7 +72,7 @@ class ReadingPlan(NamedTuple):
         first_rows: First row of each sample that is read. A stateless network reads windows, (blocks, windows); a
             stateful one steps of all lanes, whose state is carried on from block to block, (blocks, steps, lanes).
         positions: Where in that order, flattened, each forecast is made. (windows,)
-        targets: What is forecast there. (windows, outputs)
+        targets: What is forecast there. (windows, horizon_steps x targets)
     """
 
     first_rows: Tensor
@@ -100,6 +101,10 @@ class Program:
     def __post_init__(self) -> None:
         """Check that past rows are all there is to gather."""
         self.windows.spec.require_past_only("the engine fused")
+
+    @property
+    def _loss(self) -> TrainingLoss:
+        return head_of(self.config).training_loss(self.config)
 
     def begin(self, weights: Any) -> Carry:
         """Return the carry before the first batch, from initial weights, (seeds, numbers)."""
@@ -207,7 +212,7 @@ class Program:
         Args:
             carry: Weights, slots and the sum of losses.
             samples: Shape (time_steps, seeds or 1, rows, features of a step).
-            targets: Shape ([positions,] seeds or 1, rows, outputs).
+            targets: Shape ([positions,] seeds or 1, rows, horizon_steps x targets).
             counts: 1 for a row that counts. Shape (rows,).
             states: Before the first step.
             draws: As `NetworkFunction.learn` takes them.
@@ -219,7 +224,7 @@ class Program:
         with tf.GradientTape() as tape:
             tape.watch(carry.weights)
             outputs, after = self.network.learn(carry.weights, samples, states, draws)
-            losses = LOSS_OF_EACH[self.config.training.loss](targets, outputs)  # ([positions,] seeds, rows)
+            losses = self._loss(targets, outputs)  # ([positions,] seeds, rows)
             if self.config.answers_every_step:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
             summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
@@ -230,7 +235,7 @@ class Program:
 
     def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         forecasts = self.forecast(inputs, validation, weights)  # (seeds, windows, outputs)
-        return tf.reduce_mean(LOSS_OF_EACH[self.config.training.loss](validation.targets[None], forecasts), 1)
+        return tf.reduce_mean(self._loss(validation.targets[None], forecasts), 1)
 
     def _end_epoch(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
         """Do what keras.callbacks.EarlyStopping does, per seed."""
@@ -294,8 +299,8 @@ class Program:
         return tf.reshape(tf.gather(inputs, rows), (*first_rows.shape, self.windows.num_features))
 
     def gather_targets(self, targets: Tensor, starts: Tensor) -> Tensor:
-        """Return their targets as ([positions,] seeds|1, rows, outputs)."""
+        """Return their targets as ([positions,] seeds|1, rows, horizon_steps x targets)."""
         offsets = tf.constant(self.windows.spec.target_offsets, tf.int32)  # (positions, horizon_steps)
         rows = starts[None, ..., None] + offsets[:, None, None]  # (positions, seeds|1, rows, horizon_steps)
-        batch_targets = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_outputs))
+        batch_targets = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_targets))
         return batch_targets if self.windows.spec.answers_every_step else batch_targets[0]

@@ -35,8 +35,10 @@ def write(folder: Path, series, per_lane: bool = False) -> Config:
     data = prepare_data(config, series)
     time = np.arange(len(series), dtype=float)
     each = np.stack([time + 1, time + 3])[:, :, None, None]  # (seeds, time, horizon_steps, targets)
+    forecasts = np.concatenate([each + 100, each], axis=2)
     results = Results(
-        forecasts=np.concatenate([each + 100, each], axis=2),  # the last horizon step is the one without 100
+        answers=forecasts,
+        forecasts=forecasts,  # the last horizon step is the one without 100
         baselines={"linear": np.stack([time + 200, time + 7], axis=1)[:, :, None]},
         metrics={"test_rmse": 1.0, "baseline_linear_rmse": 2.0},
         seeds=[{"seed": 7, "validation_rmse": 1.0}, {"seed": 8, "validation_rmse": 2.0}],

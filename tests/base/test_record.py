@@ -2,7 +2,8 @@
 
 import pytest
 
-from pipeline.base.record import RunRecord, Status, name_score
+from pipeline.base.record import Measure, RunRecord, Status
+from pipeline.models.heads.point import RMSE, RMSSE
 
 ONE = {
     "test_rmse": 5.0,
@@ -16,27 +17,26 @@ SEVERAL = {"test_rmsse": 0.5, "validation_rmsse": 0.4, "baseline_linear_rmsse": 
 
 @pytest.mark.parametrize(
     ("metrics", "measure", "scores"),
-    [(ONE, "rmse", (4.0, 5.0, 6.0)), (SEVERAL, "rmsse", (0.4, 0.5, 0.6))],
+    [(ONE, RMSE, (4.0, 5.0, 6.0)), (SEVERAL, RMSSE, (0.4, 0.5, 0.6))],
     ids=["one target", "several targets"],
 )
 def test_scores_are_those_the_run_was_judged_by(
-    metrics: dict[str, float], measure: str, scores: tuple[float, ...]
+    metrics: dict[str, float], measure: Measure, scores: tuple[float, ...]
 ) -> None:
     """A table shows an error without a unit as passengers, or averages targets of different units."""
-    record = RunRecord("id", Status.finished, {}, metrics)
-    assert record.measure == measure
+    record = RunRecord("id", Status.finished, {}, metrics, measure)
     assert (record.score("validation"), record.score("test"), record.baseline("linear")) == scores
 
 
 def test_a_run_without_scores_has_a_measure_but_no_score() -> None:
     """A failed run counts as a score, or its table cannot be drawn."""
-    record = RunRecord("id", Status.failed, {}, {}, reason="diverged")
-    assert record.measure == "rmse"
+    record = RunRecord("id", Status.failed, {}, {}, RMSE, reason="diverged")
     with pytest.raises(KeyError, match="validation_rmse"):
         record.score("validation")
 
 
-def test_records_and_metrics_call_a_score_alike() -> None:
-    """A run is chosen by another metric than the one that is shown."""
-    for targets, metrics in ((["a"], ONE), (["a", "b"], SEVERAL)):
-        assert RunRecord("id", Status.finished, {}, metrics).score("test") == metrics[name_score("test", targets)]
+def test_the_better_score_ranks_lower() -> None:
+    """The worst run is called the best where a higher score is better."""
+    accuracy = Measure("accuracy", "accuracy", has_unit=False, cost="errors", lower_is_better=False)
+    assert sorted([0.5, 0.9], key=accuracy.rank) == [0.9, 0.5]
+    assert sorted([0.9, 0.5], key=RMSE.rank) == [0.5, 0.9]

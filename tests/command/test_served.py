@@ -6,11 +6,12 @@ import pytest
 
 from pipeline.base.record import RunRecord, Status
 from pipeline.command.served import ServedRun, fetch_model
+from pipeline.models.heads.point import RMSE
 from pipeline.serving import model
 from pipeline.tracking import past, store
 from pipeline.tracking.store import Store
 
-RECORD = RunRecord("0f", Status.finished, {}, {"validation_rmse": 12.345, "test_rmse": 20.0})
+RECORD = RunRecord("0f", Status.finished, {}, {"validation_rmse": 12.345, "test_rmse": 20.0}, RMSE)
 
 
 @pytest.mark.parametrize(

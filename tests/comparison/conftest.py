@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.record import LoggedRun, RunRecord, Status, TestErrors
+from pipeline.models.heads.point import RMSE
 
 MakeRun = Callable[..., LoggedRun]
 MakeErrors = Callable[..., TestErrors]
@@ -20,7 +21,7 @@ def make_run() -> MakeRun:
         nonlocal number
         number += 1
         dotted = {key.replace("__", "."): value for key, value in params.items()}
-        return LoggedRun(RunRecord(f"run{number}", Status.finished, dotted, {}), "digest", "", number)
+        return LoggedRun(RunRecord(f"run{number}", Status.finished, dotted, {}, RMSE), "digest", "", number)
 
     return make
 

@@ -15,6 +15,7 @@ from pipeline.base.document import (
     Summary,
 )
 from pipeline.comparison.formats import write_csv, write_json
+from pipeline.models.heads.point import RMSE
 
 NAN = float("nan")
 DIFFERENCE = ComparisonRow(1.5, NAN, NAN, NAN, 2.25, 0.01, 0.02, False, "3 is better, so far")
@@ -33,7 +34,7 @@ def configuration(look_back: int, against: ComparisonRow | None) -> Configuratio
 
 DOCUMENT = Document(
     selection="sweep=1",
-    dataset=DatasetFacts("größe", "m", "0a", "9 timestamps", "RMSE"),
+    dataset=DatasetFacts("größe", "m", "0a", "9 timestamps", RMSE),
     by=("look_back",),
     configurations=(configuration(3, None), configuration(1, DIFFERENCE)),
     axes=(AxisRow("look_back", ("x",), (Level(1, 51.5), Level(3, 50.0)), (AxisEffect(1, 3, 1, DIFFERENCE),)),),

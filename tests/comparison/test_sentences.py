@@ -4,6 +4,7 @@ import pytest
 
 from pipeline.comparison.pairwise import Comparison, Kind
 from pipeline.comparison.sentences import doubt_of, label, say_evidence, state_comparison
+from pipeline.models.heads.point import RMSE, RMSSE
 
 NAN = float("nan")
 
@@ -66,7 +67,7 @@ def comparison(**changes) -> Comparison:
 )  # fmt: skip
 def test_the_sentence_says_what_the_numbers_support(changes: dict, sentence: str) -> None:
     """A reader is told of evidence that is none, of the wrong winner, or of the wrong size."""
-    assert state_comparison(comparison(**changes)) == sentence
+    assert state_comparison(comparison(**changes), RMSE) == sentence
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ def test_a_doubt_is_raised_exactly_where_there_is_no_evidence(changes: dict, dou
     found = comparison(**changes)
     assert doubt_of(found).startswith(doubt)
     assert (doubt_of(found) == "") == found.evidence
-    assert ("evidence that" in state_comparison(found)) == found.evidence
+    assert ("evidence that" in state_comparison(found, RMSE)) == found.evidence
 
 
 def test_evidence_names_both_tests() -> None:
@@ -95,8 +96,8 @@ def test_evidence_names_both_tests() -> None:
 
 def test_the_measure_is_named_where_there_are_several_targets() -> None:
     """An RMSSE without a unit is called an RMSE."""
-    assert "; RMSSE 10.0 lower" in state_comparison(comparison(), "RMSSE")
-    assert "RMSE " not in state_comparison(comparison(), "RMSSE")
+    assert "; RMSSE 10.0 lower" in state_comparison(comparison(), RMSSE)
+    assert "RMSE " not in state_comparison(comparison(), RMSSE)
 
 
 def test_a_baseline_of_a_configuration_says_of_which() -> None:

@@ -11,6 +11,7 @@ from pipeline.comparison.configurations import Configuration
 from pipeline.comparison.pairwise import Comparison, Kind, Rival
 from pipeline.comparison.pooling import Cell
 from pipeline.comparison.verdict import describe_margin, state_verdict
+from pipeline.models.heads.point import RMSE
 
 NAN = float("nan")
 RIVALS = [Rival("persistence", {}, 100.0, np.ones(9), 3), Rival("linear", {}, 60.0, np.ones(9), 3)]
@@ -18,7 +19,7 @@ RIVALS = [Rival("persistence", {}, 100.0, np.ones(9), 3), Rival("linear", {}, 60
 
 def configuration(rmse: float, cell: str = "lstm", **parameters: str) -> Configuration:
     params = {"model.cell": cell, "look_back": "3", "stateful": "false"} | parameters
-    run = LoggedRun(RunRecord("id", Status.finished, params, {}), "", "", 0)
+    run = LoggedRun(RunRecord("id", Status.finished, params, {}, RMSE), "", "", 0)
     scores = np.array([rmse, rmse])
     one = Cell(parameters, (run,), (1, 2), scores, scores, scores, np.ones(9), {}, np.ones(1))
     summary = Summary(rmse, 1.0, rmse - 1, rmse + 1)

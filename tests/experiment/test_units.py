@@ -49,7 +49,7 @@ def find(folder: Path, factor: float) -> Found:
     config, told = configure(folder, factor), list[str]()
     record = run_experiment(config, "run", told.append)
     store = open_store(config.tracking)
-    return Found(record.metrics, compare_runs(store, named_runs(store, [record.run_id]))["baselines"], told)
+    return Found(record.metrics, compare_runs(store, named_runs(store, [record.run_id])).baselines, told)
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +66,10 @@ def test_a_run_tells_the_same_in_a_small_unit(folder: Path) -> None:
     assert {name: found.metrics[name] for name in expected} == pytest.approx(expected, rel=1e-5, abs=0)
     assert len(found.baselines) == len(plain.baselines) == 4
     for one, other in zip(found.baselines, plain.baselines, strict=True):
-        assert [one[name] for name in WITHOUT_UNIT] == pytest.approx([other[name] for name in WITHOUT_UNIT], rel=1e-5)
-        assert one["low"] == pytest.approx(other["low"] * SMALL, rel=1e-5, abs=0)
+        assert [getattr(one.comparison, name) for name in WITHOUT_UNIT] == pytest.approx(
+            [getattr(other.comparison, name) for name in WITHOUT_UNIT], rel=1e-5
+        )
+        assert one.comparison.low == pytest.approx(other.comparison.low * SMALL, rel=1e-5, abs=0)
     assert found.told == plain.told and any("carrying state" in text for text in found.told)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from pipeline.base.record import RunRecord, Status
+from pipeline.models.heads.registry import measure_of_run
 
 MakeRecord = Callable[..., RunRecord]
 
@@ -60,6 +61,7 @@ def make_record() -> MakeRecord:
         if one_seed:
             told = {name: value for name, value in told.items() if not name.endswith(("_std", "_low", "_high"))}
         settings = _PARAMS | ({"seeds": "1"} if one_seed else {}) | (params or {})
-        return RunRecord("id", status, settings, told if status is Status.finished else {}, resumed=resumed)
+        told = told if status is Status.finished else {}
+        return RunRecord("id", status, settings, told, measure_of_run(settings, told), resumed=resumed)
 
     return make

@@ -13,6 +13,8 @@ from pipeline.base.document import (
     FailedRow,
     Summary,
 )
+from pipeline.base.record import Measure
+from pipeline.models.heads.point import RMSE, RMSSE
 from pipeline.report.wording import describe_failed, list_sentences, name_row, show_interval, show_spread, title
 
 NAN = float("nan")
@@ -27,7 +29,7 @@ def row(look_back: int, against: ComparisonRow | None) -> ConfigurationRow:
     return ConfigurationRow({"look_back": look_back}, ("id",), 1, ONE_SEED, ONE_SEED, ONE_SEED, {}, NAN, against)
 
 
-def document(measure: str = "RMSE") -> Document:
+def document(measure: Measure = RMSE) -> Document:
     return Document(
         selection="",
         dataset=DatasetFacts("air\nline", "m", "", "48 timestamps", measure),
@@ -70,7 +72,7 @@ def test_one_seed_has_no_spread_and_no_interval() -> None:
     assert show_interval(Summary(1.0, 1.0, 60.1, 75.2)) == "60.10 to 75.20"
 
 
-@pytest.mark.parametrize(("measure", "words"), [("RMSE", "RMSE and MAE in m"), ("RMSSE", "RMSSE, the mean over")])
-def test_the_title_says_the_unit_or_that_there_is_none(measure: str, words: str) -> None:
+@pytest.mark.parametrize(("measure", "words"), [(RMSE, "RMSE and MAE in m"), (RMSSE, "RMSSE, RMSE over")])
+def test_the_title_says_the_unit_or_that_there_is_none(measure: Measure, words: str) -> None:
     """Scores of several targets are read in the unit of the first; or a line break in a name breaks the table."""
     assert title(document(measure)).startswith(f"air\\nline: {words}")

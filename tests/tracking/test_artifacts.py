@@ -6,6 +6,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun, RunRecord, Status
+from pipeline.models.heads.point import RMSE
 from pipeline.tracking.artifacts import run_folders
 from pipeline.tracking.store import Store
 
@@ -31,7 +32,7 @@ class FakeStore:
 
 
 def run(run_id: str, uri: str) -> LoggedRun:
-    return LoggedRun(RunRecord(run_id, Status.finished, {}, {}), "digest", uri, 0)
+    return LoggedRun(RunRecord(run_id, Status.finished, {}, {}, RMSE), "digest", uri, 0)
 
 
 def store(**files: str) -> Store:

@@ -12,6 +12,7 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
 from pipeline.config.schema import TrackingConfig
+from pipeline.models.heads.point import RMSE
 from pipeline.tracking.live import (
     PROCESS_TAG,
     REASON_TAG,
@@ -68,7 +69,7 @@ def test_a_finished_run_is_read_back_as_it_was_logged(store: Store) -> None:
     """Resume and the table show other numbers than the run has."""
     run_id = log_run(store, "aaaa", 4.5)
     assert find_finished(store, "aaaa") == RunRecord(
-        run_id, Status.finished, {"look_back": "3"}, {"test_rmse": 4.5}, resumed=True
+        run_id, Status.finished, {"look_back": "3"}, {"test_rmse": 4.5}, RMSE, resumed=True
     )
 
 

@@ -79,7 +79,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
     windows, spec = data.windows, data.windows.spec
     plan = plan_layers(config, windows.num_features, windows.num_outputs)
     labels, counts = Labels(data.series), count_epoch(config, data)
-    target = (*spec.positions, windows.num_outputs)
+    target = (*spec.positions, windows.num_targets)
     start = int(windows.train[0])
     states = {layer.cell for layer in plan if layer.cell is not None}
     return Explanation(

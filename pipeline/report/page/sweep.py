@@ -130,7 +130,7 @@ def _lay_out(folder: Path, prefix: str, part: Part, salvage: Salvage) -> _PartOf
 
 def _facts(document: Document) -> list[_Fact]:
     """Return what a reader looks for first: the best, the baseline it has to beat, and how much was trained."""
-    rows, measure = document.configurations, document.dataset.measure
+    rows, measure = document.configurations, document.dataset.measure.label
     best, score = rows[0], rows[0].test_rmse
     interval = f", 95 % interval {show_interval(score)}" if math.isfinite(score.low) else ""
     told = [_Fact("Best by validation", name_row(best), f"test {measure} {show_number(score.mean)}{interval}")]
@@ -166,7 +166,7 @@ def _figures(part: Part) -> list[_Plan]:
     """Return every figure there is data for."""
     document, found = part.document, []
     rows, dataset = document.configurations, document.dataset
-    score = f"test {dataset.measure}" + (f" [{dataset.unit}]" if dataset.measure == "RMSE" else "")
+    score = f"test {dataset.measure.label}" + (f" [{dataset.unit}]" if dataset.measure.has_unit else "")
     if all(math.isfinite(each.fit_seconds) for each in rows):
         draw: Callable[[Shape], Figure] = partial(
             draw_cost,
@@ -192,7 +192,7 @@ def _figures(part: Part) -> list[_Plan]:
         averaged = " and over every other axis" if len(document.axes) > 2 else ""
         caption = f"Mean over seeds{averaged}; darker is lower and better."
         draw = partial(draw_map, axes=grid[0], levels=grid[1], scores=grid[2], score=score)
-        found.append(_Plan("map", f"Test {dataset.measure} over {grid[0][0]} and {grid[0][1]}", caption, draw))
+        found.append(_Plan("map", f"Test {dataset.measure.label} over {grid[0][0]} and {grid[0][1]}", caption, draw))
     return found
 
 

@@ -43,7 +43,7 @@ def print_comparison(document: Document, console: PlainConsole) -> None:
 
 def _table(document: Document, shown: Sequence[ConfigurationRow]) -> Table:
     table = Table(title=title(document), title_justify="left")
-    measure = document.dataset.measure
+    measure = document.dataset.measure.label
     headings = (
         "seeds",
         f"validation\n{measure}",

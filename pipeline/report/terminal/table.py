@@ -20,7 +20,9 @@ def sort_records(records: Sequence[RunRecord]) -> list[RunRecord]:
     """Order finished runs by what they are chosen by, best first; runs that did not finish come last."""
     return sorted(
         records,
-        key=lambda record: record.score("validation") if record.status is Status.finished else float("inf"),
+        key=lambda record: (
+            record.measure.rank(record.score("validation")) if record.status is Status.finished else float("inf")
+        ),
     )
 
 
@@ -29,7 +31,7 @@ def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
     finished = [record for record in records if record.status is Status.finished]
     keys = varying_keys([record.params for record in records], COLUMNS) or MAIN_KEYS
     table = Table(title=_title(finished), title_justify="left", caption=_caption(finished), caption_justify="left")
-    headings = list(_scores(finished[0])) if finished else ["validation\nRMSE", "test RMSE", "seconds"]
+    headings = list(_scores(finished[0])) if finished else ["validation", "test", "seconds"]
     for heading in (*keys, *headings):
         table.add_column(heading, justify="right", no_wrap=True)
     for record in sort_records(records):
@@ -45,10 +47,10 @@ def print_table(records: Sequence[RunRecord], console: PlainConsole) -> None:
 def _scores(record: RunRecord) -> dict[str, str]:
     """Return the cells of a finished run by their headings."""
     metrics, measure = record.metrics, record.measure
-    test = show_spread(record.score("test"), metrics.get(f"test_{measure}_std"))
+    test = show_spread(record.score("test"), metrics.get(f"{measure.of('test')}_std"))
     cells = {
-        f"validation\n{measure.upper()}": show_number(record.score("validation")),
-        f"test {measure.upper()}\nmean ± std": test,
+        f"validation\n{measure.label}": show_number(record.score("validation")),
+        f"test {measure.label}\nmean ± std": test,
     }
     if "test_mae" in metrics:
         cells["test\nMAE"] = show_number(metrics["test_mae"])
@@ -81,24 +83,25 @@ def _title(finished: Sequence[RunRecord]) -> str:
         "" if params["horizon"] == "1" else f", {_HORIZONS[params['dataset.horizons']]} {params['horizon']} steps ahead"
     )
     name, unit = show_name(params["dataset.name"]), show_name(params["dataset.unit"])
-    if finished[0].measure == "rmsse":
-        return f"{name}{ahead}: RMSSE without a unit, RMSE of each target in its own, {seeds} per row"
-    return f"{name}{ahead}: RMSE and MAE in {unit}, {seeds} per row"
+    label = finished[0].measure.label
+    if not finished[0].measure.has_unit:
+        return f"{name}{ahead}: {label} without a unit, RMSE of each target in its own, {seeds} per row"
+    return f"{name}{ahead}: {label} and MAE in {unit}, {seeds} per row"
 
 
 def _caption(finished: Sequence[RunRecord]) -> str:
-    measure = finished[0].measure.upper() if finished else "RMSE"
-    lines = [f"Skill is 1 - {measure} / {measure} of the baseline: above 0 beats it. Best validation first."]
+    lines = []
     if finished:
+        label, meaning = finished[0].measure.label, finished[0].measure.meaning
+        lines.append(f"Skill is 1 - {label} / {label} of the baseline: above 0 beats it. Best validation first.")
         known = [name for name in BASELINES if name != "linear" and _has(finished[0], name)]
         told = ", ".join(f"{name_baseline(name)} {show_number(finished[0].baseline(name))}" for name in known)
-        lines.append(f"{measure} on the same test timestamps: {told}.")
-    if measure == "RMSSE":
-        lines.append("RMSSE: RMSE over that of repeating the last value in training, mean over the targets.")
+        lines.append(f"{label} on the same test timestamps: {told}.")
+        lines += [f"{label}: {meaning}."] if meaning else []
     if any(record.resumed for record in finished):
         lines.append("* trained by an earlier command, read back from MLflow.")
     return "\n".join(lines)
 
 
 def _has(record: RunRecord, baseline: str) -> bool:
-    return f"baseline_{baseline}_{record.measure}" in record.metrics
+    return record.measure.of(f"baseline_{baseline}") in record.metrics

@@ -25,6 +25,7 @@ from pipeline.base.document import (
     Summary,
 )
 from pipeline.base.salvage import Salvage
+from pipeline.models.heads.point import RMSE
 from pipeline.report.figures.drawing import Shape
 from pipeline.report.figures.sweep import Forecast
 from pipeline.report.page import sweep as sweep_page
@@ -52,7 +53,7 @@ def document(name: str = "airline", **changes: Any) -> Document:
     levels = {"look_back": (1, 3), "stateful": (False, True)}
     made = Document(
         selection="sweep=1",
-        dataset=DatasetFacts(name, "thousand passengers", "0a", "48 timestamps", "RMSE"),
+        dataset=DatasetFacts(name, "thousand passengers", "0a", "48 timestamps", RMSE),
         by=tuple(levels),
         configurations=(row(3, True, 50.0, best=True), row(1, True, 60.0), row(3, False, 55.0)),
         axes=tuple(

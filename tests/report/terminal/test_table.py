@@ -5,6 +5,7 @@ import re
 from dataclasses import replace
 
 from pipeline.base.record import RunRecord, Status
+from pipeline.models.heads.point import RMSSE
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.terminal.table import print_table, sort_records
 
@@ -122,7 +123,7 @@ def test_targets_in_different_units_are_not_pooled(make_record) -> None:
     names = {"test_rmse.gdp": 100.0, "test_rmse.jobs [%]": 0.3, "test_rmsse": 0.8, "validation_rmsse": 0.7}
     several = make_record(params={"dataset.targets": '["gdp", "jobs [%]"]'}, **names, baseline_persistence_rmsse=0.9)
     metrics = {name: value for name, value in several.metrics.items() if name not in ("test_rmse", "test_mae")}
-    table = printed([replace(several, metrics=metrics)], width=200)
+    table = printed([replace(several, metrics=metrics, measure=RMSSE)], width=200)
     assert rows_of(table)[0][2:6] == ["0.7000", "0.8000", "100.0", "0.3000"]
     for words in ("RMSSE", "gdp", "jobs [%]", "persistence 0.9", "RMSE of each target in its own"):
         assert words in table

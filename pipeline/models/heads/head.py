@@ -1,0 +1,76 @@
+"""What a head must say. Everything that depends on it asks: windows, layers, engines, scores, serving, reports.
+
+An answer is what a head says about one target at one step ahead, in the data's own units: a number, or an array of the
+head's own `shape`. With H horizon steps, T targets and a shape of (2,):
+
+    outputs of the network    (windows, H x T x 2)    ordered by step, then target, then number; scaled
+    answers                   (windows, H, T, 2)      the data's own units
+    points                    (windows, H, T)         the data's own units
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.base.record import Measure
+from pipeline.config.schema import Config
+
+Array = np.ndarray
+TrainingLoss = Callable[[Any, Any], Any]
+Invert = Callable[[Array], Array]
+
+
+class Head(Protocol):
+    """One kind of forecast.
+
+    Attributes:
+        shape: Of an answer; () for a single number.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of an answer, () for a single number."""
+
+    def training_loss(self, config: Config) -> TrainingLoss:
+        """Return what is minimized, in scaled units.
+
+        Returns:
+            A pure function of targets, shape (..., horizon_steps x targets), and outputs of the network, shape (...,
+            horizon_steps x targets x numbers of an answer), that Keras and XLA can run. It gives one number per row,
+            shape (...).
+        """
+
+    def in_units(self, outputs: Array, invert: Invert) -> Array:
+        """Turn outputs into answers.
+
+        Args:
+            outputs: Of the network, scaled. Shape (windows, outputs).
+            invert: Brings one number for each step and target back to the data's own units: shape (windows,
+                horizon_steps x targets) to (windows, horizon_steps, targets).
+
+        Returns:
+            Shape (windows, horizon_steps, targets, *shape).
+        """
+
+    def points(self, answers: Array) -> Array:
+        """Return the one number that tables and figures show: shape (..., targets, *shape) to (..., targets)."""
+
+    def spread(self, values: Array) -> Array:
+        """Write values as answers that are sure of them: shape (..., targets) to (..., targets, *shape)."""
+
+    def penalty(self, errors: Array) -> Array:
+        """Return what an error costs.
+
+        Args:
+            errors: Answers minus what came. Shape (..., targets, *shape).
+
+        Returns:
+            Shape (..., targets), never negative. Errors twice as large give twice the score: see `score`.
+        """
+
+    def score(self, mean_penalty: Array) -> Array:
+        """Return the score of a mean penalty, in the unit of the errors."""
+
+    def measure(self, num_targets: int) -> Measure:
+        """Return what runs are chosen and judged by: the score, of several targets each over its scale and averaged."""
