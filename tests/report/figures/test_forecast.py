@@ -58,6 +58,8 @@ def test_every_column_of_the_table_is_a_line(drawn: list[Figure], read_lines: Re
     assert after and every == [[14.0, 15.0, 16.0], [34.0, 35.0, 36.0]]
     legend = [text.get_text() for text in figure.legends[0].get_texts()]
     assert legend == [label for label in lines if not label.startswith("_")]
+    (known_part,) = axis.patches
+    assert (known_part.get_x(), known_part.get_x() + known_part.get_width()) == (100, 102)  # what was known
     assert (axis.get_ylabel(), axis.get_title()) == ("load [kW]", "run r")
 
 
