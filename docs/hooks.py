@@ -29,6 +29,11 @@ def on_files(files: Files, config: Any, **_: Any) -> Files:
     return files
 
 
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Lead to the page of a notebook where the source, read elsewhere, leads to the notebook."""
+    return re.sub(r"(\]\([^):\s]+)\.ipynb\)", r"\1.md)", markdown)
+
+
 def on_post_page(output: str, page: Any, **_: Any) -> str:
     """Refuse a page that would load something from the network."""
     if found := LOADED.search(output):

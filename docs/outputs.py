@@ -11,7 +11,7 @@ A page says what is to be done in comments that no reader sees. Its steps share 
     <!-- output: COMMAND -->   run it; the fenced block below is what it prints
 
 A command is one line of bash; `python` is the Python that runs this script, and data/ is beside it. The page of the
-keys is made by docs/keys.py, and notebooks are run by docs/notebooks.py.
+keys is made by docs/keys.py, that of the Python functions by docs/python_api.py; docs/notebooks.py runs notebooks.
 """
 
 import argparse
@@ -26,6 +26,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import keys
+import python_api
 
 ROOT = Path(__file__).resolve().parent.parent
 STEP = re.compile(
@@ -33,6 +34,7 @@ STEP = re.compile(
     r"|^(?P<head><!-- (?P<kind>file|output): (?P<what>[^\n]+) -->\n+```\w*\n)(?P<block>.*?)(?P<end>^```$)",
     re.MULTILINE | re.DOTALL,
 )
+MADE = {keys.PAGE: keys.make_page, python_api.PAGE: python_api.make_page}  # pages that a script writes as a whole
 WIDTH = 120  # columns of a line
 CUT_SHORT = 141  # what a command ends with when `head` has read enough
 ONLY_ONCE = ((r"\b[0-9a-f]{32}\b", "ID"), (r"\b\d+(\.\d+)? s\b", "N s"), (r"[━─]+", "─"), (r" +", " "))
@@ -63,14 +65,14 @@ def main(words: Sequence[str] | None = None) -> int:
 def find_pages() -> list[Path]:
     """Return the pages that show an output, the README first, the notebooks last."""
     pages = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-    showing = [page for page in pages if page == keys.PAGE or STEP.search(page.read_text())]
+    showing = [page for page in pages if page in MADE or STEP.search(page.read_text())]
     return [*showing, *sorted((ROOT / "docs").rglob("*.ipynb"))]
 
 
 def make_page(page: Path, text: str) -> str:
     """Return the text of a page with the outputs of today."""
-    if page == keys.PAGE:
-        return keys.make_page()
+    if page in MADE:
+        return MADE[page]()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         (folder / "data").symlink_to(ROOT / "data")

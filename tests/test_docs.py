@@ -1,6 +1,9 @@
 """README and docs/: what they say about themselves, and what they must not forget."""
 
+import ast
+import importlib
 import importlib.util
+import json
 import re
 import sys
 from pathlib import Path
@@ -33,7 +36,12 @@ def keys() -> ModuleType:
 
 
 @pytest.fixture(scope="module")
-def outputs(keys: ModuleType) -> ModuleType:
+def python_api() -> ModuleType:
+    return load_script("python_api")
+
+
+@pytest.fixture(scope="module")
+def outputs(keys: ModuleType, python_api: ModuleType) -> ModuleType:
     return load_script("outputs")
 
 
@@ -60,6 +68,28 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
 def test_page_of_keys_is_what_conf_and_schema_say(keys: ModuleType) -> None:
     """Breaks the manual: a key was added, removed or changed, and docs/reference/keys.md was not made again."""
     assert keys.PAGE.read_text() == keys.make_page(), "python docs/outputs.py --only docs/reference/keys.md"
+
+
+def test_page_of_python_is_what_the_code_says(python_api: ModuleType) -> None:
+    """Breaks the manual: a function changed, and docs/reference/python.md was not made again."""
+    assert python_api.PAGE.read_text() == python_api.make_page(), (
+        "python docs/outputs.py"
+    )
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.ipynb")), ids=lambda page: page.name)
+def test_notebooks_were_run_and_use_what_is_there(page: Path) -> None:
+    """Breaks a notebook: it shows no outputs, an error, or imports what is gone."""
+    cells = [cell for cell in json.loads(page.read_text())["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in cells] == list(range(1, len(cells) + 1))
+    assert [each for cell in cells for each in cell["outputs"] if each["output_type"] == "error"] == []
+    for cell in cells:
+        lines = [line for line in cell["source"] if not line.startswith("%")]
+        for found in ast.walk(ast.parse("".join(lines))):
+            if isinstance(found, ast.ImportFrom):
+                assert found.module is not None
+                module = importlib.import_module(found.module)
+                assert [name.name for name in found.names if not hasattr(module, name.name)] == []
 
 
 def test_metrics_tags_and_files_of_a_run_are_in_the_reference(readme_sweep: Swept) -> None:
@@ -105,7 +135,7 @@ def test_check_of_outputs_finds_a_page_that_is_old(outputs: ModuleType, monkeypa
     """Breaks the check in CI: a page that shows something else must end it with exit code 1, and stay as it is."""
     page = DOCS / "reference" / "keys.md"
     before = page.read_text()
-    monkeypatch.setattr(outputs.keys, "make_page", lambda: before.replace("look_back", "look_ahead"))
+    monkeypatch.setitem(outputs.MADE, page, lambda: before.replace("look_back", "look_ahead"))
     assert outputs.main(["--check", "--only", str(page)]) == 1
     assert page.read_text() == before
 
