@@ -72,9 +72,7 @@ def test_page_of_keys_is_what_conf_and_schema_say(keys: ModuleType) -> None:
 
 def test_page_of_python_is_what_the_code_says(python_api: ModuleType) -> None:
     """Breaks the manual: a function changed, and docs/reference/python.md was not made again."""
-    assert python_api.PAGE.read_text() == python_api.make_page(), (
-        "python docs/outputs.py"
-    )
+    assert python_api.PAGE.read_text() == python_api.make_page(), "python docs/outputs.py"
 
 
 @pytest.mark.parametrize("page", sorted(DOCS.rglob("*.ipynb")), ids=lambda page: page.name)
