@@ -77,7 +77,7 @@ def open_model(chosen: str, tracking: TrackingConfig, seed: int | None = None) -
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*_find_id(chosen, tracking), None, seed)
+    return _open(*find_run(chosen, tracking), None, seed)
 
 
 def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
@@ -93,10 +93,15 @@ def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
     """Return where a run is recorded, and its id."""
     if isinstance(run, Run):
         return run.store, run.run_id
-    return _find_id(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
+    return find_run(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
 
 
-def _find_id(chosen: str, tracking: TrackingConfig) -> tuple["Store", str]:
+def find_run(chosen: str, tracking: TrackingConfig) -> tuple["Store", str]:
+    """Return where a run is recorded, and its id; which run is the best or the latest is told.
+
+    Raises:
+        UserError: If there is no such run.
+    """
     from pipeline.tracking.past import BEST, LATEST, choose_run
     from pipeline.tracking.store import find_store
 

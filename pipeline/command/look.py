@@ -1,7 +1,7 @@
 """Step through what a network does while it reads: `python -m pipeline.look run=best`."""
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,8 @@ from pipeline.base.paths import check_folder
 from pipeline.base.text import suggest
 from pipeline.command.arguments import Manual, option, run_entry, write_answer
 from pipeline.command.exits import DONE
-from pipeline.command.served import ServedRun, fetch_model
+from pipeline.command.served import ServedRun
+from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
     from pipeline.report.page.gates import Look
@@ -77,13 +78,13 @@ def write_page(arguments: Arguments) -> int:
     check_folder("output", arguments.output)
     if not 1 <= arguments.steps <= _MOST_STEPS:
         raise UserError(f"steps must be from 1 to {_MOST_STEPS}, but got steps={arguments.steps}")
-    model = fetch_model(arguments, arguments.seed)
-    named = [(arguments.run, model)]
+    name, model = _open(arguments.run, arguments.seed, arguments)
+    named = [(name, model)]
     if arguments.against is not None or arguments.against_seed is not None:
-        other = arguments if arguments.against is None else replace(arguments, run=arguments.against)
-        named.append((other.run, fetch_model(other, arguments.against_seed)))
+        chosen = arguments.run if arguments.against is None else arguments.against
+        named.append(_open(chosen, arguments.against_seed, arguments))
         if named[1][1].data.series.digest() != model.data.series.digest():
-            raise UserError(f"against={other.run} was trained on other data; choose runs of the same dataset")
+            raise UserError(f"against={chosen} was trained on other data; choose runs of the same dataset")
     from pipeline.report.page.gates import write_gates_page
     from pipeline.serving.gates import describe_ahead
 
@@ -101,19 +102,20 @@ def write_page(arguments: Arguments) -> int:
     return DONE
 
 
+def _open(chosen: str, seed: int | None, arguments: Arguments) -> tuple[str, "ServedModel"]:
+    """Return what a page calls a network, and the network."""
+    from pipeline.api.forecasting import find_run, open_model
+
+    tracking = TrackingConfig(uri=arguments.uri, experiment_name=arguments.experiment)
+    _, run_id = find_run(chosen, tracking)
+    model = open_model(run_id, tracking, seed)
+    return f"run {run_id[:8]}, seed {model.seed}", model
+
+
 def _look(name: str, model: "ServedModel", member: int, first_row: int, steps: int) -> "Look":
     from pipeline.serving.gates import look_at_network
 
-    return look_at_network(
-        f"run {name}, seed {model.seed}",
-        model.config,
-        model.data,
-        model.network,
-        model.weights,
-        member,
-        first_row,
-        steps,
-    )
+    return look_at_network(name, model.config, model.data, model.network, model.weights, member, first_row, steps)
 
 
 def _find_series(name: str | None, known: tuple[str, ...]) -> int:
@@ -130,7 +132,7 @@ def _find_start(start: str | None, model: "ServedModel", member: int, steps: int
     """Return the row of the series with which the excerpt begins."""
     import pandas as pd
 
-    from pipeline.serving.gates import choose_excerpt
+    from pipeline.serving.gates import choose_excerpt, show_time
 
     series = model.data.series
     if start is None:
@@ -142,8 +144,8 @@ def _find_start(start: str | None, model: "ServedModel", member: int, steps: int
         sought = pd.Timestamp(start).tz_localize(times.tz) if isinstance(times, pd.DatetimeIndex) else float(start)
     except ValueError as error:
         raise UserError(
-            f"start={start} is no {'time' if dated else 'number'}; write it like start={times[0]}"
+            f"start={start} is no {'time' if dated else 'number'}; write it like start={show_time(times[0])}"
         ) from error
     if sought > times[-1]:
-        raise UserError(f"start={start} is after the last row, {times[-1]}; choose an earlier one")
+        raise UserError(f"start={start} is after the last row, {show_time(times[-1])}; choose an earlier one")
     return int(rows.start + (times >= sought).argmax())

@@ -95,7 +95,7 @@ def look_at_network(
         layers=[_study(layer, values, position, rows, config.dataset.period) for layer in trace.layers],
         weights=weights if most_weights is None or size <= most_weights else None,
         inputs=_name_inputs(data),
-        times=[_show_time(time) for time in series.timestamps[rows]],
+        times=[show_time(time) for time in series.timestamps[rows]],
         parts=data.split.part_names()[rows].tolist(),
         values=values,
         forecasts=forecasts,
@@ -164,5 +164,6 @@ def _describe(config: Config) -> str:
     return f"{config.model.cell.value} with {units} units, look_back={config.look_back}; {reads}"
 
 
-def _show_time(time: object) -> str:
+def show_time(time: object) -> str:
+    """Write a timestamp; a date without its midnight."""
     return str(time).removesuffix(" 00:00:00")
