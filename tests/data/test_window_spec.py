@@ -21,7 +21,7 @@ COLUMNS = ("sales", "holiday", "size")
 
 
 def make_series(series_ends: tuple[int, ...] = ()) -> Series:
-    """Return sales that are row numbers, a holiday 100 above them, and a size that is the number of the lane."""
+    """Return sales that are row numbers, a holiday 100 above them, and a size that is the number of the series."""
     rows = np.arange(LENGTH, dtype=float)
     size = np.searchsorted(series_ends, rows, side="right").astype(float)
     return Series(
@@ -51,7 +51,7 @@ def with_known_inputs(spec: WindowSpec) -> WindowSpec:
 
 
 def make_some_windows(spec: WindowSpec, series_ends: tuple[int, ...] = ()) -> Windows:
-    """Return the windows of three parts of ten rows, or of lanes that are all training."""
+    """Return the windows of three parts of ten rows, or of many series that are all training."""
     parts = np.zeros(LENGTH, dtype=int) if series_ends else np.repeat([0, 1, 2], LENGTH // 3)
     series = make_series(series_ends)
     return make_windows(Protocol.fair, spec, series.values, series, Split(parts), lost=0)
@@ -117,13 +117,13 @@ def test_known_future_inputs_are_those_of_the_rows_that_are_forecast() -> None:
 
 
 @pytest.mark.parametrize("series_ends", [(), (8, 20, 30)])
-def test_every_window_knows_its_future_inside_its_lane(series_ends: tuple[int, ...]) -> None:
+def test_every_window_knows_its_future_inside_its_series(series_ends: tuple[int, ...]) -> None:
     """Breaks panels: at the end of a series the network would read the known inputs of the next one."""
     windows = make_some_windows(with_known_inputs(specify()), series_ends)
-    lane = make_series(series_ends).series_of_rows()
+    owner = make_series(series_ends).series_of_rows()
     rows = windows.spec.future_rows(windows.starts)
-    np.testing.assert_array_equal(lane[rows], np.repeat(lane[windows.starts][:, None], rows.shape[1], axis=1))
-    np.testing.assert_array_equal(windows.gather_static(windows.starts)[:, 0], lane[windows.starts])
+    np.testing.assert_array_equal(owner[rows], np.repeat(owner[windows.starts][:, None], rows.shape[1], axis=1))
+    np.testing.assert_array_equal(windows.gather_static(windows.starts)[:, 0], owner[windows.starts])
 
 
 def test_a_reader_of_past_rows_refuses_other_inputs_by_name() -> None:
