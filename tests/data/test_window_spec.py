@@ -119,7 +119,7 @@ def test_known_future_inputs_are_those_of_the_rows_that_are_forecast() -> None:
 @pytest.mark.parametrize("series_ends", [(), (8, 20, 30)])
 def test_every_window_knows_its_future_inside_its_series(series_ends: tuple[int, ...]) -> None:
     """Breaks panels: at the end of a series the network would read the known inputs of the next one."""
-    windows = make_some_windows(with_known_inputs(specify()), series_ends)
+    windows = make_some_windows(with_known_inputs(specify(horizons=Horizons.all)), series_ends)
     owner = make_series(series_ends).series_of_rows()
     rows = windows.spec.future_rows(windows.starts)
     np.testing.assert_array_equal(owner[rows], np.repeat(owner[windows.starts][:, None], rows.shape[1], axis=1))
