@@ -282,7 +282,7 @@ function drawCell(network, svg, layer, made, step, unit) {
     add("text", { x: 255, y: 74 }, `kept ${near(f * c)}`); add("text", { x: 428, y: 74 }, `added ${near(i * g)}`);
   } else if (layer.cell === "gru") {
     const [z, r, g] = ["update", "reset", "candidate"].map((name) => at(name, step));
-    wire("M110 230 H500 V196"); wire("M60 230 V84 H620"); wire("M170 230 V196"); wire("M280 230 V196"); wire("M500 168 V84"); wire("M400 230 V186 H476");
+    wire("M110 230 H500 V196"); wire("M78 230 V84 H620"); wire("M170 230 V196"); wire("M280 230 V196"); wire("M500 168 V84"); wire("M400 230 V186 H476");
     flow("M280 168 V84", z); flow("M280 122 H500", 1 - z); flow("M170 168 V150 H400 V174", r);
     box(170, 182, "σ"); box(280, 182, "σ"); box(500, 182, "tanh"); node(280, 84, "×"); node(500, 122, "×"); node(500, 84, "+"); node(400, 186, "×");
     label(140, 122, "reset", r, "reset"); label(245, 106, "update", z, "update"); label(536, 140, "cand.", g, "candidate"); label(592, 50, "h", hNow, "h");
@@ -333,7 +333,7 @@ function buildView(network) {
   view.svg = makeSvg("svg", { viewBox: "0 24 640 276", class: "cell", role: "img", "aria-label": "the cell with the numbers of the step" });
   view.table = make("div", { class: "wide units" });
   section.append(view.title);
-  section.append(strip("unit", "this unit", "its state along the series", legendLine(["--mark", "h"], ["--ink", "c over its largest"], ["--other", "state zeroed", "dashed"])));
+  section.append(strip("unit", "this unit", "its state along the series", legendLine(["--mark", "h"], ...(network.layers[0].cell === "lstm" ? [["--ink", "c over its largest"]] : []), ["--other", "h, state zeroed", "dashed"])));
   section.append(make("div", { class: "wide" }, view.svg));
   section.append(strip("gradient", "gradient", "of the forecast after this step by each input up to it", legendLine(["--mark", network.inputs.length > 1 ? "length over the inputs" : "scaled output per scaled input"])));
   section.append(make("h3", {}, "Units and what they follow"), view.table);
