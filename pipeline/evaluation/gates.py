@@ -52,7 +52,7 @@ def correlate(signals: FloatArray, references: FloatArray) -> FloatArray:
         Shape (units,).
 
     Example:
-        >>> correlate(np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0]]), np.array([[3.0], [2.0], [1.0]])).tolist()
+        >>> correlate(np.array([[0.0, 5.0], [1.0, 5.0], [2.0, 5.0]]), np.array([[3.0], [2.0], [1.0]])).round(6).tolist()
         [-1.0, 0.0]
     """
     known = np.isfinite(references).all(axis=1)

@@ -123,7 +123,7 @@ def score_errors(head: Head, errors: Array, scale: Array) -> Array:
     scaled = errors.astype(float) / head.spread(scale)
     _, exponent = np.frexp(np.nanmax(np.abs(scaled), initial=0.0))
     penalties = head.penalty(np.ldexp(scaled, -exponent))  # squares of tiny errors would vanish
-    measured = [each for each in np.moveaxis(penalties, -1, 0) if np.isfinite(each).any()]  # (seeds, rows, steps) each
+    measured = [each for each in np.moveaxis(penalties, -1, 0) if not np.isnan(each).all()]  # (seeds, rows, steps) each
     means = np.array([np.nanmean(each, axis=(1, 2)) for each in measured])  # (targets, seeds)
     return np.asarray(np.ldexp(np.mean(head.score(means), axis=0), exponent))
 

@@ -50,6 +50,7 @@ def test_a_score_has_the_unit_of_the_errors(head: Head) -> None:
         scores
     )
     assert score_errors(head, 0 * errors, np.ones(2)) == pytest.approx(0)
+    assert np.isinf(score_errors(head, np.full_like(errors, np.inf), np.ones(2))).all()  # told as such, not as a bug
 
 
 @pytest.mark.parametrize("name", list(HeadName))
