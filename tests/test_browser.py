@@ -279,7 +279,9 @@ def gates(sweep: Sweep) -> Gates:
     )
     (page,) = sweep.folder.rglob(f"{run.info.run_id}/artifacts/gates.html")
     assert page.stat().st_size < 1_000_000
-    model = fetch_model(ServedRun(run=run.info.run_id, uri=f"sqlite:///{sweep.folder / 'mlflow.db'}"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it for the store that was opened last
+        model = fetch_model(ServedRun(run=run.info.run_id, uri=f"sqlite:///{sweep.folder / 'mlflow.db'}"))
     return Gates(page.as_uri(), model)
 
 
