@@ -120,7 +120,7 @@ class Runs:
 
     @property
     def best(self) -> Run:
-        """The run with the lowest validation score: never chosen by the test.
+        """The run with the best validation score: never chosen by the test.
 
         Raises:
             UserError: If none finished.
@@ -133,7 +133,7 @@ class Runs:
     def trained(self) -> list[Run]:
         """Return the runs that finished, the best validation score first."""
         finished = [run for run in self if run.status is Status.finished]
-        return sorted(finished, key=lambda run: run.score("validation"))
+        return sorted(finished, key=lambda run: run.record.measure.rank(run.score("validation")))
 
     def table(self) -> pd.DataFrame:
         """Return one row per run, the best validation score first, runs that did not finish last.
