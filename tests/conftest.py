@@ -23,6 +23,11 @@ prepare_environment()
 
 from pipeline.tracking.database import make_database  # noqa: E402  (after the above: it imports MLflow)
 
+# Under nohup, or in the background of a script, these are ignored, and so they are in every command that a test starts.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
+
 # No test may fail because the machine is busy, and a run of the suite tries the same examples as the one before.
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
