@@ -132,13 +132,18 @@ def _in_units(config: Config, data: PreparedData, rows: IntArray, outputs: Float
     inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
     if known.any():
         ends = [
-            data.in_units(np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
+            _points(data, np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
             for each in (0.0, 1.0)
         ]
         low, high = np.log(ends) if Transform.log in config.dataset.transforms else ends
         inverse[known] = np.stack([low, high - low], axis=1)
-        forecasts[known] = data.in_units(outputs[known], starts[known])[:, 0, 0]
+        forecasts[known] = _points(data, outputs[known], starts[known])[:, 0, 0]
     return inverse, forecasts
+
+
+def _points(data: PreparedData, outputs: FloatArray, starts: IntArray) -> FloatArray:
+    """Return the one number that the head gives for each step and target, in the data's own units."""
+    return data.head.points(data.read_outputs(outputs, starts))
 
 
 def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:
