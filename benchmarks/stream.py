@@ -106,7 +106,7 @@ def measure_steps() -> dict[int, tuple[float, float]]:
     import tensorflow as tf
 
     from pipeline.config.schema import Config
-    from pipeline.models.numpy_network import make_plain
+    from pipeline.models.numpy_network import build_numpy_network
     from pipeline.models.plan import plan_layers
 
     cell, head = keras.layers.LSTMCell(4), keras.layers.Dense(1)
@@ -119,7 +119,7 @@ def measure_steps() -> dict[int, tuple[float, float]]:
     def measure(lanes: int) -> tuple[float, float]:
         inputs, zeros = np.ones((lanes, 1), np.float32), np.zeros((lanes, 4), np.float32)
         states = [tensor.numpy() for tensor in step(inputs, zeros, zeros)[1:]]
-        network = make_plain(plan_layers(Config(), 1, 1), [*cell.get_weights(), *head.get_weights()])
+        network = build_numpy_network(plan_layers(Config(), 1, 1), [*cell.get_weights(), *head.get_weights()])
         plain, _ = network.step(inputs, states)
         np.testing.assert_allclose(plain, step(inputs, *states)[0].numpy(), atol=1e-6)
         return (

@@ -31,7 +31,7 @@ from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse, skill
 from pipeline.experiment.scoring import forecast_baselines
-from pipeline.models.numpy_network import make_plain
+from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.serving.windows import forecast_windows
 from pipeline.training.train import Training, train_seeds
@@ -177,7 +177,7 @@ def plain_forecasts(trained: Trained) -> np.ndarray:
     """The first seed's outputs in NumPy, as they are re-scored and served. Shape (windows, 1)."""
     windows = trained.data.windows
     layers = plan_layers(trained.config, windows.num_features, windows.num_outputs)
-    return forecast_windows(trained.config, windows, make_plain(layers, trained.training.seeds[0].weights))
+    return forecast_windows(trained.config, windows, build_numpy_network(layers, trained.training.seeds[0].weights))
 
 
 @pytest.mark.parametrize("row", [TEST_START, TEST_START + 50])

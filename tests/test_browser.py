@@ -267,9 +267,8 @@ class Gates:
     model: Any
 
     def look(self) -> Any:
-        config, data = self.model.config, self.model.data
-        first_row = choose_excerpt(config, data, 0, 120)
-        return look_at_network("mine", config, data, self.model.network, self.model.weights, 0, first_row, 120, 1024)
+        excerpt = choose_excerpt(self.model, member=0, steps=120)
+        return look_at_network("mine", self.model, excerpt, most_before=1024)
 
 
 @pytest.fixture(scope="module")

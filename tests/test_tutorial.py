@@ -25,7 +25,7 @@ from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.scores import score_run, score_seed
 from pipeline.experiment.scoring import forecast_baselines
-from pipeline.models.numpy_network import make_plain
+from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.studies.published import PUBLISHED
 from pipeline.training.train import Training, train_seeds
@@ -106,7 +106,7 @@ def test_the_state_is_carried_over_overlapping_windows_and_cold_at_the_test(
     assert read[:6, 0].tolist() == [0, 1, 2, 1, 2, 3]
     assert read[:6, 1].tolist() == [96, 97, 98, 97, 98, 99]
     assert np.unique(lanes).tolist() == [0, 1]
-    network = make_plain(plan_layers(config, 1, 1), training.seeds[0].weights)
+    network = build_numpy_network(plan_layers(config, 1, 1), training.seeds[0].weights)
     first_test = int(np.searchsorted(windows.starts, TEST_START))
     state = network.zero_states(1)
     for position in (first_test, first_test + 1):

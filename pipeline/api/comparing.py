@@ -10,8 +10,8 @@ import pandas as pd
 from pipeline.api.records import Run, Runs
 from pipeline.base.document import Document
 from pipeline.base.errors import UserError
+from pipeline.base.terminal import say
 from pipeline.config.schema import TrackingConfig
-from pipeline.experiment.job import say
 
 _WIDTH = 110  # columns of the text
 
@@ -78,18 +78,18 @@ def compare(
     return Comparison(compare_runs(chosen.store, kept, by, chosen.selection, tell))
 
 
-def _find_runs(wanted: Sequence[Run | str] | str) -> Runs:
+def _find_runs(runs: Sequence[Run | str] | str) -> Runs:
     from pipeline.tracking.past import LATEST, find_sweep, named_runs, sweep_runs
     from pipeline.tracking.store import find_store
 
     tracking = TrackingConfig()
-    if isinstance(wanted, str):
-        store = find_store(tracking, tracking.experiment_name if wanted == LATEST else None)
-        found = find_sweep(store, wanted)
+    if isinstance(runs, str):
+        store = find_store(tracking, tracking.experiment_name if runs == LATEST else None)
+        found = find_sweep(store, runs)
         return Runs(sweep_runs(store, found.run_id, say), store, f"sweep={found.run_id} ({found.name})")
-    if not wanted:
+    if not runs:
         raise UserError("there is no run to compare; give runs, or the id of a sweep")
-    stores = [run.store for run in wanted if isinstance(run, Run)]
-    ids = [run.run_id if isinstance(run, Run) else run for run in wanted]
+    stores = [run.store for run in runs if isinstance(run, Run)]
+    ids = [run.run_id if isinstance(run, Run) else run for run in runs]
     store = stores[0] if stores else find_store(tracking, None)
     return Runs(named_runs(store, ids), store, f"runs=[{','.join(ids)}]")

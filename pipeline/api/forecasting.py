@@ -9,9 +9,9 @@ import pandas as pd
 from pipeline.api.records import Run
 from pipeline.base.errors import UserError
 from pipeline.base.record import RunRecord
+from pipeline.base.terminal import say
 from pipeline.base.text import show_number
 from pipeline.config.schema import TrackingConfig
-from pipeline.experiment.job import say
 from pipeline.serving.frames import FrameForecaster
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from hydra.core.config_store import ConfigStore
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
+from pipeline.base.terminal import say
 from pipeline.base.text import show_setting
 from pipeline.config.schema import Config
-from pipeline.experiment.job import say
 from pipeline.experiment.jobs import Plan, plan_jobs
 
 if TYPE_CHECKING:

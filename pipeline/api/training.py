@@ -8,14 +8,13 @@ from pipeline.api.records import Run, Runs
 from pipeline.api.settings import compose, name_table, plan_settings
 from pipeline.base.errors import PipelineError, UserError
 from pipeline.base.interrupt import check_interrupt, interruptible
-from pipeline.config.schema import Config, TrackingConfig
-from pipeline.experiment.job import say, train_job
-from pipeline.experiment.sweep import log_report, open_sweep
+from pipeline.base.terminal import say
+from pipeline.config.schema import Config
+from pipeline.experiment.job import train_job
+from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from pipeline.tracking.store import Store
 
 
 def train(*settings: str | Config, data: "pd.DataFrame | None" = None) -> Run:
@@ -37,7 +36,7 @@ def train(*settings: str | Config, data: "pd.DataFrame | None" = None) -> Run:
     from pipeline.data.sources import load_series
 
     series = load_series(config.dataset, data=data)
-    store = _open_store(config.tracking)
+    store = open_store_to_train(config.tracking)
     with interruptible():
         record = train_job(config, series)
     return Run(record, store, data)
@@ -61,7 +60,7 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
         >>> runs.table()  # doctest: +SKIP
     """
     plan = plan_settings(settings, data, multirun=True)
-    store = _open_store(plan.jobs[0].tracking)
+    store = open_store_to_train(plan.jobs[0].tracking)
     overrides = name_table(settings, data)
     with interruptible(), open_sweep(store, ["-m", *overrides], overrides) as going:
         for job in plan.jobs:
@@ -89,13 +88,3 @@ def _one_config(settings: Sequence[str | Config], data: "pd.DataFrame | None") -
     if not isinstance(config, Config):
         raise UserError(f"train takes a configuration or settings, but got {type(config).__name__}")
     return config
-
-
-def _open_store(tracking: TrackingConfig) -> "Store":
-    from pipeline.tracking.past import kill_crashed
-    from pipeline.tracking.store import open_store
-
-    store = open_store(tracking)
-    if crashed := kill_crashed(store):
-        say(f"{crashed} run(s) that a crash left open are now marked KILLED")
-    return store

@@ -31,6 +31,11 @@ def prepare_terminal(unread: bool = False) -> None:
         sys.stderr = _wrap(sys.stderr, (OSError,))
 
 
+def say(text: str) -> None:
+    """Say on stderr, to the person who waits, what does not belong to the answer."""
+    print(text, file=sys.stderr, flush=True)
+
+
 class _Unread(io.TextIOWrapper):
     """A stream that goes on into nothing when nobody reads it any more."""
 

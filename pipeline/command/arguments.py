@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import replace_file
-from pipeline.base.terminal import prepare_terminal
+from pipeline.base.terminal import prepare_terminal, say
 from pipeline.base.text import QUOTED, suggest, unquote
 from pipeline.command.exits import DONE, run_to_exit
 
@@ -90,11 +90,6 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
     return run_to_exit(answer)
 
 
-def tell_aside(text: str) -> None:
-    """Say on stderr what does not belong to the answer."""
-    print(text, file=sys.stderr)
-
-
 def write_answer(text: str, path: Path | None) -> None:
     """Print the answer of a command, or write it into a file and say so on stderr."""
     if path is None:
@@ -102,7 +97,7 @@ def write_answer(text: str, path: Path | None) -> None:
         return
     with replace_file(path) as file:
         file.write(text.encode())
-    print(f"written to {path}", file=sys.stderr)
+    say(f"written to {path}")
 
 
 def parse_arguments(record: type[Record], words: Sequence[str]) -> Record:

@@ -9,7 +9,8 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from pipeline.base.environment import prepare_environment
-from pipeline.command.arguments import Manual, option, run_entry, tell_aside, write_answer
+from pipeline.base.terminal import say
+from pipeline.command.arguments import Manual, option, run_entry, write_answer
 from pipeline.command.exits import DONE
 from pipeline.command.protocol import PROTOCOL, compare_protocols
 from pipeline.command.selection import Selection, check_selection, select_runs
@@ -92,7 +93,7 @@ def _read_document(arguments: Arguments) -> "Document":
     store, runs, selection = select_runs(arguments)
     gc.freeze()  # statsmodels looks for garbage once more
     # Who names a run wants to know that it is damaged; who names an experiment wants to see the others.
-    tell = None if arguments.runs else tell_aside
+    tell = None if arguments.runs else say
     return compare(Runs(runs, store, selection), arguments.by, arguments.where, tell).document
 
 

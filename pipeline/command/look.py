@@ -16,7 +16,7 @@ from pipeline.command.served import ServedRun
 from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
-    from pipeline.report.page.gates import Look
+    from pipeline.serving.gates import Excerpt
     from pipeline.serving.model import ServedModel
 
 _MOST_UNITS = 256
@@ -86,12 +86,12 @@ def write_page(arguments: Arguments) -> int:
         if named[1][1].data.series.digest() != model.data.series.digest():
             raise UserError(f"against={chosen} was trained on other data; choose runs of the same dataset")
     from pipeline.report.page.gates import write_gates_page
-    from pipeline.serving.gates import describe_ahead
+    from pipeline.serving.gates import describe_ahead, look_at_network
 
     config, data = model.config, model.data
     member = _find_series(arguments.series, data.series.series_ids)
-    first_row = _find_start(arguments.start, model, member, arguments.steps)
-    looks = [_look(name, each, member, first_row, arguments.steps) for name, each in named]
+    excerpt = _find_excerpt(arguments, model, member)
+    looks = [look_at_network(name, each, excerpt) for name, each in named]
     heading = f"Gates: {config.dataset.name}" + (
         f", {data.series.series_ids[member]}" if data.series.series_ids else ""
     )
@@ -112,12 +112,6 @@ def _open(chosen: str, seed: int | None, arguments: Arguments) -> tuple[str, "Se
     return f"run {run_id[:8]}, seed {model.seed}", model
 
 
-def _look(name: str, model: "ServedModel", member: int, first_row: int, steps: int) -> "Look":
-    from pipeline.serving.gates import look_at_network
-
-    return look_at_network(name, model.config, model.data, model.network, model.weights, member, first_row, steps)
-
-
 def _find_series(name: str | None, known: tuple[str, ...]) -> int:
     if name is None:
         return 0
@@ -128,15 +122,14 @@ def _find_series(name: str | None, known: tuple[str, ...]) -> int:
     return known.index(name)
 
 
-def _find_start(start: str | None, model: "ServedModel", member: int, steps: int) -> int:
-    """Return the row of the series with which the excerpt begins."""
+def _find_excerpt(arguments: Arguments, model: "ServedModel", member: int) -> "Excerpt":
     import pandas as pd
 
-    from pipeline.serving.gates import choose_excerpt, show_time
+    from pipeline.serving.gates import Excerpt, choose_excerpt, show_time
 
-    series = model.data.series
+    series, start = model.data.series, arguments.start
     if start is None:
-        return choose_excerpt(model.config, model.data, member, steps)
+        return choose_excerpt(model, member, arguments.steps)
     rows = series.slices()[member]
     times = series.timestamps[rows]
     try:
@@ -148,4 +141,4 @@ def _find_start(start: str | None, model: "ServedModel", member: int, steps: int
         ) from error
     if sought > times[-1]:
         raise UserError(f"start={start} is after the last row, {show_time(times[-1])}; choose an earlier one")
-    return int(rows.start + (times >= sought).argmax())
+    return Excerpt(member, int(rows.start + (times >= sought).argmax()), arguments.steps)

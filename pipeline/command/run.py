@@ -20,13 +20,13 @@ from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts
 from pipeline.base.paths import conf_dir
 from pipeline.base.record import RunRecord
-from pipeline.base.terminal import prepare_terminal
+from pipeline.base.terminal import prepare_terminal, say
 from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
 from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, typed_config
-from pipeline.experiment.job import say, train_job
+from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import explained, plan_jobs
-from pipeline.experiment.sweep import log_report, open_sweep
+from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -73,12 +73,7 @@ def _run_command(command: Sequence[str]) -> int:
             _hydra_main(run_job)()
         return DONE
     plan = plan_jobs(arguments, tell=say)
-    from pipeline.tracking.past import kill_crashed
-    from pipeline.tracking.store import open_store
-
-    store = open_store(plan.jobs[0].tracking)
-    if crashed := kill_crashed(store):
-        say(f"{crashed} run(s) that a crash left open are now marked KILLED")
+    store = open_store_to_train(plan.jobs[0].tracking)
     if plan.is_sweep:
         return _run_sweep(store, command, arguments, plan.differing_keys())
     return _run_once(store, arguments)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
 from pipeline.base.record import LoggedRun
-from pipeline.command.arguments import option, store_option, tell_aside
+from pipeline.base.terminal import say
+from pipeline.command.arguments import option, store_option
 from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
@@ -75,4 +76,4 @@ def select_runs(chosen: Selection) -> tuple["Store", Sequence[LoggedRun], str]:
         return store, experiment_runs(store), f"experiment={chosen.experiment}"
     store = find_store(tracking, chosen.experiment_name if chosen.sweep == LATEST else None)
     sweep = find_sweep(store, chosen.sweep)
-    return store, sweep_runs(store, sweep.run_id, tell_aside), f"sweep={sweep.run_id} ({sweep.name})"
+    return store, sweep_runs(store, sweep.run_id, say), f"sweep={sweep.run_id} ({sweep.name})"

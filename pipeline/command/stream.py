@@ -16,6 +16,7 @@ from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
 from pipeline.base.paths import check_folder
+from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry
 from pipeline.command.exits import DONE
 from pipeline.command.served import ServedRun, fetch_model
@@ -112,10 +113,10 @@ def stream_rows(arguments: Arguments) -> int:
         sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is
     from pipeline.serving.stream import Stream
 
-    stream = Stream(model, arguments.start is Start.warm, _say)
+    stream = Stream(model, arguments.start is Start.warm, say)
     if arguments.state is not None and arguments.state.exists():
         stream.resume(arguments.state)
-        _say(f"state={arguments.state}: {_count_rows(stream.consumed)}")
+        say(f"state={arguments.state}: {_count_rows(stream.consumed)}")
     try:
         _answer_all(stream, arguments)
     except KeyboardInterrupt:
@@ -123,7 +124,7 @@ def stream_rows(arguments: Arguments) -> int:
             raise
     finally:
         if stream.skipped or stream.refused:
-            _say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
+            say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
     return DONE
 
 
@@ -205,7 +206,3 @@ def _count_rows(consumed: Mapping[str, int]) -> str:
     if len(consumed) > _MOST_NAMED:
         return total
     return f"{total}: {', '.join(f'{name} {count}' for name, count in consumed.items())}" if consumed else total
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, TextIO
 
 from pipeline.base.record import LoggedRun, Status
 from pipeline.base.salvage import Salvage
+from pipeline.base.terminal import say
 from pipeline.config.keys import LABELS, label_run, varying_keys
-from pipeline.experiment.job import say
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store

@@ -13,7 +13,7 @@ from pipeline.config.schema import Config, Order, Protocol
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
 from pipeline.evaluation.alignment import take_truth
-from pipeline.models.numpy_network import PlainNetwork
+from pipeline.models.numpy_network import NumpyNetwork
 
 _LONGEST = 256  # steps
 _MOST_ORIGINS = 512
@@ -45,7 +45,7 @@ class Memory:
         return int(np.argmax(self.warm_up <= _TOLERANCE * self.warm_up.min())) + 1
 
 
-def measure_memory(config: Config, data: PreparedData, network: PlainNetwork, forecasts: FloatArray) -> Memory | None:
+def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, forecasts: FloatArray) -> Memory | None:
     """Measure a trained network.
 
     Args:
@@ -113,7 +113,7 @@ def describe_memory(config: Config, memory: Memory) -> str:
     return f"carrying state beyond {steps} {noun} changes nothing: {enough}"
 
 
-def _afford(network: PlainNetwork, longest: int, origins: int) -> tuple[int, IntArray]:
+def _afford(network: NumpyNetwork, longest: int, origins: int) -> tuple[int, IntArray]:
     """Return how many steps, and which of the origins, the budget allows."""
     numbers = sum(weight.size for weights in network.weights for weight in weights)
     while longest > 16 and (longest + _FEWEST_ORIGINS) * longest * numbers > _BUDGET:
@@ -124,7 +124,7 @@ def _afford(network: PlainNetwork, longest: int, origins: int) -> tuple[int, Int
     return longest, np.arange(origins - count, origins)  # neighbours share what they read
 
 
-def _warm_up(network: PlainNetwork, data: PreparedData, last_steps: IntArray, longest: int) -> FloatArray:
+def _warm_up(network: NumpyNetwork, data: PreparedData, last_steps: IntArray, longest: int) -> FloatArray:
     """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, outputs)."""
     firsts = np.unique(last_steps[:, None] - np.arange(longest))  # rows at which some reading begins
     beyond = int(last_steps.max())

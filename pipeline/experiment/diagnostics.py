@@ -1,21 +1,18 @@
 """What a finished training must prove, and what can be learnt from it: parity, and how far back it remembers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.artifacts.tables import write_memory, write_parity
 from pipeline.base.salvage import Salvage
-from pipeline.config.schema import Config
-from pipeline.data.prepare import PreparedData
 from pipeline.evaluation.memory import describe_memory, measure_memory
-from pipeline.models.numpy_network import make_plain
-from pipeline.models.plan import plan_layers
 from pipeline.report.figures.run import draw_memory
 from pipeline.report.page.gates import PAGE, write_gates_page
 from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
+from pipeline.serving.model import ServedModel
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
@@ -29,15 +26,11 @@ _LOOK_WEIGHTS = 60_000  # numbers; a third of a megabyte
 _LARGEST_LOOK = 1_000_000  # bytes; only very many features make it larger
 
 
-def certify_network(
-    config: Config, data: PreparedData, weights: Sequence[Any], outputs: np.ndarray, folder: Path, run: "LiveRun"
-) -> dict[str, float]:
+def certify_network(best: ServedModel, outputs: np.ndarray, folder: Path, run: "LiveRun") -> dict[str, float]:
     """Certify that a network answers alike however it is read.
 
     Args:
-        config: The configuration of the run.
-        data: What it was trained on.
-        weights: Of its best seed, as `get_weights` gives them.
+        best: The best seed of the run.
         outputs: Scaled outputs of that seed at every window. Shape (windows, outputs).
         folder: Takes parity.csv.
         run: Is tagged with what was found.
@@ -48,21 +41,20 @@ def certify_network(
     Raises:
         TrainingError: If the network does not answer alike.
     """
+    config = best.config
     if not config.can_carry:
         run.set_tags({"parity": f"not applicable: {config.wiring.value} carries no state"})
         return {}
     from pipeline.training.parity import certify_parity
 
-    certificate = certify_parity(config, data, weights, outputs)
+    certificate = certify_parity(config, best.data, best.weights, outputs)
     write_parity(folder / "parity.csv", certificate.differences)
     run.set_tags({"parity": f"certified over {certificate.steps} steps"})
     return {"parity_difference": certificate.largest}
 
 
 def study_memory(
-    config: Config,
-    data: PreparedData,
-    weights: Sequence[Any],
+    best: ServedModel,
     outputs: np.ndarray,
     folder: Path,
     run: "LiveRun",
@@ -72,9 +64,7 @@ def study_memory(
     """Measure how far back a network remembers, and log it; there is nothing to measure where no state is carried.
 
     Args:
-        config: The configuration of the run.
-        data: What it was trained on.
-        weights: Of its best seed, as `get_weights` gives them.
+        best: The best seed of the run.
         outputs: Scaled outputs of that seed at every window. Shape (windows, outputs).
         folder: Takes memory.csv and memory.png.
         run: Is given the files, the metric and the sentence.
@@ -85,11 +75,11 @@ def study_memory(
         Metrics by MLflow name.
     """
     metrics: dict[str, float] = {}
+    config, data = best.config, best.data
     if not config.can_carry or config.training.online:
         return metrics
     with salvage.attempt("memory.csv"):
-        layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
-        memory = measure_memory(config, data, make_plain(layers, weights), outputs)
+        memory = measure_memory(config, data, best.network, outputs)
         if memory is None:
             return metrics
         sentence = describe_memory(config, memory)
@@ -107,33 +97,23 @@ def study_memory(
     return metrics
 
 
-def log_gates(
-    name: str, config: Config, data: PreparedData, seed: int, weights: Sequence[Any], folder: Path, run: "LiveRun"
-) -> None:
+def log_gates(name: str, best: ServedModel, folder: Path, run: "LiveRun") -> None:
     """Log the gate viewer of a network: the beginning of the test part, and what comes before it.
 
     Args:
         name: Of the run, for people.
-        config: The configuration of the run.
-        data: What it was trained on.
-        seed: The number of its best seed.
-        weights: Of that seed, as `get_weights` gives them.
+        best: Its best seed.
         folder: Takes gates.html.
         run: Is given the page, if it is small and the network reads the series step by step.
     """
+    config, data = best.config, best.data
     if not config.can_carry:
         return
-    plain = [np.asarray(weight) for weight in weights]
-    network = make_plain(plan_layers(config, data.windows.num_features, data.windows.num_outputs), plain)
-    steps = _LOOK_STEPS if sum(weight.size for weight in plain) <= _HEAVY else _LOOK_STEPS // 2
-    first_row = choose_excerpt(config, data, 0, steps)
-    look = look_at_network(
-        f"{name}, seed {seed}", config, data, network, plain, 0, first_row, steps, _LOOK_BEFORE, _LOOK_WEIGHTS
-    )
-    target, unit = data.series.targets[0], config.dataset.unit
-    page = write_gates_page(
-        f"Gates: {config.dataset.name}", target, unit, describe_ahead(data), [look], _LOOK_UNITS
-    ).encode()
+    heavy = sum(weight.size for weight in best.weights) > _HEAVY
+    excerpt = choose_excerpt(best, member=0, steps=_LOOK_STEPS // 2 if heavy else _LOOK_STEPS)
+    look = look_at_network(f"{name}, seed {best.seed}", best, excerpt, _LOOK_BEFORE, _LOOK_WEIGHTS)
+    heading, target = f"Gates: {config.dataset.name}", data.series.targets[0]
+    page = write_gates_page(heading, target, config.dataset.unit, describe_ahead(data), [look], _LOOK_UNITS).encode()
     if len(page) <= _LARGEST_LOOK:
         (folder / PAGE).write_bytes(page)
         run.log_file(folder / PAGE)

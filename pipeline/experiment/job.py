@@ -1,12 +1,12 @@
 """One job of a command or of a notebook: train its configuration, and say what became of it."""
 
 import logging
-import sys
 from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.record import RunRecord
+from pipeline.base.terminal import say
 from pipeline.base.text import show_number
 from pipeline.config.keys import label_run
 from pipeline.config.schema import Config, flat_config
@@ -51,8 +51,3 @@ def train_job(config: Config, series: "Series | None" = None) -> RunRecord:
         validation = f"validation {record.measure.label} {show_number(record.score('validation'))}"
         say(f"{label}: {validation} in {record.metrics['fit_seconds']:.1f} s")
     return record
-
-
-def say(text: str) -> None:
-    """Show a sentence to the person who waits."""
-    print(text, file=sys.stderr, flush=True)

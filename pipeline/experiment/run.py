@@ -5,7 +5,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -32,6 +32,7 @@ from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.report.page.gates import PAGE as GATES_PAGE
 from pipeline.serving.frames import value_columns
+from pipeline.serving.model import ServedModel, make_model
 from pipeline.serving.packed import pack_model
 
 if TYPE_CHECKING:
@@ -110,21 +111,19 @@ class _Outcome:
     """A training that is done and scored.
 
     Attributes:
-        data: As the last origin saw them.
+        best: The best seed, with the data as the last origin saw them.
         whole: With the whole test part, as one origin would have them.
         results: What was found.
         metrics: Final metrics by MLflow name.
         per_epoch: Metrics of every epoch by MLflow name.
-        weights: Of the best seed.
         outputs: Scaled outputs of the best seed at every window. Shape (windows, outputs).
     """
 
-    data: PreparedData
+    best: ServedModel
     whole: PreparedData
     results: Results
     metrics: dict[str, float]
     per_epoch: dict[str, list[float]]
-    weights: list[Any]
     outputs: np.ndarray
 
 
@@ -153,8 +152,9 @@ def _train_and_score(
     results = score_trainings(config, origins, trainings, losses)
     if (weak := describe_weak_fit(data, results)) is not None:
         tell(f"{label}: {weak}")
-    weights, outputs = last.seeds[results.best].weights, last.forecasts[results.best]
-    found = certify_network(config, origins[-1], weights, outputs, folder, run)
+    chosen, outputs = last.seeds[results.best], last.forecasts[results.best]
+    best = make_model(config, origins[-1], chosen.seed, [np.asarray(weight) for weight in chosen.weights])
+    found = certify_network(best, outputs, folder, run)
     whole = join_origins(config, origins)
     run.set_tags({SCORED_TAG: write_run_files(folder, config, whole, results)})
     save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
@@ -162,7 +162,7 @@ def _train_and_score(
         "loss": _mean_curve([seed.losses for seed in last.seeds]),
         "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
     }
-    return _Outcome(origins[-1], whole, results, dict(results.metrics) | found, per_epoch, weights, outputs)
+    return _Outcome(best, whole, results, dict(results.metrics) | found, per_epoch, outputs)
 
 
 def _log_extras(
@@ -178,33 +178,31 @@ def _log_extras(
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         metrics = study_memory(
-            config, outcome.data, outcome.weights, outcome.outputs, folder, run, salvage,
-            lambda text: tell(f"{label}: {text}"),
-        )  # fmt: skip
+            outcome.best, outcome.outputs, folder, run, salvage, lambda text: tell(f"{label}: {text}")
+        )
         for name, draw in draw_run_figures(label, config, outcome.whole, outcome.results).items():
             with salvage.attempt(name):
                 draw(folder / name)
                 run.log_file(folder / name)
         with salvage.attempt(GATES_PAGE):
-            seed = list(outcome.results.losses)[outcome.results.best]
-            log_gates(label, config, outcome.data, seed, outcome.weights, folder, run)
+            log_gates(label, outcome.best, folder, run)
     with salvage.attempt("dataset"):
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
     if config.tracking.log_model:
         with salvage.attempt("model"):
-            _log_model(config, outcome, run)
+            _log_model(outcome.best, run)
     return metrics
 
 
-def _log_model(config: Config, outcome: _Outcome, run: "LiveRun") -> None:
+def _log_model(best: ServedModel, run: "LiveRun") -> None:
     """Log the best seed as a model that reads raw rows: transforms, scaling and state are inside."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made) / "network"
         folder.mkdir()
-        seed = list(outcome.results.losses)[outcome.results.best]
-        pack_model(folder, config, outcome.data, seed, outcome.weights)
-        named = [name for name in (config.dataset.time_column, config.dataset.lane_column) if name is not None]
-        run.log_model(folder, [*named, *value_columns(config, outcome.data.series)])
+        pack_model(folder, best)
+        dataset = best.config.dataset
+        named = [name for name in (dataset.time_column, dataset.lane_column) if name is not None]
+        run.log_model(folder, [*named, *value_columns(best.config, best.data.series)])
 
 
 def _train(config: Config, data: PreparedData, label: str) -> "Training":

@@ -8,10 +8,22 @@ from typing import TYPE_CHECKING
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError
 from pipeline.base.salvage import Salvage
-from pipeline.experiment.job import say
+from pipeline.base.terminal import say
+from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
+
+
+def open_store_to_train(tracking: TrackingConfig) -> "Store":
+    """Open the store, and close in it what a crash of another process left open."""
+    from pipeline.tracking.past import kill_crashed
+    from pipeline.tracking.store import open_store
+
+    store = open_store(tracking)
+    if crashed := kill_crashed(store):
+        say(f"{crashed} run(s) that a crash left open are now marked KILLED")
+    return store
 
 
 @dataclass

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.config.schema import Cell
-from pipeline.models.numpy_network import Array, PlainNetwork
+from pipeline.models.numpy_network import Array, NumpyNetwork
 from pipeline.models.trace import LayerTrace, Trace
 
 
-def input_gradients(network: PlainNetwork, weights: Sequence[Array], trace: Trace, output: int = 0) -> Array:
+def input_gradients(network: NumpyNetwork, weights: Sequence[Array], trace: Trace, output: int = 0) -> Array:
     """Return the derivative of one output, after every step, by every input.
 
     Args:

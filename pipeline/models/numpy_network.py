@@ -18,7 +18,7 @@ States = list[Array]
 
 
 @dataclass(frozen=True)
-class PlainNetwork:
+class NumpyNetwork:
     """The layers of a network with their weights.
 
     Attributes:
@@ -95,7 +95,7 @@ class PlainNetwork:
         return hidden[-1]  # (rows, outputs)
 
 
-def make_plain(layers: Sequence[LayerPlan], weights: Sequence[Array]) -> PlainNetwork:
+def build_numpy_network(layers: Sequence[LayerPlan], weights: Sequence[Array]) -> NumpyNetwork:
     """Put weights into the layers of a plan.
 
     Args:
@@ -114,7 +114,7 @@ def make_plain(layers: Sequence[LayerPlan], weights: Sequence[Array]) -> PlainNe
         count = len(layer.weight_shapes)
         prepared.append(_prepare(layer, left[:count]))
         left = left[count:]
-    return PlainNetwork(tuple(layers), tuple(prepared))
+    return NumpyNetwork(tuple(layers), tuple(prepared))
 
 
 def _prepare(layer: LayerPlan, weights: list[Array]) -> tuple[Array, ...]:
@@ -164,7 +164,7 @@ def open_gates(cell: Cell, weights: tuple[Array, ...], inputs: Array, h: Array) 
 
     Args:
         cell: The cell.
-        weights: Of its layer, as `PlainNetwork.weights` holds them.
+        weights: Of its layer, as `NumpyNetwork.weights` holds them.
         inputs: Shape (rows, inputs).
         h: Before the step. Shape (rows, units).
 

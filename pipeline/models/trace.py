@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config.schema import Cell
-from pipeline.models.numpy_network import Array, PlainNetwork, open_gates
+from pipeline.models.numpy_network import Array, NumpyNetwork, open_gates
 from pipeline.models.plan import NUM_STATES, LayerPlan
 
 # In the order of Keras' kernels, which is that of `open_gates`.
@@ -64,7 +64,7 @@ class Trace:
     resets: Array
 
 
-def trace_steps(network: PlainNetwork, inputs: Array, resets: Array, states: Sequence[Array] | None = None) -> Trace:
+def trace_steps(network: NumpyNetwork, inputs: Array, resets: Array, states: Sequence[Array] | None = None) -> Trace:
     """Read a sequence and note everything.
 
     Args:

@@ -1,36 +1,46 @@
 """What a trained network does along an excerpt of its series, ready to be looked at."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Transform
-from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.prepare import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import follow, saturation
 from pipeline.models.gradient import input_gradients
-from pipeline.models.numpy_network import PlainNetwork, States
+from pipeline.models.numpy_network import NumpyNetwork, States
 from pipeline.models.trace import LayerTrace, trace_steps
 from pipeline.report.page.gates import LayerLook, Look
+from pipeline.serving.model import ServedModel
 
 _BETWEEN_0_AND_1 = ("input", "forget", "output", "update", "reset")
 
 
-def choose_excerpt(config: Config, data: PreparedData, member: int, steps: int) -> int:
-    """Return the row at which an excerpt begins in whose middle the test part begins.
+@dataclass(frozen=True)
+class Excerpt:
+    """Which time steps are looked at.
 
-    Args:
-        config: Of the run.
-        data: What it was trained on.
+    Attributes:
         member: Number of the series, of several.
-        steps: Time steps of the excerpt.
+        first_row: Row of the data with which it begins.
+        steps: Time steps, at most.
     """
-    rows = lay_steps(config, data.windows, data.series.slices()[member])[0] + data.windows.spec.rows_of_step[-1]
+
+    member: int
+    first_row: int
+    steps: int
+
+
+def choose_excerpt(model: ServedModel, member: int, steps: int) -> Excerpt:
+    """Return an excerpt of a series in whose middle the test part begins, or its end if there is none."""
+    data = model.data
+    rows = lay_steps(model.config, data.windows, data.series.slices()[member])[0] + data.windows.spec.rows_of_step[-1]
     in_test = np.flatnonzero(data.split.rows("test")[rows])
     middle = int(in_test[0]) if in_test.size else len(rows)
-    return int(rows[max(min(middle - steps // 2, len(rows) - steps), 0)])
+    return Excerpt(member, int(rows[max(min(middle - steps // 2, len(rows) - steps), 0)]), steps)
 
 
 def describe_ahead(data: PreparedData) -> str:
@@ -40,74 +50,85 @@ def describe_ahead(data: PreparedData) -> str:
 
 
 def look_at_network(
-    name: str,
-    config: Config,
-    data: PreparedData,
-    network: PlainNetwork,
-    weights: Sequence[np.ndarray],
-    member: int,
-    first_row: int,
-    steps: int,
-    most_before: int | None = None,
-    most_weights: int | None = None,
+    name: str, model: ServedModel, excerpt: Excerpt, most_before: int | None = None, most_weights: int | None = None
 ) -> Look:
     """Let a network read an excerpt, its state as it is there, and note everything.
 
     Args:
         name: Of the network, for people.
-        config: Of its run.
-        data: What the run was trained on.
-        network: One seed.
-        weights: Of that seed, as `get_weights` gives them.
-        member: Number of the series, of several.
-        first_row: Row of the series with which the excerpt begins.
-        steps: Time steps that are looked at, at most.
+        model: One seed of a run, with its data.
+        excerpt: What it reads.
         most_before: Steps read before the excerpt, at most; None: since the state was zero.
         most_weights: Numbers of the weights, at most, that come along; None: all.
 
     Raises:
         UserError: If the network has no such sequence of steps.
     """
-    windows, series = data.windows, data.series
+    config, series, windows = model.config, model.data.series, model.data.windows
+    reading = _find_reading(model, excerpt, most_before)
+    rows = reading.rows
+    states = _read(model.network, windows.gather_steps(reading.before))
+    trace = trace_steps(model.network, windows.gather_steps(reading.first_rows), reading.resets, states)
+    values = np.where(series.scorable(), series.actual(), np.nan)[rows, 0]
+    steps = np.arange(len(rows))
+    position = steps - np.maximum.accumulate(np.where(reading.resets, steps, -len(reading.before)))
+    inverse, forecasts = _in_units(model, rows, trace.outputs)
+    size = sum(weight.size for weight in model.weights)
+    return Look(
+        name=name,
+        about=_describe(config),
+        trace=trace,
+        layers=[_study(layer, values, position, rows, config.dataset.period) for layer in trace.layers],
+        weights=model.weights if most_weights is None or size <= most_weights else None,
+        inputs=_name_inputs(model.data),
+        times=[show_time(time) for time in series.timestamps[rows]],
+        parts=model.data.split.part_names()[rows].tolist(),
+        values=values,
+        forecasts=forecasts,
+        lands=_find_steps(rows, rows + windows.spec.horizon_steps[0]),
+        gradients=input_gradients(model.network, model.weights, trace),
+        inverse=inverse,
+        exponential=Transform.log in config.dataset.transforms,
+        steps_before=len(reading.before),
+    )
+
+
+@dataclass(frozen=True)
+class _Reading:
+    """The steps of an excerpt, and those that its state comes from.
+
+    Attributes:
+        before: First row of each step that is read before the excerpt. Shape (steps before,).
+        first_rows: First row of each step of the excerpt. Shape (steps,).
+        rows: Last row that each step reads. Shape (steps,).
+        resets: Whether each step begins with a state of zero. Shape (steps,).
+    """
+
+    before: IntArray
+    first_rows: IntArray
+    rows: IntArray
+    resets: BoolArray
+
+
+def _find_reading(model: ServedModel, excerpt: Excerpt, most_before: int | None) -> _Reading:
+    config, windows = model.config, model.data.windows
     if not config.can_carry:
         raise UserError(
             f"a network with model.wiring={config.wiring.value} does not read the series step by step, so it has no "
             "gates along it; choose a run with many_to_one or many_to_many"
         )
     windows.spec.require_past_only("the gate viewer")
-    first_rows, resets = lay_steps(config, windows, series.slices()[member])
-    rows = first_rows + windows.spec.rows_of_step[-1]  # the last row that each step reads
-    first = min(int(np.argmax(rows >= first_row)) if rows[-1] >= first_row else len(rows) - 1, len(rows) - 1)
+    first_rows, resets = lay_steps(config, windows, model.data.series.slices()[excerpt.member])
+    rows = first_rows + windows.spec.rows_of_step[-1]
+    reached = np.flatnonzero(rows >= excerpt.first_row)  # with overlapping windows rows come again
+    first = int(reached[0]) if reached.size else len(rows) - 1
     zero = int(np.flatnonzero(resets[: first + 1])[-1])
     began = zero if most_before is None else max(zero, first - most_before)
-    states = _read(network, windows.gather_steps(first_rows[began:first]))
-    chosen = slice(first, first + steps)
-    rows, resets = rows[chosen], resets[chosen]
-    trace = trace_steps(network, windows.gather_steps(first_rows[chosen]), resets, states)
-    values = np.where(series.scorable(), series.actual(), np.nan)[rows, 0]
-    position = np.arange(len(rows)) - np.maximum.accumulate(np.where(resets, np.arange(len(rows)), began - first))
-    inverse, forecasts = _in_units(config, data, rows, trace.outputs)
-    size = sum(weight.size for weight in weights)
-    return Look(
-        name=name,
-        about=_describe(config),
-        trace=trace,
-        layers=[_study(layer, values, position, rows, config.dataset.period) for layer in trace.layers],
-        weights=weights if most_weights is None or size <= most_weights else None,
-        inputs=_name_inputs(data),
-        times=[show_time(time) for time in series.timestamps[rows]],
-        parts=data.split.part_names()[rows].tolist(),
-        values=values,
-        forecasts=forecasts,
-        lands=_find_steps(rows, rows + windows.spec.horizon_steps[0]),
-        gradients=input_gradients(network, weights, trace),
-        inverse=inverse,
-        exponential=Transform.log in config.dataset.transforms,
-        steps_before=first - began,
-    )
+    chosen = slice(first, first + excerpt.steps)
+    return _Reading(first_rows[began:first], first_rows[chosen], rows[chosen], resets[chosen])
 
 
-def _read(network: PlainNetwork, inputs: FloatArray) -> States:
+def _read(network: NumpyNetwork, inputs: FloatArray) -> States:
     """Return the states after some steps from zero, of one row."""
     states = network.zero_states(1)
     for step in inputs:
@@ -122,11 +143,12 @@ def _study(layer: LayerTrace, values: FloatArray, position: IntArray, rows: IntA
     )
 
 
-def _in_units(config: Config, data: PreparedData, rows: IntArray, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _in_units(model: ServedModel, rows: IntArray, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return offset and factor of each step, (steps, 2), and the forecasts of the nearest horizon step, (steps,).
 
     The nearest output comes back without any other, by a straight line, before the exponential if there is a logarithm.
     """
+    data = model.data
     starts = rows - data.windows.spec.origin
     known = np.isin(starts, data.windows.starts)
     inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
@@ -135,7 +157,7 @@ def _in_units(config: Config, data: PreparedData, rows: IntArray, outputs: Float
             _points(data, np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
             for each in (0.0, 1.0)
         ]
-        low, high = np.log(ends) if Transform.log in config.dataset.transforms else ends
+        low, high = np.log(ends) if Transform.log in model.config.dataset.transforms else ends
         inverse[known] = np.stack([low, high - low], axis=1)
         forecasts[known] = _points(data, outputs[known], starts[known])[:, 0, 0]
     return inverse, forecasts

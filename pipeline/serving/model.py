@@ -21,7 +21,7 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
-from pipeline.models.numpy_network import PlainNetwork, make_plain
+from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
@@ -29,21 +29,21 @@ FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
 
 @dataclass(frozen=True)
 class ServedModel:
-    """One seed of a finished run, the best one unless another was asked for.
+    """One seed of a run, the best one unless another was asked for.
 
     Attributes:
         config: The run's configuration.
         data: The run's data, prepared as it was for the training.
         network: The network, in NumPy.
-        digest: Names network, scaler and configuration: equal digests give equal forecasts.
+        digest: Names network, scaler and configuration: equal digests give equal forecasts. Empty in a run.
         weights: Of the network, as Keras' `get_weights` gives them.
         seed: The number of the seed.
     """
 
     config: Config
     data: PreparedData
-    network: PlainNetwork
-    digest: str
+    network: NumpyNetwork
+    digest: str = ""
     weights: Sequence[np.ndarray] = ()
     seed: int = 0
 
@@ -83,18 +83,27 @@ def load_model(
     saved = load_weights(folder / FILE_NAME)
     if seed is not None:
         saved = saved.of_seed(seed)
-    network = make_network(config, data, saved.of_best())
     identity = hashlib.sha256(saved.digest().encode())
     for array in (data.scaling.offset, data.scaling.scale):
         identity.update(np.ascontiguousarray(array).tobytes())
     dataset = config.dataset
     reading = (config.look_back, config.horizon_steps, config.stateful, config.wiring, data.series.columns)
     identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
-    number = int(saved.seeds[saved.best])
-    return ServedModel(config, data, network, identity.hexdigest(), saved.of_best(), number)
+    return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
 
 
-def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarray]) -> PlainNetwork:
+def make_model(
+    config: Config, data: PreparedData, seed: int, weights: Sequence[np.ndarray], digest: str = ""
+) -> ServedModel:
+    """Return a seed with its network; for the arguments see `ServedModel`.
+
+    Raises:
+        UserError: If network and weights do not fit each other.
+    """
+    return ServedModel(config, data, make_network(config, data, weights), digest, weights, seed)
+
+
+def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarray]) -> NumpyNetwork:
     """Put the weights of one seed into the network of a configuration.
 
     Raises:
@@ -102,7 +111,7 @@ def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarra
     """
     layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
     try:
-        return make_plain(layers, weights)
+        return build_numpy_network(layers, weights)
     except ValueError as error:
         raise UserError(f"{FILE_NAME} of the run does not fit its configuration: {error}") from error
 

@@ -4,9 +4,7 @@ Three files of plain values, nothing in which can be executed: config.yaml, scal
 """
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,25 +21,22 @@ from pipeline.data.transforms import forward_transforms
 from pipeline.data.window_spec import make_window_spec
 from pipeline.data.windows import Windows
 from pipeline.models.heads.registry import head_of
-from pipeline.serving.model import ServedModel, load_config, make_network
+from pipeline.serving.model import ServedModel, load_config, make_model
 
 PACKED = (CONFIG_NAME, SCALING_NAME, FILE_NAME)
 _SCALER = ("offset", "scale")
 
 
-def pack_model(folder: Path, config: Config, data: PreparedData, seed: int, weights: Sequence[Any]) -> None:
+def pack_model(folder: Path, model: ServedModel) -> None:
     """Write what a network needs to forecast rows of its kind of data.
 
     Args:
         folder: Where the files go.
-        config: Its configuration.
-        data: What it was trained on; only the scaler and the names of the columns are kept.
-        seed: Number of the seed that is packed.
-        weights: Of that seed.
+        model: The seed; of its data only the scaler and the names of the columns are kept.
     """
-    write_config(folder, config)
-    write_scaling(folder, config, data)
-    save_weights(folder, [seed], 0, [weights])
+    write_config(folder, model.config)
+    write_scaling(folder, model.config, model.data)
+    save_weights(folder, [model.seed], 0, [model.weights])
 
 
 def unpack_model(folder: Path) -> ServedModel:
@@ -53,7 +48,7 @@ def unpack_model(folder: Path) -> ServedModel:
     config = load_config(folder / CONFIG_NAME)
     data = _bare_data(config, folder / SCALING_NAME)
     saved = load_weights(folder / FILE_NAME)
-    return ServedModel(config, data, make_network(config, data, saved.of_best()), saved.digest())
+    return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), saved.digest())
 
 
 def _bare_data(config: Config, path: Path) -> PreparedData:

@@ -6,12 +6,12 @@ from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.reading import read_in_order
 from pipeline.data.windows import Windows
-from pipeline.models.numpy_network import PlainNetwork
+from pipeline.models.numpy_network import NumpyNetwork
 
 _WINDOWS_AT_ONCE = 4096  # bounds the memory of gathered windows
 
 
-def forecast_windows(config: Config, windows: Windows, network: PlainNetwork) -> FloatArray:
+def forecast_windows(config: Config, windows: Windows, network: NumpyNetwork) -> FloatArray:
     """Forecast from the end of each window.
 
     A stateless network answers each window by itself. A stateful one reads each lane of `windows` from its first row,

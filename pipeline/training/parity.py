@@ -18,7 +18,7 @@ from pipeline.config.schema import Config, Order
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepare import PreparedData
 from pipeline.models.keras_network import build_chunk_network, build_streaming_network
-from pipeline.models.numpy_network import make_plain
+from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 
 LIMIT = 1e-4  # of the target's scale
@@ -113,7 +113,9 @@ def _read_steps(
     config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray, lanes: int
 ) -> FloatArray:
     """Read step by step as `pipeline.stream` does; other lanes read the sequence backwards."""
-    plain = make_plain(plan_layers(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights])
+    plain = build_numpy_network(
+        plan_layers(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights]
+    )
     mine = lanes // 2
     batch = np.stack([sequence if lane == mine else sequence[::-1] for lane in range(lanes)])
     states, outputs = plain.zero_states(lanes), []

@@ -22,7 +22,7 @@ from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
 from pipeline.evaluation import memory as memory_module
 from pipeline.evaluation.memory import Memory, describe_memory, measure_memory
-from pipeline.models.numpy_network import PlainNetwork, make_plain
+from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 
 SMALL = 1e-3  # tanh(x) is x for inputs this small
@@ -63,7 +63,7 @@ def delayed_copy(delay: int, lanes: tuple[int, ...] = (80,)) -> Series:
     )
 
 
-def delay_line(config: Config, delay: int) -> PlainNetwork:
+def delay_line(config: Config, delay: int) -> NumpyNetwork:
     """A network that answers with its input of `delay - 1` steps ago: unit k holds what unit k-1 held a step before."""
     units = config.model.units[0]
     kernel, recurrent_kernel = np.zeros((1, units)), np.zeros((units, units))
@@ -72,10 +72,12 @@ def delay_line(config: Config, delay: int) -> PlainNetwork:
         recurrent_kernel[unit - 1, unit] = 1
     head = np.zeros((units, 1))
     head[delay - 1] = 1
-    return make_plain(plan_layers(config, 1, 1), [kernel, recurrent_kernel, np.zeros(units), head, np.zeros(1)])
+    return build_numpy_network(
+        plan_layers(config, 1, 1), [kernel, recurrent_kernel, np.zeros(units), head, np.zeros(1)]
+    )
 
 
-def forecast(config: Config, data: PreparedData, network: PlainNetwork) -> np.ndarray:
+def forecast(config: Config, data: PreparedData, network: NumpyNetwork) -> np.ndarray:
     """Outputs at every window: after the whole past of its lane when stateful, otherwise after the window alone."""
     windows, outputs = data.windows, []
     for start, first in zip(windows.starts, windows.first_of_series, strict=True):
@@ -84,7 +86,7 @@ def forecast(config: Config, data: PreparedData, network: PlainNetwork) -> np.nd
     return np.stack(outputs)
 
 
-def read(network: PlainNetwork, data: PreparedData, first: int, last: int) -> np.ndarray:
+def read(network: NumpyNetwork, data: PreparedData, first: int, last: int) -> np.ndarray:
     """Read steps `first` to `last` one by one from a zero state; return the last output. Shape (outputs,)."""
     states = network.zero_states(1)
     for row in range(first, last + 1):
@@ -92,7 +94,7 @@ def read(network: PlainNetwork, data: PreparedData, first: int, last: int) -> np
     return answer[0]
 
 
-def measure(config: Config, data: PreparedData, network: PlainNetwork) -> Memory:
+def measure(config: Config, data: PreparedData, network: NumpyNetwork) -> Memory:
     memory = measure_memory(config, data, network, forecast(config, data, network))
     assert memory is not None
     return memory
@@ -126,10 +128,12 @@ def test_zeroing_hurts_less_the_rarer_it_is() -> None:
 # --------------------------------------------------------------------------------------------- against plain loops
 
 
-def random_network(config: Config, data: PreparedData) -> PlainNetwork:
+def random_network(config: Config, data: PreparedData) -> NumpyNetwork:
     random = np.random.default_rng(5)
     layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
-    return make_plain(layers, [random.normal(0, 0.7, shape) for layer in layers for shape in layer.weight_shapes])
+    return build_numpy_network(
+        layers, [random.normal(0, 0.7, shape) for layer in layers for shape in layer.weight_shapes]
+    )
 
 
 CASES = {

@@ -11,10 +11,11 @@ import pytest
 
 from pipeline.base.salvage import Salvage
 from pipeline.config.schema import Config, DatasetConfig, Horizons, ModelConfig, Source, TrainingConfig, Wiring
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
 from pipeline.experiment import diagnostics
 from pipeline.experiment.diagnostics import certify_network, study_memory
 from pipeline.models.plan import plan_layers
+from pipeline.serving.model import ServedModel, make_model
 
 
 @dataclass
@@ -51,21 +52,21 @@ def configure(**keys: Any) -> Config:
     return Config(look_back=3, dataset=dataset, model=ModelConfig(units=[4], **keys.pop("model", {})), **keys)
 
 
-def prepare(config: Config, make_panel: Callable[..., Any]) -> tuple[PreparedData, list[Any], np.ndarray]:
-    """Return data, random weights, and random outputs at every window."""
+def prepare(config: Config, make_panel: Callable[..., Any]) -> tuple[ServedModel, np.ndarray]:
+    """Return a network of random weights, and random outputs at every window."""
     random = np.random.default_rng(0)
     data = prepare_data(config, make_panel([random.normal(size=80)]))
     windows = data.windows
     layers = plan_layers(config, windows.num_features, windows.num_outputs)
     weights = [random.normal(size=shape) for layer in layers for shape in layer.weight_shapes]
-    return data, weights, random.normal(size=(len(windows.starts), windows.num_outputs))
+    return make_model(config, data, 0, weights), random.normal(size=(len(windows.starts), windows.num_outputs))
 
 
 def study(config: Config, make_panel: Callable[..., Any], folder: Path) -> Found:
     run, told = LiveRun(), list[str]()
     salvage = Salvage(told.append)
-    data, weights, outputs = prepare(config, make_panel)
-    returned = study_memory(config, data, weights, outputs, folder, run, salvage, told.append)  # type: ignore[arg-type]
+    best, outputs = prepare(config, make_panel)
+    returned = study_memory(best, outputs, folder, run, salvage, told.append)  # type: ignore[arg-type]
     return Found(returned, run, told, salvage.lost)
 
 
@@ -120,6 +121,6 @@ def test_without_a_state_there_is_no_certificate(make_panel, tmp_path: Path) -> 
     """A run that carries no state fails because of it, or claims a certificate that it never got."""
     keys = {"horizon": 2, "dataset": {"horizons": Horizons.all}, "model": {"wiring": Wiring.encoder_decoder}}
     config, run = configure(**keys), LiveRun()
-    data, weights, outputs = prepare(config, make_panel)
-    assert certify_network(config, data, weights, outputs, tmp_path, run) == {}  # type: ignore[arg-type]
+    best, outputs = prepare(config, make_panel)
+    assert certify_network(best, outputs, tmp_path, run) == {}  # type: ignore[arg-type]
     assert run.tags == {"parity": "not applicable: encoder_decoder carries no state"}

@@ -33,7 +33,7 @@ from pipeline.data.prepare import prepare_data
 from pipeline.experiment import diagnostics
 from pipeline.experiment import run as experiment
 from pipeline.experiment.run import run_experiment
-from pipeline.models.numpy_network import PlainNetwork
+from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.tracking import live
 
 SINE: dict[str, Any] = {"name": "sine", "source": Source.sine, "length": 60, "period": 6, "features": ["value"]}
@@ -186,13 +186,13 @@ def test_encoder_decoder_has_no_parity(place: Place) -> None:
 
 def test_a_run_without_certificate_is_failed(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run whose programs do not agree counts as a score; or the tutorial's order is not told and tagged."""
-    step = PlainNetwork.step
+    step = NumpyNetwork.step
 
     def spoiled(self, inputs, states):
         outputs, after = step(self, inputs, states)
         return outputs + 1, after
 
-    monkeypatch.setattr(PlainNetwork, "step", spoiled)
+    monkeypatch.setattr(NumpyNetwork, "step", spoiled)
     config = configure({"order": Order.overlapping}, stateful=True)
     with pytest.raises(TrainingError, match=r"parity: read as '.*' the network answers .* defect of the program"):
         place.run(config, "spoiled")

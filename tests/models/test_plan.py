@@ -11,7 +11,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, ModelConfig, Wiring
 from pipeline.models.keras_network import build_streaming_network, build_training_network
-from pipeline.models.numpy_network import PlainNetwork, make_plain
+from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.models.xla_network import read_network
 
@@ -29,14 +29,14 @@ def configure(wiring: Wiring, cell: Cell) -> Config:
     return Config(model=ModelConfig(cell=cell, units=[4, 3], wiring=wiring), **_SETTINGS[wiring])
 
 
-def build(config: Config, seed: int = 0) -> tuple[keras.Model, list[np.ndarray], PlainNetwork]:
+def build(config: Config, seed: int = 0) -> tuple[keras.Model, list[np.ndarray], NumpyNetwork]:
     """Return a Keras network with random weights, those weights, and the same network in NumPy."""
     outputs = TARGETS * len(config.horizon_steps)
     network = build_training_network(config, FEATURES, outputs)
     random = np.random.default_rng(seed)
     weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
     network.set_weights(weights)
-    return network, weights, make_plain(plan_layers(config, FEATURES, outputs), weights)
+    return network, weights, build_numpy_network(plan_layers(config, FEATURES, outputs), weights)
 
 
 @pytest.mark.parametrize("cell", list(Cell))
@@ -91,7 +91,7 @@ def test_weights_of_another_network_are_refused() -> None:
     config = configure(Wiring.many_to_one, Cell.lstm)
     _, weights, _ = build(config)
     with pytest.raises(ValueError, match=r"needs weights of the shapes .*\(4,.*but got"):
-        make_plain(plan_layers(config, FEATURES + 1, TARGETS), weights)
+        build_numpy_network(plan_layers(config, FEATURES + 1, TARGETS), weights)
 
 
 @pytest.mark.parametrize(

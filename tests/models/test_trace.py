@@ -9,7 +9,7 @@ import pytest
 from pipeline.config.schema import Cell, Config
 from pipeline.models.gradient import input_gradients
 from pipeline.models.keras_network import build_streaming_network
-from pipeline.models.numpy_network import PlainNetwork, make_plain
+from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.models.trace import GATE_NAMES, trace_steps
 
@@ -20,13 +20,13 @@ NO_RESETS = np.zeros(STEPS, bool)
 CELLS = {Cell.lstm: keras.layers.LSTMCell, Cell.gru: keras.layers.GRUCell, Cell.simple_rnn: keras.layers.SimpleRNNCell}
 
 
-def make_network(make_config: MakeConfig, cell: Cell) -> tuple[keras.Model, list[np.ndarray], PlainNetwork]:
+def make_network(make_config: MakeConfig, cell: Cell) -> tuple[keras.Model, list[np.ndarray], NumpyNetwork]:
     config = make_config(cell, (3, 2), stateful=True)
     network = build_streaming_network(config, FEATURES, OUTPUTS)
     random = np.random.default_rng(5)
     weights = [random.normal(scale=0.8, size=each.shape).astype(np.float32) for each in network.get_weights()]
     network.set_weights(weights)
-    return network, weights, make_plain(plan_layers(config, FEATURES, OUTPUTS), weights)
+    return network, weights, build_numpy_network(plan_layers(config, FEATURES, OUTPUTS), weights)
 
 
 def sigmoid(values: np.ndarray) -> np.ndarray:

@@ -11,9 +11,8 @@ from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
-from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
-from pipeline.serving.model import ServedModel
+from pipeline.serving.model import ServedModel, make_model
 
 MakeServed = Callable[..., ServedModel]
 Expect = Callable[[ServedModel, np.ndarray], np.ndarray]
@@ -65,7 +64,7 @@ def make_served() -> MakeServed:
         data = prepare_data(config, series)
         layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
         weights = [random.normal(scale=0.7, size=shape) for layer in layers for shape in layer.weight_shapes]
-        return ServedModel(config, data, make_plain(layers, weights), digest=f"digest {seed}")
+        return make_model(config, data, seed, weights, f"digest {seed}")
 
     return make
 

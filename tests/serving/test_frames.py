@@ -1,7 +1,6 @@
 """Tables of raw rows are answered with the forecasts that a network was scored with, without the run's data."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +10,10 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Gaps, Horizons, LagsAs, Missing, Transform
-from pipeline.models.numpy_network import make_plain
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster
 from pipeline.serving.mlflow_model import _load_pyfunc
-from pipeline.serving.model import ServedModel
+from pipeline.serving.model import ServedModel, make_model
 from pipeline.serving.packed import PACKED, pack_model
 
 Pack = Callable[..., tuple[ServedModel, FrameForecaster]]
@@ -33,8 +31,9 @@ def pack(make_served: Callable[..., ServedModel], tmp_path: Path) -> Pack:
         layers = plan_layers(model.config, model.data.windows.num_features, model.data.windows.num_outputs)
         random = np.random.default_rng(7)
         weights = [random.normal(scale=0.7, size=each) for layer in layers for each in layer.weight_shapes]
-        pack_model(tmp_path, model.config, model.data, 1, weights)
-        return replace(model, network=make_plain(layers, weights)), _load_pyfunc(str(tmp_path))
+        model = make_model(model.config, model.data, 1, weights)
+        pack_model(tmp_path, model)
+        return model, _load_pyfunc(str(tmp_path))
 
     return make
 

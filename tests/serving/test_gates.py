@@ -8,7 +8,7 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Cell, LagsAs, Order, Transform, Wiring
 from pipeline.report.page.gates import Look, write_gates_page
-from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
+from pipeline.serving.gates import Excerpt, choose_excerpt, describe_ahead, look_at_network
 from pipeline.serving.model import ServedModel
 from pipeline.serving.windows import forecast_windows
 
@@ -16,22 +16,8 @@ MakeServed = Callable[..., ServedModel]
 STEPS = 14
 
 
-def weights_of(model: ServedModel) -> list[np.ndarray]:
-    """Undo what a network of simple RNN cells has joined."""
-    found: list[np.ndarray] = []
-    for layer, own in zip(model.network.layers, model.network.weights, strict=True):
-        if layer.cell is not None:
-            joined, bias = own
-            found += [joined[: layer.inputs], joined[layer.inputs :], bias]
-        else:
-            found += list(own)
-    return found
-
-
 def look(model: ServedModel, **settings: int) -> Look:
-    data = model.data
-    first = choose_excerpt(model.config, data, 0, STEPS)
-    return look_at_network("mine", model.config, data, model.network, weights_of(model), 0, first, STEPS, **settings)
+    return look_at_network("mine", model, choose_excerpt(model, member=0, steps=STEPS), **settings)
 
 
 MODES = {
@@ -94,7 +80,7 @@ def test_networks_without_a_sequence_are_refused(make_served: MakeServed) -> Non
     """A page shows steps that such a network never takes."""
     model = make_served(model={"cell": Cell.simple_rnn, "wiring": Wiring.one_to_one}, look_back=1)
     with pytest.raises(UserError, match=r"model\.wiring=one_to_one does not read the series step by step"):
-        look_at_network("mine", model.config, model.data, model.network, [], 0, 0, STEPS)
+        look_at_network("mine", model, Excerpt(member=0, first_row=0, steps=STEPS))
 
 
 def test_names_are_escaped_and_nothing_is_loaded(make_served: MakeServed) -> None:

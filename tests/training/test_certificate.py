@@ -7,7 +7,7 @@ from pipeline.base.errors import TrainingError
 from pipeline.config.schema import Cell, LagsAs, Order
 from pipeline.data.prepare import prepare_data
 from pipeline.models.keras_network import build_streaming_network, build_training_network
-from pipeline.models.numpy_network import PlainNetwork
+from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.training import parity
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.parity import LIMIT, Certificate, certify_parity
@@ -79,26 +79,26 @@ def refused(way: str, config, data, shift: float = 0.0) -> None:
 
 def test_a_spoiled_plain_network(make_config, make_data, monkeypatch) -> None:
     """Streamed and served forecasts would differ from the scored ones, and nobody would know."""
-    step = PlainNetwork.step
+    step = NumpyNetwork.step
 
     def spoiled(self, inputs, states):
         outputs, after = step(self, inputs, states)
         return outputs + 0.01, after
 
-    monkeypatch.setattr(PlainNetwork, "step", spoiled)
+    monkeypatch.setattr(NumpyNetwork, "step", spoiled)
     config = make_config(stateful=True)
     refused("(one step at a time|3 lanes)", config, make_data(config))
 
 
 def test_lanes_that_see_each_other(make_config, make_data, monkeypatch) -> None:
     """The state of one stock would leak into its neighbour's forecasts."""
-    step = PlainNetwork.step
+    step = NumpyNetwork.step
 
     def spoiled(self, inputs, states):
         outputs, after = step(self, inputs, states)
         return outputs, [np.roll(state, 1, axis=0) for state in after]
 
-    monkeypatch.setattr(PlainNetwork, "step", spoiled)
+    monkeypatch.setattr(NumpyNetwork, "step", spoiled)
     config = make_config(stateful=True)
     refused("3 lanes", config, make_data(config))
 

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Protocol, Wiring
 from pipeline.models.keras_network import build_training_network
-from pipeline.models.numpy_network import make_plain
+from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.serving import windows as windows_module
 from pipeline.serving.windows import forecast_windows
@@ -42,7 +42,7 @@ def test_numpy_forecasts_what_keras_does(mode, protocol, make_config, make_data,
     windows = data.windows
     weights = build_training_network(config, windows.num_features, windows.num_outputs).get_weights()
     expected = Forecaster(config, windows).forecast(weights, windows.starts)
-    plain = make_plain(plan_layers(config, windows.num_features, windows.num_outputs), weights)
+    plain = build_numpy_network(plan_layers(config, windows.num_features, windows.num_outputs), weights)
     forecasts = forecast_windows(config, windows, plain)
     assert forecasts.shape == (len(windows.starts), windows.num_outputs)
     np.testing.assert_allclose(forecasts, expected, atol=1e-6)
@@ -56,7 +56,7 @@ def test_numpy_forecasts_what_a_training_left(mode, make_config, make_data, igno
     training = train_seeds(config, data, ignore_epoch)
     layers = plan_layers(config, 1, 1)
     for seed, expected in zip(training.seeds, training.forecasts, strict=True):
-        forecasts = forecast_windows(config, data.windows, make_plain(layers, seed.weights))
+        forecasts = forecast_windows(config, data.windows, build_numpy_network(layers, seed.weights))
         np.testing.assert_allclose(forecasts, expected, atol=1e-5)
 
 
@@ -67,7 +67,7 @@ def test_under_the_tutorials_protocol_the_test_part_begins_cold(make_config, mak
         values = np.random.default_rng(8).normal(size=(40, 1))
         keras.utils.set_random_seed(4)
         weights = build_training_network(config, 1, 1).get_weights()
-        plain = make_plain(plan_layers(config, 1, 1), weights)
+        plain = build_numpy_network(plan_layers(config, 1, 1), weights)
         found = []
         for change in (0.0, 0.5):  # inside the range of the training part: the scaler stays
             values[29] += change * (0.0 - values[29])

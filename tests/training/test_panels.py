@@ -12,7 +12,7 @@ from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.scores import Truth, score_seed, score_series
 from pipeline.models.keras_network import build_streaming_network
-from pipeline.models.numpy_network import make_plain
+from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.training.train import Training, train_seeds
 
@@ -55,7 +55,7 @@ def test_each_of_400_lanes_is_forecast_as_if_alone(many, make_config) -> None:
     windows, lane = data.windows, data.series.series_of_rows()
     weights = training.seeds[0].weights
     config = make_config(look_back=1, stateful=True)
-    plain = make_plain(plan_layers(config, 1, 1), weights)
+    plain = build_numpy_network(plan_layers(config, 1, 1), weights)
     keras_twin = build_streaming_network(config, 1, 1)
     keras_twin.set_weights(weights)
     for number, rows in enumerate(data.series.slices()):

@@ -17,7 +17,7 @@ from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Orde
 from pipeline.data.lanes import shuffle_windows
 from pipeline.data.prepare import PreparedData, prepare_data
 from pipeline.data.series import Series
-from pipeline.models.numpy_network import PlainNetwork
+from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
@@ -89,7 +89,7 @@ def read_by_lanes(config: Config, data: PreparedData) -> np.ndarray:
     A network that reads every row once holds the past in its state: the last `look_back` rows are put together here.
     """
     recorder = Recorder(data.windows.num_outputs)
-    lanes = Lanes(ServedModel(config, data, cast(PlainNetwork, recorder), digest=""))
+    lanes = Lanes(ServedModel(config, data, cast(NumpyNetwork, recorder)))
     lanes.open("new")
     for row in data.series.values:
         lanes.advance(np.array([0]), row[None])
@@ -155,7 +155,7 @@ READERS: dict[str, Callable[[Config, PreparedData], object]] = {
     "the network of the engine fit": lambda config, data: Forecaster(config, data.windows),
     "the engine fused": program_of,
     "a served network": read_by_lanes,
-    "the network in NumPy": lambda config, data: forecast_windows(config, data.windows, cast(PlainNetwork, None)),
+    "the network in NumPy": lambda config, data: forecast_windows(config, data.windows, cast(NumpyNetwork, None)),
 }
 
 
