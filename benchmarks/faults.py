@@ -178,6 +178,7 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> Non
         planned.lost.append(f"it still ran {PATIENCE_SECONDS} s after the fault")
         planned.code = process.wait()
     reader.join()
+    process.stderr.close()
     if planned.moment == Round.moment:
         return
     early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program

@@ -22,6 +22,7 @@ from pipeline.data.series import Series
 prepare_environment()
 
 from pipeline.tracking.database import make_database  # noqa: E402  (after the above: it imports MLflow)
+from tests.commands import SECONDS, run_command  # noqa: E402
 
 # Under nohup, or in the background of a script, these are ignored, and so they are in every command that a test starts.
 for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
@@ -98,15 +99,9 @@ def store_uri(tmp_path: Path) -> str:
 def command(tmp_path: Path, store_uri: str) -> Command:
     """Run `python -m pipeline.run ARGUMENTS` as a user does, in a folder and with an MLflow store of its own."""
 
-    def run(*arguments: str, timeout: float = 1200, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline.run", *arguments],
-            cwd=tmp_path,
-            env={**os.environ, "MLFLOW_TRACKING_URI": store_uri, **environment},
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-        )
+    def run(*arguments: str, timeout: float = SECONDS, **environment: str) -> subprocess.CompletedProcess[str]:
+        settings = {**os.environ, "MLFLOW_TRACKING_URI": store_uri, **environment}
+        return run_command("pipeline.run", *arguments, cwd=tmp_path, env=settings, timeout=timeout)
 
     return run
 
@@ -151,17 +146,13 @@ class Swept:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
 
-def sweep_once(factory: pytest.TempPathFactory, name: str, words: Sequence[str], make_store: MakeStore) -> Swept:
+def sweep_once(
+    factory: pytest.TempPathFactory, name: str, words: Sequence[str], make_store: MakeStore, fresh: bool
+) -> Swept:
     def fill(folder: Path) -> None:
         environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "HYDRA_FULL_ERROR")}
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.run", *words],
-            cwd=folder,
-            env={**environment, "MLFLOW_TRACKING_URI": make_store(folder)},
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
+        environment["MLFLOW_TRACKING_URI"] = make_store(folder)
+        done = run_command("pipeline.run", *words, fresh=fresh, cwd=folder, env=environment)
         assert done.returncode == 0, done.stderr
         (folder / "stdout.txt").write_text(done.stdout)
         (folder / "stderr.txt").write_text(done.stderr)
@@ -174,13 +165,13 @@ def sweep_once(factory: pytest.TempPathFactory, name: str, words: Sequence[str],
 @pytest.fixture(scope="session")
 def readme_sweep(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> Swept:
     """The README's command with few epochs: six configurations. Read it, and log nothing to its experiment."""
-    return sweep_once(tmp_path_factory, "readme_sweep", README_SWEEP, make_store)
+    return sweep_once(tmp_path_factory, "readme_sweep", README_SWEEP, make_store, fresh=True)
 
 
 @pytest.fixture(scope="session")
 def served_sweep(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> Swept:
     """A preset that sweeps without -m: stateless and stateful, one and three steps ahead. Read it only, too."""
-    return sweep_once(tmp_path_factory, "served_sweep", SERVED_SWEEP, make_store)
+    return sweep_once(tmp_path_factory, "served_sweep", SERVED_SWEEP, make_store, fresh=False)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from mlflow.entities import Run
 from pipeline.command.served import ServedRun, fetch_model
 from pipeline.models.trace import trace_steps
 from pipeline.serving.gates import choose_excerpt, look_at_network
+from tests.commands import start_command
 
 
 def find_chromium() -> str | None:
@@ -375,19 +376,14 @@ def mlflow_ui(sweep: Sweep) -> Iterator[str]:
     address, log = f"http://127.0.0.1:{port}", sweep.folder / "ui.log"
     arguments = ("ui", "--workers", "1", "--host", "127.0.0.1", "--port", str(port))
     with log.open("w") as written:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *arguments, "--backend-store-uri", f"sqlite:///{sweep.folder}/mlflow.db"],
-            cwd=sweep.folder,
-            env={
-                **os.environ,
-                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # uvicorn is found by name
-                "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
-                "MLFLOW_DISABLE_TELEMETRY": "true",
-            },
-            stdout=written,
-            stderr=written,
-            start_new_session=True,
-        )
+        environment = {
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",  # uvicorn is found by name
+            "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+            "MLFLOW_DISABLE_TELEMETRY": "true",
+        }
+        words = ("mlflow", *arguments, "--backend-store-uri", f"sqlite:///{sweep.folder}/mlflow.db")
+        process = start_command(*words, cwd=sweep.folder, env=environment, stdout=written, stderr=written)
     try:
         deadline = time.monotonic() + START_SECONDS
         while not answers(f"{address}/health"):

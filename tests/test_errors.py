@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.commands import run_command
+
 Command = Callable[..., subprocess.CompletedProcess[str]]
 SLOW_MODULES = ("tensorflow", "keras", "mlflow", "matplotlib")
 
@@ -58,9 +60,10 @@ def test_wrong_input_ends_at_once(run_here: Command, tmp_path: Path, line: str) 
 
 
 @pytest.mark.parametrize("line", ["look_back=0", "-m look_back=1,3,200"])
-def test_wrong_input_reaches_the_shell(command: Command, tmp_path: Path, line: str) -> None:
+def test_wrong_input_reaches_the_shell(tmp_path: Path, line: str) -> None:
     """Breaks scripts that call the command: its exit code is lost, or it says more in a process of its own."""
-    assert_wrong_input(command(*line.split()), COMMANDS[line])
+    found = run_command("pipeline.run", *line.split(), fresh=True, cwd=tmp_path)
+    assert_wrong_input(found, COMMANDS[line])
     assert list(tmp_path.iterdir()) == []
 
 

@@ -2,8 +2,6 @@
 
 import os
 import re
-import subprocess
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,9 @@ from mlflow import MlflowClient
 from pipeline.command.arguments import run_entry
 from pipeline.command.forecast import MANUAL, Arguments, forecast_run
 from pipeline.command.served import fetch_model
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 1200
 
 
 @dataclass(frozen=True)
@@ -31,16 +29,10 @@ class Place:
     def uri(self) -> str:
         return f"sqlite:///{self.folder / 'mlflow.db'}"
 
-    def run(self, name: str, *arguments: str, **environment: str) -> tuple[int, str, str]:
+    def run(self, *words: str, fresh: bool = False, **environment: str) -> tuple[int, str, str]:
         """Return exit code, output and complaints."""
-        done = subprocess.run(
-            [sys.executable, "-m", f"pipeline.{name}", *arguments],
-            cwd=self.folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": self.uri, **environment},
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": self.uri, **environment}
+        done = run_command(*words, fresh=fresh, cwd=self.folder, env=environment)
         return done.returncode, done.stdout, done.stderr
 
 
@@ -68,7 +60,8 @@ class Done:
 
 @pytest.fixture(scope="module")
 def done(place: Place) -> Done:
-    code, output, complaints = place.run("forecast", f"run={place.run_id}", "steps=24", PYTHONPROFILEIMPORTTIME="1")
+    words = ("pipeline.forecast", f"run={place.run_id}", "steps=24")
+    code, output, complaints = place.run(*words, fresh=True, PYTHONPROFILEIMPORTTIME="1")
     assert code == 0, complaints
     table, picture = place.folder / "forecast.csv", place.folder / "forecast.png"
     return Done(code, output, complaints, pd.read_csv(table), picture.read_bytes())
@@ -114,7 +107,7 @@ def test_a_stream_of_the_last_row_forecasts_the_same(place: Place, done: Done) -
     """Two commands forecast the next month differently from the same run."""
     (place.folder / "airline.csv").write_text((ROOT / "data" / "airline.csv").read_text())
     arguments = (f"run={place.run_id}", "start=cold", "input=airline.csv", "follow=false")
-    code, output, complaints = place.run("stream", *arguments)
+    code, output, complaints = place.run("pipeline.stream", *arguments)
     assert (code, complaints) == (0, "")
     lines = output.splitlines()
     assert lines[0] == "lane,timestamp,forecast_1,forecast_2,forecast_3"
@@ -183,16 +176,14 @@ def test_bad_input_is_told_in_one_line_with_exit_code_2(
 
 def test_a_mistake_is_told_by_the_command_itself(place: Place) -> None:
     """The exit code does not reach the shell."""
-    code, output, complaints = place.run("forecast", f"run={place.run_id}", "steps=200")
+    code, output, complaints = place.run("pipeline.forecast", f"run={place.run_id}", "steps=200")
     assert (code, output) == (2, "")
     assert len(complaints.splitlines()) == 1 and complaints.startswith(REFUSED["too many steps"][1])
 
 
 def test_help_names_every_key() -> None:
     """Nobody can use the command without reading its code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.forecast", "--help"], capture_output=True, text=True, timeout=SECONDS
-    )
+    done = run_command("pipeline.forecast", "--help", fresh=True)
     assert done.returncode == 0
     for text in ("run=RUN_ID|best", "steps=INTEGER", "output=FILE", "plot=FILE", "python -m pipeline.forecast"):
         assert text in done.stdout

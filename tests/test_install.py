@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from tests.commands import run_command
+
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = (".py", ".j2", ".css")  # of files in the package
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))
@@ -111,7 +113,9 @@ def test_a_repeated_command_does_not_compile_again(installed: Installed, ran: Ra
     """A sweep that is repeated would pay seconds of compilation for every configuration again."""
     first = installed.programs()
     assert len(first) == 2  # the training and the forecasts
-    done = installed.python(ran.folder, CODE, f"debug={ran.preset}", "tracking.log_model=false")
+    words = ("pipeline.run", f"debug={ran.preset}", "tracking.log_model=false")
+    environment = {**os.environ, "XDG_CACHE_HOME": str(installed.cache)}
+    done = run_command(*words, cwd=ran.folder, env=environment)
     assert done.returncode == 0, done.stderr
     assert installed.programs() == first
 

@@ -1,13 +1,14 @@
 """A sweep that is interrupted or killed leaves a true record behind, and the same command with resume=true ends it."""
 
 import errno
+import io
 import json
 import os
-import signal
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,14 +26,15 @@ from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig
 from pipeline.experiment.run import ESSENTIAL_FILES, run_experiment
 from pipeline.tracking.live import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
+from tests.commands import run_command, start_command
+from tests.conftest import ROOT
 
-PATIENCE_SECONDS = 1200
 JOBS = 2
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder with one MLflow store, and commands that run in it."""
+    """A folder with one MLflow store."""
 
     folder: Path
     experiment: str
@@ -51,26 +53,6 @@ class Place:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)  # MLflow sets it for the store that was opened last
             return open_store(self.tracking)
-
-    @contextmanager
-    def start(self, *arguments: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-        """Start `python -m pipeline.run` in a process group of its own, which is gone when the block ends."""
-        assert self.tracking.uri is not None
-        process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.run", *arguments, f"tracking.experiment_name={self.experiment}"],
-            cwd=self.folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": self.tracking.uri, **environment},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,
-        )
-        try:
-            yield process
-        finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
 
     def children(self, status: str | None = None) -> list[Run]:
         """Return the jobs of all sweeps, oldest first."""
@@ -102,6 +84,15 @@ def rows(stdout: str) -> list[str]:
 # The benchmark of faults, twice: a sweep of two jobs that is killed in its second one, and one that gets a SIGTERM.
 
 
+# What the benchmark finds under the name of the module: commands that begin at once.
+FORKS = SimpleNamespace(
+    PIPE=subprocess.PIPE,
+    TimeoutExpired=subprocess.TimeoutExpired,
+    Popen=lambda words, text, start_new_session, **settings: start_command(*words[2:], **settings),
+    run=lambda words, text, capture_output, **settings: run_command(*words[2:], **settings),
+)
+
+
 @dataclass(frozen=True)
 class Faults:
     """Two rounds of `benchmarks/faults.py`, each with its folder: hit, and repeated with resume=true."""
@@ -125,12 +116,15 @@ class Resumed:
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
     folder = tmp_path_factory.mktemp("faults")
-    script = Path(__file__).parents[1] / "benchmarks" / "faults.py"
     options = ("--faults", "2", "--jobs", str(JOBS), "--kinds", "kill,term", "--ended", "1", "--folder", str(folder))
-    done = subprocess.run(
-        [sys.executable, str(script), *options], capture_output=True, text=True, timeout=3 * PATIENCE_SECONDS
-    )
-    return Faults(folder, done.returncode, done.stdout, done.stderr)
+    script = runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
+    told, table = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stderr(told), redirect_stdout(table):
+        patch.setitem(script["main"].__globals__, "subprocess", FORKS)
+        patch.setattr(sys, "argv", ["faults.py", *options])
+        with pytest.raises(SystemExit) as ended:
+            script["main"]()
+    return Faults(folder, int(ended.value.code or 0), table.getvalue(), told.getvalue())
 
 
 @pytest.fixture(scope="module")
@@ -138,20 +132,15 @@ def resumed(faults: Faults) -> Resumed:
     place = Place(faults.folder / "fault_1", "lstm-pipeline")
     after_first = place.children()
     stranger = place.client.create_run(place.open_store().experiment_id, tags={PROCESS_TAG: process_name()})
-    sweep = json.loads(place.parents()[0].data.tags["command"])
-    second = finish(place, sweep, PYTHONPROFILEIMPORTTIME="1")
+    words = [*json.loads(place.parents()[0].data.tags["command"]), "resume=true"]
+    settings = {"MLFLOW_TRACKING_URI": str(place.tracking.uri), "PYTHONPROFILEIMPORTTIME": "1"}
+    second = run_command("pipeline.run", *words, fresh=True, cwd=place.folder, env={**os.environ, **settings})
     return Resumed(place, stranger.info.run_id, after_first, second)
 
 
 @pytest.fixture(scope="module")
 def terminated(faults: Faults) -> Place:
     return Place(faults.folder / "fault_2", "lstm-pipeline")
-
-
-def finish(place: Place, sweep: Sequence[str], **environment: str) -> subprocess.CompletedProcess[str]:
-    with place.start(*sweep, "resume=true", **environment) as process:
-        stdout, stderr = process.communicate(timeout=PATIENCE_SECONDS)
-    return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
 
 def test_nothing_is_lost_by_a_fault(faults: Faults) -> None:

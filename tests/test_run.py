@@ -5,7 +5,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +19,7 @@ from mlflow.entities import Run
 from mlflow.models import Model
 
 from pipeline.baselines.registry import BASELINES
+from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
 SCORES = ("train_rmse", "validation_rmse", "test_rmse", "test_mae", "test_mase", "test_smape")
@@ -56,14 +56,8 @@ class Place:
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         environment = {key: value for key, value in os.environ.items() if key not in ("COLUMNS", "HYDRA_FULL_ERROR")}
-        return subprocess.run(
-            [sys.executable, "-m", "pipeline.run", *arguments],
-            cwd=self.folder,
-            env={**environment, "MLFLOW_TRACKING_URI": self.uri},
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
+        environment["MLFLOW_TRACKING_URI"] = self.uri
+        return run_command("pipeline.run", *arguments, cwd=self.folder, env=environment)
 
     def runs(self) -> list[Run]:
         """Return the runs, oldest first."""

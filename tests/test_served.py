@@ -23,6 +23,8 @@ from mlflow.artifacts import download_artifacts
 from mlflow.entities import Run
 from mlflow.pyfunc import load_model
 
+from tests.commands import run_command, start_command
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS, ANSWER_SECONDS = 600, 600
 LOOK_BACK = 4
@@ -41,14 +43,9 @@ def serve(arguments: Sequence[str], port: int, health: str, folder: Path, **envi
     address = f"http://127.0.0.1:{port}"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"  # MLflow starts uvicorn by its name
     with (folder / f"{port}.log").open("w+") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlflow", *arguments, "--host", "127.0.0.1", "--port", str(port)],
-            cwd=folder,
-            env={**os.environ, "PATH": path, **environment},
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
+        words = ("mlflow", *arguments, "--host", "127.0.0.1", "--port", str(port))
+        environment = {**os.environ, "PATH": path, **environment}
+        process = start_command(*words, cwd=folder, env=environment, stdout=log, stderr=log)
         try:
             deadline = time.monotonic() + START_SECONDS
             while not answers(f"{address}{health}"):
@@ -121,14 +118,8 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         "seeds=2",
     )
     with serve(arguments, port, "/health", folder, MLFLOW_SERVER_ENABLE_JOB_EXECUTION="false") as address:
-        done = subprocess.run(
-            [sys.executable, "-m", "pipeline.run", *sweep],
-            cwd=folder,
-            env={**os.environ, "MLFLOW_TRACKING_URI": address},
-            capture_output=True,
-            text=True,
-            timeout=1200,
-        )
+        environment = {**os.environ, "MLFLOW_TRACKING_URI": address}
+        done = run_command("pipeline.run", *sweep, cwd=folder, env=environment)
         yield Served(address, done, folder)
 
 

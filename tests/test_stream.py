@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Sequence
@@ -27,9 +26,9 @@ from pipeline.command.served import ServedRun, fetch_model
 from pipeline.command.stream import MANUAL, Arguments, stream_rows
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
+from tests.commands import SECONDS, run_command, start_command
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS = 1200  # for anything that should take three: only what hangs takes longer
 AIRLINE = (ROOT / "data" / "airline.csv").read_text().splitlines()
 NEW = ["1961-01-01,450", "1961-02-01,418", "1961-03-01,472", "1961-04-01,487", "1961-05-01,500", "1961-06-01,579"]
 
@@ -62,8 +61,7 @@ class Place:
         """Start `python -m pipeline.stream ARGUMENTS` with pipes."""
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
         environment = {**os.environ, "MLFLOW_TRACKING_URI": self.uri} | settings.pop("environment", {})
-        command = [sys.executable, "-m", "pipeline.stream", *arguments]
-        return subprocess.Popen(command, cwd=self.folder, env=environment, text=True, **pipes | settings)
+        return start_command("pipeline.stream", *arguments, cwd=self.folder, env=environment, **pipes | settings)
 
     def stream(self, *arguments: str, lines: Sequence[str]) -> tuple[int, str, str]:
         """Stream some lines; return exit code, output and complaints."""
@@ -155,10 +153,10 @@ def test_a_growing_file_is_followed_after_the_history_until_sigterm(
     path = place.folder / "growing.csv"
     path.write_text(f"{AIRLINE[0]}\n{NEW[0]}\n{NEW[1][:7]}")
     arguments = (f"run={place.run_id()}", "input=growing.csv", "state=grown.npz")
-    told = place.folder / "told.txt"  # more than a pipe holds
+    told, told_imports = place.folder / "told.txt", {"PYTHONPROFILEIMPORTTIME": "1"}  # more than a pipe holds
     with (
         told.open("w") as file,
-        place.start(*arguments, environment={"PYTHONPROFILEIMPORTTIME": "1"}, stdin=None, stderr=file) as process,
+        place.start(*arguments, fresh=True, environment=told_imports, stdin=None, stderr=file) as process,
     ):
         answers = [read_line(process), read_line(process)]
         with path.open("a") as file:
@@ -381,9 +379,7 @@ def test_rows_are_read_in_the_encoding_of_the_run(
 
 def test_help_names_every_key_and_the_columns() -> None:
     """Nobody can use the command without reading its code."""
-    done = subprocess.run(
-        [sys.executable, "-m", "pipeline.stream", "--help"], capture_output=True, text=True, timeout=SECONDS
-    )
+    done = run_command("pipeline.stream", "--help", fresh=True)
     assert done.returncode == 0
     keys = ("run=RUN_ID|best", "start=warm|cold", "state=FILE", "input=FILE", "follow=true|false", "tracking.uri=URI")
     for text in (*keys, "lane,timestamp,forecast", "python -m pipeline.stream"):

@@ -3,7 +3,6 @@
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,8 +28,8 @@ from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.studies.published import PUBLISHED
 from pipeline.training.train import Training, train_seeds
+from tests.commands import run_command
 
-ROOT = Path(__file__).resolve().parent.parent
 TEST_START = 96
 # Shape of a sample, computed once from the tutorial's own lines, see conf/experiment/.
 SAMPLES = {
@@ -138,14 +137,7 @@ def test_baselines_on_the_tutorials_points(preset: str, executed: dict[str, Exec
 
 
 def start_tutorial(folder: Path, uri: str, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline.tutorial", *words],
-        cwd=folder,
-        env={**os.environ, "MLFLOW_TRACKING_URI": uri, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=1200,
-    )
+    return run_command("pipeline.tutorial", *words, cwd=folder, env={**os.environ, "MLFLOW_TRACKING_URI": uri})
 
 
 def test_the_command_trains_all_five_and_places_the_published_numbers(
