@@ -41,9 +41,10 @@ sweep: $(STAMP) ## Train 3 look-backs with and without carried state on the airl
 tutorial: $(STAMP) ## Train the airline tutorial's five variants, 32 seeds each, and place its published scores among ours
 	@$(RUN) -m pipeline.tutorial $(ARGS)
 
+# Compiled modules are kept, even where an environment says otherwise: every worker and command would compile them anew.
 .PHONY: test
 test: $(STAMP) ## Run the whole test suite
-	@$(RUN) -m pytest $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest $(ARGS)
 
 .PHONY: check
 check: $(STAMP) ## Run the static checks: ruff (lint, format), mypy, import-linter

@@ -55,6 +55,7 @@ def main() -> None:
 
 
 def import_everything() -> None:
+    gc.disable()  # of what is imported, nothing is garbage
     import pipeline
     from pipeline.base.environment import prepare_environment
 
@@ -64,8 +65,8 @@ def import_everything() -> None:
     for found in pkgutil.walk_packages(pipeline.__path__, "pipeline."):
         if found.ispkg or found.name.count(".") > 1:  # others are commands, which a fork runs
             importlib.import_module(found.name)
-    gc.collect()
     gc.freeze()
+    gc.enable()
 
 
 def serve(listener: socket.socket) -> Order | None:

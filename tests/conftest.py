@@ -1,6 +1,7 @@
 """Settings and helpers that every test shares."""
 
 import fcntl
+import gc
 import os
 import shutil
 import signal
@@ -20,6 +21,7 @@ from pipeline.base.environment import prepare_environment
 from pipeline.data.series import Series
 
 prepare_environment()
+gc.disable()  # until everything is collected: of what is imported, nothing is garbage
 
 from pipeline.tracking.database import make_database  # noqa: E402  (after the above: it imports MLflow)
 from tests.commands import SECONDS, run_command  # noqa: E402
@@ -49,6 +51,14 @@ SERVED_SWEEP = (
     "dataset.horizons=all",
     "tracking.log_model=false",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Let the collector of garbage pass over what was imported, two million objects: tracing is a quarter faster."""
+    yield
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
