@@ -109,21 +109,21 @@ def change_from(values: np.ndarray, row: int) -> np.ndarray:
     return changed
 
 
-def train_once(epochs: int, values: np.ndarray) -> Callable[[str], Trained]:
-    """Train each mode when it is first asked for."""
-    return cache(lambda mode: train(configure(mode, epochs), values))
+def train_once(values: np.ndarray) -> Callable[[str], Trained]:
+    """Train each mode when it is first asked for: always as long, so that XLA compiles it once."""
+    return cache(lambda mode: train(configure(mode), values))
 
 
 @pytest.fixture(scope="module")
 def on_wave() -> Callable[[str], Trained]:
     """On a noisy wave, which every mode can learn."""
-    return train_once(12, wave())
+    return train_once(wave())
 
 
 @pytest.fixture(scope="module")
 def on_noise() -> Callable[[str], Trained]:
     """On white noise, of which nothing can be learnt."""
-    return train_once(4, white_noise())
+    return train_once(white_noise())
 
 
 @pytest.mark.parametrize("mode", ["stateless", "stateful", "lags as features", "many-to-many"])
