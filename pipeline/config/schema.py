@@ -27,6 +27,7 @@ class Source(Enum):
     packaged = "packaged"
     file = "file"
     frame = "frame"
+    text = "text"
     sine = "sine"
     delayed_copy = "delayed_copy"
     adding = "adding"
@@ -98,6 +99,21 @@ class Order(Enum):
     overlapping = "overlapping"
 
 
+class Token(Enum):
+    """What a text is cut into: characters, bytes of UTF-8, or words with the space before them."""
+
+    char = "char"
+    byte = "byte"
+    word = "word"
+
+
+class TextSplit(Enum):
+    """Where the parts of a text lie: at its end, or at the end of each of `batch_size` lanes."""
+
+    end = "end"
+    lanes = "lanes"
+
+
 class Cell(Enum):
     """The recurrent layer."""
 
@@ -118,9 +134,11 @@ class Wiring(Enum):
 
 
 class HeadName(Enum):
-    """What the network says about each target: one number."""
+    """What the network says about each target: one number, or the probability of every token; auto: by the data."""
 
+    auto = "auto"
     point = "point"
+    token = "token"
 
 
 class Protocol(Enum):
@@ -189,6 +207,10 @@ class DatasetConfig:
     test_fraction: float = 0.33
     validation_start: str | None = None
     test_start: str | None = None
+    token: Token = Token.char
+    vocabulary: int = 10_000
+    split: TextSplit = TextSplit.end
+    stride: int | None = None
     length: int = 400
     delay: int = 4
     noise: float = 0.0
@@ -200,7 +222,8 @@ class ModelConfig:
 
     cell: Cell = Cell.lstm
     wiring: Wiring = Wiring.auto
-    head: HeadName = HeadName.point
+    head: HeadName = HeadName.auto
+    embedding: int | None = None
     units: list[int] = field(default_factory=lambda: [4])
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -215,6 +238,9 @@ class TrainingConfig:
     epochs: int = 100
     optimizer: Optimizer = Optimizer.adam
     learning_rate: float = 0.01
+    decay: float = 1.0
+    decay_after: int = 0
+    rho: float = 0.9
     loss: Loss = Loss.mse
     clip_norm: float | None = 1.0
     patience: int | None = 10
@@ -272,6 +298,18 @@ class Config:
         if self.model.wiring is not Wiring.auto:
             return self.model.wiring
         return Wiring.many_to_many if self.return_sequences else Wiring.many_to_one
+
+    @property
+    def reads_text(self) -> bool:
+        """Whether the data are tokens of a text, not values of a series."""
+        return self.dataset.source is Source.text
+
+    @property
+    def head(self) -> HeadName:
+        """The head in use, with `auto` resolved."""
+        if self.model.head is not HeadName.auto:
+            return self.model.head
+        return HeadName.token if self.reads_text else HeadName.point
 
     @property
     def answers_every_step(self) -> bool:
@@ -336,6 +374,7 @@ def plain_config(config: Config) -> dict[str, Any]:
     """Return the configuration as nested dictionaries of plain values (enums by name), ready for YAML or JSON."""
     container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
     assert isinstance(container, dict)
+    container["model"]["head"] = config.head.value  # what was used: a logged run says it without its dataset
     return {str(key): value for key, value in container.items()}
 
 

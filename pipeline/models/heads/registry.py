@@ -7,16 +7,18 @@ from pipeline.base.record import Measure
 from pipeline.config.schema import Config, HeadName
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
+from pipeline.models.heads.token import TOKEN
 
 HEADS: dict[HeadName, Head] = {
     HeadName.point: POINT,
+    HeadName.token: TOKEN,
 }
 _KEY = "model.head"
 
 
 def head_of(config: Config) -> Head:
     """Return the head of a configuration."""
-    return HEADS[config.model.head]
+    return HEADS[config.head]
 
 
 def head_of_run(params: Mapping[str, str]) -> Head:

@@ -1,0 +1,85 @@
+"""The head that gives every token of a vocabulary a probability. It is judged by the nats that the true ones cost.
+
+Of one origin it says as many numbers as the vocabulary has tokens, too many to keep for every row of a text. What is
+kept is the cost of the token that came, and whether it was the most probable one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.record import Measure
+from pipeline.config.schema import Config
+from pipeline.models.heads.head import Array, Invert, TrainingLoss
+
+NATS = Measure(
+    "nats_per_token",
+    "nats per token",
+    has_unit=False,
+    cost="nats",
+    meaning="what the true token costs: minus the natural logarithm of its probability, mean over the tokens",
+)
+
+
+@dataclass(frozen=True)
+class TokenHead:
+    """A logit for each token, learnt by cross-entropy; what each method does: see `Head`.
+
+    An answer, in the sense of `Head`, is the cost of the true token in nats: a single number, and an error at once.
+    """
+
+    shape: tuple[int, ...] = ()
+
+    def training_loss(self, config: Config) -> TrainingLoss:
+        """Return the cross-entropy of ids, shape (..., 1), under logits, shape (..., vocabulary)."""
+        import tensorflow as tf  # imported late: a head is asked where no network is trained
+
+        def cross_entropy(targets: Any, outputs: Any) -> Any:
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets[..., 0], tf.int32), outputs)
+
+        return cross_entropy
+
+    def in_units(self, outputs: Array, invert: Invert) -> Array:
+        """Refuse: a text has no unit."""
+        raise NotImplementedError("logits have no unit to be brought back to")
+
+    def points(self, answers: Array) -> Array:
+        """Return the costs."""
+        return answers
+
+    def spread(self, values: Array) -> Array:
+        """Return the values."""
+        return values
+
+    def penalty(self, errors: Array) -> Array:
+        """Return the costs: they are what is minimized."""
+        return errors
+
+    def score(self, mean_penalty: Array) -> Array:
+        """Return the mean."""
+        return np.asarray(mean_penalty)
+
+    def measure(self, num_targets: int) -> Measure:
+        """Return nats per token."""
+        return NATS
+
+
+TOKEN = TokenHead()
+
+
+def token_costs(logits: Array, ids: Array) -> Array:
+    """Return what the true tokens cost, in nats.
+
+    Args:
+        logits: Shape (..., vocabulary).
+        ids: Of the true tokens. Shape (...), integers.
+
+    Example:
+        >>> token_costs(np.log(np.array([[0.25, 0.75]])), np.array([1])).round(4)
+        array([0.2877])
+    """
+    logits = np.asarray(logits, dtype=float)
+    top = logits.max(-1)
+    total = top + np.log(np.exp(logits - top[..., None]).sum(-1))
+    return np.asarray(total - np.take_along_axis(logits, ids[..., None], -1)[..., 0])
