@@ -26,7 +26,8 @@ from pipeline.config.schema import (
     Source,
     TrainingConfig,
 )
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse, skill

@@ -18,7 +18,8 @@ from pipeline.command import tutorial
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, typed_config
 from pipeline.data.notes import describe_data
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import read_in_order
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse

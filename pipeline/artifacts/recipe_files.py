@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.schema import Config, plain_config, without_references
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 
 CONFIG_NAME = "config.yaml"
 SCALING_NAME = "scaling.json"

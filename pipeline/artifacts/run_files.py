@@ -12,7 +12,7 @@ from pipeline.artifacts.recipe_files import write_config, write_scaling
 from pipeline.artifacts.tables import write_history, write_origins, write_predictions, write_seeds, write_series_scores
 from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from pipeline.config.schema import Config, Missing, Order, Protocol
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import forward_scaling
 
 _FEW_LOST = 0.01  # of the changes of a column

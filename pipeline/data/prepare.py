@@ -1,82 +1,26 @@
 """The third gate and the whole way from a configuration to windows: what a run is trained and scored on."""
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Protocol, ShortLanes, Transform
-from pipeline.data.arrays import BoolArray, FloatArray, IntArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
-from pipeline.data.scaling import Scaling, fit_scaling, forward_scaling, inverse_scaling
+from pipeline.data.prepared import PreparedData
+from pipeline.data.scaling import Scaling, fit_scaling, forward_scaling
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
-from pipeline.data.transforms import Transformed, forward_transforms, inverse_transforms
+from pipeline.data.transforms import forward_transforms
 from pipeline.data.validate import LARGEST
 from pipeline.data.window_spec import WindowSpec, make_window_spec
 from pipeline.data.windows import Windows, make_windows
-from pipeline.models.heads.head import Head
 from pipeline.models.heads.registry import head_of
 
 _ROUNDING = 8 * np.finfo(float).eps
-
-
-@dataclass(frozen=True)
-class PreparedData:
-    """A series, split, transformed, scaled and cut into windows for one configuration."""
-
-    series: Series
-    split: Split
-    transformed: Transformed
-    scaling: Scaling
-    windows: Windows
-    lanes: Batches | None  # None for a stateless network
-    head: Head  # what the outputs of the network mean
-    protocol: Protocol = Protocol.fair
-
-    def scored_rows(self, part: str) -> BoolArray:
-        """Return the rows of a part on which forecasts are scored. Shape (time,).
-
-        With protocol=tutorial only rows that some window of the part itself predicts, and the training part stands in
-        for the validation part that it has not.
-        """
-        if self.protocol is Protocol.fair:
-            return self.split.rows(part)
-        predicted = np.zeros(len(self.series), dtype=bool)
-        predicted[self.windows.spec.forecast_rows(self.windows.starts)] = True
-        return predicted & self.split.rows("train" if part == "validation" else part)
-
-    def read_outputs(self, outputs: FloatArray, starts: IntArray) -> FloatArray:
-        """Turn the network's outputs into the answers of its head, in the data's own units.
-
-        Args:
-            outputs: Scaled, one row per window. Shape (windows, outputs).
-            starts: The windows. Shape (windows,).
-
-        Returns:
-            Shape (windows, horizon_steps, targets, *shape of an answer).
-        """
-        return self.head.in_units(outputs, lambda scaled: self.in_units(scaled, starts))
-
-    def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
-        """Bring one scaled number for each step and target back to the data's own units.
-
-        Args:
-            scaled: One row per window. Shape (windows, horizon_steps x targets).
-            starts: The windows. Shape (windows,).
-
-        Returns:
-            Shape (windows, horizon_steps, targets).
-        """
-        columns = self.series.column_numbers(self.series.targets)
-        spec = self.windows.spec
-        shaped = np.asarray(scaled, dtype=float).reshape(len(starts), len(spec.horizon_steps), len(columns))
-        transformed = inverse_scaling(self.scaling, shaped, columns, self.series.series_of_rows()[starts])
-        return inverse_transforms(self.transformed, transformed, spec.origins(starts), spec.horizon_steps, columns)
 
 
 def prepare_data(

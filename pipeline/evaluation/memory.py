@@ -11,7 +11,7 @@ import numpy as np
 
 from pipeline.config.schema import Config, Order, Protocol
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import take_truth
 from pipeline.models.numpy_network import NumpyNetwork
 

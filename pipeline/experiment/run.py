@@ -24,7 +24,8 @@ from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
 from pipeline.data.notes import count_data, describe_data, name_contract
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings

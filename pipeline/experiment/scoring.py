@@ -13,7 +13,7 @@ from pipeline.base.text import show_number
 from pipeline.baselines.registry import BASELINES
 from pipeline.baselines.task import Task, WindowTask
 from pipeline.config.schema import Config
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.evaluation.alignment import align_outputs, align_points, take_truth

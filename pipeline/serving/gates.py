@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Transform
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import follow, saturation
 from pipeline.models.gradient import input_gradients

@@ -17,7 +17,8 @@ from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Source, typed_config
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series

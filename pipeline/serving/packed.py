@@ -13,7 +13,7 @@ from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_con
 from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import Scaling
 from pipeline.data.series import Series
 from pipeline.data.split import Split

@@ -18,7 +18,7 @@ from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.task import Task
 from pipeline.config.schema import Protocol
 from pipeline.data.arrays import FloatArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.metrics import rmse
 

@@ -19,7 +19,8 @@ from pipeline.comparison.document import typed_parameters
 from pipeline.config.gates import check_ranges
 from pipeline.config.keys import RESULT, label_run, varying_keys
 from pipeline.config.schema import Config, Protocol
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.serving.model import FILES, load_config, load_history, make_network
 from pipeline.serving.windows import forecast_windows
 from pipeline.studies.protocol_scores import ProtocolScores, describe_protocols, score_protocols

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Engine
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.xla_network import NetworkFunction, NotCoveredError, read_network
 

@@ -11,7 +11,7 @@ from pipeline.base.errors import TrainingError
 from pipeline.base.interrupt import check_interrupt
 from pipeline.config.schema import Config, Optimizer
 from pipeline.data.lanes import Batches
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.state import reset_states

@@ -17,7 +17,7 @@ from tensorflow.python.framework import ops
 
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.xla_network import NetworkFunction, Recurrent
 from pipeline.training.compiled import CompilingSession, to_arrays

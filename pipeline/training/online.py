@@ -18,7 +18,7 @@ import tensorflow as tf
 from pipeline.config.schema import Config
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.online import plan_online
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.models.cells import Tensor
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession

@@ -16,7 +16,7 @@ from pipeline.base.errors import TrainingError
 from pipeline.base.text import show_number
 from pipeline.config.schema import Config, Order
 from pipeline.data.arrays import FloatArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_chunk_network, build_streaming_network
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers

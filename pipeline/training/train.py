@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster

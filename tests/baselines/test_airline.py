@@ -11,7 +11,8 @@ from pipeline.baselines.ridge import fit_ridge
 from pipeline.baselines.seasonal import forecast_seasonal
 from pipeline.baselines.task import Task
 from pipeline.config.schema import Config, DatasetConfig, Source
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Missing, Scaler, Source, Transform
 from pipeline.data.notes import describe_data
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.data.split import split_series

@@ -18,7 +18,8 @@ from pipeline.config.schema import (
     TrainingConfig,
     Wiring,
 )
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.evaluation import memory as memory_module
 from pipeline.evaluation.memory import Memory, describe_memory, measure_memory

@@ -10,7 +10,8 @@ import pytest
 from pipeline.artifacts.run_files import Results
 from pipeline.base.errors import TrainingError
 from pipeline.config.schema import Config, DatasetConfig, EvaluationConfig, Scaler, Source
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.training.record import SeedTraining
 

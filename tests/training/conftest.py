@@ -9,7 +9,8 @@ import pytest
 
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Optimizer, Source, TrainingConfig
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.training.record import EpochReport
 

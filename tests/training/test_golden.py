@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.task import Task
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse, skill
 from pipeline.training.train import Training, train_seeds

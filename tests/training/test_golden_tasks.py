@@ -10,7 +10,8 @@ from hydra.core.config_store import ConfigStore
 from pipeline.base.paths import conf_dir
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, typed_config
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse
 from pipeline.evaluation.scores import Truth

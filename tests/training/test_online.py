@@ -11,7 +11,8 @@ import tensorflow as tf
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Engine, Optimizer, Order, Scaler
 from pipeline.data.online import plan_online
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.models.keras_network import build_training_network
 from pipeline.training import online

@@ -7,7 +7,8 @@ import pytest
 
 from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.task import Task
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.scores import Truth, score_seed, score_series

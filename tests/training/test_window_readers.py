@@ -15,7 +15,8 @@ from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Order, Source
 from pipeline.data.lanes import shuffle_windows
-from pipeline.data.prepare import PreparedData, prepare_data
+from pipeline.data.prepare import prepare_data
+from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.models.xla_network import NetworkFunction

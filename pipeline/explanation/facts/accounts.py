@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.config.schema import Config, Protocol
 from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.lanes import Batches
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.data.split import PARTS
 from pipeline.explanation.facts.labels import Labels
 

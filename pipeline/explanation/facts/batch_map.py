@@ -7,7 +7,7 @@ import numpy as np
 
 from pipeline.config.schema import Config
 from pipeline.data.lanes import Batches, shuffle_windows
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import find_padding
 
 _BATCHES_SHOWN = 3

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.config.keys import label_run
 from pipeline.config.schema import Config, Wiring, flat_config
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts, LeftOver, Part, count_epoch, list_left_over, list_parts
 from pipeline.explanation.facts.batch_map import BatchMap, map_batches
 from pipeline.explanation.facts.labels import Labels, tidy

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from pipeline.config.schema import Config, Horizons, LagsAs, Order, Wiring
 from pipeline.data.notes import describe_data
-from pipeline.data.prepare import PreparedData
+from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
 from pipeline.explanation.facts.labels import Labels, name_frequency, name_some
 
