@@ -58,7 +58,7 @@ def test_the_wheel_holds_configuration_data_and_templates_and_no_tests(installed
     names = set(zipfile.ZipFile(installed.wheel).namelist())
     in_clone = {
         *(f"pipeline/conf/{path.relative_to(ROOT / 'conf')}" for path in (ROOT / "conf").rglob("*.yaml")),
-        *(f"pipeline/data_files/{path.name}" for path in (ROOT / "data").glob("*.csv")),
+        *(f"pipeline/data_files/{path.name}" for path in (ROOT / "data").iterdir()),
         *(str(path.relative_to(ROOT)) for kind in KINDS for path in (ROOT / "pipeline").rglob(f"*{kind}")),
     }
     assert {"pipeline/conf/config.yaml", "pipeline/data_files/airline.csv", "pipeline/run.py"} <= in_clone <= names

@@ -24,7 +24,7 @@ def conf_dir() -> Path:
 
 
 def data_dir() -> Path:
-    """Return the folder of the packaged CSV files (`data/`, or `pipeline/data_files/` in a wheel)."""
+    """Return the folder of the packaged data files (`data/`, or `pipeline/data_files/` in a wheel)."""
     return _first_with("airline.csv", _PACKAGE.parent / "data", _PACKAGE / "data_files")
 
 
