@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,12 @@ from hypothesis import settings
 
 # The product sets these before it imports TensorFlow and MLflow; tests import rooms directly.
 from pipeline.base.environment import prepare_environment
+from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source, Token
 from pipeline.data.series import Series
+from pipeline.data.tokens import tokenize
+from pipeline.data.vocabulary import build_vocabulary
+from pipeline.models.plan import plan_layers
+from pipeline.serving.writer import Writer, make_writer
 
 prepare_environment()
 gc.disable()  # until everything is collected: of what is imported, nothing is garbage
@@ -39,6 +45,7 @@ ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
 MakePanel = Callable[..., Series]
 MakeStore = Callable[[Path], str]
+MakeWriter = Callable[..., Writer]
 # What several files look at, trained once for all of them.
 README_SWEEP = ("-m", "look_back=1,3,6", "stateful=true,false", "training.epochs=2", "seeds=2")
 SERVED_SWEEP = (
@@ -208,6 +215,22 @@ def make_panel() -> MakePanel:
             series_ids=tuple(f"lane{number}" for number in range(len(lanes))),
             series_ends=tuple(np.cumsum([len(lane) for lane in columns]).tolist()),
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def random_writer() -> MakeWriter:
+    def make(text: str, kind: Token = Token.char, most: int = 100, later: str = "", **changes: Any) -> Writer:
+        """A network of random weights that has learnt its vocabulary from a text; `most` words are known."""
+        dataset = DatasetConfig(name="tiny", source=Source.text, path="tiny.txt", token=kind)
+        how = {"look_back": 5, "stateful": True, "return_sequences": True, "model": ModelConfig(units=[8, 6])} | changes
+        config = Config(dataset=dataset, **how)
+        vocabulary, _ = build_vocabulary(kind, tokenize(text, kind), tokenize(later, kind), most)
+        random = np.random.default_rng(7)
+        layers = plan_layers(config, 1, len(vocabulary))
+        weights = [random.normal(scale=0.7, size=shape) for layer in layers for shape in layer.weight_shapes]
+        return make_writer(config, vocabulary, 3, weights)
 
     return make
 

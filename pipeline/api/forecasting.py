@@ -16,6 +16,7 @@ from pipeline.serving.frames import FrameForecaster
 
 if TYPE_CHECKING:
     from pipeline.serving.model import ServedModel
+    from pipeline.serving.writer import Writer
     from pipeline.tracking.store import Store
 
 
@@ -80,6 +81,21 @@ def open_model(chosen: str, tracking: TrackingConfig, seed: int | None = None) -
     return _open(*find_run(chosen, tracking), None, seed)
 
 
+def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "Writer":
+    """Find a run of a text and load a seed of it; for the arguments see `open_model`.
+
+    Raises:
+        UserError: If there is no such run or seed, or it cannot write.
+    """
+    from pipeline.serving.writer import FILES, load_writer
+    from pipeline.tracking.past import fetch_files
+
+    store, run_id = find_run(chosen, tracking, of_text=True)
+    with tempfile.TemporaryDirectory() as folder:
+        fetch_files(store, run_id, FILES, Path(folder))
+        return load_writer(Path(folder), seed)
+
+
 def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
     from pipeline.serving.model import FILES, load_model
     from pipeline.tracking.past import fetch_files
@@ -96,8 +112,13 @@ def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
     return find_run(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
 
 
-def find_run(chosen: str, tracking: TrackingConfig) -> tuple["Store", str]:
+def find_run(chosen: str, tracking: TrackingConfig, of_text: bool = False) -> tuple["Store", str]:
     """Return where a run is recorded, and its id; which run is the best or the latest is told.
+
+    Args:
+        chosen: The id of a run, `best` or `latest`.
+        tracking: Where it is recorded.
+        of_text: Only runs that were trained on a text.
 
     Raises:
         UserError: If there is no such run.
@@ -107,7 +128,7 @@ def find_run(chosen: str, tracking: TrackingConfig) -> tuple["Store", str]:
 
     sought = chosen in (BEST, LATEST)
     store = find_store(tracking, tracking.experiment_name if sought else None)
-    record = choose_run(store, chosen)
+    record = choose_run(store, chosen, of_text)
     if sought:
         say(f"run {record.run_id}: validation {record.measure.label} {show_number(record.score('validation'))}")
     return store, record.run_id

@@ -49,7 +49,7 @@ def read_text(dataset: DatasetConfig) -> TextSource:
             the key that would help.
     """
     files, origin = _find_files(dataset.path)
-    texts = [_read(path, dataset.encoding) for path in files]
+    texts = [read_file(path, dataset.encoding) for path in files]
     notes = _tell_joined(files, texts) if len(files) > 1 else ()
     text = "".join(_end_line(each) for each in texts[:-1]) + texts[-1]
     found: str | bytes = text.encode() if dataset.token is Token.byte else text
@@ -76,7 +76,16 @@ def _find_files(path: str | None) -> tuple[list[Path], str]:
     return files, str(whole)
 
 
-def _read(path: Path, asked: str | None) -> str:
+def read_file(path: Path, asked: str | None) -> str:
+    """Read one file, plain or packed.
+
+    Args:
+        path: The file.
+        asked: Its encoding, as `dataset.encoding` names it.
+
+    Raises:
+        UserError: If it cannot be read, is empty, or not in that encoding.
+    """
     content = _unpack(path)
     if not content:
         raise UserError(f"{path} is empty; give a text, or leave the file out of dataset.path")

@@ -15,6 +15,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
@@ -219,19 +220,21 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
     )
 
 
-def choose_run(store: Store, chosen: str) -> RunRecord:
+def choose_run(store: Store, chosen: str, of_text: bool = False) -> RunRecord:
     """Find the run that a person means.
 
     Args:
         store: Where it was logged.
         chosen: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
             FINISHED runs that were scored on the same values as the newest one.
+        of_text: Only runs that were trained on a text.
 
     Raises:
-        UserError: If there is none, or it did not finish, or it is the parent of a sweep.
+        UserError: If there is none, or it did not finish, is the parent of a sweep, or no run of a text.
     """
     if chosen in (BEST, LATEST):
-        return _record(_best(store) if chosen == BEST else _finished(store)[-1])
+        finished = _finished(store, of_text)
+        return _record(_best(finished) if chosen == BEST else finished[-1])
     try:
         run = store.client.get_run(chosen)
     except MlflowException as error:
@@ -244,19 +247,30 @@ def choose_run(store: Store, chosen: str) -> RunRecord:
         raise UserError(f"run={chosen} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
     if run.info.status != Status.finished.value:
         raise UserError(f"run={chosen} is {run.info.status}, not FINISHED; choose a run that finished")
+    if of_text and not _reads_text(run):
+        raise UserError(f"run={chosen} was trained on a series, not on a text; choose another one, or run=best")
     return _record(run)
 
 
-def _finished(store: Store) -> list[Run]:
-    """Return the FINISHED runs that trained a configuration, the newest last."""
+def _finished(store: Store, of_text: bool) -> list[Run]:
+    """Return the FINISHED runs that trained a configuration, or of them those of a text, the newest last."""
     found = search_runs(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
+    if of_text:
+        found = [run for run in found if _reads_text(run)]
+        if not found:
+            raise UserError(
+                f"{store.uri} has no finished run of a text; train one: python -m pipeline.run experiment=char_rnn"
+            )
     if not found:
         raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
     return found
 
 
-def _best(store: Store) -> Run:
-    finished = _finished(store)
+def _reads_text(run: Run) -> bool:
+    return run.data.params.get("dataset.source") == Source.text.value
+
+
+def _best(finished: Sequence[Run]) -> Run:
     newest = finished[-1]
 
     def task(run: Run) -> tuple[str | None, ...]:
