@@ -65,7 +65,7 @@ def write_test_errors(
         path,
         allow_pickle=False,
         facts=np.array(json.dumps(facts)),
-        errors=_single(answers[:, test] - head.spread(measured)),
+        errors=_single(head.errors(answers[:, test], measured)),
         times=times.astype(np.int32),
         scale=np.asarray(scale, dtype=float),
         validation_rmse=np.asarray(validation_rmse, dtype=float),

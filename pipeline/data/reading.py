@@ -44,6 +44,31 @@ def read_in_order(config: Config, windows: Windows, starts: IntArray) -> tuple[I
     return np.stack(padded, axis=1), positions, series_of_starts
 
 
+def read_in_chunks(windows: Windows, starts: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the chunks in which a stateless network reads a text, each from a zero state, an answer at every token.
+
+    The first chunk of a piece of text begins with the token before the first one that is forecast.
+
+    Args:
+        windows: The windows of the text.
+        starts: First row of each window, ascending. Shape (windows,).
+
+    Returns:
+        The first row of each chunk, shape (chunks,); and for each window the chunk that its origin lies in, and the
+        step there, each (windows,).
+    """
+    origins = windows.spec.origins(starts)
+    firsts, piece = np.unique(windows.first_of_series[np.searchsorted(windows.starts, starts)], return_inverse=True)
+    begins = origins[np.searchsorted(piece, np.arange(len(firsts)))]  # the first origin of each piece
+    length = windows.spec.look_back
+    inside, steps = np.divmod(origins - begins[piece], length)
+    counts = np.bincount(piece, weights=None, minlength=len(firsts))
+    chunks = -(-counts // length)
+    before = np.concatenate([[0], np.cumsum(chunks)])
+    first_rows = np.concatenate([begin + length * np.arange(some) for begin, some in zip(begins, chunks, strict=True)])
+    return first_rows, before[piece] + inside, steps
+
+
 def lay_steps(config: Config, windows: Windows, rows: slice) -> tuple[IntArray, BoolArray]:
     """Return all steps that a network reads in one series, one after another.
 
@@ -79,6 +104,11 @@ def _read_lane(config: Config, windows: Windows, first: int, last: int, starts: 
         return np.arange(first, ends[-1] + 1), ends - first
     rows = np.arange(first, last + 1)[:, None] + spec.step_offsets  # (windows, time_steps)
     return rows.ravel(), (starts - first + 1) * spec.time_steps - 1
+
+
+def answers_chunks(config: Config) -> bool:
+    """Return whether a stateless network is judged at every token of chunks that do not overlap, as it is trained."""
+    return config.reads_text and config.answers_every_step and not config.stateful
 
 
 def reads_rows_once(config: Config) -> bool:

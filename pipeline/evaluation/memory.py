@@ -70,12 +70,12 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
     outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
     starts = windows.validation[chosen]
     head = data.head
-    targets = head.spread(_actual(data, starts))
+    actual = _actual(data, starts)
     scale = take_truth(data).scale  # units of several targets are not mixed, and squares of tiny errors do not vanish
     unit = float(scale[0]) if len(scale) == 1 else 1.0
 
     def cost(some: FloatArray) -> FloatArray:
-        errors = (data.read_outputs(some, starts) - targets) / head.spread(scale)
+        errors = head.errors(data.read_outputs(some, starts), actual) / head.spread(scale)
         return head.penalty(errors).mean(axis=(1, 2))  # (origins,)
 
     costs = np.stack([cost(each) for each in outputs])  # (steps, origins)

@@ -93,7 +93,7 @@ def score_seed(truth: Truth, answers: Array) -> dict[str, float]:
 def score_part(truth: Truth, answers: Array, scored: Array) -> float:
     """Return what answers are judged by on some rows: those where `scored`, shape (time, targets), is True."""
     known = ~np.isnan(errors(truth.actual, truth.head.points(answers), scored))  # refuses rows without a forecast
-    away = answers - truth.head.spread(truth.actual)[:, None]  # (time, horizon_steps, targets, *shape of an answer)
+    away = truth.head.errors(answers, truth.actual[:, None])  # (time, horizon_steps, targets, *shape of an answer)
     away = np.where(truth.head.spread(known), away, np.nan)
     return float(score_errors(truth.head, away[None], truth.divisors)[0])
 

@@ -140,7 +140,7 @@ class _EpochRecorder(keras.callbacks.Callback):
         self.epoch = 0
         self.losses: list[float] = []
         self.val_losses: list[float] = []
-        self._loss = _HeadLoss(data.head.training_loss(config))
+        self._loss = _HeadLoss(data.head.kept_loss(config))
         self._starts = data.windows.validation
         self._targets = data.windows.gather_last_targets(self._starts)  # (validation windows, horizon_steps x targets)
         self._forecaster = forecaster

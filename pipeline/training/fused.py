@@ -125,7 +125,7 @@ def share(
     train = session.compile(
         program.train, windows.inputs, windows.targets, plan, validation, carry, number, number, history
     )
-    forecast = session.compile(program.forecast, windows.inputs, everything, carry.weights)
+    forecast = session.compile(program.forecast, windows.inputs, windows.targets, everything, carry.weights)
     return Shared(config, data, program, train, forecast, validation, everything)
 
 
@@ -168,7 +168,8 @@ def _train_group(shared: Shared, group: Group) -> Iterator[EpochReport | Trained
             last = not carry.active[column] or int(epochs) == shared.config.training.epochs
             yield EpochReport(seed, int(epochs), float(loss), float(val_loss), last)
     weights = carry.weights if shared.config.training.patience is None else carry.best_weights  # (seeds, numbers)
-    outputs = shared.forecast(shared.data.windows.inputs, shared.everything, weights)  # (seeds, windows, outputs)
+    windows = shared.data.windows
+    outputs = shared.forecast(windows.inputs, windows.targets, shared.everything, weights)  # (seeds, windows, kept)
     for column, (seed, row) in enumerate(zip(group.seeds, weights, strict=False)):
         yield Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
 

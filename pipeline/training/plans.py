@@ -6,13 +6,14 @@ import tensorflow as tf
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
-from pipeline.data.reading import read_in_order
+from pipeline.data.reading import answers_chunks, read_in_chunks, read_in_order
 from pipeline.data.windows import Windows
 from pipeline.training.program import BatchPlan, ReadingPlan
 
 _LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory
 _STEPS_AT_ONCE = 1024  # steps of a series that are read per block: bounds the memory of projected inputs
 _ROWS_AT_ONCE = 2**17  # rows that the windows of a block read: the same
+_NUMBERS_AT_ONCE = 2**24  # outputs of a block: the same, where a row has thousands of them
 
 
 def count_epochs(config: Config, windows: Windows, seeds: int) -> int:
@@ -68,14 +69,20 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         starts: First row of each window, ascending. Shape (windows,).
         targets: What is forecast there, or an empty array. Shape (windows, horizon_steps x targets).
     """
+    rows_at_once = min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // windows.num_outputs)
     if config.stateful:
         first_rows, steps, series_of_starts = read_in_order(config, windows, starts)
         lanes = first_rows.shape[1]
         positions = steps * lanes + series_of_starts
-        size = min(len(first_rows), max(1, _STEPS_AT_ONCE // lanes))
+        size = min(len(first_rows), max(1, min(_STEPS_AT_ONCE, rows_at_once) // lanes))
+    elif answers_chunks(config):
+        length = windows.spec.look_back
+        first_rows, chunks, steps = read_in_chunks(windows, starts)
+        size = min(len(first_rows), max(1, rows_at_once // length))
+        positions = chunks // size * (size * length) + steps * size + chunks % size
     else:
         first_rows, positions = starts, np.arange(len(starts))
-        size = min(len(first_rows), max(1, _ROWS_AT_ONCE // windows.spec.look_back))
+        size = min(len(first_rows), max(1, rows_at_once // windows.spec.look_back))
     blocks = -(-len(first_rows) // size)
     padded = np.full((blocks * size, *first_rows.shape[1:]), first_rows[0])
     padded[: len(first_rows)] = first_rows

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from pipeline.config.schema import Config
+from pipeline.data.reading import answers_chunks
 from pipeline.data.windows import Windows
 from pipeline.models.cells import Tensor
 from pipeline.models.heads.head import TrainingLoss
@@ -69,8 +70,9 @@ class ReadingPlan(NamedTuple):
     """In which order rows are read for forecasts.
 
     Attributes:
-        first_rows: First row of each sample that is read. A stateless network reads windows, (blocks, windows); a
-            stateful one steps of all lanes, whose state is carried on from block to block, (blocks, steps, lanes).
+        first_rows: First row of each sample that is read. A stateless network reads windows, (blocks, windows), or
+            chunks, (blocks, chunks), and answers at every step of them; a stateful one reads steps of all lanes, whose
+            state is carried on from block to block, (blocks, steps, lanes).
         positions: Where in that order, flattened, each forecast is made. (windows,)
         targets: What is forecast there. (windows, horizon_steps x targets)
     """
@@ -105,6 +107,10 @@ class Program:
     @property
     def _loss(self) -> TrainingLoss:
         return head_of(self.config).training_loss(self.config)
+
+    @property
+    def _kept(self) -> int:
+        return head_of(self.config).kept(self.windows.num_outputs)
 
     def begin(self, weights: Any) -> Carry:
         """Return the carry before the first batch, from initial weights, (seeds, numbers)."""
@@ -162,7 +168,7 @@ class Program:
 
             def end_epoch() -> tuple[Carry, Tensor]:
                 loss = carry.loss_sum / self.counted
-                val_loss = self._validate(inputs, validation, carry.weights)
+                val_loss = self._validate(inputs, targets, validation, carry.weights)
                 row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
                 place = [[epoch - plan.first_epoch]]
                 return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, place, row)
@@ -175,13 +181,16 @@ class Program:
         )
         return carry, history
 
-    def forecast(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
-        """Return the scaled outputs at each position of a reading plan. Shape (seeds, windows, outputs)."""
+    def forecast(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
+        """Return what is kept of the outputs at each position of a reading plan. Shape (seeds, windows, kept)."""
         if self.config.stateful:
-            outputs = self._read_steps(inputs, reading, weights)
+            read = self._read_steps
+        elif answers_chunks(self.config):
+            read = self._read_chunks
         else:
-            outputs = self._read_windows(inputs, reading, weights)
-        return tf.transpose(tf.gather(outputs, reading.positions), (1, 0, 2))
+            read = self._read_windows
+        kept = read(inputs, targets, reading, weights)  # (rows read, seeds, kept)
+        return tf.transpose(tf.gather(kept, reading.positions), (1, 0, 2))
 
     def _train_batch(self, inputs: Tensor, targets: Tensor, plan: BatchPlan, carry: Carry, number: Tensor) -> Carry:
         epoch, batch = number // plan.weights.shape[0], number % plan.weights.shape[0]
@@ -233,9 +242,17 @@ class Program:
         weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradient)
         return after, outputs, carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
 
-    def _validate(self, inputs: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
-        forecasts = self.forecast(inputs, validation, weights)  # (seeds, windows, outputs)
-        return tf.reduce_mean(self._loss(validation.targets[None], forecasts), 1)
+    def _validate(self, inputs: Tensor, targets: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
+        kept = self.forecast(inputs, targets, validation, weights)  # (seeds, windows, kept)
+        loss = head_of(self.config).kept_loss(self.config)
+        return tf.reduce_mean(loss(validation.targets[None], kept), 1)
+
+    def _keep(self, targets: Tensor, last_rows: Tensor, outputs: Tensor) -> Tensor:
+        """Return what is kept of outputs, (..., seeds, rows, outputs), after the rows (..., 1, rows) were read."""
+        ahead = tf.constant(self.windows.spec.horizon_steps, tf.int32)
+        rows = tf.minimum(last_rows[..., None] + ahead, targets.shape[0] - 1)  # beyond the end nothing is judged
+        came = tf.reshape(tf.gather(targets, rows), (*last_rows.shape, self.windows.num_targets))
+        return head_of(self.config).keep(came, outputs)
 
     def _end_epoch(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
         """Do what keras.callbacks.EarlyStopping does, per seed."""
@@ -255,29 +272,54 @@ class Program:
             active=active & (waited < patience),
         )
 
-    def _read_windows(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
-        """Answer every window by itself. Returns (windows read, seeds, outputs)."""
+    def _read_windows(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
+        """Answer every window by itself. Returns (windows read, seeds, kept)."""
         blocks, size = reading.first_rows.shape
         states = self.network.zero_states(self.seeds, size)
 
         def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
-            samples = self.gather_samples(inputs, reading.first_rows[block][None])
+            starts = reading.first_rows[block][None]  # (1, windows)
+            samples = self.gather_samples(inputs, starts)
             outputs, _ = self.network.apply(weights, samples, states, every_step=False)
             last = outputs[-1] if self.config.answers_every_step else outputs  # (seeds, windows, outputs)
+            last = self._keep(targets, starts + self.windows.spec.origin, last)
             return block + 1, kept.write(block, tf.transpose(last, (1, 0, 2)))
 
-        kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self.windows.num_outputs))
+        kept = tf.TensorArray(tf.float32, blocks, element_shape=(size, self.seeds, self._kept))
         _, kept = tf.while_loop(lambda block, _: block < blocks, read, (0, kept), maximum_iterations=blocks)
         return kept.concat()
 
-    def _read_steps(self, inputs: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
-        """Read step by step with a carried state per lane. Returns (steps read times lanes, seeds, outputs)."""
+    def _read_chunks(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
+        """Answer every step of every chunk, each from a zero state. Returns (rows read, seeds, kept)."""
+        blocks, size = reading.first_rows.shape
+        length = self.windows.spec.time_steps
+        shape = (length * size, self.seeds, self._kept)
+        states = self.network.zero_states(self.seeds, size)
+        offsets = tf.constant(self.windows.spec.step_offsets, tf.int32)[:, None, None]
+
+        def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
+            rows = tf.minimum(
+                reading.first_rows[block][None, None] + offsets, inputs.shape[0] - 1
+            )  # (steps, 1, chunks)
+            outputs, _ = self.network.apply(weights, self._gather_steps(inputs, rows), states, every_step=True)
+            by_row = tf.transpose(self._keep(targets, rows, outputs), (0, 2, 1, 3))
+            return block + 1, kept.write(block, tf.reshape(by_row, shape))
+
+        kept = tf.TensorArray(tf.float32, blocks, element_shape=shape)
+        _, kept = tf.while_loop(lambda block, _: block < blocks, read, (0, kept), maximum_iterations=blocks)
+        return kept.concat()
+
+    def _read_steps(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
+        """Read step by step with a carried state per lane. Returns (steps read times lanes, seeds, kept)."""
         blocks, size, lanes = reading.first_rows.shape
-        shape = (size * lanes, self.seeds, self.windows.num_outputs)
+        shape = (size * lanes, self.seeds, self._kept)
+        last_of_step = int(self.windows.spec.rows_of_step[-1])
 
         def read(block: Tensor, states: Any, kept: Any) -> tuple[Tensor, Any, Any]:
-            steps = self._gather_steps(inputs, reading.first_rows[block][:, None])  # (steps, 1, lanes, features)
+            rows = reading.first_rows[block][:, None]  # (steps, 1, lanes)
+            steps = self._gather_steps(inputs, rows)  # (steps, 1, lanes, features)
             outputs, states = self.network.apply(weights, steps, states, every_step=True)
+            outputs = self._keep(targets, rows + last_of_step, outputs)
             by_lane = tf.reshape(tf.transpose(outputs, (0, 2, 1, 3)), shape)
             return block + 1, states, kept.write(block, by_lane)
 

@@ -41,11 +41,28 @@ class Head(Protocol):
             shape (...).
         """
 
+    def kept(self, num_outputs: int) -> int:
+        """Return how many numbers of a row's outputs are kept; of very many only what a score needs."""
+
+    def keep(self, targets: Any, outputs: Any) -> Any:
+        """Return what is kept of outputs; a pure function that TensorFlow and XLA can run.
+
+        Args:
+            targets: Scaled, what came. Shape (..., horizon_steps x targets).
+            outputs: Of the network. Shape (..., outputs).
+
+        Returns:
+            Shape (..., kept).
+        """
+
+    def kept_loss(self, config: Config) -> TrainingLoss:
+        """Return the training loss as a function of targets and of what was kept."""
+
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Turn outputs into answers.
 
         Args:
-            outputs: Of the network, scaled. Shape (windows, outputs).
+            outputs: What was kept of them, scaled. Shape (windows, kept).
             invert: Brings one number for each step and target back to the data's own units: shape (windows,
                 horizon_steps x targets) to (windows, horizon_steps, targets).
 
@@ -59,11 +76,22 @@ class Head(Protocol):
     def spread(self, values: Array) -> Array:
         """Write values as answers that are sure of them: shape (..., targets) to (..., targets, *shape)."""
 
+    def errors(self, answers: Array, actual: Array) -> Array:
+        """Return how far answers are from what came.
+
+        Args:
+            answers: Shape (..., targets, *shape).
+            actual: Shape (..., targets).
+
+        Returns:
+            Shape (..., targets, *shape).
+        """
+
     def penalty(self, errors: Array) -> Array:
         """Return what an error costs.
 
         Args:
-            errors: Answers minus what came. Shape (..., targets, *shape).
+            errors: As `errors` gives them. Shape (..., targets, *shape).
 
         Returns:
             Shape (..., targets), never negative. Errors twice as large give twice the score: see `score`.

@@ -1,6 +1,7 @@
 """The head that says one number: the forecast. It is judged by RMSE."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,18 @@ class PointHead:
             Loss.log_cosh: keras.losses.log_cosh,
         }[config.training.loss]
 
+    def kept(self, num_outputs: int) -> int:
+        """Return all of them."""
+        return num_outputs
+
+    def keep(self, targets: Any, outputs: Any) -> Any:
+        """Return the outputs."""
+        return outputs
+
+    def kept_loss(self, config: Config) -> TrainingLoss:
+        """Return the training loss."""
+        return self.training_loss(config)
+
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Return shape (windows, horizon_steps, targets)."""
         return invert(outputs)
@@ -46,6 +59,10 @@ class PointHead:
     def spread(self, values: Array) -> Array:
         """Return the values: they are answers."""
         return values
+
+    def errors(self, answers: Array, actual: Array) -> Array:
+        """Return answers minus what came."""
+        return answers - actual
 
     def penalty(self, errors: Array) -> Array:
         """Return the squared errors."""

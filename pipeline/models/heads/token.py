@@ -36,13 +36,31 @@ class TokenHead:
         import tensorflow as tf  # imported late: a head is asked where no network is trained
 
         def cross_entropy(targets: Any, outputs: Any) -> Any:
-            return tf.nn.sparse_softmax_cross_entropy_with_logits(tf.cast(targets[..., 0], tf.int32), outputs)
+            ids = tf.broadcast_to(tf.cast(targets[..., 0], tf.int32), tf.shape(outputs)[:-1])
+            return tf.nn.sparse_softmax_cross_entropy_with_logits(ids, outputs)
 
         return cross_entropy
 
+    def kept(self, num_outputs: int) -> int:
+        """Return 2: the cost of the true token in nats, and 1 where it was the most probable one, else 0."""
+        return 2
+
+    def keep(self, targets: Any, outputs: Any) -> Any:
+        """Return cost and hit. Shape (..., 2)."""
+        import tensorflow as tf
+
+        ids = tf.broadcast_to(tf.cast(targets[..., 0], tf.int32), tf.shape(outputs)[:-1])
+        costs = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, outputs)
+        hits = tf.cast(tf.argmax(outputs, -1, output_type=tf.int32) == ids, tf.float32)
+        return tf.stack([costs, hits], -1)
+
+    def kept_loss(self, config: Config) -> TrainingLoss:
+        """Return the cost that was kept."""
+        return lambda targets, kept: kept[..., 0]
+
     def in_units(self, outputs: Array, invert: Invert) -> Array:
-        """Refuse: a text has no unit."""
-        raise NotImplementedError("logits have no unit to be brought back to")
+        """Return the costs: they are nats already. Shape (windows, 1, 1)."""
+        return np.asarray(outputs, dtype=float)[:, 0, None, None]
 
     def points(self, answers: Array) -> Array:
         """Return the costs."""
@@ -51,6 +69,10 @@ class TokenHead:
     def spread(self, values: Array) -> Array:
         """Return the values."""
         return values
+
+    def errors(self, answers: Array, actual: Array) -> Array:
+        """Return the costs."""
+        return answers
 
     def penalty(self, errors: Array) -> Array:
         """Return the costs: they are what is minimized."""
