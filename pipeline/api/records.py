@@ -12,7 +12,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun, RunRecord, Status
 from pipeline.base.text import show_number, suggest
-from pipeline.baselines.registry import BASELINES
+from pipeline.baselines.registry import list_baselines
 from pipeline.comparison.document import typed_parameters
 from pipeline.config.keys import COLUMNS, MAIN_KEYS, varying_keys
 
@@ -190,6 +190,8 @@ class Runs:
         finished = [run.record for run in self if run.status is Status.finished]
         measure = (finished or [run.record for run in self])[0].measure
         test = measure.of("test")
-        names = [measure.of("validation"), test, f"{test}_std", "test_mae", "test_mase"]
+        names = [measure.of("validation"), test, f"{test}_std", "test_mae", "test_mase", "test_bits_per_character"]
         known = {name for record in finished for name in record.metrics} | {names[0]}
-        return [name for name in (*names, *(f"skill_{each}" for each in BASELINES), "fit_seconds") if name in known]
+        return [
+            name for name in (*names, *(f"skill_{each}" for each in list_baselines()), "fit_seconds") if name in known
+        ]

@@ -69,7 +69,7 @@ def write_test_errors(
         times=times.astype(np.int32),
         scale=np.asarray(scale, dtype=float),
         validation_rmse=np.asarray(validation_rmse, dtype=float),
-        baselines=_single(head.spread(np.stack([each[test] - measured for each in baselines.values()]))),
+        baselines=_single(np.stack([head.errors(head.spread(each[test]), measured) for each in baselines.values()])),
     )
     return rows
 

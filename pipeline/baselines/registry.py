@@ -9,6 +9,7 @@ from pipeline.baselines.persistence import forecast_persistence
 from pipeline.baselines.ridge import forecast_linear
 from pipeline.baselines.seasonal import forecast_seasonal
 from pipeline.baselines.task import Array, Task
+from pipeline.baselines.text.registry import TEXT_BASELINES
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,13 @@ def find_strongest(scores: Sequence[float]) -> int:
 
 def name_baseline(name: str) -> str:
     """Return the label of a baseline; of one that another version logged, its name."""
-    return BASELINES[name].label if name in BASELINES else name
+    known = BASELINES | TEXT_BASELINES
+    return known[name].label if name in known else name
+
+
+def list_baselines() -> list[str]:
+    """Return the names of all baselines: those of series, then those of texts."""
+    return [*BASELINES, *TEXT_BASELINES]
 
 
 def phrase_baseline(name: str, look_back: int) -> str:
@@ -67,4 +74,5 @@ def phrase_baseline(name: str, look_back: int) -> str:
         ('the linear fit on the last value', 'the linear fit on the last 12 values')
     """
     lags = "value" if look_back == 1 else f"{look_back} values"
-    return BASELINES[name].phrase.format(lags=lags) if name in BASELINES else name
+    known = BASELINES | TEXT_BASELINES
+    return known[name].phrase.format(lags=lags) if name in known else name

@@ -11,6 +11,7 @@ from pipeline.config.schema import (
     Config,
     DatasetConfig,
     Engine,
+    HeadName,
     Horizons,
     LagsAs,
     Order,
@@ -155,6 +156,11 @@ def _is_zone(name: str) -> bool:
 
 def _combinations(config: Config) -> Iterator[str]:
     dataset = config.dataset
+    if config.reads_text:
+        yield from _text(config)
+        return
+    if config.head is HeadName.token or config.model.embedding is not None:
+        yield "model.head=token and model.embedding belong to a text; choose dataset=text or dataset=tinyshakespeare"
     if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
         yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
     if Transform.log in dataset.transforms[1:]:
@@ -194,6 +200,39 @@ def _combinations(config: Config) -> Iterator[str]:
         yield (
             f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
             f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
+        )
+
+
+def _text(config: Config) -> Iterator[str]:
+    dataset, model = config.dataset, config.model
+    wrong = {
+        f"horizon=1, because the next token is predicted, but got horizon={config.horizon}": config.horizon > 1,
+        f"model.head=token, but got model.head={config.head.value}": config.head is not HeadName.token,
+        f"model.wiring=many_to_one or many_to_many, but got model.wiring={config.wiring.value}": not config.can_carry,
+        "dataset.transforms=[]: tokens are no numbers": bool(dataset.transforms),
+        "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
+        "dataset.order=phases": dataset.order is Order.overlapping,
+        "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,
+        "dataset.lane_column=null: batch_size says how many lanes there are": dataset.lane_column is not None,
+        "protocol=fair": config.protocol is Protocol.tutorial,
+        "training.online=false": config.training.online,
+        "evaluation.origins=1": config.evaluation.origins > 1,
+        "dataset.stride=null with stateful=true: a lane goes on where its last chunk ended": (
+            dataset.stride is not None and config.stateful
+        ),
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"a text needs {needed}"
+    yield from _wiring(config)
+    at_least = {"dataset.vocabulary": dataset.vocabulary, "dataset.stride": dataset.stride}
+    for key, number in (at_least | {"model.embedding": model.embedding}).items():
+        if number is not None and number < 1:
+            yield f"{key} must be at least 1, but got {key}={number}"
+    if config.training.engine is Engine.fused and model.recurrent_dropout > 0:
+        yield (
+            f"training.engine=fused does not cover model.recurrent_dropout={model.recurrent_dropout}; "
+            "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
 
 

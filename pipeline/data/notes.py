@@ -7,6 +7,7 @@ import numpy as np
 from pipeline.config.schema import Config, Missing, Order, Protocol
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import forward_scaling
+from pipeline.data.text import describe_text
 
 _FEW_LOST = 0.01  # of the changes of a column
 
@@ -22,6 +23,9 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         Sentences without a final stop, none when there is nothing to say.
     """
     yield from data.series.notes
+    if data.vocabulary is not None:
+        yield from describe_text(config, data)
+        return
     yield from _describe_single(data)
     if data.series.series_ids:
         sizes = [rows.stop - rows.start for rows in data.series.slices()]

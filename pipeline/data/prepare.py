@@ -14,6 +14,7 @@ from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.split import Split, split_series
+from pipeline.data.text import prepare_text
 from pipeline.data.transforms import forward_transforms
 from pipeline.data.validate import LARGEST
 from pipeline.data.window_spec import WindowSpec, make_window_spec
@@ -41,7 +42,11 @@ def prepare_data(
     Raises:
         UserError: If the data and the configuration do not go together.
     """
-    series = leave_out_short(config, load_series(config.dataset) if series is None else series)
+    if series is None:
+        series = load_series(config.dataset)
+    if config.reads_text:
+        return prepare_text(config, series)
+    series = leave_out_short(config, series)
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)

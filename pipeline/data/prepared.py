@@ -11,8 +11,10 @@ from pipeline.data.scaling import Scaling, inverse_scaling
 from pipeline.data.series import Series
 from pipeline.data.split import Split
 from pipeline.data.transforms import Transformed, inverse_transforms
+from pipeline.data.vocabulary import Vocabulary
 from pipeline.data.windows import Windows
 from pipeline.models.heads.head import Head
+from pipeline.models.heads.token import token_costs
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class PreparedData:
     lanes: Batches | None  # None for a stateless network
     head: Head  # what the outputs of the network mean
     protocol: Protocol = Protocol.fair
+    vocabulary: Vocabulary | None = None  # of a text
 
     def scored_rows(self, part: str) -> BoolArray:
         """Return the rows of a part on which forecasts are scored. Shape (time,).
@@ -44,13 +47,20 @@ class PreparedData:
         """Turn the network's outputs into the answers of its head, in the data's own units.
 
         Args:
-            outputs: Scaled, one row per window. Shape (windows, outputs).
+            outputs: What is kept of them, scaled, one row per window. Shape (windows, kept).
             starts: The windows. Shape (windows,).
 
         Returns:
             Shape (windows, horizon_steps, targets, *shape of an answer).
         """
         return self.head.in_units(outputs, lambda scaled: self.in_units(scaled, starts))
+
+    def keep_outputs(self, outputs: FloatArray, starts: IntArray) -> FloatArray:
+        """Return what is kept of the network's outputs, one row per window. Shape (windows, kept)."""
+        if self.vocabulary is None:
+            return outputs
+        ids = self.windows.gather_last_targets(starts)[:, 0].astype(int)
+        return np.stack([token_costs(outputs, ids), outputs.argmax(-1) == ids], -1)
 
     def in_units(self, scaled: FloatArray, starts: IntArray) -> FloatArray:
         """Bring one scaled number for each step and target back to the data's own units.

@@ -36,6 +36,7 @@ class Series:
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
+        words: Of a text that is cut into words: those that its values number.
     """
 
     timestamps: pd.Index
@@ -52,6 +53,7 @@ class Series:
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)
     reading: TimeReading = field(default_factory=TimeReading)
+    words: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -95,6 +97,8 @@ class Series:
         names: tuple[object, ...] = (self.columns, self.features, self.targets)
         if self.series_ids:
             names = (*names, self.series_ids, self.series_ends)
+        if self.words:
+            names = (*names, self.words)
         identity = hashlib.sha256(repr(names).encode())
         for part in (_plain_times(self.timestamps), self.values, self.filled):
             identity.update(np.ascontiguousarray(part).tobytes())

@@ -17,6 +17,7 @@ from pipeline.data.frames import tidy_frame
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
+from pipeline.data.text_series import load_text
 from pipeline.data.validate import check_timestamps, describe_rounded, fill_missing, numeric_values
 
 _NO_FRAME = (
@@ -44,6 +45,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     """
     if (data is not None) != (dataset.source is Source.frame):
         raise UserError(_NO_FRAME if data is None else _NOT_READ.format(dataset=dataset.name))
+    if dataset.source is Source.text:
+        return load_text(dataset)
     if data is not None:
         table, origin = Table(tidy_frame(data)), f"dataset '{dataset.name}'"
     elif dataset.source in COMPUTED:

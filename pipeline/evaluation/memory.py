@@ -64,14 +64,17 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
     windows = data.windows
     positions = np.searchsorted(windows.starts, windows.validation)
     last_steps = windows.spec.last_steps(windows.validation)
-    behind = last_steps - windows.first_of_series[positions] + 1  # steps that can be read up to there
+    firsts = windows.first_of_series[positions] if data.vocabulary is None else 0  # a text goes on over its parts
+    behind = last_steps - firsts + 1  # steps that can be read up to there
     longest = min(int(behind.min()), _LONGEST if config.stateful else windows.spec.time_steps)
     longest, chosen = _afford(network, longest, len(positions))
-    outputs = _warm_up(network, data, last_steps[chosen], longest)  # (steps, origins, outputs)
     starts = windows.validation[chosen]
+    outputs = _warm_up(network, data, starts, longest)  # (steps, origins, kept)
     head = data.head
     actual = _actual(data, starts)
-    scale = take_truth(data).scale  # units of several targets are not mixed, and squares of tiny errors do not vanish
+    scale = (
+        take_truth(data).scale if data.vocabulary is None else np.ones(1)
+    )  # units of several targets are not mixed, and squares of tiny errors do not vanish
     unit = float(scale[0]) if len(scale) == 1 else 1.0
 
     def cost(some: FloatArray) -> FloatArray:
@@ -124,16 +127,18 @@ def _afford(network: NumpyNetwork, longest: int, origins: int) -> tuple[int, Int
     return longest, np.arange(origins - count, origins)  # neighbours share what they read
 
 
-def _warm_up(network: NumpyNetwork, data: PreparedData, last_steps: IntArray, longest: int) -> FloatArray:
-    """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, outputs)."""
+def _warm_up(network: NumpyNetwork, data: PreparedData, starts: IntArray, longest: int) -> FloatArray:
+    """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, kept)."""
+    last_steps = data.windows.spec.last_steps(starts)
     firsts = np.unique(last_steps[:, None] - np.arange(longest))  # rows at which some reading begins
     beyond = int(last_steps.max())
     states = network.zero_states(len(firsts))
-    outputs = np.empty((longest, len(last_steps), data.windows.num_outputs), np.float32)
+    kept = data.head.kept(data.windows.num_outputs)
+    outputs = np.empty((longest, len(last_steps), kept), np.float32)
     for read in range(longest):
         rows = np.minimum(firsts + read, beyond)  # a reading past the last origin is not looked at
         answer, states = network.step(data.windows.gather_steps(rows), states)
-        outputs[read] = answer[np.searchsorted(firsts, last_steps - read)]
+        outputs[read] = data.keep_outputs(answer[np.searchsorted(firsts, last_steps - read)], starts)
     return outputs
 
 

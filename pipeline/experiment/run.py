@@ -13,6 +13,7 @@ import pandas as pd
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.run_files import Losses, Results, draw_run_figures, write_run_files
 from pipeline.artifacts.tables import write_history
+from pipeline.artifacts.text_files import TextResults, draw_text_figures, write_text_files
 from pipeline.artifacts.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.artifacts.weights import save_weights
 from pipeline.base.environment import hushed_stderr, prepare_environment
@@ -29,6 +30,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
+from pipeline.experiment.text_scoring import describe_order, score_text
 from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.report.page.gates import PAGE as GATES_PAGE
@@ -122,7 +124,7 @@ class _Outcome:
 
     best: ServedModel
     whole: PreparedData
-    results: Results
+    results: Results | TextResults
     metrics: dict[str, float]
     per_epoch: dict[str, list[float]]
     outputs: np.ndarray
@@ -150,14 +152,24 @@ def _train_and_score(
         tell(f"{label}: engine {choice.engine.value}: {choice.reason}")
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
     _check_failures(trainings, losses, folder, run)
-    results = score_trainings(config, origins, trainings, losses)
-    if (weak := describe_weak_fit(data, results)) is not None:
-        tell(f"{label}: {weak}")
+    results: Results | TextResults
+    if config.reads_text:
+        results = score_text(config, data, last, losses)
+        notes = describe_order(results)
+    else:
+        results = score_trainings(config, origins, trainings, losses)
+        notes = describe_weak_fit(data, results)
+    for note in notes:
+        tell(f"{label}: {note}")
     chosen, outputs = last.seeds[results.best], last.forecasts[results.best]
     best = make_model(config, origins[-1], chosen.seed, [np.asarray(weight) for weight in chosen.weights])
     found = certify_network(best, outputs, folder, run)
     whole = join_origins(config, origins)
-    run.set_tags({SCORED_TAG: write_run_files(folder, config, whole, results)})
+    if isinstance(results, TextResults):
+        scored_rows = write_text_files(folder, config, whole, results)
+    else:
+        scored_rows = write_run_files(folder, config, whole, results)
+    run.set_tags({SCORED_TAG: scored_rows})
     save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
     per_epoch = {
         "loss": _mean_curve([seed.losses for seed in last.seeds]),
@@ -181,7 +193,7 @@ def _log_extras(
         metrics = study_memory(
             outcome.best, outcome.outputs, folder, run, salvage, lambda text: tell(f"{label}: {text}")
         )
-        for name, draw in draw_run_figures(label, config, outcome.whole, outcome.results).items():
+        for name, draw in _figures(label, config, outcome).items():
             with salvage.attempt(name):
                 draw(folder / name)
                 run.log_file(folder / name)
@@ -189,10 +201,16 @@ def _log_extras(
             log_gates(label, outcome.best, folder, run)
     with salvage.attempt("dataset"):
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
-    if config.tracking.log_model:
+    if config.tracking.log_model and not config.reads_text:  # a text is continued by pipeline.write
         with salvage.attempt("model"):
             _log_model(outcome.best, run)
     return metrics
+
+
+def _figures(label: str, config: Config, outcome: _Outcome) -> dict[str, Callable[[Path], None]]:
+    if isinstance(outcome.results, TextResults):
+        return draw_text_figures(label, config, outcome.whole, outcome.results)
+    return draw_run_figures(label, config, outcome.whole, outcome.results)
 
 
 def _log_model(best: ServedModel, run: "LiveRun") -> None:

@@ -58,7 +58,7 @@ def score_trainings(
     whole = join_origins(config, origins)
     truth = take_truth(whole)
     scores = [score_seed(truth, some) for some in answers]
-    _check_finite(scores, [seed.seed for seed in last.seeds])
+    check_finite(scores, [seed.seed for seed in last.seeds])
     metrics = score_run(truth, scores, joined)
     measure, forecasts = truth.measure, truth.head.points(answers)
     metrics[measure.of("mean_forecast")] = score_part(truth, answers.mean(axis=0), truth.scored("test"))
@@ -79,7 +79,7 @@ def score_trainings(
         forecasts=forecasts,
         baselines=joined,
         metrics=metrics,
-        seeds=[_describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
+        seeds=[describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
         lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids else [],
         origins=blocks,
         best=int(np.argmin(by_seed)),
@@ -88,7 +88,8 @@ def score_trainings(
     )
 
 
-def _describe_seed(seed: "SeedTraining") -> dict[str, float]:
+def describe_seed(seed: "SeedTraining") -> dict[str, float]:
+    """Return what a seed was, for seeds.csv."""
     return {
         "seed": seed.seed,
         "epochs": len(seed.losses),
@@ -128,8 +129,8 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
     return {name: baseline.forecast(task) for name, baseline in BASELINES.items()}
 
 
-def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
-    """Say that the linear fit is no strong baseline on this data; None if it is one.
+def describe_weak_fit(data: PreparedData, results: Results) -> list[str]:
+    """Say that the linear fit is no strong baseline on this data; nothing if it is one.
 
     Its penalty and the networks are chosen by the validation part, and so it is judged there.
     """
@@ -139,12 +140,12 @@ def describe_weak_fit(data: PreparedData, results: Results) -> str | None:
         score_part(truth, truth.head.spread(results.baselines[name]), scored) for name in ("linear", "persistence")
     )
     if linear <= _WEAK * repeated:
-        return None
-    return (
+        return []
+    return [
         f"the linear fit on the same lags is a weak baseline here: on the validation part its error is "
         f"{show_number(linear / repeated, 3)} times that of repeating the last value; fewer lags or "
         "dataset.transforms=[difference] often help it, and the network as well"
-    )
+    ]
 
 
 def _join(origins: Sequence[PreparedData], forecasts: Sequence[Array], axis: int) -> Array:
@@ -171,7 +172,8 @@ def _score_origins(
     return blocks
 
 
-def _check_finite(scores: Scores, seeds: Sequence[int]) -> None:
+def check_finite(scores: Scores, seeds: Sequence[int]) -> None:
+    """Raise TrainingError where a score is not a finite number."""
     for seed, score in zip(seeds, scores, strict=True):
         bad = [name for name, value in score.items() if not np.isfinite(value)]
         if bad:

@@ -33,7 +33,7 @@ class Certificate:
 
     Attributes:
         differences: By way, the largest difference to the whole sequence read by Keras, in units of `scale`.
-        scale: Highest minus lowest target of the training part, scaled units.
+        scale: Highest minus lowest target of the training part, scaled units; of a text highest minus lowest logit.
         steps: Time steps that were read.
     """
 
@@ -77,11 +77,16 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         "one step at a time": _read_steps(config, windows.num_outputs, weights, sequence, lanes=1),
         f"{_LANES} lanes": _read_steps(config, windows.num_outputs, weights, sequence, lanes=_LANES),
     }
-    scale = float(np.ptp(windows.gather_last_targets(windows.train))) or 1.0
+    spread = windows.gather_last_targets(windows.train) if data.vocabulary is None else whole
+    scale = float(np.ptp(spread)) or 1.0
     differences = {way: float(np.abs(outputs - whole).max()) / scale for way, outputs in ways.items()}
     if config.stateful and config.dataset.order is Order.phases and not config.training.online:
-        engine = forecasts[np.searchsorted(windows.starts, first) :][: steps - before]
-        differences["engine"] = float(np.abs(engine - whole[before:]).max()) / scale
+        mine = slice(np.searchsorted(windows.starts, first), None)
+        starts, engine = windows.starts[mine][: steps - before], forecasts[mine][: steps - before]
+        apart = engine - data.keep_outputs(whole[before:], starts)
+        if data.vocabulary is not None:
+            apart = apart[:, :1]  # the cost; which of two equal logits is higher, nobody can say
+        differences["engine"] = float(np.abs(apart).max()) / scale
     certificate = Certificate(differences, scale, steps)
     if not certificate.largest <= LIMIT:
         way = list(differences)[int(np.argmax(list(differences.values())))]  # the first NaN, if there is one

@@ -51,7 +51,7 @@ class TokenHead:
 
         ids = tf.broadcast_to(tf.cast(targets[..., 0], tf.int32), tf.shape(outputs)[:-1])
         costs = tf.nn.sparse_softmax_cross_entropy_with_logits(ids, outputs)
-        hits = tf.cast(tf.argmax(outputs, -1, output_type=tf.int32) == ids, tf.float32)
+        hits = tf.cast(tf.equal(tf.argmax(outputs, -1, output_type=tf.int32), ids), tf.float32)
         return tf.stack([costs, hits], -1)
 
     def kept_loss(self, config: Config) -> TrainingLoss:

@@ -89,8 +89,10 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     axis.margins(x=0.01)
 
 
-def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]]) -> None:
-    """Draw training and validation loss of every seed over the epochs, on a logarithmic axis, in scaled units."""
+def draw_learning_curve(
+    path: Path, title: str, losses: Mapping[int, tuple[Sequence[float], Sequence[float]]], unit: str = "scaled units"
+) -> None:
+    """Draw training and validation loss of every seed over the epochs, on a logarithmic axis."""
     figure, (axis,) = make_panels(1)
     for number, (train, validation) in enumerate(losses.values()):
         epochs = range(1, len(train) + 1)
@@ -116,7 +118,7 @@ def draw_learning_curve(path: Path, title: str, losses: Mapping[int, tuple[Seque
     spread_out(axis, "y", np.array([value for both in losses.values() for curve in both for value in curve]), least=3)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("epoch")
-    axis.set_ylabel("loss, scaled units")
+    axis.set_ylabel(f"loss, {unit}")
     axis.set_title(literal(f"{title}\none line per seed"), fontsize=10)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
@@ -181,3 +183,28 @@ def save_figure(figure: Figure, path: Path | BytesIO) -> None:
     """Write a figure as PNG."""
     with calm_fonts():
         figure.savefig(path)
+
+
+def draw_bits(path: Path, title: str, network: Sequence[float], others: Mapping[str, float]) -> None:
+    """Draw what a character of the test part costs the network and whatever needs none.
+
+    Args:
+        path: The PNG file.
+        title: What was trained.
+        network: Bits per character of each seed.
+        others: The same of n-grams and compressors, by label.
+    """
+    order = sorted(others, key=lambda name: -others[name])
+    values = [*(others[name] for name in order), float(np.mean(network))]
+    figure, (axis,) = make_panels(1)
+    colours = [BASELINE] * len(order) + [NETWORK]
+    axis.barh(range(len(values)), values, color=colours, height=0.6)
+    axis.plot(network, [len(order)] * len(network), "|", color=INK, markersize=12)
+    for place, value in enumerate(values):
+        axis.annotate(f" {value:.3f}", (value, place), va="center", fontsize=9)
+    axis.set_yticks(range(len(values)), [*map(literal, order), "network, mean of seeds"], fontsize=9)
+    axis.set_xlim(0, 1.12 * max(values))
+    axis.set_xlabel("bits per character of the test part, fewer are better")
+    axis.set_title(literal(title), fontsize=10)
+    axis.grid(alpha=0.3, axis="x")
+    save_figure(figure, path)

@@ -7,7 +7,7 @@ from rich.table import Table
 
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name, show_number
-from pipeline.baselines.registry import BASELINES, name_baseline
+from pipeline.baselines.registry import list_baselines, name_baseline
 from pipeline.config.keys import COLUMNS, MAIN_KEYS, show_parameter, varying_keys
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.wording import show_spread
@@ -56,11 +56,19 @@ def _scores(record: RunRecord) -> dict[str, str]:
         cells["test\nMAE"] = show_number(metrics["test_mae"])
     for name in _targets(record)[:_MOST_TARGETS]:
         cells[f"test RMSE\n{show_name(name)}"] = show_number(metrics[f"test_rmse.{name}"])
-    cells["test\nMASE"] = show_number(metrics["test_mase"], 3)
-    for name in BASELINES:
+    if "test_mase" in metrics:
+        cells["test\nMASE"] = show_number(metrics["test_mase"], 3)
+    if _is_text(record):
+        cells["test bits per\ncharacter"] = show_number(metrics["test_bits_per_character"], 3)
+        cells["test\naccuracy"] = f"{metrics['test_accuracy']:.1%}"
+    for name in list_baselines():
         if f"skill_{name}" in metrics:
-            cells[f"skill vs\n{name}"] = _skill(metrics[f"skill_{name}"])
+            cells[f"skill vs\n{name_baseline(name) if _is_text(record) else name}"] = _skill(metrics[f"skill_{name}"])
     return cells | {"seconds": f"{metrics['fit_seconds']:.1f}" + (" *" if record.resumed else "")}
+
+
+def _is_text(record: RunRecord) -> bool:
+    return "test_bits_per_character" in record.metrics
 
 
 def _targets(record: RunRecord) -> list[str]:
@@ -84,6 +92,8 @@ def _title(finished: Sequence[RunRecord]) -> str:
     )
     name, unit = show_name(params["dataset.name"]), show_name(params["dataset.unit"])
     label = finished[0].measure.label
+    if _is_text(finished[0]):
+        return f"{name}: {label} ({params['dataset.token']}), {seeds} per row"
     if not finished[0].measure.has_unit:
         return f"{name}{ahead}: {label} without a unit, RMSE of each target in its own, {seeds} per row"
     return f"{name}{ahead}: {label} and MAE in {unit}, {seeds} per row"
@@ -94,9 +104,9 @@ def _caption(finished: Sequence[RunRecord]) -> str:
     if finished:
         label, meaning = finished[0].measure.label, finished[0].measure.meaning
         lines.append(f"Skill is 1 - {label} / {label} of the baseline: above 0 beats it. Best validation first.")
-        known = [name for name in BASELINES if name != "linear" and _has(finished[0], name)]
+        known = [name for name in list_baselines() if name != "linear" and _has(finished[0], name)]
         told = ", ".join(f"{name_baseline(name)} {show_number(finished[0].baseline(name))}" for name in known)
-        lines.append(f"{label} on the same test timestamps: {told}.")
+        lines.append(f"{label} on the same test {'tokens' if _is_text(finished[0]) else 'timestamps'}: {told}.")
         lines += [f"{label}: {meaning}."] if meaning else []
     if any(record.resumed for record in finished):
         lines.append("* trained by an earlier command, read back from MLflow.")
