@@ -124,8 +124,8 @@ def test_a_weak_linear_fit_is_told(series) -> None:
     config = configure()
     data = prepare_data(config, series)
     results = score(config, [data], [trained(data, (1.0, 1.0))])
-    assert describe_weak_fit(data, results) is None
+    assert describe_weak_fit(data, results) == []
     actual = data.series.actual()[:, None]
     baselines = results.baselines | {"persistence": actual + 2.0, "linear": actual + 5.0}
-    told = describe_weak_fit(data, replace(results, baselines=baselines))
+    (told,) = describe_weak_fit(data, replace(results, baselines=baselines))
     assert told is not None and "2.50 times that of repeating the last value" in told
