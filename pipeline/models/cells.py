@@ -97,18 +97,36 @@ def project(inputs: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     """Multiply every step of every row with its seed's matrix, as one product over all steps.
 
     Args:
-        inputs: Shape (steps, seeds or 1, rows, features); 1: every seed reads the same.
+        inputs: Shape (steps, seeds or 1, rows, features); 1: every seed reads the same. Or integers, the places of the
+            ones in one-hot rows: shape (steps, seeds or 1, rows).
         kernel: Shape (seeds, features, width).
         bias: Shape (seeds, width).
 
     Returns:
         Shape (steps, seeds, rows, width).
     """
+    if inputs.dtype.is_integer:
+        return look_up(inputs, kernel + bias[:, None])
     steps, seeds, rows, _ = inputs.shape
     # The bias is one more row of the kernel, for an input of 1: XLA is slow to multiply a vector, which one feature is.
     extended = tf.concat([inputs, tf.ones((steps, seeds, rows, 1))], -1)
     product = multiply(_by_seed(extended), tf.concat([kernel, bias[:, None]], 1))  # (seeds, steps * rows, width)
     return tf.transpose(tf.reshape(product, (kernel.shape[0], steps, rows, kernel.shape[2])), (1, 0, 2, 3))
+
+
+def look_up(ids: Tensor, rows: Tensor) -> Tensor:
+    """Take a row for each id: what a one-hot row times a matrix is.
+
+    Args:
+        ids: Shape (steps, seeds or 1, rows), integers.
+        rows: A matrix for each seed. Shape (seeds, ids that there are, width).
+
+    Returns:
+        Shape (steps, seeds, rows, width).
+    """
+    seeds, vocabulary, width = rows.shape
+    places = ids + tf.range(seeds)[:, None] * vocabulary  # (steps, seeds, rows): in the matrices on each other
+    return tf.gather(tf.reshape(rows, (seeds * vocabulary, width)), places)
 
 
 def multiply(left: Tensor, right: Tensor, transpose_a: bool = False) -> Tensor:

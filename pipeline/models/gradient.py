@@ -26,12 +26,14 @@ def input_gradients(network: NumpyNetwork, weights: Sequence[Array], trace: Trac
         output: Which of its outputs.
 
     Returns:
-        Scaled output per scaled input. Shape (steps of the output, steps of the input, features).
+        Scaled output per scaled input. Shape (steps of the output, steps of the input, features). The inputs of a text
+        are what its first layer makes of an id: the one-hot row, or that of the embedding.
     """
     steps, left, recurrent = len(trace.outputs), list(weights), []
-    while len(left) > 2:  # the last two are the head's
-        recurrent.append(left[:3])
-        left = left[3:]
+    for plan in network.layers[:-1]:  # the last is the head
+        own, left = left[: len(plan.weight_shapes)], left[len(plan.weight_shapes) :]
+        if plan.cell is not None:
+            recurrent.append(own)
     head = np.asarray(left[0], np.float32)[:, output]  # (units,)
     flowing = np.zeros((steps, steps, len(head)), np.float32)
     flowing[np.arange(steps), np.arange(steps)] = head

@@ -62,6 +62,8 @@ def _build(
     inputs = keras.Input(batch_shape=batch_shape, name="window")
     hidden = inputs  # (batch, time_steps, features)
     for layer in plan_layers(config, batch_shape[-1] or 0, num_outputs):
+        if layer.kind is Kind.embedding:  # Keras' takes ids without an axis of features
+            hidden = keras.layers.Reshape((-1,), name="ids")(hidden)  # (batch, time_steps)
         hidden = _make_layer(config, layer, stateful, every_step)(hidden)
     return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
 
@@ -78,6 +80,10 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         )
     if layer.kind is Kind.dense:
         return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
+    if layer.kind is Kind.one_hot:
+        return keras.layers.CategoryEncoding(layer.vocabulary, output_mode="one_hot", name=layer.name)
+    if layer.kind is Kind.embedding:
+        return keras.layers.Embedding(layer.vocabulary, layer.outputs, name=layer.name)
     if layer.kind is Kind.repeat:
         return keras.layers.RepeatVector(layer.repeats, name=layer.name)
     return keras.layers.Flatten(name=layer.name)

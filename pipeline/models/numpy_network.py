@@ -51,7 +51,7 @@ class NumpyNetwork:
         hidden, after = inputs, list[Array]()
         for layer, weights in zip(self.layers, self.weights, strict=True):
             if layer.cell is None:
-                hidden = _dense(layer, weights, hidden)
+                hidden = apply_plain(layer, weights, hidden)
                 continue
             own = _forward(layer.cell, weights, hidden, states[len(after) : len(after) + NUM_STATES[layer.cell]])
             after += own
@@ -89,7 +89,7 @@ class NumpyNetwork:
             elif layer.kind is Kind.flatten:
                 hidden = np.swapaxes(hidden, 0, 1).reshape(1, hidden.shape[1], -1)
             elif layer.cell is None:
-                hidden = _dense(layer, weights, hidden)
+                hidden = apply_plain(layer, weights, hidden)
             else:
                 hidden = _every_step(layer, weights, hidden)
         return hidden[-1]  # (rows, outputs)
@@ -110,29 +110,53 @@ def build_numpy_network(layers: Sequence[LayerPlan], weights: Sequence[Array]) -
     if given != expected:
         raise ValueError(f"the network needs weights of the shapes {expected}, but got {given}")
     left, prepared = [np.asarray(weight, np.float32) for weight in weights], []
-    for layer in layers:
+    for number, layer in enumerate(layers):
         count = len(layer.weight_shapes)
-        prepared.append(_prepare(layer, left[:count]))
+        prepared.append(_prepare(layer, left[:count], number == 1 and layers[0].kind is Kind.one_hot))
         left = left[count:]
     return NumpyNetwork(tuple(layers), tuple(prepared))
 
 
-def _prepare(layer: LayerPlan, weights: list[Array]) -> tuple[Array, ...]:
-    """Fold kernel and recurrent kernel of an LSTM or simple RNN into one matrix: one product per step."""
+def _prepare(layer: LayerPlan, weights: list[Array], reads_ids: bool) -> tuple[Array, ...]:
+    """Fold kernel and recurrent kernel of an LSTM or simple RNN into one matrix: one product per step.
+
+    Of a kernel that is read row by row the bias becomes a part: one sum less per step.
+    """
     if layer.cell in (None, Cell.gru):
         return tuple(weights)
     kernel, recurrent_kernel, bias = weights
-    joined = np.vstack([kernel, recurrent_kernel])  # (inputs + units, gates * units)
+    half: Array = np.ones((), np.float32)
     if layer.cell is Cell.lstm:  # sigmoid(x) = tanh(x / 2) / 2 + 1 / 2: one tanh for all gates
         half = np.repeat(np.array([0.5, 0.5, 1.0, 0.5], np.float32), layer.outputs)
-        return joined * half, bias * half
-    return joined, bias
+    if reads_ids:
+        return (kernel + bias) * half, recurrent_kernel * half
+    return np.vstack([kernel, recurrent_kernel]) * half, bias * half  # (inputs + units, gates * units)
 
 
-def _dense(layer: LayerPlan, weights: tuple[Array, ...], inputs: Array) -> Array:
+def apply_plain(layer: LayerPlan, weights: Sequence[Array], inputs: Array) -> Array:
+    """Apply a layer that has no state and mixes no time steps.
+
+    A one-hot row times a matrix is a row of that matrix. So a one-hot layer gives no rows, but says which they are.
+
+    Args:
+        layer: One-hot, embedding or dense.
+        weights: Its own, as `NumpyNetwork.weights` holds them.
+        inputs: Shape (..., rows, inputs); after a one-hot layer ids, (..., rows), integers.
+
+    Returns:
+        Shape (..., rows, outputs); of a one-hot layer ids, (..., rows), integers.
+    """
+    if layer.kind is Kind.one_hot:
+        return inputs[..., 0].astype(np.intp)
+    if layer.kind is Kind.embedding:
+        return weights[0][inputs[..., 0].astype(np.intp)]
     kernel, bias = weights
-    outputs = inputs @ kernel + bias
+    outputs = _times(inputs, kernel) + bias
     return np.tanh(outputs) if layer.activation == "tanh" else outputs
+
+
+def _times(inputs: Array, kernel: Array) -> Array:
+    return kernel[inputs] if inputs.dtype.kind == "i" else inputs @ kernel
 
 
 def _every_step(layer: LayerPlan, weights: tuple[Array, ...], inputs: Array) -> Array:
@@ -165,7 +189,7 @@ def open_gates(cell: Cell, weights: tuple[Array, ...], inputs: Array, h: Array) 
     Args:
         cell: The cell.
         weights: Of its layer, as `NumpyNetwork.weights` holds them.
-        inputs: Shape (rows, inputs).
+        inputs: Shape (rows, inputs); after a one-hot layer ids, (rows,), integers.
         h: Before the step. Shape (rows, units).
 
     Returns:
@@ -174,8 +198,12 @@ def open_gates(cell: Cell, weights: tuple[Array, ...], inputs: Array, h: Array) 
     """
     if cell is Cell.gru:
         return _open_gru(weights, inputs, h)
-    joined, bias = weights
-    gates = np.tanh(np.concatenate([inputs, h], 1) @ joined + bias)  # (rows, gates * units)
+    if inputs.dtype.kind == "i":
+        kernel, recurrent_kernel = weights
+        gates = np.tanh(kernel[inputs] + h @ recurrent_kernel)  # (rows, gates * units)
+    else:
+        joined, bias = weights
+        gates = np.tanh(np.concatenate([inputs, h], 1) @ joined + bias)
     if cell is Cell.simple_rnn:
         return (gates,)
     units = gates.shape[1] // GATES[cell]
@@ -185,7 +213,7 @@ def open_gates(cell: Cell, weights: tuple[Array, ...], inputs: Array, h: Array) 
 
 def _open_gru(weights: tuple[Array, ...], inputs: Array, h: Array) -> tuple[Array, ...]:
     kernel, recurrent_kernel, bias = weights
-    outer, inner = inputs @ kernel + bias[0], h @ recurrent_kernel + bias[1]  # each (rows, 3 units)
+    outer, inner = _times(inputs, kernel) + bias[0], h @ recurrent_kernel + bias[1]  # each (rows, 3 units)
     units = h.shape[1]
     gates = np.tanh((outer[:, : 2 * units] + inner[:, : 2 * units]) * 0.5) * 0.5 + 0.5
     update, reset = gates[:, :units], gates[:, units:]

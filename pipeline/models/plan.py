@@ -10,6 +10,10 @@ The five wirings, `?` for any number of rows and H for the horizon steps:
     many_to_many     (?, steps, features) -> recurrent layers, every step         -> (?, steps, outputs)
     encoder_decoder  (?, steps, features) -> recurrent layers, last step only -> repeated H times -> recurrent layers
                                                                                   -> (?, H x targets)
+
+A text has one feature, the id of a token. Its first layer makes numbers of it, at every step:
+
+    (?, steps, 1)  -> one-hot, or embedding  -> (?, steps, vocabulary or embedding)  -> the layers above
 """
 
 from dataclasses import dataclass
@@ -25,6 +29,8 @@ class Kind(Enum):
     dense = "dense"  # a linear map, then perhaps tanh; the same at every time step
     repeat = "repeat"  # one vector becomes `repeats` equal time steps
     flatten = "flatten"  # all time steps become one vector
+    one_hot = "one_hot"  # an id becomes a row of zeros with a one in its place
+    embedding = "embedding"  # an id becomes a row of a learnt matrix
 
 
 # Gates of a cell, and arrays of its state: h, and for an LSTM c.
@@ -45,6 +51,7 @@ class LayerPlan:
         return_sequences: Whether a recurrent layer gives every time step, or the last one only.
         activation: Of a dense layer, `linear` or `tanh`.
         repeats: Time steps that a repeat layer makes.
+        vocabulary: Ids that there are: of a one-hot layer and of an embedding.
     """
 
     kind: Kind
@@ -55,10 +62,16 @@ class LayerPlan:
     return_sequences: bool = False
     activation: str = "linear"
     repeats: int = 0
+    vocabulary: int = 0
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of its weights, in the order of Keras' `get_weights`: kernel, recurrent kernel, bias."""
+        """Shapes of its weights, in the order of Keras' `get_weights`: kernel, recurrent kernel, bias.
+
+        An embedding has one row for each id that there is.
+        """
+        if self.kind is Kind.embedding:
+            return [(self.vocabulary, self.outputs)]
         if self.kind is Kind.dense:
             return [(self.inputs, self.outputs), (self.outputs,)]
         if self.cell is None:
@@ -83,10 +96,10 @@ def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[Lay
     """Plan a network.
 
     Args:
-        config: Wiring, cell, units and horizon steps.
-        num_features: Features of one time step of a sample.
+        config: Wiring, cell, units, horizon steps, and whether the data are a text.
+        num_features: Features of one time step of a sample; of a text 1.
         num_outputs: Numbers that the network gives per origin: horizon steps times targets, times what the head says
-            about each.
+            about each. Of a text: the tokens of its vocabulary.
 
     Returns:
         The layers from input to output.
@@ -95,6 +108,20 @@ def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[Lay
         >>> [layer.num_parameters for layer in plan_layers(Config(), num_features=1, num_outputs=1)]
         [96, 5]
     """
+    if config.reads_text:
+        tokens = _read_tokens(config, num_outputs)
+        return [tokens, *_wire(config, tokens.outputs, num_outputs)]
+    return _wire(config, num_features, num_outputs)
+
+
+def _read_tokens(config: Config, vocabulary: int) -> LayerPlan:
+    size = config.model.embedding
+    if size is None:
+        return LayerPlan(Kind.one_hot, "one_hot", 1, vocabulary, vocabulary=vocabulary)
+    return LayerPlan(Kind.embedding, "embedding", 1, size, vocabulary=vocabulary)
+
+
+def _wire(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
     steps = len(config.horizon_steps)
     last = config.model.units[-1]
     match config.wiring:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config.schema import Cell
-from pipeline.models.numpy_network import Array, NumpyNetwork, open_gates
-from pipeline.models.plan import NUM_STATES, LayerPlan
+from pipeline.models.numpy_network import Array, NumpyNetwork, apply_plain, open_gates
+from pipeline.models.plan import NUM_STATES, Kind, LayerPlan
 
 # In the order of Keras' kernels, which is that of `open_gates`.
 GATE_NAMES = {
@@ -31,7 +31,7 @@ class LayerTrace:
 
     Attributes:
         plan: The layer.
-        inputs: What it read. Shape (steps, inputs).
+        inputs: What it read. Shape (steps, inputs); after a one-hot layer the ids of the tokens, (steps,), integers.
         gates: By name, in the order of `GATE_NAMES`. Each (steps, units): candidates in -1..1, the others in 0..1.
         before: The states each step began with: h (and c). Each (steps, units).
         after: The states each step ended with. Each (steps, units).
@@ -69,7 +69,7 @@ def trace_steps(network: NumpyNetwork, inputs: Array, resets: Array, states: Seq
 
     Args:
         network: One whose wiring can carry a state.
-        inputs: Scaled features of each step. Shape (steps, features), float32.
+        inputs: Scaled features of each step; of a text the ids of its tokens. Shape (steps, features), float32.
         resets: Whether the state is set to zero before each step. Shape (steps,).
         states: Before the first step, h (and c) of every recurrent layer, each (1, units); by default zero.
 
@@ -89,6 +89,8 @@ def trace_steps(network: NumpyNetwork, inputs: Array, resets: Array, states: Seq
     after = [np.concatenate(each) for each in zip(*ended, strict=True)]
     layers, hidden, first = list[LayerTrace](), inputs, 0
     for plan, weights in zip(network.layers, network.weights, strict=True):
+        if plan.kind in (Kind.one_hot, Kind.embedding):
+            hidden = apply_plain(plan, weights, hidden)
         if plan.cell is None:
             continue
         names, own = GATE_NAMES[plan.cell], slice(first, first + NUM_STATES[plan.cell])

@@ -1,6 +1,6 @@
-"""A Keras network as a pure function of its weights, for many seeds at once, so that a whole training can be compiled.
+"""A network as a pure function of its weights, for many seeds at once, so that a whole training can be compiled.
 
-The Keras network stays the only definition: `read_network` walks its layers, and refuses by name what it does not know.
+The Keras network stays the only definition: `read_network` makes the function of it.
 """
 
 import math
@@ -8,34 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.config.schema import Cell
-from pipeline.models.cells import CELL_RULES, CellRule, Tensor, project, run_cell
-
-_CELLS = {keras.layers.LSTM: Cell.lstm, keras.layers.GRU: Cell.gru, keras.layers.SimpleRNN: Cell.simple_rnn}
-_NOT_PLAIN = (
-    *(f"{part}_{kind}" for kind in ("regularizer", "constraint") for part in ("kernel", "recurrent", "bias")),
-    "activity_regularizer",
-)
-
-_DENSE_SETTINGS = {"activation": "linear", "lora_rank": None, "quantization_config": None}
-_CELL_SETTINGS = {
-    "activation": "tanh",
-    "recurrent_activation": "sigmoid",
-    "reset_after": True,
-    "go_backwards": False,
-    "return_state": False,
-    "recurrent_dropout": 0.0,
-    "zero_output_for_mask": False,
-}
-_ALSO_COVERED = {(keras.layers.Dense, "activation"): ("tanh",)}
-
-
-class NotCoveredError(Exception):
-    """A network has a part that is not known here; the text names it."""
+from pipeline.models.cells import CellRule, Tensor, look_up, project, run_cell
 
 
 @dataclass(frozen=True)
@@ -76,7 +52,24 @@ class Flatten:
     num_weights: int = 0
 
 
-Layer = Recurrent | Dense | Repeat | Flatten
+@dataclass(frozen=True)
+class OneHot:
+    """An id becomes a row of zeros with a one in its place: what follows is given the place, as an integer."""
+
+    name: str
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """An id becomes a row of a matrix, which is its weight."""
+
+    name: str
+    num_weights: int = 1
+
+
+Plain = Dense | Repeat | Flatten | OneHot | Embedding
+Layer = Recurrent | Plain
 
 
 @dataclass(frozen=True)
@@ -165,10 +158,12 @@ class NetworkFunction:
                 hidden = _apply_plain(layer, own, hidden)
                 continue
             initial, states_left = states_left[: layer.rule.num_states], states_left[layer.rule.num_states :]
+            mask = None
             if learns and layer.dropout > 0:
                 assert draws is not None
-                hidden = hidden * _dropout_mask(draws + tf.constant([0, number]), hidden.shape[2:], layer.dropout)
-            hidden, last = _apply_recurrent(layer, own, hidden, initial, learns)
+                shape = (*initial[0].shape[1:2], own[0].shape[1])  # (rows, features)
+                mask = _dropout_mask(draws + tf.constant([0, number]), shape, layer.dropout)
+            hidden, last = _apply_recurrent(layer, own, hidden, initial, learns, mask)
             after += last
             if not layer.return_sequences and not every_step:
                 hidden = hidden[-1]  # (seeds, rows, units)
@@ -176,16 +171,35 @@ class NetworkFunction:
 
 
 def _apply_recurrent(
-    layer: Recurrent, weights: Sequence[Tensor], inputs: Tensor, initial: Sequence[Tensor], learns: bool
+    layer: Recurrent,
+    weights: Sequence[Tensor],
+    inputs: Tensor,
+    initial: Sequence[Tensor],
+    learns: bool,
+    mask: Tensor | None,
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     kernel, recurrent_kernel, bias = weights
     inner_bias = None
     if bias.shape.rank == 3:  # a GRU's bias is one for the inputs and one for h: (seeds, 2, 3 units)
         bias, inner_bias = bias[:, 0], bias[:, 1]
-    return run_cell(layer.rule, project(inputs, kernel, bias), recurrent_kernel, inner_bias, initial, learns)
+    projected = project(inputs, kernel, bias) if mask is None else _project_some(inputs, mask, kernel, bias)
+    return run_cell(layer.rule, projected, recurrent_kernel, inner_bias, initial, learns)
 
 
-def _apply_plain(layer: Dense | Repeat | Flatten, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+def _project_some(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
+    """Project what dropout leaves of the inputs; the mask is (seeds, rows, features)."""
+    if inputs.dtype.is_floating:
+        return project(inputs * mask, kernel, bias)
+    seeds, rows, _ = mask.shape
+    ids = tf.broadcast_to(inputs, (inputs.shape[0], seeds, rows))
+    kept = tf.gather(mask, tf.transpose(ids, (1, 2, 0)), axis=2, batch_dims=2)  # (seeds, rows, steps)
+    return look_up(ids, kernel) * tf.transpose(kept, (2, 0, 1))[..., None] + bias[:, None]
+
+
+def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    if isinstance(layer, OneHot | Embedding):
+        ids = tf.cast(inputs[..., 0], tf.int32)  # (steps, seeds or 1, rows)
+        return ids if isinstance(layer, OneHot) else look_up(ids, *weights)
     if isinstance(layer, Repeat):
         return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
     if isinstance(layer, Flatten):
@@ -208,43 +222,3 @@ def _dropout_mask(draws: Tensor, shape: Sequence[int], rate: float) -> Tensor:
         lambda draw: tf.random.stateless_uniform(shape, draw), draws, fn_output_signature=tf.TensorSpec(shape)
     )
     return tf.cast(uniform >= rate, tf.float32) / (1 - rate)
-
-
-def read_network(network: keras.Model) -> NetworkFunction:
-    """Read the layers of a Keras network.
-
-    Raises:
-        NotCoveredError: If a layer, or a setting of one, is not covered.
-    """
-    inputs, *layers = network.layers
-    if not isinstance(inputs, keras.layers.InputLayer) or len(network.outputs) != 1:
-        raise NotCoveredError("the network has several inputs or outputs")
-    previous = inputs.output
-    read = []
-    for layer in layers:
-        if layer.input is not previous:
-            raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
-        previous = layer.output
-        read.append(_read_layer(layer))
-    return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
-
-
-def _read_layer(layer: keras.layers.Layer) -> Layer:
-    kind, settings = type(layer), layer.get_config()
-    if kind is keras.layers.RepeatVector:
-        return Repeat(layer.name, layer.n)
-    if kind is keras.layers.Flatten:
-        return Flatten(layer.name)
-    if kind is not keras.layers.Dense and kind not in _CELLS:
-        raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
-    expected: dict[str, Any] = {"use_bias": True, "trainable": True}
-    expected |= {name: None for name in _NOT_PLAIN if name in settings}
-    expected |= _DENSE_SETTINGS if kind is keras.layers.Dense else _CELL_SETTINGS
-    for name, value in expected.items():
-        if settings.get(name, value) != value and settings[name] not in _ALSO_COVERED.get((kind, name), ()):
-            raise NotCoveredError(f"the layer {layer.name} ({kind.__name__}) has {name}={settings[name]}")
-    if layer.compute_dtype != "float32":
-        raise NotCoveredError(f"the layer {layer.name} computes in {layer.compute_dtype}")
-    if kind is keras.layers.Dense:
-        return Dense(layer.name, settings["activation"])
-    return Recurrent(layer.name, CELL_RULES[_CELLS[kind]], layer.units, layer.dropout, layer.return_sequences)

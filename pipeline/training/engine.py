@@ -6,7 +6,8 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Engine
 from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
-from pipeline.models.xla_network import NetworkFunction, NotCoveredError, read_network
+from pipeline.models.read_network import NotCoveredError, read_network
+from pipeline.models.xla_network import NetworkFunction
 
 
 @dataclass(frozen=True)

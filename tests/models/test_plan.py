@@ -1,5 +1,6 @@
 """The plan of a network is what Keras builds, and the same network in NumPy and as a function gives Keras' answers."""
 
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -9,11 +10,11 @@ import tensorflow as tf
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, ModelConfig, Wiring
-from pipeline.models.keras_network import build_streaming_network, build_training_network
+from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, ModelConfig, Source, Wiring
+from pipeline.models.keras_network import build_serving_network, build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
-from pipeline.models.xla_network import read_network
+from pipeline.models.read_network import read_network
 
 FEATURES, TARGETS, ROWS = 2, 3, 5
 _SETTINGS: dict[Wiring, dict[str, Any]] = {
@@ -56,6 +57,41 @@ def test_three_ways_to_compute_a_network_agree(wiring: Wiring, cell: Cell) -> No
     packed = tf.constant(function.pack(weights))[None]
     outputs = function.apply(packed, inputs, function.zero_states(1, ROWS), every_step=False)[0].numpy()
     np.testing.assert_allclose(outputs[-1, 0] if config.answers_every_step else outputs[0], expected, atol=2e-5)
+
+
+VOCABULARY = 7
+TEXTS: list[tuple[Cell, int | None, Wiring]] = [
+    (Cell.lstm, None, Wiring.many_to_many),
+    (Cell.gru, None, Wiring.many_to_one),
+    (Cell.simple_rnn, None, Wiring.many_to_many),
+    (Cell.lstm, 3, Wiring.many_to_one),
+]
+
+
+@pytest.mark.parametrize(("cell", "embedding", "wiring"), TEXTS)
+def test_three_ways_to_read_a_text_agree(cell: Cell, embedding: int | None, wiring: Wiring, tmp_path: Path) -> None:
+    """A text would be written by another network than the one that was trained, or by one that cannot be loaded."""
+    model = ModelConfig(cell=cell, units=[4, 3], wiring=wiring, embedding=embedding)
+    config = Config(model=model, dataset=DatasetConfig(source=Source.text), stateful=True, batch_size=ROWS, look_back=6)
+    network = build_training_network(config, 1, VOCABULARY)
+    random = np.random.default_rng(4)
+    weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
+    network.set_weights(weights)
+    plain = build_numpy_network(plan_layers(config, 1, VOCABULARY), weights)
+    assert network.count_params() == sum(layer.num_parameters for layer in plain.layers)
+    samples = random.integers(0, VOCABULARY, (ROWS, 6, 1)).astype(np.float32)
+    expected = network(samples).numpy().reshape(ROWS, -1, VOCABULARY)  # (rows, positions, outputs)
+    np.testing.assert_allclose(plain.answer(samples), expected[:, -1], atol=2e-5)
+    np.testing.assert_allclose(plain.read(samples, plain.zero_states(ROWS))[0], expected[:, -1], atol=2e-5)
+    function = read_network(network)
+    packed, inputs = tf.constant(function.pack(weights))[None], tf.constant(np.swapaxes(samples, 0, 1)[:, None])
+    outputs = function.apply(packed, inputs, function.zero_states(1, ROWS), every_step=True)[0].numpy()
+    np.testing.assert_allclose(outputs[-1, 0], expected[:, -1], atol=2e-5)
+    served = build_serving_network(config, 1, VOCABULARY)
+    served.set_weights(weights)
+    served.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(loaded(samples).numpy().reshape(expected.shape), expected, atol=2e-5)
 
 
 @pytest.mark.parametrize("cell", list(Cell))

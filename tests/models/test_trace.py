@@ -6,7 +6,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Config
+from pipeline.config.schema import Cell, Config, DatasetConfig, Source
 from pipeline.models.gradient import input_gradients
 from pipeline.models.keras_network import build_streaming_network
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
@@ -120,3 +120,31 @@ def test_gradients_are_finite_differences(cell: Cell, make_config: MakeConfig) -
     assert np.abs(expected[-1, 5:]).max() > 0.05
     np.testing.assert_allclose(found, expected, atol=2e-3)
     assert not found[7, :5].any() and not found[7, 8:].any()  # before the reset, after the output
+
+
+@pytest.mark.parametrize("cell", Cell)
+@pytest.mark.parametrize("embedding", [None, 2])
+def test_a_text_is_read_as_the_rows_that_stand_for_its_tokens(
+    cell: Cell, embedding: int | None, make_config: MakeConfig
+) -> None:
+    """The page shows what another token did, or how much another one would have counted."""
+    tokens, random = 5, np.random.default_rng(7)
+    ids, table = random.integers(0, tokens, STEPS), np.eye(tokens, dtype=np.float32)
+    config = make_config(cell, (3, 2), stateful=True, dataset=DatasetConfig(source=Source.text))
+    config.model.embedding = embedding
+    first = []
+    if embedding is not None:
+        table = random.normal(size=(tokens, embedding)).astype(np.float32)
+        first = [table]
+    of_rows = plan_layers(make_config(cell, (3, 2), stateful=True), table.shape[1], tokens)
+    weights = [random.normal(size=shape).astype(np.float32) for layer in of_rows for shape in layer.weight_shapes]
+    rows_network = build_numpy_network(of_rows, weights)
+    text_network = build_numpy_network(plan_layers(config, 1, tokens), [*first, *weights])
+    expected = trace_steps(rows_network, table[ids], NO_RESETS)
+    found = trace_steps(text_network, ids[:, None].astype(np.float32), NO_RESETS)
+    np.testing.assert_allclose(found.outputs, expected.outputs, atol=1e-5)
+    for mine, theirs in zip(found.layers, expected.layers, strict=True):
+        for name, values in theirs.quantities.items():
+            np.testing.assert_allclose(mine.quantities[name], values, atol=1e-5)
+    gradients = input_gradients(text_network, [*first, *weights], found, output=3)
+    np.testing.assert_allclose(gradients, input_gradients(rows_network, weights, expected, output=3), atol=1e-5)

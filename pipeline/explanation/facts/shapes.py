@@ -72,7 +72,7 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
     match layer.kind:
         case Kind.recurrent:
             return (shape[0], layer.outputs) if layer.return_sequences else (layer.outputs,)
-        case Kind.dense:
+        case Kind.dense | Kind.one_hot | Kind.embedding:
             return (*shape[:-1], layer.outputs)
         case Kind.repeat:
             return (layer.repeats, layer.inputs)
@@ -89,6 +89,10 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return (axes[0], "units") if layer.return_sequences else ("units",)
         case Kind.dense:
             return (*axes[:-1], "outputs" if layer.activation == "linear" else "units")
+        case Kind.one_hot:
+            return (*axes[:-1], "tokens")
+        case Kind.embedding:
+            return (*axes[:-1], "embedding")
         case Kind.repeat:
             return ("horizon steps", axes[-1])
         case Kind.flatten:
@@ -97,6 +101,8 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _formula(layer: LayerPlan) -> str:
     units, inputs = layer.outputs, layer.inputs
+    if layer.kind is Kind.embedding:
+        return f"{layer.vocabulary} x {units}"
     if layer.cell is None:
         return f"{inputs} x {units} + {units}"
     biases = f"2 x {units}" if layer.cell is Cell.gru else f"{units}"
