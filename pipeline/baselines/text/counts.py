@@ -73,7 +73,7 @@ class Counts:
 def count_ngrams(pieces: Sequence[IntArray], vocabulary_size: int, most: int) -> Counts:
     """Count the n-grams of order 1 to `most`; none reaches from one piece into another.
 
-    Takes at most about 60 bytes for each token and order.
+    Takes 100 bytes for each token of ordinary text up to order 8, 450 of noise.
 
     Args:
         pieces: Ids, shape (tokens,) each.
