@@ -59,6 +59,7 @@ def _numbers(config: Config) -> Iterator[str]:
         "evaluation.origins": config.evaluation.origins,
         "training.epochs": config.training.epochs,
         "training.patience": config.training.patience,
+        "training.decay_after": config.training.decay_after,
     }
     for key, number in at_least_one.items():
         if number is not None and number < 1:
@@ -72,6 +73,10 @@ def _numbers(config: Config) -> Iterator[str]:
             yield f"model.{key} must be at least 0 and below 1, but got model.{key}={rate}"
     if not 0 < config.training.learning_rate < float("inf"):
         yield f"training.learning_rate must be above 0, but got training.learning_rate={config.training.learning_rate}"
+    if not 0 < config.training.decay <= 1:
+        yield f"training.decay must be above 0 and at most 1, but got training.decay={config.training.decay}"
+    if not 0 <= config.training.rho < 1:
+        yield f"training.rho must be at least 0 and below 1, but got training.rho={config.training.rho}"
     clip = config.training.clip_norm
     if clip is not None and not 0 < clip < float("inf"):
         yield f"training.clip_norm must be above 0, or null for none, but got training.clip_norm={clip}"
@@ -244,6 +249,7 @@ def _online(config: Config) -> Iterator[str]:
         "no dropout, because one pass both forecasts and learns; set model.dropout=0 and model.recurrent_dropout=0": (
             max(config.model.dropout, config.model.recurrent_dropout) > 0
         ),
+        "training.decay=1: it has one epoch": config.training.decay < 1,
         "the engine fused; set training.engine=auto": config.training.engine is Engine.fit,
         "dataset.order=phases: it reads every row once": config.dataset.order is Order.overlapping,
         "dataset.segments=1: it reads in time order": config.dataset.segments > 1,

@@ -64,7 +64,7 @@ PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 # Keys that came after runs were logged, with the value at which they change nothing.
 NEUTRAL: Mapping[str, Any] = {
     "dataset.token": "char", "dataset.vocabulary": 10_000, "dataset.split": "end", "dataset.stride": None,
-    "model.embedding": None, "training.decay": 1.0, "training.decay_after": 0, "training.rho": 0.9,
+    "model.embedding": None, "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9,
 }  # fmt: skip
 
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart

@@ -239,7 +239,7 @@ class TrainingConfig:
     optimizer: Optimizer = Optimizer.adam
     learning_rate: float = 0.01
     decay: float = 1.0
-    decay_after: int = 0
+    decay_after: int = 1
     rho: float = 0.9
     loss: Loss = Loss.mse
     clip_norm: float | None = 1.0

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.base.errors import TrainingError
 from pipeline.base.interrupt import check_interrupt
-from pipeline.config.schema import Config, Optimizer
+from pipeline.config.schema import Config, Optimizer, TrainingConfig
 from pipeline.data.lanes import Batches
 from pipeline.data.prepared import PreparedData
 from pipeline.models.heads.head import TrainingLoss
@@ -18,6 +18,7 @@ from pipeline.models.state import reset_states
 from pipeline.training.feed import feed_lanes, feed_shuffled
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.record import EpochReport, OnEpoch, SeedTraining, describe_divergence
+from pipeline.training.updates import rate_of_epoch
 
 _OPTIMIZERS = {
     Optimizer.sgd: keras.optimizers.SGD,
@@ -53,9 +54,7 @@ def train_seed(
     keras.utils.set_random_seed(seed)
     network = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
     network.compile(
-        optimizer=_OPTIMIZERS[config.training.optimizer](
-            learning_rate=config.training.learning_rate, global_clipnorm=config.training.clip_norm
-        ),
+        optimizer=make_optimizer(config.training),
         # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.
         loss=_HeadLoss(data.head.training_loss(config), reduction="mean_with_sample_weight"),
         weighted_metrics=None if data.lanes is None else [_window_loss(config, data)],
@@ -63,7 +62,10 @@ def train_seed(
         steps_per_execution=steps_per_call(data.lanes, -(-len(data.windows.train) // config.batch_size)),
     )
     recorder = _EpochRecorder(config, data, forecaster, seed)
-    callbacks: list[keras.callbacks.Callback] = [recorder]
+    callbacks: list[keras.callbacks.Callback] = [
+        recorder,
+        keras.callbacks.LearningRateScheduler(lambda epoch: float(rate_of_epoch(config.training, epoch))),
+    ]
     stopping = None
     if config.training.patience is not None:
         stopping = keras.callbacks.EarlyStopping(
@@ -84,6 +86,14 @@ def train_seed(
         val_losses=recorder.val_losses,
         kept_epoch=stopping.best_epoch + 1 if stopping is not None else len(recorder.losses),
         seconds=time.perf_counter() - start,
+    )
+
+
+def make_optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
+    """Return the optimizer of a training, with the learning rate of its first epoch."""
+    own = {"rho": training.rho} if training.optimizer is Optimizer.rmsprop else {}
+    return _OPTIMIZERS[training.optimizer](
+        learning_rate=float(rate_of_epoch(training, 0)), global_clipnorm=training.clip_norm, **own
     )
 
 

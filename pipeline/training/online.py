@@ -95,6 +95,7 @@ def _learn(
 ) -> tuple[Carry, Tensor]:
     """Take the steps of one call. Returns the carry and the outputs at each step, (steps, seeds, rows, outputs)."""
     steps, rows = plan.starts.shape
+    rate = program.config.training.learning_rate
 
     def step(number: Tensor, carry: Carry, kept: Any) -> tuple[Tensor, Carry, Any]:
         starts, counts = plan.starts[number][None], plan.weights[number]  # (1, rows), (rows,)
@@ -104,7 +105,7 @@ def _learn(
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
         _, outputs, learnt = program.learn_batch(
-            carry, samples, batch_targets, counts, carry.states, None, first + number
+            carry, samples, batch_targets, counts, carry.states, None, first + number, rate
         )
         outputs = outputs[-1] if program.config.answers_every_step else outputs  # (seeds, rows, outputs)
         # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.

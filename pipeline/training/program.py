@@ -17,7 +17,7 @@ from pipeline.models.cells import Tensor
 from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.heads.registry import head_of
 from pipeline.models.xla_network import NetworkFunction
-from pipeline.training.updates import clip_gradient, update_weights, zero_slots
+from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
 
 
 class Carry(NamedTuple):
@@ -203,7 +203,8 @@ class Program:
         draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
         samples = self.gather_samples(inputs, starts)
         batch_targets = self.gather_targets(targets, starts)
-        after, _, carry = self.learn_batch(carry, samples, batch_targets, counts, states, draws, number)
+        rate = rate_of_epoch(self.config.training, epoch)
+        after, _, carry = self.learn_batch(carry, samples, batch_targets, counts, states, draws, number, rate)
         return carry._replace(states=after) if self.config.stateful else carry
 
     def learn_batch(
@@ -215,6 +216,7 @@ class Program:
         states: list[Tensor],
         draws: Tensor | None,
         number: Tensor,
+        rate: Any,
     ) -> tuple[list[Tensor], Tensor, Carry]:
         """Answer one batch and take one step of the optimizer.
 
@@ -226,6 +228,7 @@ class Program:
             states: Before the first step.
             draws: As `NetworkFunction.learn` takes them.
             number: Of this batch in the whole training, from 0.
+            rate: The learning rate.
 
         Returns:
             The states after the last step, the outputs before the step of the optimizer, and the new carry.
@@ -239,7 +242,7 @@ class Program:
             summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
         gradient = clip_gradient(tape.gradient(total, carry.weights), self.config.training.clip_norm)
-        weights, slots = update_weights(self.config.training, number + 1, carry.weights, carry.slots, gradient)
+        weights, slots = update_weights(self.config.training, rate, number + 1, carry.weights, carry.slots, gradient)
         return after, outputs, carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
 
     def _validate(self, inputs: Tensor, targets: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:

@@ -14,7 +14,6 @@ Tensor = Any
 
 # Defaults of keras.optimizers, 3.15.
 _EPSILON = 1e-7
-_RHO = 0.9  # RMSprop
 _BETA_1, _BETA_2 = 0.9, 0.999  # Adam, AdamW
 _WEIGHT_DECAY = 0.004  # AdamW
 
@@ -26,6 +25,24 @@ def zero_slots(optimizer: Optimizer, weights: Tensor) -> list[Tensor]:
     return [tf.zeros_like(weights) for _ in range(_NUM_SLOTS[optimizer])]
 
 
+def rate_of_epoch(training: TrainingConfig, epoch: Any) -> Any:
+    """Return the learning rate of an epoch: the full one at first, then multiplied by `decay` after every epoch.
+
+    Args:
+        training: Learning rate, decay, and the epochs before it.
+        epoch: From 0; an integer or a scalar tensor.
+
+    Returns:
+        A number where nothing decays, otherwise a scalar tensor.
+
+    Source: char-rnn's train.lua, `learning_rate_decay` and `learning_rate_decay_after`.
+    """
+    if training.decay == 1:
+        return training.learning_rate
+    decays = tf.cast(tf.maximum(0, epoch + 1 - training.decay_after), tf.float32)
+    return training.learning_rate * tf.pow(training.decay, decays)
+
+
 def clip_gradient(gradient: Tensor, norm: float | None) -> Tensor:
     """Scale the gradient of each seed, (seeds, numbers), down to a norm; None: leave it."""
     if norm is None:
@@ -35,12 +52,13 @@ def clip_gradient(gradient: Tensor, norm: float | None) -> Tensor:
 
 
 def update_weights(
-    training: TrainingConfig, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
+    training: TrainingConfig, rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     """Take one step of the optimizer.
 
     Args:
-        training: Optimizer and learning rate.
+        training: The optimizer.
+        rate: Its learning rate: a number or a scalar tensor.
         step: Number of this step, from 1.
         weights: Shape (seeds, numbers).
         slots: As `zero_slots` or the last step gave them.
@@ -49,12 +67,11 @@ def update_weights(
     Returns:
         The new weights and slots.
     """
-    rate = training.learning_rate
     match training.optimizer:
         case Optimizer.sgd:
             return weights - rate * gradient, slots
         case Optimizer.rmsprop:
-            square = _RHO * slots[0] + (1 - _RHO) * gradient * gradient
+            square = training.rho * slots[0] + (1 - training.rho) * gradient * gradient
             return weights - rate * gradient / tf.sqrt(square + _EPSILON), [square]
         case Optimizer.adam:
             return _adam(rate, step, weights, slots, gradient)
@@ -63,7 +80,7 @@ def update_weights(
 
 
 def _adam(
-    rate: float, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
+    rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     count = tf.cast(step, tf.float32)
     rate = rate * tf.sqrt(1 - tf.pow(_BETA_2, count)) / (1 - tf.pow(_BETA_1, count))

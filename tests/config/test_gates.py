@@ -35,6 +35,12 @@ NUMBERS = {
     "training.learning_rate=0": "training.learning_rate must be above 0, but got training.learning_rate=0.0",
     "training.learning_rate=.nan": "training.learning_rate must be above 0, but got training.learning_rate=nan",
     "training.learning_rate=.inf": "training.learning_rate must be above 0, but got training.learning_rate=inf",
+    "training.decay=0": "training.decay must be above 0 and at most 1, but got training.decay=0.0",
+    "training.decay=1.1": "training.decay must be above 0 and at most 1, but got training.decay=1.1",
+    "training.decay=.nan": "training.decay must be above 0 and at most 1, but got training.decay=nan",
+    "training.decay_after=0": "training.decay_after must be at least 1, but got training.decay_after=0",
+    "training.rho=1": "training.rho must be at least 0 and below 1, but got training.rho=1.0",
+    "training.rho=-0.1": "training.rho must be at least 0 and below 1, but got training.rho=-0.1",
     "training.clip_norm=0": "training.clip_norm must be above 0, or null for none, but got training.clip_norm=0.0",
 }
 

@@ -92,6 +92,10 @@ OTHERS = {
         "model": {"cell": Cell.simple_rnn, "units": [8]},
         "training": {"epochs": 15, "learning_rate": 0.1, "patience": 2},
     },
+    "decay": {
+        "batch_size": 4,
+        "training": {"epochs": 5, "optimizer": Optimizer.rmsprop, "rho": 0.95, "decay": 0.5, "decay_after": 2},
+    },
     "lags as features": {"stateful": True, "dataset": {"lags_as": LagsAs.features}},
     "overlapping": {"stateful": True, "look_back": 6, "dataset": {"order": Order.overlapping}},
     "several features, targets, horizons": {

@@ -207,6 +207,7 @@ def test_a_filled_value_inside_a_window_is_not_learnt_from(configure) -> None:
         ({"model": {"dropout": 0.1}}, r"training\.online=true needs no dropout"),
         ({"model": {"recurrent_dropout": 0.1}}, r"training\.online=true needs no dropout"),
         ({"training": {"engine": Engine.fit}}, r"training\.online=true needs the engine fused"),
+        ({"training": {"decay": 0.9}}, r"training\.online=true needs training\.decay=1"),
         ({"dataset": {"order": Order.overlapping}}, r"training\.online=true needs dataset\.order=phases"),
         ({"dataset": {"segments": 2}}, r"training\.online=true needs dataset\.segments=1"),
     ],

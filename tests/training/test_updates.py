@@ -6,8 +6,8 @@ import pytest
 import tensorflow as tf
 
 from pipeline.config.schema import Optimizer, TrainingConfig
-from pipeline.training.fit import _OPTIMIZERS
-from pipeline.training.updates import clip_gradient, update_weights, zero_slots
+from pipeline.training.fit import make_optimizer
+from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
 
 SEEDS, STEPS, NUMBERS = 3, 5, 8
 
@@ -20,17 +20,25 @@ def test_steps_are_those_of_keras(optimizer, clip_norm) -> None:
     weights = random.normal(size=(SEEDS, NUMBERS)).astype("float32")
     sizes = np.array([[0.01], [0.1], [1.0]])  # of the gradients: only some seeds are clipped
     gradients = (random.normal(size=(STEPS, SEEDS, NUMBERS)) * sizes).astype("float32")
-    training = TrainingConfig(optimizer=optimizer, learning_rate=0.03, clip_norm=clip_norm)
+    training = TrainingConfig(optimizer=optimizer, learning_rate=0.03, clip_norm=clip_norm, rho=0.95)
     ours = tf.constant(weights)
     slots = zero_slots(optimizer, ours)
     for step, gradient in enumerate(gradients):
         clipped = clip_gradient(tf.constant(gradient), clip_norm)
-        ours, slots = update_weights(training, step + 1, ours, slots, clipped)
+        ours, slots = update_weights(training, 0.03, step + 1, ours, slots, clipped)
 
     for seed in range(SEEDS):
-        reference = _OPTIMIZERS[optimizer](learning_rate=0.03, global_clipnorm=clip_norm)
+        reference = make_optimizer(training)
         variables = [keras.Variable(weights[seed, :6].reshape(3, 2)), keras.Variable(weights[seed, 6:])]
         for gradient in gradients[:, seed]:
             reference.apply([tf.constant(gradient[:6].reshape(3, 2)), tf.constant(gradient[6:])], variables)
         expected = np.concatenate([variable.numpy().ravel() for variable in variables])
         np.testing.assert_allclose(ours[seed], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_rate_decays_after_every_epoch_but_the_first_ones() -> None:
+    """A preset with char-rnn's decay would train with other learning rates than char-rnn."""
+    training = TrainingConfig(learning_rate=2.0, decay=0.5, decay_after=3)
+    assert [float(rate_of_epoch(training, epoch)) for epoch in range(6)] == [2, 2, 2, 1, 0.5, 0.25]
+    assert [float(rate_of_epoch(training, tf.constant(epoch))) for epoch in (2, 3)] == [2, 1]
+    assert rate_of_epoch(TrainingConfig(learning_rate=0.3), tf.constant(9)) == 0.3
