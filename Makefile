@@ -83,6 +83,10 @@ bench-overhead: $(STAMP) ## Measure what surrounds the training: start-up, loggi
 bench-stream: $(STAMP) ## Measure rows per second of pipeline.stream, one lane and 400, on one core
 	@$(RUN) benchmarks/stream.py $(ARGS)
 
+.PHONY: bench-write
+bench-write: $(STAMP) ## Measure characters per second of pipeline.write, 2 x LSTM(128), on one core
+	@OPENBLAS_NUM_THREADS=1 $(RUN) benchmarks/write.py $(ARGS)
+
 .PHONY: bench-faults
 bench-faults: $(STAMP) ## Kill sweeps and fill their disk at random moments, repeat them, and say what was lost (minutes)
 	@$(RUN) benchmarks/faults.py $(ARGS)

@@ -102,6 +102,7 @@ MANUAL = Manual(
 def main() -> None:
     """Run the command line and exit with 0, 1, 2 or 130."""
     prepare_environment()
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy reads it: more would wait for each other at every step
     listen_for_interrupts()
     sys.exit(run_entry(sys.argv[1:], Arguments, MANUAL, write_or_score))
 
