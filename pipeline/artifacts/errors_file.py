@@ -53,7 +53,8 @@ def write_test_errors(
     told = timestamps.astype(str).to_numpy(dtype=str)[test]
     times, _ = pd.factorize(timestamps[test], sort=True)
     measured = actual[test, None]  # (test time, 1, targets)
-    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.shape)
+    place = head.measure(len(targets)).place
+    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.shape, place)
     facts = {
         "rows": rows,
         "span": span,
@@ -171,6 +172,7 @@ def _identify(
     steps: Sequence[int],
     actual: np.ndarray,
     answer: tuple[int, ...] = (),
+    place: str = "timestamp",
 ) -> tuple[str, str]:
     """Return the digest of what is scored, and what people call it.
 
@@ -190,4 +192,6 @@ def _identify(
     names = ", ".join(targets[:3]) + (f" and {len(targets) - 3} more" if len(targets) > 3 else "")
     ahead = str(steps[0]) if len(steps) == 1 else f"{min(steps)} to {max(steps)}"
     first, last = told[order][[0, -1]] if len(order) else ("-", "-")
+    if place != "timestamp":  # a text has one target, one step ahead
+        return identity.hexdigest(), f"{count} {place}s, from {first} to {last}"
     return identity.hexdigest(), f"{count} timestamps{side_by_side} from {first} to {last}, {names}, {ahead} ahead"

@@ -33,6 +33,8 @@ class Measure:
         cost: What the forecast for one timestamp costs, of which this is the mean or its root; in the plural.
         meaning: What it is, for a line under a table; empty where everybody knows.
         lower_is_better: Whether the best run has the lowest.
+        place: What each forecast is made for, in the singular.
+        has_mae: Whether a mean absolute error says something else about the same forecasts.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Measure:
     cost: str
     meaning: str = ""
     lower_is_better: bool = True
+    place: str = "timestamp"
+    has_mae: bool = True
 
     def of(self, part: str) -> str:
         """Name its metric: `of("test")` is for example test_NAME, `of("baseline_linear")` that of a baseline."""

@@ -76,14 +76,16 @@ def _read_losses(path: Path) -> np.ndarray:
     return table.to_numpy(dtype=float)
 
 
-def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str) -> Forecast:
-    """Read the first target and the furthest step ahead of the test part; of many lanes the first."""
+def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str) -> Forecast | None:
+    """Read the first target and the furthest step ahead of the test part; of many lanes the first. A text has none."""
     frame = pd.read_csv(
         predictions,
         dtype={"lane": str, "timestamp": str, "target": str},
         keep_default_na=False,
         na_values={"actual": ""},
     )
+    if "target" not in frame:
+        return None
     target, ahead = frame["target"].iloc[0], frame["horizon"].max()
     frame = frame[(frame["part"] == "test") & (frame["target"] == target) & (frame["horizon"] == ahead)]
     lane = frame["lane"].iloc[0] if "lane" in frame else None

@@ -4,14 +4,19 @@ import math
 from collections.abc import Sequence
 
 from pipeline.base.document import AxisRow, ConfigurationRow, Document, FailedRow, Summary
+from pipeline.base.record import Measure
 from pipeline.base.text import show_name, show_number
 from pipeline.config.keys import label_run
 
-EXPLANATION = (
-    "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of one squared error per timestamp (1 "
-    "step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), corrected by Holm for all "
-    "comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
-)
+
+def explain_tests(measure: Measure) -> str:
+    """Say what the intervals and p values of a comparison are."""
+    return (
+        "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of the "
+        f"{measure.cost}, one mean per {measure.place} (1 step ahead as Harvey, Leybourne and Newbold, further ahead with "
+        "fixed smoothing), corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in a t test over the "
+        "seeds."
+    )
 
 
 def title(document: Document) -> str:

@@ -19,6 +19,8 @@ NATS = Measure(
     has_unit=False,
     cost="nats",
     meaning="what the true token costs: minus the natural logarithm of its probability, mean over the tokens",
+    place="token",
+    has_mae=False,
 )
 
 

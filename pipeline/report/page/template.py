@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.base.text import show_number, show_p, show_value
-from pipeline.report.wording import EXPLANATION, show_interval, show_spread
+from pipeline.report.wording import explain_tests, show_interval, show_spread
 
 MOST_SENTENCES = 200
 _MOST_OPEN = 8  # sentences of one list that a reader takes in; more are unfolded on demand
@@ -46,10 +46,10 @@ def _environment() -> Environment:
         "interval": show_interval,
         "p": show_p,
         "value": show_value,
+        "explain_tests": explain_tests,
     }
     environment.globals |= {
         "css": (_FOLDER / "page.css").read_text(encoding="utf-8"),
-        "explanation": EXPLANATION,
         "most_open": _MOST_OPEN,
     }
     return environment

@@ -9,7 +9,7 @@ from pipeline.base.text import show_number, show_p
 from pipeline.config.keys import show_parameter
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.wording import (
-    EXPLANATION,
+    explain_tests,
     list_sentences,
     show_interval,
     show_spread,
@@ -38,18 +38,18 @@ def print_comparison(document: Document, console: PlainConsole) -> None:
         say(f"\n{heading}")
         for sentence in sentences:
             say(f"  {sentence}")
-    say(f"\n{EXPLANATION}\n\n{' '.join(document.verdict)}")
+    say(f"\n{explain_tests(document.dataset.measure)}\n\n{' '.join(document.verdict)}")
 
 
 def _table(document: Document, shown: Sequence[ConfigurationRow]) -> Table:
     table = Table(title=title(document), title_justify="left")
-    measure = document.dataset.measure.label
+    measure, has_mae = document.dataset.measure.label, document.dataset.measure.has_mae
     headings = (
         "seeds",
         f"validation\n{measure}",
         f"test {measure}\nmean ± std",
         "95 %\ninterval",
-        "test\nMAE",
+        *(["test\nMAE"] if has_mae else []),
         "vs best\ndifference",
         "p",
     )
@@ -63,7 +63,7 @@ def _table(document: Document, shown: Sequence[ConfigurationRow]) -> Table:
             show_number(each.validation_rmse.mean),
             show_spread(each.test_rmse.mean, each.test_rmse.std),
             show_interval(each.test_rmse),
-            show_number(each.test_mae.mean),
+            *([show_number(each.test_mae.mean)] if has_mae else []),
             "best" if against is None else show_number(against.difference, 3, sign="+"),
             "" if against is None else show_p(against.p_holm),
         )
