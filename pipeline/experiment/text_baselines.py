@@ -9,7 +9,7 @@ import numpy as np
 from pipeline.baselines.text.ngrams import fit_ngrams
 from pipeline.baselines.text.pieces import Piece
 from pipeline.baselines.text.registry import TEXT_BASELINES, TextTask
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, Token
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.data.text import Stretch, split_text
@@ -64,5 +64,10 @@ def _cost(text: _Text) -> TextBaselines:
 
     train = [text.ids[each.first : each.end] for each in text.pieces["train"]]
     ngrams = fit_ngrams(train, cut("validation"), len(text.vocabulary))
-    task = TextTask(train, cut("test"), ngrams, lambda ids: text.vocabulary.decode(ids).encode())
+
+    def spell(ids: IntArray) -> bytes:
+        whole = text.vocabulary.kind is not Token.byte  # a piece may begin inside a character
+        return text.vocabulary.decode(ids).encode() if whole else bytes(ids.astype(np.uint8))
+
+    task = TextTask(train, cut("test"), ngrams, spell)
     return TextBaselines({name: each.costs(task) for name, each in TEXT_BASELINES.items()}, ngrams.order)

@@ -12,10 +12,9 @@ from pipeline.config.keys import label_run
 def explain_tests(measure: Measure) -> str:
     """Say what the intervals and p values of a comparison are."""
     return (
-        "Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of the "
-        f"{measure.cost}, one mean per {measure.place} (1 step ahead as Harvey, Leybourne and Newbold, further ahead with "
-        "fixed smoothing), corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in a t test over the "
-        "seeds."
+        f"Intervals are 95 % bootstrap intervals over seeds. p: Diebold-Mariano test of the {measure.cost}, one mean "
+        f"per {measure.place} (1 step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), "
+        "corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
     )
 
 
