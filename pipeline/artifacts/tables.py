@@ -90,7 +90,15 @@ def write_parity(path: Path, differences: Mapping[str, float]) -> None:
     pd.DataFrame({"way": list(differences), "difference": list(differences.values())}).to_csv(path, index=False)
 
 
-def write_memory(path: Path, warm_up: np.ndarray, zeroed: np.ndarray) -> None:
-    """Write the validation RMSE after 1, 2, ... steps of warm-up, and with the state zeroed every 1, 2, ... steps."""
+def write_memory(path: Path, measure: str, warm_up: np.ndarray, zeroed: np.ndarray) -> None:
+    """Write what validation is judged by after 1, 2, ... steps, and with the state zeroed every 1, 2, ... steps.
+
+    Args:
+        path: The CSV file.
+        measure: Name of what it is judged by: `rmse`, or of a text `nats_per_token`.
+        warm_up: After 1, 2, ... steps. Shape (steps,).
+        zeroed: With the state zeroed. Shape (steps,).
+    """
     steps = np.arange(1, len(warm_up) + 1)
-    pd.DataFrame({"steps": steps, "rmse_after_warm_up": warm_up, "rmse_zeroed_every": zeroed}).to_csv(path, index=False)
+    table = {"steps": steps, f"{measure}_after_warm_up": warm_up, f"{measure}_zeroed_every": zeroed}
+    pd.DataFrame(table).to_csv(path, index=False)

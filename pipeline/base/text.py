@@ -50,6 +50,20 @@ def show_name(text: str, most: int = _MOST) -> str:
     return f"{seen[: most - 1 - end]}…{seen[len(seen) - end :]}"
 
 
+def show_excerpt(text: str, most: int = _MOST) -> str:
+    r"""Return a piece of a text as it can stand in one line: a sign for each line break and tab.
+
+    Args:
+        text: Any text.
+        most: Characters that may be left: of a longer text its beginning and its end.
+
+    Example:
+        >>> show_excerpt("First Citizen:\\nBefor")
+        'First Citizen:⏎Befor'
+    """
+    return show_name(text.replace("\n", "⏎").replace("\t", "⇥"), most)
+
+
 def show_names(names: Sequence[str]) -> str:
     """Return the first names, and how many more there are.
 

@@ -164,11 +164,15 @@ def _name_parts(pieces: dict[str, list[Stretch]], length: int) -> Split:
     return Split(parts)
 
 
+def chunk_stride(config: Config) -> int:
+    """Return how many tokens lie from the beginning of a training window to that of the next one."""
+    natural = config.look_back if config.answers_every_step or config.stateful else 1
+    return natural if config.dataset.stride is None or config.stateful else config.dataset.stride
+
+
 def _chunks(config: Config, piece: Stretch) -> IntArray:
     """Return the starts of the training windows of a piece: every target lies in it."""
-    natural = config.look_back if config.answers_every_step or config.stateful else 1
-    stride = natural if config.dataset.stride is None or config.stateful else config.dataset.stride
-    return np.arange(piece.first, piece.end - config.look_back, stride)
+    return np.arange(piece.first, piece.end - config.look_back, chunk_stride(config))
 
 
 def _scored_starts(config: Config, piece: Stretch) -> IntArray:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config.schema import Config, Order, Protocol
+from pipeline.config.schema import Config, Order, Protocol, Token
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import take_truth
@@ -95,25 +95,34 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
 def describe_memory(config: Config, memory: Memory) -> str:
     """Say in one sentence what the curves mean for the configuration."""
     steps, longest = memory.memory_steps, len(memory.warm_up)
-    noun = "step" if steps == 1 else "steps"
+    step = name_step(config)
+    noun = step if steps == 1 else f"{step}s"
+    judged = "nats of a validation token" if config.reads_text else "validation error"
     if not config.stateful and longest == 1:
-        return "look_back=1 shows the network one step; a longer look_back or stateful=true may lower the error"
+        return f"look_back=1 shows the network one {step}; a longer look_back or stateful=true may lower the {judged}"
     if not config.stateful and steps < longest:
-        last = "last step" if steps == 1 else f"last {steps} steps"
-        return f"the {last} of look_back={longest} give{'s' * (steps == 1)} the same validation error: fewer are enough"
+        last = f"last {noun}" if steps == 1 else f"last {steps} {noun}"
+        return f"the {last} of look_back={longest} give{'s' * (steps == 1)} the same {judged}: fewer are enough"
     if not config.stateful:
         return (
-            f"each of the {longest} steps of look_back lowers the validation error: a longer look_back or "
+            f"each of the {longest} {noun} of look_back lowers the {judged}: a longer look_back or "
             "stateful=true may lower it further"
         )
     enough = f"stateful=false look_back={steps} is enough"
     if steps == longest:
-        return f"information from {steps} steps back still lowers the validation error: the carried state is needed"
+        return f"information from {steps} {noun} back still lowers the {judged}: the carried state is needed"
     best = memory.warm_up[steps - 1]
     if memory.whole > _TOLERANCE * best:
         worse = (memory.whole / best - 1) * 100
-        return f"carrying state beyond {steps} {noun} makes the validation error {worse:.0f} % worse: {enough}"
+        return f"carrying state beyond {steps} {noun} makes the {judged} {worse:.0f} % worse: {enough}"
     return f"carrying state beyond {steps} {noun} changes nothing: {enough}"
+
+
+def name_step(config: Config) -> str:
+    """Return what a network reads at one step: of a text `character`, `byte` or `word`, else `step`."""
+    if not config.reads_text:
+        return "step"
+    return "character" if config.dataset.token is Token.char else config.dataset.token.value
 
 
 def _afford(network: NumpyNetwork, longest: int, origins: int) -> tuple[int, IntArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.artifacts.tables import write_memory, write_parity
 from pipeline.base.salvage import Salvage
-from pipeline.evaluation.memory import describe_memory, measure_memory
+from pipeline.evaluation.memory import describe_memory, measure_memory, name_step
 from pipeline.report.figures.run import draw_memory
 from pipeline.report.page.gates import PAGE, write_gates_page
 from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
@@ -84,15 +84,17 @@ def study_memory(
             return metrics
         sentence = describe_memory(config, memory)
         tell(sentence)
-        write_memory(folder / "memory.csv", memory.warm_up, memory.zeroed)
+        measure = data.head.measure(1)
+        write_memory(folder / "memory.csv", measure.name, memory.warm_up, memory.zeroed)
         run.log_file(folder / "memory.csv")
         run.set_tags({"memory": sentence})
         run.log_metrics({"memory_steps": float(memory.memory_steps)}, {})
         metrics["memory_steps"] = float(memory.memory_steps)
         with salvage.attempt("memory.png"):
             unit = config.dataset.unit if len(data.series.targets) == 1 else "of repeating the last value"
+            judged = f"validation {measure.label}" + (f" [{unit}]" if measure.has_unit else "")
             path = folder / "memory.png"
-            draw_memory(path, sentence, unit, memory.warm_up, memory.zeroed, memory.whole)
+            draw_memory(path, sentence, judged, name_step(config), memory.warm_up, memory.zeroed, memory.whole)
             run.log_file(path)
     return metrics
 

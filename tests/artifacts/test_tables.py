@@ -117,7 +117,7 @@ def test_parity_and_memory_files(tmp_path: Path) -> None:
         {"way": "chunks", "difference": "1e-07"},
         {"way": "engine", "difference": "2e-07"},
     ]
-    write_memory(tmp_path / "memory.csv", np.array([3.0, 2.0]), np.array([3.0, 2.5]))
+    write_memory(tmp_path / "memory.csv", "rmse", np.array([3.0, 2.0]), np.array([3.0, 2.5]))
     assert [tuple(row.values()) for row in read(tmp_path / "memory.csv")] == [("1", "3.0", "3.0"), ("2", "2.0", "2.5")]
 
 

@@ -15,6 +15,7 @@ from pipeline.config.schema import (
     Order,
     Scaler,
     Source,
+    Token,
     TrainingConfig,
     Wiring,
 )
@@ -230,6 +231,16 @@ LONGER = "a longer look_back or stateful=true may lower it further"
 def test_sentences(stateful: bool, memory: Memory, sentence: str) -> None:
     """A person would be told to carry a state that is of no use, or to drop one that is needed."""
     assert describe_memory(configure(stateful=stateful), memory) == sentence
+
+
+def test_of_a_text_characters_are_counted_and_nats_judge() -> None:
+    """A person would read of steps and of an error where a text has characters and costs."""
+    config = configure(dataset={"source": Source.text, "path": "my.txt"})
+    assert describe_memory(config, curve(5, 4, 3)) == (
+        "information from 3 characters back still lowers the nats of a validation token: the carried state is needed"
+    )
+    config.dataset.token = Token.word
+    assert "carrying state beyond 2 words changes nothing" in describe_memory(config, curve(5, 2, 2))
 
 
 @pytest.mark.parametrize(("errors", "steps"), [((5, 2.02, 2), 2), ((5, 2.03, 2), 3), ((1,), 1), ((3, 1, 2, 1), 2)])

@@ -81,8 +81,8 @@ def test_the_memory_is_told_tagged_logged_and_drawn(
     assert found.told == [found.run.tags["memory"]] and found.lost == []
     assert found.returned == found.run.metrics and found.returned["memory_steps"] >= 1
     assert found.run.files == ["memory.csv", "memory.png"]
-    _, sentence, unit, warm_up, zeroed, whole = drawn
-    assert (sentence, unit) == (found.told[0], "kW") and np.isfinite(whole)
+    _, sentence, judged, step, warm_up, zeroed, whole = drawn
+    assert (sentence, judged, step) == (found.told[0], "validation RMSE [kW]", "step") and np.isfinite(whole)
     table = pd.read_csv(tmp_path / "memory.csv").to_numpy()
     np.testing.assert_allclose(table[:, 1:3], np.column_stack([warm_up, zeroed]), rtol=1e-5)
     assert table[:, 0].tolist() == list(range(1, len(warm_up) + 1))

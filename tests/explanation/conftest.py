@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,25 @@ def make_explained() -> MakeExplained:
         filled = np.zeros(values.shape, dtype=bool)
         filled[list(holes)] = True
         data = prepare_data(config, Series(times, values, columns, columns, columns[:1], filled, "a test"))
+        return Explained(config, data, explain(config, data))
+
+    return make
+
+
+@pytest.fixture
+def make_text(tmp_path: Path) -> MakeExplained:
+    """Explain a configuration, any keys of it, on 700 characters of a text with line breaks."""
+
+    def make(**keys: Any) -> Explained:
+        path = tmp_path / "my.txt"
+        path.write_text("First Citizen:\nBefore we proceed any\tfurther\n" + "To be, or not to be.\n" * 31)
+        dataset = {key: value for key, value in keys.items() if key in _DATASET_KEYS}
+        model = {key: value for key, value in keys.items() if key in _MODEL_KEYS}
+        rest = {key: value for key, value in keys.items() if key not in _DATASET_KEYS | _MODEL_KEYS}
+        named = {"name": "text", "source": Source.text, "path": str(path)} | dataset
+        config = Config(dataset=DatasetConfig(**named), model=ModelConfig(**model), **{"look_back": 20, **rest})
+        check_ranges(config)
+        data = prepare_data(config)
         return Explained(config, data, explain(config, data))
 
     return make

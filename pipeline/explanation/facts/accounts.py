@@ -9,6 +9,7 @@ from pipeline.data.arrays import BoolArray, IntArray
 from pipeline.data.lanes import Batches
 from pipeline.data.prepared import PreparedData
 from pipeline.data.split import PARTS
+from pipeline.data.text import chunk_stride
 from pipeline.explanation.facts.labels import Labels
 
 
@@ -33,10 +34,17 @@ class Part:
 
 @dataclass(frozen=True)
 class LeftOver:
-    """Rows of the training part at which no training window begins, and why."""
+    """Rows of the training part at which no training window begins, and why.
+
+    Attributes:
+        reason: Why.
+        rows: Which. Shape (rows,), ascending.
+        first: Label of the first one.
+        last: Label of the last one.
+    """
 
     reason: str
-    rows: tuple[int, ...]
+    rows: IntArray
     first: str
     last: str
 
@@ -126,33 +134,51 @@ def _count_test(data: PreparedData) -> int:
     """Count the windows that forecast a row of the test part."""
     windows = data.windows
     rows = windows.spec.forecast_rows(windows.starts)  # (windows, horizon_steps)
+    if data.vocabulary is not None:
+        return data.split.count("test")
     ends = _series_ends(data)[windows.starts][:, None]
     in_test = data.split.rows("test")[np.minimum(rows, ends - 1)] & (rows < ends)
     return int(in_test.any(axis=1).sum())
 
 
-def list_left_over(data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
+def list_left_over(config: Config, data: PreparedData, labels: Labels) -> tuple[LeftOver, ...]:
     """Say at which rows of the training part no training window begins: every row less the real training windows."""
-    windows = data.windows
     in_train = data.split.rows("train")
-    unused = np.setdiff1d(np.flatnonzero(in_train), windows.train)
+    begins = np.zeros(len(in_train), bool)
+    begins[data.windows.train] = True
+    unused = np.flatnonzero(in_train & ~begins)
+    reasons = _explain_series(data, unused) if data.vocabulary is None else _explain_text(config, data, unused)
+    return tuple(
+        LeftOver(reason, rows, labels[rows[0]], labels[rows[-1]])
+        for reason, rows in ((reason, unused[chosen]) for reason, chosen in reasons.items())
+        if rows.size
+    )
+
+
+def _explain_text(config: Config, data: PreparedData, unused: IntArray) -> dict[str, BoolArray]:
+    """Tell tokens inside a chunk, or stepped over, from those that fill no chunk. By reason, each (unused,)."""
+    train, stride = data.windows.train, chunk_stride(config)
+    inside = unused - train[np.searchsorted(train, unused) - 1] < stride
+    in_chunks = config.stateful or config.dataset.stride is None
+    why = f"they lie inside a chunk of {stride} tokens" if in_chunks else f"dataset.stride={stride} steps over them"
+    return {why: inside, "too few tokens of the training part, or of its lane, follow to fill a chunk": ~inside}
+
+
+def _explain_series(data: PreparedData, unused: IntArray) -> dict[str, BoolArray]:
+    """Tell the rows of a series apart. By reason, each (unused,)."""
+    windows, in_train = data.windows, data.split.rows("train")
     ends = _series_ends(data)[unused]
     first_rows = np.concatenate([np.full(rows.stop - rows.start, rows.start) for rows in data.series.slices()])
     lost = unused - first_rows[unused] < data.transformed.lost
     last_targets = windows.spec.last_targets(unused)
     beyond = (last_targets >= ends) | ~in_train[np.minimum(last_targets, ends - 1)]
     dropped = ~lost & ~beyond & (data.protocol is Protocol.tutorial)
-    reasons = {
+    return {
         "before them dataset.transforms has nothing to subtract": lost,
         "the target would lie after the training part": beyond & ~lost,
         "protocol=tutorial drops the last sample of a part": dropped,
         "a target was missing in the file and filled in": ~lost & ~beyond & ~dropped,
     }
-    return tuple(
-        LeftOver(reason, tuple(rows.tolist()), labels[rows[0]], labels[rows[-1]])
-        for reason, rows in ((reason, unused[chosen]) for reason, chosen in reasons.items())
-        if rows.size
-    )
 
 
 def _series_ends(data: PreparedData) -> IntArray:

@@ -36,9 +36,10 @@ class Explanation:
         parts: Train, validation, test; no validation with protocol=tutorial.
         left_over: Rows of the training part at which no training window begins.
         batches: Which window sits where.
-        labels: Names the rows of the series.
+        labels: Names the rows of the series, and shows the tokens of a text.
         example: First training window: its first and last input row, and its first and last target row at the end.
         answers: To questions that this configuration raises.
+        vocabulary: How many tokens a text has to choose from; 0 for a series.
     """
 
     title: str
@@ -59,6 +60,17 @@ class Explanation:
     labels: Labels
     example: tuple[int, int, int, int]
     answers: tuple[str, ...]
+    vocabulary: int = 0
+
+    @property
+    def row(self) -> str:
+        """What a time step of the data is: a row of a table, or a token."""
+        return "token" if self.vocabulary else "row"
+
+    @property
+    def windows(self) -> str:
+        """What the windows of the parts are: those of validation and test forecast one token of a text each."""
+        return "windows; scored tokens" if self.vocabulary else "windows"
 
     @property
     def num_parameters(self) -> int:
@@ -78,7 +90,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
     """
     windows, spec = data.windows, data.windows.spec
     plan = plan_layers(config, windows.num_features, windows.num_outputs)
-    labels, counts = Labels(data.series), count_epoch(config, data)
+    labels, counts = Labels(data.series, data.vocabulary), count_epoch(config, data)
     target = (*spec.positions, windows.num_targets)
     start = int(windows.train[0])
     states = {layer.cell for layer in plan if layer.cell is not None}
@@ -96,11 +108,12 @@ def explain(config: Config, data: PreparedData) -> Explanation:
         counts=counts,
         epochs=1 if config.training.online else config.training.epochs,
         parts=list_parts(data, labels),
-        left_over=() if config.training.online else list_left_over(data, labels),
+        left_over=() if config.training.online else list_left_over(config, data, labels),
         batches=map_batches(config, data),
         labels=labels,
         example=(start, start + spec.origin, start + spec.nearest_forecast, start + spec.last_target),
         answers=answer_questions(config, data, counts, labels),
+        vocabulary=0 if data.vocabulary is None else len(data.vocabulary),
     )
 
 

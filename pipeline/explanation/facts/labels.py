@@ -3,9 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from pipeline.base.text import show_excerpt
 from pipeline.data.series import Series
+from pipeline.data.vocabulary import Vocabulary
 
 _DAY = 86_400.0  # seconds
+_READ = 48  # characters of a text that are shown
 _ENOUGH_STEPS = 1000  # to know how long a step is
 # Names of a step by its median length in days, from and up to.
 _STEPS = {
@@ -19,10 +22,15 @@ _STEPS = {
 
 
 class Labels:
-    """Names the time steps of a series: `1949-03`, `1991-07-01`, `1991-07-01 14:30`, or the number of the step."""
+    """Names the time steps of a series: `1949-03`, `1991-07-01`, `1991-07-01 14:30`, or the number of the step.
 
-    def __init__(self, series: Series) -> None:
-        self._series = series
+    Args:
+        series: Whose rows are named.
+        vocabulary: Of a text, whose tokens are shown where they can be read.
+    """
+
+    def __init__(self, series: Series, vocabulary: Vocabulary | None = None) -> None:
+        self._series, self._vocabulary = series, vocabulary
         self._timestamps = timestamps = series.timestamps
         self._format = _shortest_format(timestamps) if isinstance(timestamps, pd.DatetimeIndex) else None
 
@@ -41,6 +49,13 @@ class Labels:
     def span(self, first: int, last: int) -> str:
         """Return the label of consecutive rows: `1949-01..1949-03`."""
         return self[first] if first == last else f"{self[first]}..{self[last]}"
+
+    def read(self, first: int, last: int) -> str:
+        """Return the text of consecutive tokens, `'First⏎'`; of a series, the label of the rows."""
+        if self._vocabulary is None:
+            return self.span(first, last)
+        ids = self._series.values[first : last + 1, 0].astype(int)
+        return f"'{show_excerpt(self._vocabulary.decode(ids), _READ)}'"
 
 
 def _shortest_format(times: pd.DatetimeIndex) -> str:

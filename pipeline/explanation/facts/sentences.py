@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pipeline.explanation.facts.batch_map import Filling, Place
 from pipeline.explanation.facts.explanation import Explanation
 from pipeline.explanation.facts.unrolled import Feed
+from pipeline.models.plan import Kind, LayerPlan
 
 
 def explain_boxes(explanation: Explanation) -> Iterator[str]:
@@ -15,22 +16,56 @@ def explain_boxes(explanation: Explanation) -> Iterator[str]:
     )
     if blue == 1:
         trained = "The blue box is trained on and scored"
-    elif stages[-1].feed is Feed.series:
+    elif stages[-1].feed is Feed.series and not explanation.vocabulary:
         trained = "Every blue box is trained on, the last one is the forecast that is scored"
     else:
         trained = "Every blue box is trained on and scored"
+    first, origin, target, last_target = explanation.example
     yield (
         f"{red} red, {green} green and {blue} blue box{'es' * (blue > 1)}. {trained}. "
-        "t is the last row that a forecast may know."
+        f"t is the last {explanation.row} that a forecast may know."
     )
     copies = {Feed.copied_input: "the input", Feed.copied_state: "the encoder's last h"}.get(stages[-1].feed)
     if copies is not None:
         yield f"The decoder reads {copies} at every step: the copies hold the same numbers."
-    first, origin, target, last_target = explanation.example
+    if explanation.vocabulary and blue > 1:
+        yield (
+            f"The first training window reads {labels.read(first, origin)}; its targets are "
+            f"{labels.read(first + target - origin, target)}."
+        )
+        return
     yield (
-        f"The first training window reads {labels.span(first, origin)}; "
-        f"its forecast is for {labels.span(target, last_target)}."
+        f"The first training window reads {labels.read(first, origin)}; "
+        f"its forecast is for {labels.read(target, last_target)}."
     )
+
+
+def count_numbers(explanation: Explanation, width: int) -> str:
+    """Say how many numbers a red or a blue box holds: values of a series; the id of a token, or logits of all."""
+    one, several = ("1 id", "logits") if explanation.vocabulary else ("1 value", "values")
+    return one if width == 1 else f"{width} {several}"
+
+
+def name_hidden(layer: LayerPlan) -> str:
+    """Say what is in a green box."""
+    match layer.kind:
+        case Kind.one_hot:
+            return f"1 of {layer.outputs}"
+        case Kind.embedding:
+            return f"{layer.outputs} of {layer.vocabulary}"
+        case _:
+            return f"{layer.outputs} units"
+
+
+def explain_stateless(layer: LayerPlan) -> str:
+    """Say what a green box without a state does."""
+    match layer.kind:
+        case Kind.one_hot:
+            return "a 1 at the id"
+        case Kind.embedding:
+            return "row of the id"
+        case _:
+            return "tanh, no state"
 
 
 def explain_epoch(explanation: Explanation) -> Iterator[str]:
@@ -58,7 +93,8 @@ def explain_epoch(explanation: Explanation) -> Iterator[str]:
 def explain_left_over(explanation: Explanation) -> Iterator[str]:
     """Say at which rows of the training part no window begins, and why."""
     for left in explanation.left_over:
-        rows = f"the row {left.first}" if len(left.rows) == 1 else f"{len(left.rows)} rows"
+        row = explanation.row
+        rows = f"the {row} {left.first}" if len(left.rows) == 1 else f"{len(left.rows)} {row}s"
         where = f" ({left.first} to {left.last})" if len(left.rows) > 1 else ""
         yield f"No training window begins at {rows}{where}: {left.reason}."
 

@@ -91,9 +91,9 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
                 before, stage = (*before, stage), Stage(Feed.copied_state, layer.repeats, layer.inputs)
             case Kind.repeat:
                 stage = replace(stage, feed=Feed.copied_input, num_steps=layer.repeats)
-            case Kind.recurrent | Kind.dense:
+            case Kind.recurrent | Kind.dense | Kind.one_hot | Kind.embedding:
                 stage = replace(stage, layers=(*stage.layers, layer))
-            case Kind.flatten | Kind.one_hot | Kind.embedding:
+            case Kind.flatten:
                 pass
     head = stage.layers[-1]  # the last dense layer gives the blue boxes
     outputs = tuple(tuple(row - spec.origin for row in rows) for rows in spec.target_offsets)

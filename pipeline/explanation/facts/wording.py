@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from pipeline.config.schema import Config, Horizons, LagsAs, Order, Wiring
+from pipeline.config.schema import Config, Horizons, LagsAs, Order, TextSplit, Wiring
 from pipeline.data.notes import describe_data
 from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
@@ -19,6 +19,8 @@ def summarize(config: Config, data: PreparedData, counts: Counts) -> str:
 
 
 def _ingoing(config: Config, data: PreparedData) -> str:
+    if data.vocabulary is not None:
+        return _count(config.look_back, "token")
     what = " ".join(filter(None, (name_frequency(data.series.timestamps), "value" + "s" * (config.look_back > 1))))
     features = name_some(data.series.features)
     each = " each" if len(data.series.features) > 1 else ""
@@ -27,7 +29,7 @@ def _ingoing(config: Config, data: PreparedData) -> str:
 
 
 def _outgoing(config: Config, data: PreparedData) -> str:
-    targets = name_some(data.series.targets)
+    targets = "token" if data.vocabulary is not None else name_some(data.series.targets)
     if config.dataset.horizons is Horizons.all and config.horizon > 1:
         out = f"the next {config.horizon} of {targets}"
     else:
@@ -43,12 +45,20 @@ def _remembered(config: Config, counts: Counts) -> str:
     return "the state is carried along " + ("1 lane" if counts.num_lanes == 1 else f"{counts.num_lanes} lanes")
 
 
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'s' * (number > 1)}"
+
+
 def answer_questions(config: Config, data: PreparedData, counts: Counts, labels: Labels) -> tuple[str, ...]:
     """Answer what people ask about such a configuration; nothing where it raises no question."""
     return tuple(_answers(config, data, counts, labels))[:_MOST_ANSWERS]
 
 
 def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels) -> Iterator[str]:
+    if data.vocabulary is not None:
+        yield from (f"{note}." for note in describe_data(config, data))
+        yield from _text_answers(config, data, labels)
+        return
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if config.dataset.order is Order.overlapping:
         for note in describe_data(config, data):
@@ -84,6 +94,30 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         yield (
             "The decoder is given the same vector at every step, never its own forecasts or the true values: it "
             "learns from its state how far ahead it is."
+        )
+
+
+def _text_answers(config: Config, data: PreparedData, labels: Labels) -> Iterator[str]:
+    """Say what validation and test read, what is carried, and what the parts of lanes are."""
+    length = config.look_back
+    if config.stateful:
+        reads = f"from a fresh state that first reads the {_count(length, 'token')} before them"
+    elif config.answers_every_step:
+        reads = f"in chunks of {length}, each from a state of zero, as in training"
+    else:
+        reads = f"each from the {_count(length, 'token')} before it"
+    pieces = " of every lane" if config.dataset.split is TextSplit.lanes else ""
+    yield f"Every token of the validation and of the test part{pieces} is scored, {reads}."
+    lanes = data.lanes
+    if lanes is None:
+        noun = "chunks" if config.answers_every_step else "windows"
+        yield f"The {noun} are shuffled in every epoch; stateful=true would carry the state from one to the next."
+    elif len(lanes.starts) > 1:
+        origin = data.windows.spec.origin
+        first, second = (labels.read(start, start + origin) for start in lanes.starts[:2, 0].tolist())
+        yield (
+            f"What is carried: the state after {first} is where {second} begins. The gradient reaches {length} tokens "
+            "back, to the first one of a chunk."
         )
 
 

@@ -47,7 +47,7 @@ def _map_heading(explanation: Explanation) -> tuple[str, str]:
     if explanation.is_stateful:
         return (
             "Which lane sits where",
-            "lane: its rows; every epoch. Arrow: the state is carried on; 0|: it starts from zero",
+            f"lane: its {explanation.row}s; every epoch. Arrow: the state is carried on; 0|: it starts from zero",
         )
     zero = ". 0|: every state starts from zero" if explanation.state_names else ""
     return "Which window sits where", f"epoch 1 of the first seed; shuffled anew in every epoch{zero}"
@@ -87,7 +87,8 @@ def _draw_tensors(drawing: Drawing, explanation: Explanation) -> None:
 
 def _draw_epoch(drawing: Drawing, explanation: Explanation) -> None:
     """Draw the parts of the series as one bar, and say in words what an epoch holds and what is left over."""
-    _heading(drawing, _SPLIT, _MIDDLE + 12, "One epoch, and the parts of the series")
+    data = "text" if explanation.vocabulary else "series"
+    _heading(drawing, _SPLIT, _MIDDLE + 12, f"One epoch, and the parts of the {data}")
     length = sum(part.num_rows for part in explanation.parts)
     x, wide = _SPLIT, _RIGHT - _SPLIT
     fills = {"train": "#AFB8C1", "validation": "#D0D7DE", "test": "#EAEEF2"}
@@ -101,7 +102,7 @@ def _draw_epoch(drawing: Drawing, explanation: Explanation) -> None:
         )
         x += share
     rows = ", ".join(f"{part.name} {part.num_rows}" for part in explanation.parts)
-    told = f"{rows} rows, {explanation.parts[0].first} to {explanation.parts[-1].last}"
+    told = f"{rows} {explanation.row}s, {explanation.parts[0].first} to {explanation.parts[-1].last}"
     drawing.text(_SPLIT, _MIDDLE + 64, told, 12.5, QUIET, room=wide)
     _draw_texts(drawing, [*explain_epoch(explanation), *explain_left_over(explanation)], _MIDDLE + 86)
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.explanation.facts.explanation import Explanation
 from pipeline.explanation.facts.labels import name_rows, name_some, show_few
+from pipeline.explanation.facts.sentences import count_numbers, explain_stateless, name_hidden
 from pipeline.explanation.facts.unrolled import Feed, Rows, Stage
 from pipeline.explanation.svg.drawing import BLUE, FILLS, GREEN, QUIET, RED, Drawing, text_width
 
@@ -107,7 +108,7 @@ def _draw_hidden(
         if number is None:
             drawing.text(x + wide / 2, y + 5, "…", 20, GREEN, "middle", bold=True)
             continue
-        _box(drawing, grid, x, level, GREEN, f"{stage.layers[number].outputs} units", "")
+        _box(drawing, grid, x, level, GREEN, name_hidden(stage.layers[number]), "")
         if stage.layers[number].cell is None:
             continue
         if step > 0:
@@ -131,9 +132,9 @@ def _draw_input(drawing: Drawing, grid: _Grid, explanation: Explanation, stage: 
 
 
 def _when(explanation: Explanation, rows: Rows) -> str:
-    """Return the timestamps of a box in the first training window."""
+    """Return the timestamps of a box in the first training window, or its tokens."""
     origin = explanation.example[1]
-    return explanation.labels.span(origin + rows[0], origin + rows[-1])
+    return explanation.labels.read(origin + rows[0], origin + rows[-1])
 
 
 def _box(
@@ -181,8 +182,9 @@ def _bus(
 def _name_levels(drawing: Drawing, grid: _Grid, explanation: Explanation, x: float) -> None:
     first, last = explanation.stages[0], explanation.stages[-1]
     trained = "all trained on" if last.num_outputs > 1 else "trained on"
-    scored = ", last scored" if last.num_outputs > 1 and last.feed is Feed.series else ""
-    holds = _holds(last.output_width, explanation.targets)
+    every = last.feed is not Feed.series or explanation.vocabulary
+    scored = ", last scored" if last.num_outputs > 1 and not every else ""
+    holds = _holds(count_numbers(explanation, last.output_width), explanation.targets)
     _name(drawing, grid, x, grid.top, BLUE, f"{last.num_outputs} blue: output", holds, trained + scored)
     for level, number in enumerate(grid.layers, start=1):
         if number is None:
@@ -191,14 +193,21 @@ def _name_levels(drawing: Drawing, grid: _Grid, explanation: Explanation, x: flo
         layer = last.layers[number]
         count = sum(stage.num_steps for stage in explanation.stages)
         start = "carried on" if explanation.is_stateful else "from zero"
-        told = f"{explanation.state_names} {start}" if layer.cell is not None else "tanh, no state"
+        told = f"{explanation.state_names} {start}" if layer.cell is not None else explain_stateless(layer)
         _name(drawing, grid, x, level, GREEN, f"{count} green: {first.layers[number].name}", told)
     count = sum(stage.num_inputs for stage in explanation.stages)
-    _name(drawing, grid, x, 0, RED, f"{count} red: input", _holds(first.width, explanation.features))
+    _name(
+        drawing,
+        grid,
+        x,
+        0,
+        RED,
+        f"{count} red: input",
+        _holds(count_numbers(explanation, first.width), explanation.features),
+    )
 
 
-def _holds(width: int, names: tuple[str, ...]) -> str:
-    value = "1 value" if width == 1 else f"{width} values"
+def _holds(value: str, names: tuple[str, ...]) -> str:
     return f"{value}: {name_some(names, most=2, longest=12)}"
 
 

@@ -71,7 +71,7 @@ def _parameters(explanation: Explanation) -> Iterator[Line]:
 def _epoch(explanation: Explanation) -> Iterator[Line]:
     yield from _table(
         [
-            ("part", "rows", "from", "to", "windows"),
+            ("part", f"{explanation.row}s", "from", "to", explanation.windows),
             *(
                 (part.name, str(part.num_rows), part.first, part.last, str(part.num_windows))
                 for part in explanation.parts
@@ -83,7 +83,10 @@ def _epoch(explanation: Explanation) -> Iterator[Line]:
 
 def _map_heading(explanation: Explanation) -> str:
     if explanation.is_stateful:
-        return "Which lane sits where (lane: its rows), every epoch: -> state carried on, 0> it starts from zero"
+        return (
+            f"Which lane sits where (lane: its {explanation.row}s), every epoch: -> state carried on, 0> it starts "
+            "from zero"
+        )
     zero = ": 0> the state starts from zero" if explanation.state_names else ""
     return f"Which window sits where in epoch 1 of the first seed{zero}"
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from pipeline.explanation.facts.explanation import Explanation
 from pipeline.explanation.facts.labels import name_rows, name_some, show_few
+from pipeline.explanation.facts.sentences import count_numbers, explain_stateless, name_hidden
 from pipeline.explanation.facts.unrolled import Feed, Stage
 from pipeline.explanation.text.canvas import Canvas, Ink, Line
 from pipeline.models.plan import LayerPlan
@@ -34,6 +35,8 @@ def draw_unrolled(explanation: Explanation) -> list[Line]:
     """Draw every stage side by side."""
     canvas, stages = Canvas(), explanation.stages
     names = [name_rows(rows) for stage in stages for rows in (*stage.input_rows, *stage.output_rows)]
+    if len(stages) == 1:  # of two the drawing would be too wide
+        names += [name_hidden(layer) for layer in stages[0].layers]
     grid = _Grid(max(len(stage.layers) for stage in stages), max(_LEAST_BOX, 2 + max(map(len, names))))
     together = len(stages) > 1
     left = _NAMES + _GAP
@@ -65,7 +68,7 @@ def _draw_stage(canvas: Canvas, grid: _Grid, stage: Stage, columns: list[int | N
         canvas.box(x, grid.y(0), grid.box, name, Ink.green if stage.feed is Feed.copied_state else Ink.red)
         for level, layer in enumerate(stage.layers, start=1):
             canvas.write(grid.middle(x), grid.y(level) + 3, "↑", Ink.quiet)
-            canvas.box(x, grid.y(level), grid.box, f"{layer.outputs} units", Ink.green)
+            canvas.box(x, grid.y(level), grid.box, name_hidden(layer), Ink.green)
             if layer.cell is not None and place > 0:
                 canvas.write(x - _GAP, grid.y(level) + 1, "─>", Ink.green)
         rows = stage.output_of(step)
@@ -78,9 +81,10 @@ def _draw_stage(canvas: Canvas, grid: _Grid, stage: Stage, columns: list[int | N
 
 def _carry(canvas: Canvas, grid: _Grid, stage: Stage, left: int, right: int) -> None:
     """Draw the state that comes from the batch before, and goes on to the next one."""
-    for level in range(1, len(stage.layers) + 1):
-        canvas.write(left - _GAP, grid.y(level) + 1, "─>", Ink.green)
-        canvas.write(right, grid.y(level) + 1, "─>", Ink.green)
+    for level, layer in enumerate(stage.layers, start=1):
+        if layer.cell is not None:
+            canvas.write(left - _GAP, grid.y(level) + 1, "─>", Ink.green)
+            canvas.write(right, grid.y(level) + 1, "─>", Ink.green)
 
 
 def _hand_over(canvas: Canvas, grid: _Grid, right: int) -> None:
@@ -100,25 +104,26 @@ def _name_levels(canvas: Canvas, grid: _Grid, explanation: Explanation) -> None:
         grid.y(grid.levels + 1),
         Ink.blue,
         "blue: output",
-        *_holds(last.output_width, explanation.targets),
+        *_holds(count_numbers(explanation, last.output_width), explanation.targets),
         trained,
     )
     for level, layer in enumerate(last.layers, start=1):
         name = first.layers[level - 1].name  # of the encoder; the decoder's has a prefix
         _name(canvas, grid.y(level), Ink.green, f"green: {name}", *_state(layer, explanation))
-    _name(canvas, grid.y(0), Ink.red, "red: input", *_holds(first.width, explanation.features))
+    _name(
+        canvas, grid.y(0), Ink.red, "red: input", *_holds(count_numbers(explanation, first.width), explanation.features)
+    )
 
 
 def _state(layer: LayerPlan, explanation: Explanation) -> tuple[str, ...]:
     if layer.cell is None:
-        return ("tanh, no state",)
+        return (explain_stateless(layer),)
     start = "carried on" if explanation.is_stateful else "first from zero"
     return f"─> {explanation.state_names}", start
 
 
-def _holds(width: int, names: tuple[str, ...]) -> tuple[str, ...]:
+def _holds(value: str, names: tuple[str, ...]) -> tuple[str, ...]:
     """Say how many numbers a box holds, and of which columns: in one line where it fits."""
-    value = "1 value" if width == 1 else f"{width} values"
     one = f"{value}: {name_some(names)}"
     return (one,) if len(one) < _NAMES else (value, name_some(names, most=1, longest=_NAMES))
 

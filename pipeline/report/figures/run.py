@@ -125,13 +125,16 @@ def draw_learning_curve(
     save_figure(figure, path)
 
 
-def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroed: np.ndarray, whole: float) -> None:
-    """Draw the validation RMSE against the steps that were read from a zero state.
+def draw_memory(
+    path: Path, sentence: str, judged: str, step: str, warm_up: np.ndarray, zeroed: np.ndarray, whole: float
+) -> None:
+    """Draw what validation is judged by against the steps that were read from a zero state.
 
     Args:
         path: The PNG file.
         sentence: What the curves mean.
-        unit: Unit of the targets.
+        judged: What the curves are, with its unit: `validation RMSE [kW]`.
+        step: What is read at one step: `step`, or of a text `character`, `byte` or `word`.
         warm_up: After 1, 2, ... steps. Shape (steps,).
         zeroed: With the state zeroed every 1, 2, ... steps. Shape (steps,).
         whole: After the whole past.
@@ -139,12 +142,12 @@ def draw_memory(path: Path, sentence: str, unit: str, warm_up: np.ndarray, zeroe
     figure, (axis,) = make_panels(1)
     steps = np.arange(1, len(warm_up) + 1)
     marker = "o" if len(steps) < 16 else None
-    axis.plot(steps, warm_up, color=NETWORK, marker=marker, label="after so many steps from a zero state")
-    axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label="state zeroed every so many steps")
+    axis.plot(steps, warm_up, color=NETWORK, marker=marker, label=f"after so many {step}s from a zero state")
+    axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label=f"state zeroed every so many {step}s")
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    axis.set_xlabel("steps read, or between two zeros" if len(steps) > 1 else "steps read")
-    name_axis(axis, f"validation RMSE [{unit}]")
+    axis.set_xlabel(f"{step}s read, or between two zeros" if len(steps) > 1 else f"{step}s read")
+    name_axis(axis, judged)
     if len(steps) > 32:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -3,7 +3,9 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
+from pipeline.config.schema import TextSplit
 from pipeline.data.lanes import cut_lanes
 
 
@@ -31,7 +33,7 @@ def test_every_row_of_the_training_part_is_accounted_for(case: Any) -> None:
     left = [row for each in case.facts.left_over for row in each.rows]
     assert sorted([*left, *case.data.windows.train.tolist()]) == np.flatnonzero(case.data.split.rows("train")).tolist()
     reasons = {each.reason.split()[0]: each.rows for each in case.facts.left_over}
-    assert reasons.get("before", ()) == tuple(range(case.data.transformed.lost))
+    assert list(reasons.get("before", ())) == list(range(case.data.transformed.lost))
     lost = case.config.look_back + case.config.horizon - 1
     assert len(reasons["the"]) == lost
     assert ("a" in reasons) is bool(case.data.series.filled.any())
@@ -51,3 +53,24 @@ def test_the_three_parts_are_the_whole_series_once(case: Any) -> None:
         )
     assert parts[0].num_windows == data.windows.train.size
     assert parts[1].num_windows == data.windows.validation.size
+
+
+@pytest.mark.parametrize(
+    ("keys", "reason"),
+    [
+        ({"stateful": True, "batch_size": 3}, "they lie inside a chunk of 20 tokens"),
+        ({"stateful": True, "batch_size": 3, "split": TextSplit.lanes}, "they lie inside a chunk of 20 tokens"),
+        ({"stride": 3}, "dataset.stride=3 steps over them"),
+        ({"return_sequences": True}, "they lie inside a chunk of 20 tokens"),
+    ],
+)
+def test_every_token_of_the_training_part_is_accounted_for(make_text: Any, keys: dict[str, Any], reason: str) -> None:
+    """Breaks "never dropped silently": a token where no window begins has no reason, or that of a missing value."""
+    made = make_text(**keys)
+    train, left = made.data.windows.train, made.facts.left_over
+    rows = np.concatenate([train, *(each.rows for each in left)])
+    assert np.array_equal(np.sort(rows), np.flatnonzero(made.data.split.rows("train")))
+    assert left[0].reason == reason and "too few tokens" in left[1].reason
+    stride = np.diff(train).min()
+    assert all(0 < row - train[train <= row][-1] < stride for row in left[0].rows)
+    assert [part.num_windows for part in made.facts.parts[1:]] == [part.num_rows for part in made.facts.parts[1:]]

@@ -13,6 +13,7 @@ from pipeline.explanation.facts.sentences import (
     explain_map,
     name_places,
 )
+from pipeline.explanation.text.diagram import draw_text
 
 MakeExplained = Callable[..., Any]
 
@@ -85,3 +86,18 @@ def test_places_are_named_by_what_they_hold(make_explained: MakeExplained) -> No
         set(by_number) == set(by_date) == {(row, batch) for row in (0, 1) for batch in range(len(facts.batches.starts))}
     )
     assert "(padding)" in by_number.values()
+
+
+def test_a_text_is_told_in_tokens_and_can_be_read(make_text: MakeExplained) -> None:
+    """Breaks explain for a text: it tells of rows and values, or tears the text at its line breaks."""
+    facts = make_text(stateful=True, return_sequences=True, batch_size=2, embedding=5).facts
+    *_, boxes = explain_boxes(facts)
+    assert boxes == ("The first training window reads 'First Citizen:⏎Befor'; its targets are 'irst Citizen:⏎Before'.")
+    assert facts.summary.startswith("many-to-many, stateful: 20 tokens in, after every one of them the next token out")
+    lines = "\n".join(map(str, draw_text(facts)))
+    size = facts.vocabulary
+    for told in (f"{size} logits: token", "green: embedding", f"5 of {size}", f"embedding   {size} x 5"):
+        assert told in lines
+    assert not {"value", "row", "rows", "values"} & {word.strip(".,:;") for word in " ".join(facts.answers).split()}
+    (one,) = (line for line in explain_boxes(make_text().facts) if "reads" in line)
+    assert one.endswith("its forecast is for 'e'.")

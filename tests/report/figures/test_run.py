@@ -105,7 +105,7 @@ def test_forecast_shows_what_its_legend_says(drawn, read_lines, read_band) -> No
 def test_memory_shows_both_curves_and_the_score(drawn, read_lines) -> None:
     """A reader would see no curve, swap the two, or not know in which unit they are."""
     warm_up, zeroed = np.array([9.0, 7.0, 6.5]), np.array([9.0, 8.0, 7.5])
-    draw_memory(Path("unused.png"), "It remembers 3 steps.", "kW", warm_up, zeroed, whole=6.0)
+    draw_memory(Path("unused.png"), "It remembers 3 steps.", "validation RMSE [kW]", "step", warm_up, zeroed, whole=6.0)
     (axis,) = drawn[0].axes
     lines = read_lines(axis)
     assert lines.pop("as it was scored")[1] == [6.0, 6.0]
