@@ -65,7 +65,9 @@ class Arguments(ServedRun):
         "had been no stop; a prime is read after it.",
     )
     score: Path | None = option(
-        None, "Write nothing: read this text file, in UTF-8, after the prime, and say what it costs the network."
+        None,
+        "Write nothing: read this text file, encoded as the run's own, after the prime, and say what it costs the "
+        "network.",
     )
     places: int = option(10, "With score: the most surprising places that are shown.")
     format: Format = option(Format.text, "json: one object, when all is written or read.")
@@ -192,7 +194,7 @@ def _score(writer: "Writer", begins: "IntArray", path: Path, arguments: Argument
     from pipeline.data.text_files import read_file
     from pipeline.serving.surprise import find_surprises, score_text
 
-    text = read_file(path, None)
+    text = read_file(path, writer.config.dataset.encoding, "write it in the encoding of the run's own text")
     unknown = writer.vocabulary.list_unknown(text)
     if unknown and writer.vocabulary.unknown is not None:
         shown = show_names([repr(each) for each in unknown])

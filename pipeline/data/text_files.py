@@ -49,7 +49,7 @@ def read_text(dataset: DatasetConfig) -> TextSource:
             the key that would help.
     """
     files, origin = _find_files(dataset.path)
-    texts = [read_file(path, dataset.encoding) for path in files]
+    texts = [read_file(path, dataset.encoding, _remedy(dataset)) for path in files]
     notes = _tell_joined(files, texts) if len(files) > 1 else ()
     text = "".join(_end_line(each) for each in texts[:-1]) + texts[-1]
     found: str | bytes = text.encode() if dataset.token is Token.byte else text
@@ -76,12 +76,13 @@ def _find_files(path: str | None) -> tuple[list[Path], str]:
     return files, str(whole)
 
 
-def read_file(path: Path, asked: str | None) -> str:
+def read_file(path: Path, asked: str | None, remedy: str) -> str:
     """Read one file, plain or packed.
 
     Args:
         path: The file.
         asked: Its encoding, as `dataset.encoding` names it.
+        remedy: What to do if it has another one.
 
     Raises:
         UserError: If it cannot be read, is empty, or not in that encoding.
@@ -93,11 +94,15 @@ def read_file(path: Path, asked: str | None) -> str:
     try:
         return content.decode(encoding).removeprefix(_MARK)
     except UnicodeDecodeError as error:
-        remedy = f"; set the encoding that it has, for example {show_setting('dataset.encoding', 'latin-1')}"
         raise UserError(
-            f"{path} is not {encoding} text: byte {error.start} (0x{content[error.start]:02x}) cannot be read"
-            + (remedy if asked is None else "; dataset.encoding is another one")
+            f"{path} is not {encoding} text: byte {error.start} (0x{content[error.start]:02x}) cannot be read; {remedy}"
         ) from error
+
+
+def _remedy(dataset: DatasetConfig) -> str:
+    if dataset.encoding is not None:
+        return f"it has another encoding than dataset.encoding={dataset.encoding}"
+    return f"set the encoding that it has, for example {show_setting('dataset.encoding', 'latin-1')}"
 
 
 def _unpack(path: Path) -> bytes:

@@ -79,6 +79,8 @@ def test_a_text_is_scored(write: Write) -> None:
     Path("other.txt").write_text("the Fox\n")
     code, out, told = write("score=other.txt")
     assert (code, out) == (2, "") and "'F'; the first is token 5 of the text" in told
+    Path("old.txt").write_bytes(b"the f\xf6x")
+    assert "old.txt is not utf-8 text: byte 5 (0xf6) cannot be read; write it in the" in write("score=old.txt")[2]
     code, _, told = write("score=other.txt", kind=Token.word, most=5)
     assert code == 0 and "other.txt holds tokens that the network does not know and reads as <unk>: ' Fox'" in told
 

@@ -60,7 +60,11 @@ def test_files_of_a_pattern_are_one_text(tmp_path: Path) -> None:
         (b"x" * 99, {}, "fewer than 100 tokens (dataset.token=char)"),
         (b"many words " * 49, {"token": Token.word}, "fewer than 100 tokens (dataset.token=word)"),
         (b"a" * 300 + b"\xe9t\xe9", {}, "is not utf-8 text: byte 300 (0xe9) cannot be read; set the encoding"),
-        (b"a\xe9" * 300, {"encoding": "ascii"}, "byte 1 (0xe9) cannot be read; dataset.encoding is another one"),
+        (
+            b"a\xe9" * 300,
+            {"encoding": "ascii"},
+            "byte 1 (0xe9) cannot be read; it has another encoding than dataset.encoding=ascii",
+        ),
     ],
 )
 def test_what_cannot_be_read_is_named(tmp_path: Path, content: bytes, settings: dict[str, Any], told: str) -> None:
