@@ -74,10 +74,6 @@ class Writer:
             logits, memory = self.read(np.array([each]), memory)
         return np.repeat(logits, rows, 0), [np.repeat(array, rows, 0) for array in memory]
 
-    def find_unknown(self, text: str) -> dict[str, int]:
-        """Return the tokens of a text that are not in the vocabulary, each with its first position, from 0."""
-        return self.vocabulary.list_unknown(text)
-
 
 def load_writer(folder: Path, seed: int | None = None) -> Writer:
     """Load a run of a text.
