@@ -77,6 +77,8 @@ def _numbers(config: Config) -> Iterator[str]:
         yield f"training.decay must be above 0 and at most 1, but got training.decay={config.training.decay}"
     if not 0 <= config.training.rho < 1:
         yield f"training.rho must be at least 0 and below 1, but got training.rho={config.training.rho}"
+    if not 0 < config.training.epsilon < 1:
+        yield f"training.epsilon must be above 0 and below 1, but got training.epsilon={config.training.epsilon}"
     clip = config.training.clip_norm
     if clip is not None and not 0 < clip < float("inf"):
         yield f"training.clip_norm must be above 0, or null for none, but got training.clip_norm={clip}"

@@ -38,7 +38,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "model.cell", "model.wiring", "model.head", "model.embedding", "model.units", "model.dropout",
         "model.recurrent_dropout",
         "training.online", "training.epochs", "training.optimizer", "training.learning_rate", "training.decay",
-        "training.decay_after", "training.rho", "training.loss",
+        "training.decay_after", "training.rho", "training.epsilon", "training.loss",
         "training.clip_norm", "training.patience", "evaluation.origins",
     ),
     Role.engine: ("training.engine",),
@@ -65,6 +65,7 @@ PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 NEUTRAL: Mapping[str, Any] = {
     "dataset.token": "char", "dataset.vocabulary": 10_000, "dataset.split": "end", "dataset.stride": None,
     "model.embedding": None, "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9,
+    "training.epsilon": 1e-7,
 }  # fmt: skip
 
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart

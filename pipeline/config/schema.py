@@ -241,6 +241,7 @@ class TrainingConfig:
     decay: float = 1.0
     decay_after: int = 1
     rho: float = 0.9
+    epsilon: float = 1e-7
     loss: Loss = Loss.mse
     clip_norm: float | None = 1.0
     patience: int | None = 10

@@ -92,6 +92,8 @@ def train_seed(
 def make_optimizer(training: TrainingConfig) -> keras.optimizers.Optimizer:
     """Return the optimizer of a training, with the learning rate of its first epoch."""
     own = {"rho": training.rho} if training.optimizer is Optimizer.rmsprop else {}
+    if training.optimizer is not Optimizer.sgd:
+        own["epsilon"] = training.epsilon
     return _OPTIMIZERS[training.optimizer](
         learning_rate=float(rate_of_epoch(training, 0)), global_clipnorm=training.clip_norm, **own
     )

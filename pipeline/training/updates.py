@@ -13,7 +13,6 @@ from pipeline.config.schema import Optimizer, TrainingConfig
 Tensor = Any
 
 # Defaults of keras.optimizers, 3.15.
-_EPSILON = 1e-7
 _BETA_1, _BETA_2 = 0.9, 0.999  # Adam, AdamW
 _WEIGHT_DECAY = 0.004  # AdamW
 
@@ -72,18 +71,19 @@ def update_weights(
             return weights - rate * gradient, slots
         case Optimizer.rmsprop:
             square = training.rho * slots[0] + (1 - training.rho) * gradient * gradient
-            return weights - rate * gradient / tf.sqrt(square + _EPSILON), [square]
+            return weights - rate * gradient / tf.sqrt(square + training.epsilon), [square]
         case Optimizer.adam:
-            return _adam(rate, step, weights, slots, gradient)
+            return _adam(training.epsilon, rate, step, weights, slots, gradient)
         case Optimizer.adamw:
-            return _adam(rate, step, weights - weights * _WEIGHT_DECAY * rate, slots, gradient)
+            decayed = weights - weights * _WEIGHT_DECAY * rate
+            return _adam(training.epsilon, rate, step, decayed, slots, gradient)
 
 
 def _adam(
-    rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
+    epsilon: float, rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     count = tf.cast(step, tf.float32)
     rate = rate * tf.sqrt(1 - tf.pow(_BETA_2, count)) / (1 - tf.pow(_BETA_1, count))
     mean = slots[0] + (gradient - slots[0]) * (1 - _BETA_1)
     square = slots[1] + (gradient * gradient - slots[1]) * (1 - _BETA_2)
-    return weights - mean * rate / (tf.sqrt(square) + _EPSILON), [mean, square]
+    return weights - mean * rate / (tf.sqrt(square) + epsilon), [mean, square]

@@ -40,6 +40,7 @@ NUMBERS = {
     "training.decay=.nan": "training.decay must be above 0 and at most 1, but got training.decay=nan",
     "training.decay_after=0": "training.decay_after must be at least 1, but got training.decay_after=0",
     "training.rho=1": "training.rho must be at least 0 and below 1, but got training.rho=1.0",
+    "training.epsilon=0": "training.epsilon must be above 0 and below 1, but got training.epsilon=0.0",
     "training.rho=-0.1": "training.rho must be at least 0 and below 1, but got training.rho=-0.1",
     "training.clip_norm=0": "training.clip_norm must be above 0, or null for none, but got training.clip_norm=0.0",
 }

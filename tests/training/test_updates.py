@@ -20,7 +20,7 @@ def test_steps_are_those_of_keras(optimizer, clip_norm) -> None:
     weights = random.normal(size=(SEEDS, NUMBERS)).astype("float32")
     sizes = np.array([[0.01], [0.1], [1.0]])  # of the gradients: only some seeds are clipped
     gradients = (random.normal(size=(STEPS, SEEDS, NUMBERS)) * sizes).astype("float32")
-    training = TrainingConfig(optimizer=optimizer, learning_rate=0.03, clip_norm=clip_norm, rho=0.95)
+    training = TrainingConfig(optimizer=optimizer, learning_rate=0.03, clip_norm=clip_norm, rho=0.95, epsilon=1e-4)
     ours = tf.constant(weights)
     slots = zero_slots(optimizer, ours)
     for step, gradient in enumerate(gradients):
