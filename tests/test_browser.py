@@ -28,8 +28,14 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 
 from pipeline.command.served import ServedRun, fetch_model
+from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source
+from pipeline.data.prepare import prepare_data
+from pipeline.models.heads.token import token_costs
+from pipeline.models.plan import plan_layers
 from pipeline.models.trace import trace_steps
+from pipeline.report.page.gates import write_gates_page
 from pipeline.serving.gates import choose_excerpt, look_at_network
+from pipeline.serving.model import make_model
 from tests.commands import start_command
 
 
@@ -363,6 +369,61 @@ def test_the_gates_fit_every_screen(size: tuple[int, int], dark: bool, gates: Ga
     offline.open(gates.page, size, dark)
     assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
     picture = offline.screenshot(f"gates_{'phone' if size == PHONE else 'desktop'}_{'dark' if dark else 'light'}")
+    assert picture.startswith(b"\x89PNG") and len(picture) > 30_000
+    assert offline.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def text_gates(tmp_path_factory: pytest.TempPathFactory) -> Gates:
+    """The gate viewer of a network with random weights that reads a text through an embedding."""
+    folder = tmp_path_factory.mktemp("text")
+    (folder / "my.txt").write_text('He said:\n"Go home, Mary."\n\n' * 60)
+    dataset = DatasetConfig(name="my", source=Source.text, path=str(folder / "my.txt"))
+    config = Config(look_back=9, stateful=True, return_sequences=True, batch_size=4, dataset=dataset)
+    config.model = ModelConfig(units=[5, 3], embedding=2)
+    data, random = prepare_data(config), np.random.default_rng(2)
+    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+    model = make_model(config, data, 0, [random.normal(size=size) for each in layers for size in each.weight_shapes])
+    gates = Gates((folder / "gates.html").as_uri(), model)
+    (folder / "gates.html").write_text(write_gates_page("Gates: my", "cost", "nats", "", [gates.look()], most_units=9))
+    return gates
+
+
+def test_a_person_steps_through_a_text(text_gates: Gates, offline: Browser) -> None:
+    """A click on a letter does nothing, a cost is another one than the network's, or zeroing the state is."""
+    offline.open(text_gates.page, DESKTOP)
+    look, model = text_gates.look(), text_gates.model
+    shown = look.shown
+    read = "[...document.querySelectorAll('.text [data-step]')].map(each => each.textContent).join('')"
+    assert '⏎"Go·home,·Mary."⏎⏎He·said:' in offline.evaluate(read)
+    click(offline, ".text [data-step='30']", 0.5, 0.5)
+    press(offline, "ArrowRight")
+    assert offline.evaluate("document.querySelector('.text .now').dataset.step") == "31"
+    assert f"which cost {shown.costs[31]:.2f} nats" in offline.text()
+    chance = f"{100 * shown.probabilities[31, 0]:.1f} %"
+    assert offline.evaluate("document.querySelector('.next td:nth-child(3)').textContent") == chance
+    background = "document.querySelector('.text .now').style.background"
+    before = offline.evaluate(background)
+    offline.evaluate("look.state.unit = (look.state.unit + 1) % 5; look.update()")
+    assert offline.evaluate(background) not in ("", before)
+    resets = look.trace.resets | (np.arange(len(shown.ids)) == 31)
+    states = [state[:1] for layer in look.trace.layers for state in layer.before]
+    expected = trace_steps(model.network, shown.ids[:, None].astype(np.float32), resets, states).outputs
+    zero = "{step: 31, layer: 0, unit: null}"
+    found = offline.evaluate(f"[...look.simulate(look.networks[0], {zero}).outputs]")
+    np.testing.assert_allclose(found, expected.ravel(), atol=1e-4)
+    press(offline, "0")
+    cost = f"came, {token_costs(expected[31], shown.following[31]):.2f} nats"
+    assert cost in offline.text() and "state zeroed" in offline.text()
+    assert offline.complaints() == []
+
+
+@pytest.mark.parametrize(("size", "dark"), [(PHONE, True), (DESKTOP, False)], ids=["phone", "desktop"])
+def test_a_text_fits_every_screen(size: tuple[int, int], dark: bool, text_gates: Gates, offline: Browser) -> None:
+    """On a phone the page is wider than the screen."""
+    offline.open(text_gates.page, size, dark)
+    assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
+    picture = offline.screenshot(f"text_gates_{'phone' if size == PHONE else 'desktop'}")
     assert picture.startswith(b"\x89PNG") and len(picture) > 30_000
     assert offline.complaints() == []
 

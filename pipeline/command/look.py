@@ -16,9 +16,10 @@ from pipeline.command.served import ServedRun
 from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
-    from pipeline.serving.gates import Excerpt
+    from pipeline.serving.excerpt import Excerpt
     from pipeline.serving.model import ServedModel
 
+_STEPS, _STEPS_OF_A_TEXT = 120, 400
 _MOST_UNITS = 256
 _MOST_STEPS = 2000  # the gradients of all pairs of steps lie in the page
 
@@ -28,10 +29,11 @@ class Arguments(ServedRun):
     """The keys of the command."""
 
     output: Path = option(Path("gates.html"), "The page; a file that is there is replaced.")
-    steps: int = option(120, "Time steps that are shown.")
+    steps: int | None = option(None, "Time steps that are shown. Default: 120 of a series, 400 tokens of a text.")
     start: str | None = option(
         None,
-        "Timestamp of the first step shown, as the data write it. Default: the test part begins in the middle.",
+        "Timestamp of the first step shown, as the data write it; of a text the number of its token, from 0. Default: "
+        "the test part begins in the middle, or with the text.",
         shown="TIME",
     )
     series: str | None = option(None, "Which series, of a run of many. Default: the first.", shown="NAME")
@@ -45,7 +47,7 @@ MANUAL = Manual(
     purpose=(
         "Writes one page in which one steps through time: gates, candidate and states of every unit as maps along the "
         "series, the cell with the numbers of the step, what each unit follows, and how much each past step moved the "
-        "forecast. It needs no network and can be sent to anybody."
+        "forecast. A text is coloured by what a unit does. It needs no network and can be sent to anybody."
     ),
     examples=(
         ("run=best", "the best run by validation: gates.html"),
@@ -57,7 +59,8 @@ MANUAL = Manual(
         "A stateless network reads each window from a state of zero: its windows are laid end to end, and a line marks "
         "where each begins. Wirings without a carried state (one_to_one, one_to_many, encoder_decoder) have no such "
         "sequence and are refused.",
-        "Every run logs such a page as gates.html, 120 steps and the first 16 units of a layer.",
+        "Every run logs such a page as gates.html, 120 steps or 240 tokens, of large networks half as many, and the "
+        "first 16 units of a layer.",
     ),
 )
 
@@ -76,7 +79,7 @@ def write_page(arguments: Arguments) -> int:
         UserError: If a run, a seed or the excerpt cannot be shown.
     """
     check_folder("output", arguments.output)
-    if not 1 <= arguments.steps <= _MOST_STEPS:
+    if arguments.steps is not None and not 1 <= arguments.steps <= _MOST_STEPS:
         raise UserError(f"steps must be from 1 to {_MOST_STEPS}, but got steps={arguments.steps}")
     name, model = _open(arguments.run, arguments.seed, arguments)
     named = [(name, model)]
@@ -86,7 +89,7 @@ def write_page(arguments: Arguments) -> int:
         if named[1][1].data.series.digest() != model.data.series.digest():
             raise UserError(f"against={chosen} was trained on other data; choose runs of the same dataset")
     from pipeline.report.page.gates import write_gates_page
-    from pipeline.serving.gates import describe_ahead, look_at_network
+    from pipeline.serving.gates import describe_ahead, look_at_network, name_target
 
     config, data = model.config, model.data
     member = _find_series(arguments.series, data.series.series_ids)
@@ -95,9 +98,8 @@ def write_page(arguments: Arguments) -> int:
     heading = f"Gates: {config.dataset.name}" + (
         f", {data.series.series_ids[member]}" if data.series.series_ids else ""
     )
-    page = write_gates_page(
-        heading, data.series.targets[0], config.dataset.unit, describe_ahead(data), looks, _MOST_UNITS
-    )
+    target, unit = name_target(config, data)
+    page = write_gates_page(heading, target, unit, describe_ahead(data), looks, _MOST_UNITS)
     write_answer(page, arguments.output)
     return DONE
 
@@ -125,11 +127,15 @@ def _find_series(name: str | None, known: tuple[str, ...]) -> int:
 def _find_excerpt(arguments: Arguments, model: "ServedModel", member: int) -> "Excerpt":
     import pandas as pd
 
-    from pipeline.serving.gates import Excerpt, choose_excerpt, show_time
+    from pipeline.serving.excerpt import Excerpt
+    from pipeline.serving.gates import choose_excerpt, show_time
 
     series, start = model.data.series, arguments.start
+    steps = arguments.steps
+    if steps is None:
+        steps = _STEPS_OF_A_TEXT if model.config.reads_text else _STEPS
     if start is None:
-        return choose_excerpt(model, member, arguments.steps)
+        return choose_excerpt(model, member, steps)
     rows = series.slices()[member]
     times = series.timestamps[rows]
     try:
@@ -141,4 +147,4 @@ def _find_excerpt(arguments: Arguments, model: "ServedModel", member: int) -> "E
         ) from error
     if sought > times[-1]:
         raise UserError(f"start={start} is after the last row, {show_time(times[-1])}; choose an earlier one")
-    return Excerpt(member, int(rows.start + (times >= sought).argmax()), arguments.steps)
+    return Excerpt(member, int(rows.start + (times >= sought).argmax()), steps)

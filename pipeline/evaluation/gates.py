@@ -3,13 +3,15 @@
 A correlation with a signal of a few dozen steps says where to look, not that a unit means it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from pipeline.data.arrays import FloatArray, IntArray
 
 SHUT, OPEN = 0.1, 0.9  # below, above: a gate is called saturated
+_SIGNS = ("line position", "after a newline", "after a space", "upper case", "inside quotes")
+_EITHER, _OPENING, _CLOSING = '"', "“«„", "”»"  # not single ones: they are apostrophes, too
 
 
 def follow(
@@ -39,6 +41,46 @@ def follow(
         waves = np.stack([np.cos(angle), np.sin(angle)], axis=1)[:, : 1 if period == 2 else 2]
         found["season"] = np.abs(correlate(signals, waves))
     return found
+
+
+def follow_text(signals: FloatArray, signs: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    """Correlate what units do with the signs of a text.
+
+    Args:
+        signals: A gate or a state of each unit. Shape (steps, units).
+        signs: By name. Each (steps,).
+
+    Returns:
+        By name, each (units,), in -1..1; 0 where either side does not change.
+    """
+    return {name: correlate(signals, each[:, None]) for name, each in signs.items()}
+
+
+def find_signs(tokens: Sequence[str]) -> dict[str, FloatArray]:
+    """Return what a reader of a text keeps track of, after each token.
+
+    Args:
+        tokens: The text, cut.
+
+    Returns:
+        Each (tokens,): `line position`, characters since the last line break; else 1 where it holds and 0 elsewhere:
+        `after a newline`, `after a space`, `upper case`, `inside quotes`.
+
+    Example:
+        >>> find_signs('A "b"')["inside quotes"].astype(int).tolist()
+        [0, 0, 1, 1, 0]
+    """
+    column, quoted, found = 0, False, list[tuple[float, ...]]()
+    for token in tokens:
+        for character in token:
+            if character == "\n" and column == 0:  # a paragraph ends: what was not closed is no quotation
+                quoted = False
+            column = 0 if character == "\n" else column + 1
+            quoted = not quoted if character in _EITHER else (quoted or character in _OPENING)
+            quoted = quoted and character not in _CLOSING
+        found.append((column, token.endswith("\n"), token.endswith(" "), token.strip()[:1].isupper(), quoted))
+    columns = np.array(found, float).reshape(-1, len(_SIGNS)).T
+    return dict(zip(_SIGNS, columns, strict=True))
 
 
 def correlate(signals: FloatArray, references: FloatArray) -> FloatArray:

@@ -11,7 +11,7 @@ from pipeline.base.salvage import Salvage
 from pipeline.evaluation.memory import describe_memory, measure_memory, name_step
 from pipeline.report.figures.run import draw_memory
 from pipeline.report.page.gates import PAGE, write_gates_page
-from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
+from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network, name_target
 from pipeline.serving.model import ServedModel
 
 if TYPE_CHECKING:
@@ -100,7 +100,7 @@ def study_memory(
 
 
 def log_gates(name: str, best: ServedModel, folder: Path, run: "LiveRun") -> None:
-    """Log the gate viewer of a network: the beginning of the test part, and what comes before it.
+    """Log the gate viewer of a network: the beginning of the test part, of a series with what comes before it.
 
     Args:
         name: Of the run, for people.
@@ -112,10 +112,11 @@ def log_gates(name: str, best: ServedModel, folder: Path, run: "LiveRun") -> Non
     if not config.can_carry:
         return
     heavy = sum(weight.size for weight in best.weights) > _HEAVY
-    excerpt = choose_excerpt(best, member=0, steps=_LOOK_STEPS // 2 if heavy else _LOOK_STEPS)
+    steps = 2 * _LOOK_STEPS if config.reads_text else _LOOK_STEPS  # of a text a few lines
+    excerpt = choose_excerpt(best, member=0, steps=steps // 2 if heavy else steps)
     look = look_at_network(f"{name}, seed {best.seed}", best, excerpt, _LOOK_BEFORE, _LOOK_WEIGHTS)
-    heading, target = f"Gates: {config.dataset.name}", data.series.targets[0]
-    page = write_gates_page(heading, target, config.dataset.unit, describe_ahead(data), [look], _LOOK_UNITS).encode()
+    heading, (target, unit) = f"Gates: {config.dataset.name}", name_target(config, data)
+    page = write_gates_page(heading, target, unit, describe_ahead(data), [look], _LOOK_UNITS).encode()
     if len(page) <= _LARGEST_LOOK:
         (folder / PAGE).write_bytes(page)
         run.log_file(folder / PAGE)

@@ -81,6 +81,8 @@ def load_model(
     config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
     data = prepare_data(config, load_history(config, tags, home, table), origin=last)
+    if config.reads_text:
+        _check_history(data.series, tags)
     saved = load_weights(folder / FILE_NAME)
     if seed is not None:
         saved = saved.of_seed(seed)
@@ -171,9 +173,14 @@ def load_history(
     config = replace(config, dataset=_find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = leave_out_short(config, load_series(config.dataset, first_rows=rows, data=table))
+    if not config.reads_text:  # what a text holds is compared once it has its ids
+        _check_history(series, tags)
+    return series
+
+
+def _check_history(series: Series, tags: Mapping[str, str]) -> None:
     if series.digest() != tags.get(DIGEST_TAG):
         raise UserError(
             f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "
             "at the end), or train the run again"
         )
-    return series

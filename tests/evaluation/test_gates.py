@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from pipeline.evaluation.gates import correlate, follow, saturation
+from pipeline.evaluation.gates import correlate, find_signs, follow, follow_text, saturation
 
 STEPS, PERIOD = 96, 12
 RANDOM = np.random.default_rng(1)
@@ -47,3 +47,18 @@ def test_saturation_counts_shut_and_open() -> None:
     gate = np.array([[0.05, 0.95], [0.05, 0.95], [0.5, 0.95], [0.95, 0.1]])
     shut, opened = saturation({"forget": gate})["forget"]
     assert shut.tolist() == [0.5, 0.0] and opened.tolist() == [0.25, 0.75]
+
+
+def test_a_unit_that_follows_a_sign_of_the_text_is_found() -> None:
+    """People look for the unit that counts the line, or knows that it is inside quotes, and are shown another."""
+    text = 'He said:\n"Go home,\nMary." And\n\n«Yes», she went.\n'
+    signs = find_signs(text)
+    assert signs["line position"][:11].tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 0, 1, 2]
+    inside = "".join(each for each, is_inside in zip(text, signs["inside quotes"], strict=True) if is_inside)
+    assert inside == '"Go home,\nMary.«Yes'
+    assert "".join(each for each, is_upper in zip(text, signs["upper case"], strict=True) if is_upper) == "HGMAY"
+    for name, sign in signs.items():
+        found = follow_text(np.stack([1 - 2 * sign, np.zeros(len(text))], axis=1), signs)
+        assert found[name].tolist() == pytest.approx([-1, 0])
+        assert max(found, key=lambda each: abs(found[each][0])) == name
+    assert find_signs(["To", " be", "\n"])["after a newline"].tolist() == [0, 0, 1]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from pipeline.config.schema import Cell, Config, DatasetConfig, Source
-from pipeline.models.gradient import input_gradients
+from pipeline.models.gradient import gradient_lengths, input_gradients
 from pipeline.models.keras_network import build_streaming_network
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
@@ -148,3 +148,8 @@ def test_a_text_is_read_as_the_rows_that_stand_for_its_tokens(
             np.testing.assert_allclose(mine.quantities[name], values, atol=1e-5)
     gradients = input_gradients(text_network, [*first, *weights], found, output=3)
     np.testing.assert_allclose(gradients, input_gradients(rows_network, weights, expected, output=3), atol=1e-5)
+    wanted = random.normal(size=(STEPS, tokens)).astype(np.float32)  # any number that the outputs of a step decide
+    every = np.stack([input_gradients(rows_network, weights, expected, output) for output in range(tokens)])
+    lengths = np.linalg.norm(np.einsum("so,osif->sif", wanted, every), axis=-1)
+    found_lengths = gradient_lengths(text_network, [*first, *weights], found, wanted)
+    np.testing.assert_allclose(found_lengths, lengths, atol=1e-3 * lengths.max())

@@ -8,7 +8,8 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Cell, LagsAs, Order, Transform, Wiring
 from pipeline.report.page.gates import Look, write_gates_page
-from pipeline.serving.gates import Excerpt, choose_excerpt, describe_ahead, look_at_network
+from pipeline.serving.excerpt import Excerpt
+from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
 from pipeline.serving.model import ServedModel
 from pipeline.serving.windows import forecast_windows
 
@@ -49,10 +50,10 @@ def test_an_excerpt_forecasts_as_the_run_does(mode: str, make_served: MakeServed
     compared = 0
     for step in np.flatnonzero(ends)[: -1 if not config.stateful else None]:
         time = f"{found.times[step]} 00:00:00"
-        assert found.forecasts[step] == pytest.approx(by_time[time], rel=1e-4)
-        low, factor = found.inverse[step]
+        assert found.shown.forecasts[step] == pytest.approx(by_time[time], rel=1e-4)
+        low, factor = found.shown.inverse[step]
         value = low + factor * found.trace.outputs[step, 0]
-        assert (np.exp(value) if found.exponential else value) == pytest.approx(by_time[time], rel=1e-4)
+        assert (np.exp(value) if found.shown.exponential else value) == pytest.approx(by_time[time], rel=1e-4)
         compared += 1
     assert compared >= 3
     assert "test" in found.parts and "validation" in found.parts
@@ -69,9 +70,9 @@ def test_rows_lie_side_by_side_and_values_are_those_of_the_series(make_served: M
     model = make_served(stateful=True, horizon=2, model={"cell": Cell.simple_rnn})
     found = look(model)
     assert describe_ahead(model.data) == "2 steps ahead"
-    assert found.lands.tolist() == [*range(2, len(found.times)), -1, -1]
+    assert found.shown.lands.tolist() == [*range(2, len(found.times)), -1, -1]
     first = [str(time) for time in model.data.series.timestamps].index(f"{found.times[0]} 00:00:00")
-    np.testing.assert_array_equal(found.values, model.data.series.actual()[first : first + STEPS, 0])
+    np.testing.assert_array_equal(found.shown.values, model.data.series.actual()[first : first + STEPS, 0])
     assert look(model, most_before=3).steps_before == 3 < found.steps_before
     assert look(model, most_weights=1).weights is None
 

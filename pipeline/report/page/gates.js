@@ -3,7 +3,7 @@
 
 const facts = JSON.parse(document.getElementById("facts").textContent);
 const byId = (id) => document.getElementById(id);
-const state = { step: 0, unit: 0, layer: 0, sort: "", zero: null }; // zero: {step, layer, unit}; unit null: all units
+const state = { step: 0, unit: 0, layer: 0, sort: "", zero: null, colour: "" }; // zero: {step, layer, unit}; unit null: all units
 const GUTTER = 54, EDGE = 8; // pixels left and right of every strip, so that all share one time axis
 const LIMITS = { input: 1, forget: 1, output: 1, update: 1, reset: 1 }; // in 0..1; all else has a sign
 const SAYS = {
@@ -28,7 +28,7 @@ function prepare(network) {
     quantities: Object.fromEntries(Object.entries(layer.quantities).map(([name, each]) => [name, unpack(each)])),
   }));
   return {
-    ...network, layers, read: unpack(network.read), outputs: unpack(network.outputs),
+    ...network, layers, read: network.read && unpack(network.read), outputs: network.outputs && unpack(network.outputs),
     gradients: unpack(network.gradients), weights: network.weights && network.weights.map(unpack),
   };
 }
@@ -47,33 +47,35 @@ function toUnits(network, step, output) {
 
 // Keras' cells from Keras' weights: the whole excerpt again, with the state set to zero before one step.
 function simulate(network, zero) {
-  const steps = network.read.rows, resets = new Set(network.resets);
+  const steps = network.times.length, resets = new Set(network.resets);
   const states = network.layers.map((layer) => layer.first.map((each) => Float64Array.from(each)));
   const found = network.layers.map((layer) => Object.fromEntries(Object.keys(layer.quantities).map(
     (name) => [name, { values: new Float32Array(steps * layer.units), rows: steps, columns: layer.units }])));
-  const outputs = new Float32Array(steps), head = network.weights.slice(-2);
+  const [kernel, bias] = network.weights.slice(-2), answers = network.text ? kernel.columns : 1; // of a series the nearest
+  const outputs = new Float32Array(steps * answers), first = embeds(network) ? 1 : 0;
   for (let step = 0; step < steps; step++) {
-    let inputs = network.read.values.subarray(step * network.read.columns, (step + 1) * network.read.columns);
+    let inputs = inputsAt(network, step);
     network.layers.forEach((layer, number) => {
       if (resets.has(step)) states[number].forEach((each) => each.fill(0));
       if (zero && zero.step === step) states[number].forEach((each) => {
         if (zero.unit === null) each.fill(0);
         else if (zero.layer === number) each[zero.unit] = 0;
       });
-      const made = advance(layer, network.weights.slice(3 * number, 3 * number + 3), inputs, states[number]);
+      const made = advance(layer, network.weights.slice(first + 3 * number, first + 3 * number + 3), inputs, states[number]);
       for (const [name, values] of Object.entries(made)) found[number][name].values.set(values, step * layer.units);
       states[number] = layer.cell === "lstm" ? [made.h, made.c] : [made.h];
       inputs = made.h;
     });
-    outputs[step] = head[1].values[0];
-    inputs.forEach((value, unit) => { outputs[step] += value * head[0].values[unit * head[0].columns]; });
+    outputs.set(project(kernel, inputs, bias.values.subarray(0, answers), answers), step * answers);
   }
   return { layers: found, outputs };
 }
 
+// The first `width` numbers of a vector times a matrix; a single number is the place of the one in a one-hot row.
 function project(matrix, vector, bias, width) {
   const sums = Float64Array.from(bias);
-  vector.forEach((value, row) => { for (let each = 0; each < width; each++) sums[each] += value * matrix.values[row * width + each]; });
+  const add = (value, row) => { for (let each = 0; each < width; each++) sums[each] += value * matrix.values[row * matrix.columns + each]; };
+  if (typeof vector === "number") add(1, vector); else vector.forEach(add);
   return sums;
 }
 
@@ -200,7 +202,8 @@ function drawLines(network, canvas, height, lines, low, high, parts) {
   }
   if (parts) {
     pen.textBaseline = "alphabetic";
-    const count = Math.max(2, Math.min(7, Math.floor(width / 130))), last = network.times.length - 1;
+    const lettered = network.text && drawLetters(network, pen, width, height);
+    const count = lettered ? 0 : Math.max(2, Math.min(7, Math.floor(width / 130))), last = network.times.length - 1;
     for (let each = 0; each < count; each++) {
       const at = Math.round(each * last / (count - 1));
       pen.textAlign = each === 0 ? "left" : each === count - 1 ? "right" : "center";
@@ -262,12 +265,12 @@ function drawCell(network, svg, layer, made, step, unit) {
   };
   add("rect", { x: 90, y: 46, width: 460, height: 214, rx: 14, class: "frame" });
   const h = before("h", 0), hNow = at("h", step);
-  const inputs = layerOf(network) === 0
+  const inputs = layerOf(network) === 0 && network.text ? [quote(network, step)] : layerOf(network) === 0
     ? network.inputs.map((name, each) => `${name} ${near(network.read.values[step * network.read.columns + each])}`)
     : [`h of ${network.layers[layerOf(network) - 1].units} units below`];
   const told = inputs.slice(0, 2).join(", ") + (inputs.length > 2 ? `, and ${inputs.length - 2} more` : "");
   wire("M110 276 V230"); wire("M20 230 H110");
-  add("text", { x: 96, y: 292, style: "text-anchor: start" }, `input (scaled): ${told}`);
+  add("text", { x: 96, y: 292, style: "text-anchor: start" }, `input${network.text ? "" : " (scaled)"}: ${told}`);
   label(45, 195, "h before", h, "h before");
   if (layer.cell === "lstm") {
     const c = before("c", 1), [i, f, g, o, cNow] = ["input", "forget", "candidate", "output", "c"].map((name) => at(name, step));
@@ -314,7 +317,9 @@ function buildView(network) {
   const view = { network, canvases, section };
   const before = network.before ? `; ${network.before} step(s) were read before the first one shown` : "";
   section.append(make("h2", {}, network.name), make("p", { class: "about" }, network.about + before + "."));
-  section.append(strip("series", facts.target, `in ${facts.unit}, and its forecast ${facts.ahead}`,
+  if (network.text) section.append(buildText(view), view.next, strip("series", facts.target, `of each token, in ${facts.unit}`,
+    legendLine(["--mark", "cost"], ["--other", "cost, state zeroed", "dashed"])));
+  else section.append(strip("series", facts.target, `in ${facts.unit}, and its forecast ${facts.ahead}`,
     legendLine(["--ink", "series"], ["--mark", "forecast"], ["--other", "forecast, state zeroed", "dashed"])));
   section.append(strips);
   view.rebuild = () => {
@@ -333,11 +338,20 @@ function buildView(network) {
   view.svg = makeSvg("svg", { viewBox: "0 24 640 276", class: "cell", role: "img", "aria-label": "the cell with the numbers of the step" });
   view.table = make("div", { class: "wide units" });
   section.append(view.title);
-  section.append(strip("unit", "this unit", "its state along the series", legendLine(["--mark", "h"], ...(network.layers[0].cell === "lstm" ? [["--ink", "c over its largest"]] : []), ["--other", "h, state zeroed", "dashed"])));
+  section.append(strip("unit", "this unit", `its state along the ${network.text ? "text" : "series"}`, legendLine(["--mark", "h"], ...(network.layers[0].cell === "lstm" ? [["--ink", "c over its largest"]] : []), ["--other", "h, state zeroed", "dashed"])));
   section.append(make("div", { class: "wide" }, view.svg));
-  section.append(strip("gradient", "gradient", "of the forecast after this step by each input up to it", legendLine(["--mark", network.inputs.length > 1 ? "length over the inputs" : "scaled output per scaled input"])));
+  const [moved, by] = network.text ? ["of the cost of the next token by each token up to this one", "length over the inputs, in nats"]
+    : ["of the forecast after this step by each input up to it", network.inputs.length > 1 ? "length over the inputs" : "scaled output per scaled input"];
+  section.append(strip("gradient", "gradient", moved, legendLine(["--mark", by])));
   section.append(make("h3", {}, "Units and what they follow"), view.table);
   return view;
+}
+
+// Begin with the unit that follows something best.
+function chooseUnit(what) {
+  const [layer] = networks[0].layers;
+  state.sort = byId("sort").value = `follows|${layer.quantities.c ? "c" : "h"}|${what}`;
+  [state.unit] = rankUnits(layer);
 }
 
 function rankUnits(layer) {
@@ -352,12 +366,8 @@ function render(view) {
   const step = stepOf(network), unit = unitOf(network), order = view.order = rankUnits(layer);
   const changed = state.zero && network.weights ? simulate(network, state.zero) : null;
   const made = changed ? changed.layers[number] : layer.quantities;
-  const forecasts = changed ? Array.from(changed.outputs, (each, at) => (at < state.zero.step ? null : toUnits(network, at, each))) : [];
-  const [low, high] = bounds([network.values, network.forecasts, forecasts]);
-  drawLines(network, canvases.series, 150, [
-    { values: network.values, colour: "--ink", width: 1.4 }, { values: network.forecasts, colour: "--mark", at: network.lands },
-    { values: forecasts, colour: "--other", at: network.lands, dash: [4, 3] },
-  ], low, high, true);
+  if (network.text) drawText(view, layer, made, unit, changed);
+  else drawSeries(view, changed);
   for (const name of Object.keys(layer.quantities)) drawHeat(network, canvases[name], made[name], name, order);
   const line = (matrix, most) => Array.from({ length: matrix.rows }, (_, at) => matrix.values[at * matrix.columns + unit] / most);
   const own = (quantities, name, most = 1) => line(quantities[name], most);
@@ -374,10 +384,19 @@ function render(view) {
   drawTable(view, layer, unit, order);
 }
 
+function drawSeries({ network, canvases }, changed) {
+  const forecasts = changed ? Array.from(changed.outputs, (each, at) => (at < state.zero.step ? null : toUnits(network, at, each))) : [];
+  const [low, high] = bounds([network.values, network.forecasts, forecasts]);
+  drawLines(network, canvases.series, 150, [
+    { values: network.values, colour: "--ink", width: 1.4 }, { values: network.forecasts, colour: "--mark", at: network.lands },
+    { values: forecasts, colour: "--other", at: network.lands, dash: [4, 3] },
+  ], low, high, true);
+}
+
 function drawGradient(network, canvas, step) {
   const steps = network.times.length, row = network.gradients.values.subarray(step * steps, (step + 1) * steps);
   const most = row.reduce((top, each) => Math.max(top, Math.abs(each)), 1e-9);
-  const { pen, width, y, step: size } = drawLines(network, canvas, 84, [], -most, most, false);
+  const { pen, width, y, step: size } = drawLines(network, canvas, 84, [], network.text ? 0 : -most, most, false);
   pen.fillStyle = css("--mark");
   row.forEach((value, at) => {
     const end = y(value), base = y(0);
@@ -418,9 +437,9 @@ function choose(network, canvas, key, event) {
 
 function tell() {
   const network = networks[0], step = stepOf(network);
-  const parts = [`${network.times[step]} (${network.parts[step]})`, `${facts.target} ${show(network.values[step])}`,
-    `forecast ${facts.ahead} ${show(network.forecasts[step])} ${facts.unit}`];
-  if (network.lands[step] >= 0) parts.push(`came ${show(network.values[network.lands[step]])}`);
+  const parts = network.text ? tellText(network, step) : [`${network.times[step]} (${network.parts[step]})`,
+    `${facts.target} ${show(network.values[step])}`, `forecast ${facts.ahead} ${show(network.forecasts[step])} ${facts.unit}`];
+  if (!network.text && network.lands[step] >= 0) parts.push(`came ${show(network.values[network.lands[step]])}`);
   if (state.zero) parts.push(`${state.zero.unit === null ? "the state" : `the state of unit ${state.zero.unit}`} was set to zero at ${network.times[state.zero.step]}`);
   byId("told").textContent = parts.join(" · ");
 }
@@ -469,6 +488,9 @@ function fillChoices() {
     for (const what of Object.keys(found)) byId("sort").append(make("option", { value: `follows|${quantity}|${what}` }, `${quantity} gate follows ${what}`));
   for (const gate of Object.keys(layer.saturation)) ["shut", "open"].forEach((word, side) =>
     byId("sort").append(make("option", { value: `share|${gate}|${side}` }, `${gate} gate ${word} most of the time`)));
+  if (byId("colour")) for (const [quantity, says] of [...Object.keys(layer.quantities).map((each) => [each, each in LIMITS ? `${each} gate` : each]),
+    ["cost", "what each token cost"], ["gradient", "how much each moved the next cost"]]) byId("colour").append(make("option", { value: quantity }, says));
+  if (byId("colour")) byId("colour").value = state.colour = name;
   byId("step").max = String(Math.max(...networks.map((each) => each.times.length)) - 1);
   if (!networks.some((each) => each.weights)) {
     byId("zero").disabled = true;
@@ -479,13 +501,15 @@ function fillChoices() {
 const views = networks.map(buildView);
 byId("views").append(...views.map((view) => view.section));
 fillChoices();
-state.step = Math.max(0, networks[0].parts.indexOf("test"));
+state.step = networks[0].text ? networks[0].times.length >> 1 : Math.max(0, networks[0].parts.indexOf("test"));
+if (networks[0].text) chooseUnit("line position");
 views.forEach((view) => view.rebuild());
 byId("step").addEventListener("input", (event) => { state.step = Number(event.target.value); update(); });
 byId("back").addEventListener("click", () => { state.step -= 1; update(); });
 byId("on").addEventListener("click", () => { state.step += 1; update(); });
 byId("layer").addEventListener("change", (event) => { state.layer = Number(event.target.value); state.unit = 0; views.forEach((view) => view.rebuild()); update(); });
 byId("sort").addEventListener("change", (event) => { state.sort = event.target.value; update(); });
+if (byId("colour")) byId("colour").addEventListener("change", (event) => { state.colour = event.target.value; update(); });
 byId("zero").addEventListener("change", (event) => setZero(event.target.value));
 document.addEventListener("keydown", press);
 window.addEventListener("resize", update);

@@ -6,7 +6,6 @@ answered by the page itself, from the weights, and only where they are few enoug
 
 import base64
 import hashlib
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -16,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.models.trace import LayerTrace, Trace
+from pipeline.report.page.shown import SeriesShown, TextShown, pack
 from pipeline.report.page.template import render_page
 
 PAGE = "gates.html"
+_SCRIPTS = ("gates.js", "gates_text.js")
 Array = np.ndarray
 Numbers = Mapping[str, Array]
 
@@ -48,15 +49,11 @@ class Look:
         trace: What it did.
         layers: Its recurrent layers.
         weights: As Keras' `get_weights` gives them; None leaves them out, and what needs them.
-        inputs: Names of what it reads at a step.
         times: Timestamp of each step. Shape (steps,).
         parts: `train`, `validation` or `test`, the part of each step's row. Shape (steps,).
-        values: The target at each step, in the data's own units. Shape (steps,).
-        forecasts: Made after each step, in the data's own units; NaN where none counts. Shape (steps,).
-        lands: The step at which each forecast can be checked; -1 if it lies outside. Shape (steps,).
-        gradients: Of the scaled forecast by each scaled input. Shape (steps, steps, features).
-        inverse: Of each step offset and factor that bring a scaled output to the data's own units. Shape (steps, 2).
-        exponential: Whether the exponential has to be taken after that.
+        gradients: Of the scaled forecast by each scaled input, (steps, steps, features); of a text how long that of the
+            cost is, (steps, steps).
+        shown: The series or the text that was read, and what the network said of it.
         steps_before: Steps that were read before the excerpt, since the state was zero.
     """
 
@@ -65,15 +62,10 @@ class Look:
     trace: Trace
     layers: Sequence[LayerLook]
     weights: Sequence[Array] | None
-    inputs: Sequence[str]
     times: Sequence[str]
     parts: Sequence[str]
-    values: Array
-    forecasts: Array
-    lands: Array
     gradients: Array
-    inverse: Array
-    exponential: bool
+    shown: SeriesShown | TextShown
     steps_before: int
 
 
@@ -82,7 +74,7 @@ def write_gates_page(heading: str, target: str, unit: str, ahead: str, looks: Se
 
     Args:
         heading: Of the page.
-        target: Name of what is forecast.
+        target: Name of what is forecast; of a text of what is drawn below it, the cost of its tokens.
         unit: Its unit.
         ahead: How far, in words: `1 step ahead`.
         looks: One network, or two that are compared.
@@ -99,6 +91,7 @@ def write_gates_page(heading: str, target: str, unit: str, ahead: str, looks: Se
     return render_page(
         "gates",
         heading,
+        text=any(isinstance(look.shown, TextShown) for look in looks),
         facts=facts,
         script=script,
         script_hash=f"sha256-{identity}",
@@ -109,7 +102,7 @@ def write_gates_page(heading: str, target: str, unit: str, ahead: str, looks: Se
 
 @cache
 def _script() -> str:
-    return "\n" + (Path(__file__).parent / "gates.js").read_text(encoding="utf-8")
+    return "\n" + "\n".join((Path(__file__).parent / name).read_text(encoding="utf-8") for name in _SCRIPTS)
 
 
 @cache
@@ -118,25 +111,15 @@ def _style() -> str:
 
 
 def _describe(look: Look, most_units: int) -> dict[str, Any]:
-    gradients = look.gradients
-    shown = gradients[..., 0] if gradients.shape[-1] == 1 else np.linalg.norm(gradients, axis=-1)
-    return {
+    return look.shown.describe() | {
         "name": look.name,
         "about": look.about,
-        "inputs": list(look.inputs),
         "times": list(look.times),
         "parts": list(look.parts),
-        "values": _plain(look.values),
-        "forecasts": _plain(look.forecasts),
-        "lands": look.lands.tolist(),
-        "read": _pack(look.layers[0].trace.inputs),
         "resets": np.flatnonzero(look.trace.resets).tolist(),
-        "outputs": _pack(look.trace.outputs),
-        "gradients": _pack(shown),  # (steps of the output, steps of the input)
-        "inverse": _plain(look.inverse.ravel()),
-        "exponential": look.exponential,
+        "gradients": pack(_lengths(look.gradients)),  # (steps of the output, steps of the input)
         "before": look.steps_before,
-        "weights": None if look.weights is None else [_pack(each) for each in look.weights],
+        "weights": None if look.weights is None else [pack(each) for each in look.weights],
         "layers": [_describe_layer(layer, most_units) for layer in look.layers],
     }
 
@@ -148,8 +131,8 @@ def _describe_layer(layer: LayerLook, most_units: int) -> dict[str, Any]:
         "name": plan.name,
         "cell": plan.cell.value,
         "units": plan.outputs,
-        "quantities": {name: _pack(each[:, shown]) for name, each in layer.trace.quantities.items()},
-        "first": [_pack(state[0]) for state in layer.trace.before],
+        "quantities": {name: pack(each[:, shown]) for name, each in layer.trace.quantities.items()},
+        "first": [pack(state[0]) for state in layer.trace.before],
         "follows": {
             name: {what: _round(each[shown]) for what, each in found.items()} for name, found in layer.follows.items()
         },
@@ -157,15 +140,11 @@ def _describe_layer(layer: LayerLook, most_units: int) -> dict[str, Any]:
     }
 
 
-def _pack(array: Array) -> dict[str, Any]:
-    """Return an array as the page reads it: its shape, and its numbers as float32, little-endian, in base64."""
-    data = np.ascontiguousarray(array, dtype="<f4")
-    return {"shape": list(array.shape), "data": base64.b64encode(data.tobytes()).decode()}
-
-
-def _plain(array: Array) -> list[float | None]:
-    """Return numbers in the data's own units, which float32 may not hold; nothing for what is not finite."""
-    return [float(f"{value:.9g}") if math.isfinite(value) else None for value in array.tolist()]
+def _lengths(gradients: Array) -> Array:
+    """Return one number for each pair of steps: the derivative by the one input, or how long that by several is."""
+    if gradients.ndim == 2:
+        return gradients
+    return gradients[..., 0] if gradients.shape[-1] == 1 else np.linalg.norm(gradients, axis=-1)
 
 
 def _round(array: Array) -> list[float]:

@@ -1,0 +1,86 @@
+"""What a network does along an excerpt of a series: the steps it reads, its forecasts, what moved them."""
+
+import numpy as np
+
+from pipeline.config.schema import Transform
+from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.prepared import PreparedData
+from pipeline.data.reading import lay_steps
+from pipeline.evaluation.gates import follow
+from pipeline.models.gradient import input_gradients
+from pipeline.models.trace import Trace
+from pipeline.report.page.shown import SeriesShown
+from pipeline.serving.excerpt import Excerpt, Reading, Study
+from pipeline.serving.model import ServedModel
+
+
+def study_series(model: ServedModel, reading: Reading, trace: Trace) -> Study:
+    """Study what was traced along a reading of a series."""
+    config, series, windows, rows = model.config, model.data.series, model.data.windows, reading.rows
+    values = np.where(series.scorable(), series.actual(), np.nan)[rows, 0]
+    position = reading.count_since_zero()
+    inverse, forecasts = _in_units(model, rows, trace.outputs)
+    shown = SeriesShown(
+        inputs=_name_inputs(model.data),
+        read=trace.layers[0].inputs,
+        values=values,
+        forecasts=forecasts,
+        lands=_find_steps(rows, rows + windows.spec.horizon_steps[0]),
+        outputs=trace.outputs,
+        inverse=inverse,
+        exponential=Transform.log in config.dataset.transforms,
+    )
+    gradients = input_gradients(model.network, model.weights, trace)
+    return Study(shown, gradients, lambda signals: follow(signals, values, position, rows, config.dataset.period))
+
+
+def find_series_reading(model: ServedModel, excerpt: Excerpt, most_before: int | None) -> Reading:
+    """Find the steps of an excerpt of a series; `most_before` as in `look_at_network`."""
+    config, windows = model.config, model.data.windows
+    windows.spec.require_past_only("the gate viewer")
+    first_rows, resets = lay_steps(config, windows, model.data.series.slices()[excerpt.member])
+    rows = first_rows + windows.spec.rows_of_step[-1]
+    reached = np.flatnonzero(rows >= excerpt.first_row)  # with overlapping windows rows come again
+    first = int(reached[0]) if reached.size else len(rows) - 1
+    zero = int(np.flatnonzero(resets[: first + 1])[-1])
+    began = zero if most_before is None else max(zero, first - most_before)
+    chosen = slice(first, first + excerpt.steps)
+    return Reading(first_rows[began:first], first_rows[chosen], rows[chosen], resets[chosen])
+
+
+def _in_units(model: ServedModel, rows: IntArray, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return offset and factor of each step, (steps, 2), and the forecasts of the nearest horizon step, (steps,).
+
+    The nearest output comes back without any other, by a straight line, before the exponential if there is a logarithm.
+    """
+    data = model.data
+    starts = rows - data.windows.spec.origin
+    known = np.isin(starts, data.windows.starts)
+    inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
+    if known.any():
+        ends = [
+            _points(data, np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
+            for each in (0.0, 1.0)
+        ]
+        low, high = np.log(ends) if Transform.log in model.config.dataset.transforms else ends
+        inverse[known] = np.stack([low, high - low], axis=1)
+        forecasts[known] = _points(data, outputs[known], starts[known])[:, 0, 0]
+    return inverse, forecasts
+
+
+def _points(data: PreparedData, outputs: FloatArray, starts: IntArray) -> FloatArray:
+    """Return the one number that the head gives for each step and target, in the data's own units."""
+    return data.head.points(data.read_outputs(outputs, starts))
+
+
+def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:
+    """Return for each row that is sought the first step that reads it last, -1 if there is none."""
+    place = {int(row): step for step, row in reversed(list(enumerate(rows)))}
+    return np.array([place.get(int(row), -1) for row in sought])
+
+
+def _name_inputs(data: PreparedData) -> list[str]:
+    columns, lags = data.windows.spec.input_columns, data.windows.spec.rows_per_step
+    if lags == 1:
+        return list(columns)
+    return [f"{column}, {lags - 1 - lag} back" for lag in range(lags) for column in columns]
