@@ -32,8 +32,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
 
     Args:
         dataset: The `dataset` node of the configuration.
-        first_rows: How many rows of the file are read, so that a file which has grown gives what it held before; None:
-            all.
+        first_rows: How many rows of the file, or tokens of a text, are read, so that a file which has grown gives what
+            it held before; None: all.
         data: The table itself, with dataset.source=frame; it is not changed.
 
     Returns:
@@ -46,7 +46,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     if (data is not None) != (dataset.source is Source.frame):
         raise UserError(_NO_FRAME if data is None else _NOT_READ.format(dataset=dataset.name))
     if dataset.source is Source.text:
-        return load_text(dataset)
+        return load_text(dataset, first_rows)
     if data is not None:
         table, origin = Table(tidy_frame(data)), f"dataset '{dataset.name}'"
     elif dataset.source in COMPUTED:

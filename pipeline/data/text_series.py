@@ -11,11 +11,12 @@ from pipeline.data.tokens import Tokens, tokenize
 COLUMN = "token"
 
 
-def load_text(dataset: DatasetConfig) -> Series:
+def load_text(dataset: DatasetConfig, first_tokens: int | None = None) -> Series:
     """Load a text as a series of one column.
 
     Args:
         dataset: The `dataset` node of the configuration.
+        first_tokens: How many are kept, so that a text which has grown gives what it held before; None: all.
 
     Returns:
         Code points, bytes, or with dataset.token=word numbers of `series.words`.
@@ -24,7 +25,7 @@ def load_text(dataset: DatasetConfig) -> Series:
         UserError: If there is no such file, or it cannot be read as text.
     """
     source = read_text(dataset)
-    tokens = tokenize(source.text, dataset.token)
+    tokens = tokenize(source.text, dataset.token)[:first_tokens]
     words: tuple[str, ...] = ()
     if dataset.token is Token.word:
         tokens, distinct = pd.factorize(tokens)

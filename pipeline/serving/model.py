@@ -139,10 +139,12 @@ def load_config(path: Path) -> Config:
 
 def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
     """Return where the file is now; that it holds the values of the training is checked after it was read."""
-    if dataset.source is not Source.file or dataset.path is None or home is None:
+    if dataset.source not in (Source.file, Source.text) or dataset.path is None or home is None:
         return dataset
     path = Path(dataset.path).expanduser()
     found = next((each for each in (path, home / path, home / path.name) if each.is_file()), None)
+    if found is None and dataset.source is Source.text:  # a pattern, or the packaged one
+        return dataset
     if found is None:
         raise UserError(
             f"the run was trained on dataset.path={dataset.path}, which is neither in {Path.cwd()} nor beside the "
@@ -181,6 +183,6 @@ def load_history(
 def _check_history(series: Series, tags: Mapping[str, str]) -> None:
     if series.digest() != tags.get(DIGEST_TAG):
         raise UserError(
-            f"{series.origin} no longer holds the values that the run was trained on; restore them (rows may be added "
-            "at the end), or train the run again"
+            f"{series.origin} no longer holds the values that the run was trained on; restore them (new ones may be "
+            "added at the end), or train the run again"
         )

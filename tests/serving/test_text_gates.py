@@ -7,6 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline.artifacts.recipe_files import write_config
+from pipeline.artifacts.weights import save_weights
+from pipeline.base.errors import UserError
+from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
 from pipeline.config.schema import Cell, Config, DatasetConfig, ModelConfig, Source, TextSplit, Token
 from pipeline.data.prepare import prepare_data
 from pipeline.models.heads.token import token_costs
@@ -16,7 +20,7 @@ from pipeline.report.page.gates import Look, write_gates_page
 from pipeline.report.page.shown import TextShown
 from pipeline.serving.excerpt import Excerpt
 from pipeline.serving.gates import choose_excerpt, look_at_network
-from pipeline.serving.model import ServedModel, make_model
+from pipeline.serving.model import ServedModel, load_model, make_model
 from pipeline.serving.text_gates import name_tokens
 
 MakeText = Callable[..., ServedModel]
@@ -39,6 +43,24 @@ def make_text(tmp_path: Path) -> MakeText:
         return make_model(config, data, 0, weights)
 
     return make
+
+
+def test_a_logged_run_is_opened_with_its_text(make_text: MakeText, tmp_path: Path) -> None:
+    """A run of a text cannot be looked at, though its text is there, has grown, or was moved with the store."""
+    model = make_text(Token.word, stateful=True)
+    tags = {DIGEST_TAG: model.data.series.digest(), LENGTH_TAG: str(len(model.data.series))}
+    write_config(tmp_path, model.config)
+    save_weights(tmp_path, [0], 0, [model.weights])
+    text, moved = tmp_path / "my.txt", tmp_path / "store" / "my.txt"
+    text.write_text(TEXT + "and new words")
+    moved.parent.mkdir()
+    text.rename(moved)
+    opened = load_model(tmp_path, tags, moved.parent)
+    assert opened.data.series.digest() == tags[DIGEST_TAG]
+    np.testing.assert_array_equal(look(opened)[1].costs, look(model)[1].costs)
+    moved.write_text(TEXT.replace("Mary", "Anna"))
+    with pytest.raises(UserError, match="no longer holds the values"):
+        load_model(tmp_path, tags, moved.parent)
 
 
 def look(model: ServedModel, steps: int = 12) -> tuple[Look, TextShown]:
