@@ -19,13 +19,14 @@ FOLDER = Path(__file__).resolve().parent.parent / "conf" / "experiment"
 PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # In conftest.py, test_golden_tasks.py and test_tutorial.py.
 TUTORIAL = [preset for preset in PRESETS if preset.startswith("tutorial")]
+TEXTS = ["char_rnn", "keras_text", "shakespeare_smoke", "tensorflow_text"]  # minutes as they are: executed on less
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
 
-def plan(preset: str) -> Plan:
+def plan(preset: str, *words: str) -> Plan:
     ConfigStore.instance().store(name="base_config", node=Config)
-    words = [f"experiment={preset}", "training.epochs=1", "seeds=1"]
-    return plan_jobs(get_args_parser().parse_intermixed_args(words))
+    words = (f"experiment={preset}", "training.epochs=1", "seeds=1", *words)
+    return plan_jobs(get_args_parser().parse_intermixed_args(list(words)))
 
 
 @pytest.mark.parametrize("preset", PRESETS)
@@ -55,7 +56,11 @@ def test_a_preset_trains(preset: str, place: Path, monkeypatch: pytest.MonkeyPat
     """A committed preset fails when it is run."""
     monkeypatch.chdir(place)
     store_uri = f"sqlite:///{place / 'mlflow.db'}"
-    config = plan(preset).jobs[-1]
+    words: tuple[str, ...] = ()
+    if preset in TEXTS:
+        Path("text.txt").write_text("To be, or not to be, that is the question.\n" * 200)  # 8,600 characters
+        words = ("dataset.path=text.txt", "batch_size=8", "look_back=10", "model.units=[8]")
+    config = plan(preset, *words).jobs[-1]
     config.tracking = TrackingConfig(uri=store_uri, experiment_name=preset, log_model=False)
     record = run_experiment(config, preset, lambda text: None)
     assert MlflowClient(store_uri).get_run(record.run_id).info.status == "FINISHED"
