@@ -56,8 +56,8 @@ def answer_questions(config: Config, data: PreparedData, counts: Counts, labels:
 
 def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels) -> Iterator[str]:
     if data.vocabulary is not None:
-        yield from (f"{note}." for note in describe_data(config, data))
         yield from _text_answers(config, data, labels)
+        yield from (f"{note}." for note in describe_data(config, data))
         return
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if config.dataset.order is Order.overlapping:
@@ -106,7 +106,10 @@ def _text_answers(config: Config, data: PreparedData, labels: Labels) -> Iterato
         reads = f"in chunks of {length}, each from a state of zero, as in training"
     else:
         reads = f"each from the {_count(length, 'token')} before it"
-    pieces = " of every lane" if config.dataset.split is TextSplit.lanes else ""
+    pieces = ""
+    if config.dataset.split is TextSplit.lanes:
+        validation, test = (data.split.count(part) // config.batch_size for part in ("validation", "test"))
+        pieces = f" of every lane ({validation} and {test} of {len(data.series) // config.batch_size})"
     yield f"Every token of the validation and of the test part{pieces} is scored, {reads}."
     lanes = data.lanes
     if lanes is None:

@@ -317,7 +317,7 @@ function buildView(network) {
   const view = { network, canvases, section };
   const before = network.before ? `; ${network.before} step(s) were read before the first one shown` : "";
   section.append(make("h2", {}, network.name), make("p", { class: "about" }, network.about + before + "."));
-  if (network.text) section.append(buildText(view), view.next, strip("series", facts.target, `of each token, in ${facts.unit}`,
+  if (network.text) section.append(buildText(view), view.next, view.change, strip("series", facts.target, `of each token, in ${facts.unit}`,
     legendLine(["--mark", "cost"], ["--other", "cost, state zeroed", "dashed"])));
   else section.append(strip("series", facts.target, `in ${facts.unit}, and its forecast ${facts.ahead}`,
     legendLine(["--ink", "series"], ["--mark", "forecast"], ["--other", "forecast, state zeroed", "dashed"])));
@@ -364,7 +364,8 @@ function rankUnits(layer) {
 function render(view) {
   const { network, canvases } = view, number = layerOf(network), layer = network.layers[number];
   const step = stepOf(network), unit = unitOf(network), order = view.order = rankUnits(layer);
-  const changed = state.zero && network.weights ? simulate(network, state.zero) : null;
+  if (view.zero !== state.zero) [view.zero, view.changed] = [state.zero, state.zero && network.weights ? simulate(network, state.zero) : null];
+  const changed = view.changed;
   const made = changed ? changed.layers[number] : layer.quantities;
   if (network.text) drawText(view, layer, made, unit, changed);
   else drawSeries(view, changed);

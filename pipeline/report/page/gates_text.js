@@ -56,6 +56,7 @@ function buildText(view) {
   view.least = make("span");
   view.most = make("span");
   view.ramp = make("i");
+  view.change = make("p", { class: "hint" });
   view.next = make("div", { class: "wide next" });
   const legend = make("span", { class: "legend" }, view.least, view.ramp, view.most);
   return make("div", { class: "strip" }, make("p", {}, make("strong", {}, "text"), view.says, legend), view.text);
@@ -122,6 +123,17 @@ function drawText(view, layer, made, unit, changed) {
     { values: as.costs, colour: "--mark", at: lands }, { values: late, colour: "--other", at: lands, dash: [4, 3] },
   ], 0, high, true);
   listNext(view, as, zeroed);
+  view.change.textContent = zeroed ? tellChange(network, as, zeroed) : "";
+}
+
+// How much more the tokens cost after the state was zero, and from where on that makes no difference.
+function tellChange(network, as, zeroed) {
+  const more = as.costs.map((cost, step) => (step < state.zero.step ? 0 : zeroed.costs[step] - cost));
+  const last = more.reduce((found, each, step) => (Math.abs(each) > 0.05 ? step : found), -1);
+  if (last < 0) return "With the state zeroed each token costs the same, to 0.05 nats.";
+  const count = last + 1 - state.zero.step, sum = more.reduce((total, each) => total + each, 0);
+  const until = last + 1 < more.length ? "; from there on each costs the same, to 0.05 nats" : "";
+  return `With the state zeroed the next ${count} token(s) cost ${fixed(Math.abs(sum))} nats ${sum < 0 ? "less" : "more"} in all${until}.`;
 }
 
 function listNext(view, as, zeroed) {
