@@ -132,3 +132,72 @@ class TutorialDocument:
 
     variants: tuple[Variant, ...]
     sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NeighbourRow:
+    """What others report, beside a run.
+
+    Attributes:
+        name: Names it.
+        network: Its layers.
+        train: Lowest and highest training loss that is reported, in nats per character; None if none is.
+        validation: The same of a validation part.
+        differences: One line for each facet in which its protocol differs from the run's.
+        source: Where the number stands.
+        quote: What stands there.
+    """
+
+    name: str
+    network: str
+    train: tuple[float, float] | None
+    validation: tuple[float, float] | None
+    differences: tuple[str, ...]
+    source: str
+    quote: str
+
+
+@dataclass(frozen=True)
+class TextRun:
+    """A run on a text, with what others report beside it. Scores are nats per character, means over the seeds.
+
+    Attributes:
+        run: Its id.
+        label: Names it.
+        network: Its layers.
+        seeds: Number of each seed.
+        train: Training loss of the epoch whose weights are scored, mean over that epoch.
+        validation: On the validation part.
+        test: On the test part.
+        std: Of the test score over the seeds; None for one seed.
+        epochs: Made by each seed.
+        seconds: All seeds together.
+        ngram: What the test part costs the n-gram model.
+        ngram_order: Its order, which the validation part chose.
+        neighbours: What others report.
+        sentence: Whether the network beats the n-gram model.
+    """
+
+    run: str
+    label: str
+    network: str
+    seeds: tuple[int, ...]
+    train: float
+    validation: float
+    test: float
+    std: float | None
+    epochs: tuple[int, ...]
+    seconds: float
+    ngram: float
+    ngram_order: int
+    neighbours: tuple[NeighbourRow, ...]
+    sentence: str
+
+
+@dataclass(frozen=True)
+class NeighbourDocument:
+    """Runs on a text beside what others report: which runs were chosen, each run, and sentences about all of them."""
+
+    selection: str
+    runs: tuple[TextRun, ...]
+    sentences: tuple[str, ...]

@@ -13,6 +13,7 @@ from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry, write_answer
 from pipeline.command.exits import DONE
 from pipeline.command.protocol import PROTOCOL, compare_protocols
+from pipeline.command.published import PUBLISHED, compare_published
 from pipeline.command.selection import Selection, check_selection, select_runs
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ MANUAL = Manual(
         ("format=json output=comparison.json", "for a script"),
         ("format=html output=comparison.html", "one page for the browser, nothing is loaded from elsewhere"),
         ("protocol", "how much of each score is protocol; `protocol --help` says more"),
+        ("published", "losses that others report for a text beside ours; `published --help` says more"),
         ("experiment=lstm-pipeline where=[dataset.name=airline,horizon=1]", "everything comparable so far"),
         ("runs=[0123abcd...,4567ef01...]", "these runs; `mlflow ui` shows the ids"),
     ],
@@ -77,6 +79,8 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if words and words[0] == PROTOCOL:
         return compare_protocols(words[1:])
+    if words and words[0] == PUBLISHED:
+        return compare_published(words[1:])
     return run_entry(words, Arguments, MANUAL, _compare)
 
 
