@@ -127,8 +127,8 @@ NEIGHBOURS = (
         },
         source="https://github.com/alexchungio/GRU-Text-Generation (the tutorial: "
         "https://www.tensorflow.org/text/tutorials/text_generation)",
-        quote="'Epoch 1 train Loss 2.6764590740203857', 'Epoch 10 train Loss 1.2439918518066406'; and on to 1.111 after 14. "
-        "A third party's log of its own copy of the code, which may differ from the tutorial's.",
+        quote="'Epoch 1 train Loss 2.6764590740203857', 'Epoch 10 train Loss 1.2439918518066406'; 1.111 after 14. A "
+        "third party's log of its own copy of the code, which may differ from the tutorial's.",
     ),
     Neighbour(
         "Keras' example",
