@@ -87,6 +87,10 @@ bench-stream: $(STAMP) ## Measure rows per second of pipeline.stream, one lane a
 bench-write: $(STAMP) ## Measure characters per second of pipeline.write, 2 x LSTM(128), on one core
 	@OPENBLAS_NUM_THREADS=1 $(RUN) benchmarks/write.py $(ARGS)
 
+.PHONY: bench-text
+bench-text: $(STAMP) ## Measure characters a second of the training of a text against keras fit and torch (minutes)
+	@$(RUN) benchmarks/text.py $(ARGS)
+
 .PHONY: bench-faults
 bench-faults: $(STAMP) ## Kill sweeps and fill their disk at random moments, repeat them, and say what was lost (minutes)
 	@$(RUN) benchmarks/faults.py $(ARGS)

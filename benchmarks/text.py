@@ -1,0 +1,153 @@
+"""Measure how fast char-rnn's network learns a text: the fused engine, keras fit, and torch where it is installed.
+
+    make bench-text
+    python benchmarks/text.py --rounds 5
+
+2 x LSTM(128), 50 lanes x 50 characters, 65 of them in the alphabet, RMSprop, state carried from batch to batch. A
+contender is a process of its own, which compiles, then times slices of 20 batches. The contenders take turns, and of
+each the fastest slice of all rounds counts: on a machine with company the others measure the company.
+`pip install -e '.[bench]'` adds torch.
+"""
+
+import argparse
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+LANES, STEPS, UNITS, CHARACTERS, BATCHES = 50, 50, 128, 65, 20
+SLICES = 8
+TEXT = [
+    "dataset=tinyshakespeare",
+    "model.units=[128,128]",
+    "stateful=true",
+    "return_sequences=true",
+    "look_back=50",
+    "batch_size=50",
+    "training.optimizer=rmsprop",
+    "training.learning_rate=0.002",
+    "training.rho=0.95",
+    "training.clip_norm=5",
+    "training.patience=null",
+]
+
+
+def fused(seeds: int) -> float:
+    """Return the characters a second that all seeds of a run learn together."""
+    import numpy as np
+    from engine import compiled
+
+    shared, groups = compiled([*TEXT, f"seeds={seeds}"])
+    from pipeline.training.compiled import to_arrays
+    from pipeline.training.cores import run_on_cores
+    from pipeline.training.fused import _plan
+
+    assert shared.data.windows.num_outputs == CHARACTERS
+    windows = shared.data.windows
+
+    def train(group):
+        plan, history = _plan(shared.config, shared.data, group, 0)
+        batches = np.int32(0), np.int32(BATCHES)
+        carry = to_arrays(shared.program.begin(group.weights))
+        yield shared.train(windows.inputs, windows.targets, plan, shared.validation, carry, *batches, history)
+
+    return fastest(lambda: list(run_on_cores(groups, train)), seeds)
+
+
+def fit(**compiling) -> float:
+    """Return the characters a second of keras.Model.fit, arguments of `compile` given."""
+    from engine import prepare
+
+    config, _ = prepare(TEXT)
+    import keras
+    import numpy as np
+
+    from pipeline.models.keras_network import build_training_network
+    from pipeline.training.fit import make_optimizer
+
+    network = build_training_network(config, 1, CHARACTERS)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    network.compile(optimizer=make_optimizer(config.training), loss=loss, **compiling)
+    ids = np.random.default_rng(1).integers(0, CHARACTERS, (2, BATCHES * LANES, STEPS, 1)).astype(np.float32)
+    return fastest(lambda: network.fit(ids[0], ids[1], batch_size=LANES, shuffle=False, verbose=0))
+
+
+def torch(threads: int) -> float:
+    """Return the characters a second of torch's nn.LSTM."""
+    import torch
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(1)
+    lstm, head = torch.nn.LSTM(CHARACTERS, UNITS, 2), torch.nn.Linear(UNITS, CHARACTERS)
+    weights = [*lstm.parameters(), *head.parameters()]
+    optimizer = torch.optim.RMSprop(weights, lr=2e-3, alpha=0.95)
+    inputs, targets = torch.randint(0, CHARACTERS, (2, BATCHES, STEPS, LANES))
+
+    def train() -> None:
+        state = None
+        for ids, following in zip(inputs, targets, strict=True):
+            optimizer.zero_grad()
+            outputs, state = lstm(torch.nn.functional.one_hot(ids, CHARACTERS).float(), state)
+            state = tuple(each.detach() for each in state)
+            torch.nn.functional.cross_entropy(head(outputs).flatten(0, 1), following.flatten()).backward()
+            torch.nn.utils.clip_grad_norm_(weights, 5)
+            optimizer.step()
+
+    return fastest(train)
+
+
+def fastest(train: Callable[[], object], seeds: int = 1) -> float:
+    """Return the characters a second of the fastest slice."""
+    train()
+    seconds = []
+    for _ in range(SLICES):
+        start = time.perf_counter()
+        train()
+        seconds.append(time.perf_counter() - start)
+    return seeds * BATCHES * LANES * STEPS / min(seconds)
+
+
+CONTENDERS = {
+    "fused, 1 seed": "fused(1)",
+    "fused, 4 seeds together": "fused(4)",
+    "keras fit": "fit()",
+    "keras fit, jit_compile=True": "fit(jit_compile=True)",
+    "keras fit, steps_per_execution=20": "fit(steps_per_execution=20)",
+    "keras fit, jit_compile=True, steps_per_execution=20": "fit(jit_compile=True, steps_per_execution=20)",
+    "torch, 1 thread": "torch(1)",
+    "torch, 2 threads": "torch(2)",
+}
+
+
+def measure(call: str) -> float:
+    """Evaluate a call in a process of its own."""
+    code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import text; print(text.{call})"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{call} failed:\n{done.stderr}")
+    return float(json.loads(done.stdout.splitlines()[-1]))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=3, help="turns of each contender")
+    rounds = parser.parse_args().rounds
+    has_torch = importlib.util.find_spec("torch") is not None
+    best = {name: 0.0 for name, call in CONTENDERS.items() if has_torch or not call.startswith("torch")}
+    for _ in range(rounds):
+        for name in best:
+            best[name] = max(best[name], measure(CONTENDERS[name]))
+    ours = best["fused, 1 seed"]
+    print(f"{'':54}{'characters a second':>20}{'fused, 1 seed, is':>20}")
+    for name, speed in best.items():
+        print(f"{name:54}{speed:20,.0f}{ours / speed:19.2f}x")
+    if not has_torch:
+        print("torch is not installed (pip install -e '.[bench]')")
+
+
+if __name__ == "__main__":
+    main()
