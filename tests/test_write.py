@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from pipeline import forecast
 from pipeline.artifacts.recipe_files import write_config
 from pipeline.artifacts.weights import save_weights
+from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG
 from pipeline.command.arguments import run_entry
+from pipeline.command.served import ServedRun, fetch_model
 from pipeline.command.write import MANUAL, Arguments, write_or_score
 from pipeline.config.schema import TrackingConfig, flat_config
 from pipeline.data.vocabulary import FILE_NAME, save_vocabulary
@@ -71,3 +74,12 @@ def test_the_best_run_of_a_text_writes(
     assert write(f"run={good}", *WORDS) == (0, out, "")
     assert write(f"run={good}", "network_seed=2", *WORDS)[1] == out != write("run=best", "network_seed=1", *WORDS)[1]
     assert write("run=latest", *WORDS)[1] != out
+
+
+def test_a_run_of_a_text_is_no_series_to_forecast(store: Store, tmp_path: Path, random_writer: Any) -> None:
+    """A forecast of tokens as if they were numbers runs for ever, or best means a run of a text."""
+    run_id = log_text(store, tmp_path / "text", random_writer(TEXT), 1.4)
+    with pytest.raises(UserError, match=rf"trained on a text, .* python -m pipeline\.write run={run_id} continues"):
+        fetch_model(ServedRun(run=run_id))
+    with pytest.raises(UserError, match="has no finished run of a series"):
+        forecast("best")

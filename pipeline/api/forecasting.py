@@ -67,18 +67,21 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
     return forecast_steps(_open(*_find(run), table), steps)
 
 
-def open_model(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "ServedModel":
+def open_model(
+    chosen: str, tracking: TrackingConfig, seed: int | None = None, of_text: bool | None = None
+) -> "ServedModel":
     """Find a run and load a seed of it together with its data; which run is the best or the latest is told.
 
     Args:
         chosen: The id of a run, `best` or `latest`.
         tracking: Where it is recorded.
         seed: The number of the seed; None: the best by validation.
+        of_text: Only runs that were trained on a text, or on a series; None: on either.
 
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*find_run(chosen, tracking), None, seed)
+    return _open(*find_run(chosen, tracking, of_text), None, seed)
 
 
 def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "Writer":
@@ -106,19 +109,22 @@ def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | N
 
 
 def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
-    """Return where a run is recorded, and its id."""
+    """Return where a run of a series is recorded, and its id."""
+    from pipeline.tracking.past import choose_run
+
     if isinstance(run, Run):
+        choose_run(run.store, run.run_id, of_text=False)
         return run.store, run.run_id
-    return find_run(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig())
+    return find_run(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig(), of_text=False)
 
 
-def find_run(chosen: str, tracking: TrackingConfig, of_text: bool = False) -> tuple["Store", str]:
+def find_run(chosen: str, tracking: TrackingConfig, of_text: bool | None = None) -> tuple["Store", str]:
     """Return where a run is recorded, and its id; which run is the best or the latest is told.
 
     Args:
         chosen: The id of a run, `best` or `latest`.
         tracking: Where it is recorded.
-        of_text: Only runs that were trained on a text.
+        of_text: Only runs that were trained on a text, or on a series; None: on either.
 
     Raises:
         UserError: If there is no such run.

@@ -24,11 +24,12 @@ class ServedRun:
 
 
 def fetch_model(chosen: ServedRun, seed: int | None = None) -> "ServedModel":
-    """Find a run and load a seed of it, by default the best; which run is the best or the latest is told on stderr.
+    """Find a run of a series and load a seed of it, by default the best; which one `best` and `latest` mean is told.
 
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
     from pipeline.api.forecasting import open_model
 
-    return open_model(chosen.run, TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment), seed)
+    tracking = TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment)
+    return open_model(chosen.run, tracking, seed, of_text=False)

@@ -220,17 +220,17 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
     )
 
 
-def choose_run(store: Store, chosen: str, of_text: bool = False) -> RunRecord:
+def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRecord:
     """Find the run that a person means.
 
     Args:
         store: Where it was logged.
         chosen: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
             FINISHED runs that were scored on the same values as the newest one.
-        of_text: Only runs that were trained on a text.
+        of_text: Only runs that were trained on a text, or on a series; None: on either.
 
     Raises:
-        UserError: If there is none, or it did not finish, is the parent of a sweep, or no run of a text.
+        UserError: If there is none, or it did not finish, is the parent of a sweep, or was trained on the other kind.
     """
     if chosen in (BEST, LATEST):
         finished = _finished(store, of_text)
@@ -247,22 +247,28 @@ def choose_run(store: Store, chosen: str, of_text: bool = False) -> RunRecord:
         raise UserError(f"run={chosen} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
     if run.info.status != Status.finished.value:
         raise UserError(f"run={chosen} is {run.info.status}, not FINISHED; choose a run that finished")
-    if of_text and not _reads_text(run):
+    if of_text is True and not _reads_text(run):
         raise UserError(f"run={chosen} was trained on a series, not on a text; choose another one, or run=best")
+    if of_text is False and _reads_text(run):
+        raise UserError(
+            f"run={chosen} was trained on a text, which has no series to forecast; python -m pipeline.write "
+            f"run={chosen} continues a text, and with score=FILE it scores one"
+        )
     return _record(run)
 
 
-def _finished(store: Store, of_text: bool) -> list[Run]:
-    """Return the FINISHED runs that trained a configuration, or of them those of a text, the newest last."""
+def _finished(store: Store, of_text: bool | None) -> list[Run]:
+    """Return the FINISHED runs that trained a configuration, of them perhaps those of one kind, the newest last."""
     found = search_runs(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
-    if of_text:
-        found = [run for run in found if _reads_text(run)]
-        if not found:
-            raise UserError(
-                f"{store.uri} has no finished run of a text; train one: python -m pipeline.run experiment=char_rnn"
-            )
+    if of_text is not None:
+        found = [run for run in found if _reads_text(run) == of_text]
+    if not found and of_text:
+        raise UserError(
+            f"{store.uri} has no finished run of a text; train one: python -m pipeline.run experiment=char_rnn"
+        )
     if not found:
-        raise UserError(f"{store.uri} has no finished run; train one: python -m pipeline.run")
+        kind = "" if of_text is None else " of a series"
+        raise UserError(f"{store.uri} has no finished run{kind}; train one: python -m pipeline.run")
     return found
 
 
