@@ -19,6 +19,8 @@ _LONGEST = 256  # steps
 _MOST_ORIGINS = 512
 _FEWEST_ORIGINS = 48
 _BUDGET = 5e8  # multiplications: a tenth of a second, or a few
+_FEWEST_TOKENS = 384  # of a text, whose costs vary more from place to place
+_TEXT_BUDGET = 2e10  # a training on a text takes minutes: a second or two more do not matter
 _TOLERANCE = 1.01  # an error within 1 % of the lowest is as good
 
 
@@ -41,8 +43,9 @@ class Memory:
 
     @property
     def memory_steps(self) -> int:
-        """The fewest steps after which the error is within 1 % of the lowest it reaches."""
-        return int(np.argmax(self.warm_up <= _TOLERANCE * self.warm_up.min())) + 1
+        """The fewest steps after which the error is within 1 % of the lowest it reaches; all, if only more reach it."""
+        enough = np.flatnonzero(self.warm_up <= _TOLERANCE * min(float(self.warm_up.min()), self.whole))
+        return int(enough[0]) + 1 if enough.size else len(self.warm_up)
 
 
 def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, forecasts: FloatArray) -> Memory | None:
@@ -67,7 +70,8 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
     firsts = windows.first_of_series[positions] if data.vocabulary is None else 0  # a text goes on over its parts
     behind = last_steps - firsts + 1  # steps that can be read up to there
     longest = min(int(behind.min()), _LONGEST if config.stateful else windows.spec.time_steps)
-    longest, chosen = _afford(network, longest, len(positions))
+    fewest, budget = (_FEWEST_TOKENS, _TEXT_BUDGET) if config.reads_text else (_FEWEST_ORIGINS, _BUDGET)
+    longest, chosen = _afford(network, longest, len(positions), fewest, budget)
     starts = windows.validation[chosen]
     outputs = _warm_up(network, data, starts, longest)  # (steps, origins, kept)
     head = data.head
@@ -125,12 +129,12 @@ def name_step(config: Config) -> str:
     return "character" if config.dataset.token is Token.char else config.dataset.token.value
 
 
-def _afford(network: NumpyNetwork, longest: int, origins: int) -> tuple[int, IntArray]:
+def _afford(network: NumpyNetwork, longest: int, origins: int, fewest: int, budget: float) -> tuple[int, IntArray]:
     """Return how many steps, and which of the origins, the budget allows."""
     numbers = sum(weight.size for weights in network.weights for weight in weights)
-    while longest > 16 and (longest + _FEWEST_ORIGINS) * longest * numbers > _BUDGET:
+    while longest > 16 and (longest + fewest) * longest * numbers > budget:
         longest //= 2
-    count = int(np.clip(_BUDGET / (longest * numbers) - longest, _FEWEST_ORIGINS, _MOST_ORIGINS))
+    count = int(np.clip(budget / (longest * numbers) - longest, fewest, _MOST_ORIGINS))
     if origins <= count:
         return longest, np.arange(origins)
     return longest, np.arange(origins - count, origins)  # neighbours share what they read

@@ -200,6 +200,7 @@ def draw_bits(path: Path, title: str, network: Sequence[float], others: Mapping[
     order = sorted(others, key=lambda name: -others[name])
     values = [*(others[name] for name in order), float(np.mean(network))]
     figure, (axis,) = make_panels(1)
+    figure.subplots_adjust(left=0.2)  # names are longer than numbers
     colours = [BASELINE] * len(order) + [NETWORK]
     axis.barh(range(len(values)), values, color=colours, height=0.6)
     axis.plot(network, [len(order)] * len(network), "|", color=INK, markersize=12)
