@@ -19,8 +19,9 @@ _LONGEST = 256  # steps
 _MOST_ORIGINS = 512
 _FEWEST_ORIGINS = 48
 _BUDGET = 5e8  # multiplications: a tenth of a second, or a few
-_FEWEST_TOKENS = 384  # of a text, whose costs vary more from place to place
-_TEXT_BUDGET = 2e10  # a training on a text takes minutes: a second or two more do not matter
+_TEXT_BUDGET = 2e10  # of a text: one to three seconds, but no more than _SHARE of an epoch
+_SHARE = 0.03  # of the multiplications of an epoch, which are three for each weight and token
+_STRETCHES = 8  # places in a text that are looked at: one alone would be one scene
 _TOLERANCE = 1.01  # an error within 1 % of the lowest is as good
 
 
@@ -70,8 +71,7 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
     firsts = windows.first_of_series[positions] if data.vocabulary is None else 0  # a text goes on over its parts
     behind = last_steps - firsts + 1  # steps that can be read up to there
     longest = min(int(behind.min()), _LONGEST if config.stateful else windows.spec.time_steps)
-    fewest, budget = (_FEWEST_TOKENS, _TEXT_BUDGET) if config.reads_text else (_FEWEST_ORIGINS, _BUDGET)
-    longest, chosen = _afford(network, longest, len(positions), fewest, budget)
+    longest, chosen = _afford(data, network, longest, len(positions))
     starts = windows.validation[chosen]
     outputs = _warm_up(network, data, starts, longest)  # (steps, origins, kept)
     head = data.head
@@ -129,15 +129,21 @@ def name_step(config: Config) -> str:
     return "character" if config.dataset.token is Token.char else config.dataset.token.value
 
 
-def _afford(network: NumpyNetwork, longest: int, origins: int, fewest: int, budget: float) -> tuple[int, IntArray]:
-    """Return how many steps, and which of the origins, the budget allows."""
-    numbers = sum(weight.size for weights in network.weights for weight in weights)
-    while longest > 16 and (longest + fewest) * longest * numbers > budget:
+def _afford(data: PreparedData, network: NumpyNetwork, longest: int, origins: int) -> tuple[int, IntArray]:
+    """Return how many steps, and which of the origins, the budget allows: the last, or those of places in a text."""
+    weights = sum(weight.size for weights in network.weights for weight in weights)
+    budget, stretches = _BUDGET, 1
+    if data.vocabulary is not None:
+        epoch = 3 * weights * int(data.split.rows("train").sum())
+        budget, stretches = float(np.clip(_SHARE * epoch, _BUDGET, _TEXT_BUDGET)), _STRETCHES
+    numbers = weights * stretches
+    while longest > 16 and (longest + _FEWEST_ORIGINS) * longest * numbers > budget:
         longest //= 2
-    count = int(np.clip(budget / (longest * numbers) - longest, fewest, _MOST_ORIGINS))
-    if origins <= count:
+    count = int(np.clip(budget / (longest * numbers) - longest, _FEWEST_ORIGINS, _MOST_ORIGINS))
+    if origins <= count * stretches:
         return longest, np.arange(origins)
-    return longest, np.arange(origins - count, origins)  # neighbours share what they read
+    ends = np.linspace(origins, count, stretches).astype(int)[::-1]
+    return longest, (ends[:, None] + np.arange(-count, 0)).ravel()  # neighbours share what they read
 
 
 def _warm_up(network: NumpyNetwork, data: PreparedData, starts: IntArray, longest: int) -> FloatArray:

@@ -1,5 +1,6 @@
 """How far back a network remembers: known answers of a network made by hand, and every curve against a plain loop."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -191,6 +192,26 @@ def test_a_large_network_is_measured_on_its_last_origins(monkeypatch: pytest.Mon
     outputs = np.stack([read(network, data, start, start) for start in later])
     errors = data.in_units(outputs, later)[:, 0] - data.series.actual()[later + 1]
     assert some.warm_up[0] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-4)
+
+
+def test_a_text_is_looked_at_in_places_from_its_begin_to_its_end(tmp_path: Path) -> None:
+    """What one scene needs would be told of the whole text, or a look_back that was cut of a small network."""
+    path = tmp_path / "my.txt"
+    path.write_text("".join(np.random.default_rng(0).choice(list("abc \n"), 20_000)))
+    text = {"source": Source.text, "path": str(path), "validation_fraction": 0.3, "test_fraction": 0.1}
+    config = configure(look_back=50, return_sequences=True, dataset=text)
+    data = prepare_data(config)
+    layers = plan_layers(config, 1, data.windows.num_outputs)
+    random = np.random.default_rng(1)
+    weights = [random.normal(size=shape) for layer in layers for shape in layer.weight_shapes]
+    network = build_numpy_network(layers, weights)
+    origins = data.windows.validation.size
+    longest, chosen = memory_module._afford(data, network, 256, origins)
+    places = np.split(chosen, np.flatnonzero(np.diff(chosen) != 1) + 1)
+    assert longest >= 50 and len(places) == 8 and {len(each) for each in places} == {len(places[0])}
+    assert chosen[0] == 0 and chosen[-1] == origins - 1
+    memory = measure_memory(config, data, network, np.zeros((len(data.windows.starts), 2)))
+    assert memory is not None and memory.origins == len(chosen) and np.isfinite(memory.warm_up).all()
 
 
 # ------------------------------------------------------------------------------------------------------- sentences
