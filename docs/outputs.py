@@ -9,6 +9,7 @@ A page says what is to be done in comments that no reader sees. Its steps share 
     <!-- run: COMMAND -->      run it and show nothing
     <!-- file: NAME -->        write the fenced block below into a file
     <!-- output: COMMAND -->   run it; the fenced block below is what it prints
+    <!-- picture: NAME -->     put this file, which a command above has made, beside the page
 
 A command is one line of bash; `python` is the Python that runs this script, and data/ is beside it. The page of the
 keys is made by docs/keys.py, that of the Python functions by docs/python_api.py; docs/notebooks.py runs notebooks.
@@ -31,6 +32,7 @@ import python_api
 ROOT = Path(__file__).resolve().parent.parent
 STEP = re.compile(
     r"^<!-- run: (?P<run>[^\n]+) -->$"
+    r"|^<!-- picture: (?P<picture>[^\n]+) -->$"
     r"|^(?P<head><!-- (?P<kind>file|output): (?P<what>[^\n]+) -->\n+```\w*\n)(?P<block>.*?)(?P<end>^```$)",
     re.MULTILINE | re.DOTALL,
 )
@@ -49,7 +51,7 @@ def main(words: Sequence[str] | None = None) -> int:
     differing = 0
     for page in [path.resolve() for path in arguments.only] or find_pages():
         name, shown = page.relative_to(ROOT), page.read_text()
-        made = make_page(page, shown)
+        made = make_page(page, shown, keep=not arguments.check)
         if arguments.check and made != shown:
             differing += 1
             lines = difflib.unified_diff(shown.splitlines(), made.splitlines(), f"{name} shows", "is printed", n=1)
@@ -69,8 +71,8 @@ def find_pages() -> list[Path]:
     return [*showing, *sorted((ROOT / "docs").rglob("*.ipynb"))]
 
 
-def make_page(page: Path, text: str) -> str:
-    """Return the text of a page with the outputs of today."""
+def make_page(page: Path, text: str, keep: bool = False) -> str:
+    """Return the text of a page with the outputs of today; keep: its pictures become those of today."""
     if page in MADE:
         return MADE[page]()
     with tempfile.TemporaryDirectory() as made:
@@ -80,11 +82,14 @@ def make_page(page: Path, text: str) -> str:
             from notebooks import run_notebook  # needs what `make docs` installs
 
             return run_notebook(text, folder, make_environment(folder))
-        return STEP.sub(lambda step: take_step(step, folder), text)
+        return STEP.sub(lambda step: take_step(step, folder, page.parent if keep else folder), text)
 
 
-def take_step(step: re.Match[str], folder: Path) -> str:
-    """Do one step of a page in its folder, and return what the page shows there from now on."""
+def take_step(step: re.Match[str], folder: Path, beside: Path) -> str:
+    """Do one step of a page in its folder, and return what the page shows there from now on; pictures go to `beside`."""
+    if step["picture"]:
+        (beside / step["picture"]).write_bytes((folder / step["picture"]).read_bytes())
+        return step[0]
     if step["run"]:
         run_command(step["run"], folder)
         return step[0]

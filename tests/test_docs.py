@@ -129,6 +129,15 @@ def test_outputs_are_what_the_commands_print(outputs: ModuleType, tmp_path: Path
     assert outputs.make_page(page, PAGE) == PAGE.replace("old\n", "3\none\ntwo\n")
 
 
+def test_pictures_are_made_again_but_not_by_a_check(outputs: ModuleType, tmp_path: Path) -> None:
+    """Breaks a lesson: it would show the picture of an old run, or a check would change it."""
+    page = "<!-- run: echo new > curve.png -->\n<!-- picture: curve.png -->\n![](curve.png)\n"
+    (tmp_path / "curve.png").write_text("old\n")
+    for keep, shown in ((False, "old\n"), (True, "new\n")):
+        assert outputs.make_page(tmp_path / "page.md", page, keep) == page
+        assert (tmp_path / "curve.png").read_text() == shown
+
+
 def test_check_of_outputs_finds_a_page_that_is_old(outputs: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     """Breaks the check in CI: a page that shows something else must end it with exit code 1, and stay as it is."""
     page = DOCS / "reference" / "keys.md"
