@@ -86,7 +86,7 @@ def make_page(page: Path, text: str, keep: bool = False) -> str:
 
 
 def take_step(step: re.Match[str], folder: Path, beside: Path) -> str:
-    """Do one step of a page in its folder, and return what the page shows there from now on; pictures go to `beside`."""
+    """Do one step of a page in its folder, and return what the page shows from now on; pictures go to `beside`."""
     if step["picture"]:
         (beside / step["picture"]).write_bytes((folder / step["picture"]).read_bytes())
         return step[0]
