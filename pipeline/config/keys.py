@@ -61,6 +61,13 @@ COLUMNS = RESULT | {Role.file}  # shown where runs differ in them
 LABELS = COLUMNS | {Role.preset}  # what a run is named by in its sweep
 PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 
+# Keys that came after runs were logged, with the value at which they change nothing.
+NEUTRAL: Mapping[str, Any] = {
+    "dataset.token": "char", "dataset.vocabulary": 10_000, "dataset.split": "end", "dataset.stride": None,
+    "model.embedding": None, "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9,
+    "training.epsilon": 1e-7,
+}  # fmt: skip
+
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart
 
 # Folders of conf/, one option of which a word of the command line names: nodes of the schema, and presets.

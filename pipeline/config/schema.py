@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.base.errors import UserError
-from pipeline.config.keys import PARAMETERS, RESULT, Role, role_of
+from pipeline.config.keys import NEUTRAL, PARAMETERS, RESULT, Role, role_of
 
 # Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
 RESULTS_VERSION = 3
@@ -390,8 +390,19 @@ def hash_config(config: Config, data_digest: str) -> str:
     Returns:
         Sixteen hexadecimal digits.
     """
-    identity = {"config": _only(plain_config(config), RESULT), "data": data_digest, "version": RESULTS_VERSION}
+    keys = _only(_without_neutral(plain_config(config)), RESULT)
+    identity = {"config": keys, "data": data_digest, "version": RESULTS_VERSION}
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _without_neutral(node: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the keys that came later and change nothing: a run of before is then the same configuration."""
+    kept = {key: dict(value) if isinstance(value, dict) else value for key, value in node.items()}
+    for name, value in NEUTRAL.items():
+        group, key = name.split(".")
+        if kept[group][key] == value:
+            del kept[group][key]
+    return kept
 
 
 def flat_config(config: Config) -> dict[str, str]:
