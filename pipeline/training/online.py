@@ -24,7 +24,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
-from pipeline.training.program import Carry, Part, Program
+from pipeline.training.program import Carry, Program
 from pipeline.training.record import (
     EpochReport,
     OnEpoch,
@@ -104,9 +104,9 @@ def _learn(
         _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
-        part = Part(samples, batch_targets, counts, carry.states, None)
-        gradient, summed, _, outputs = program.learn(carry.weights, part, tf.reduce_sum(counts))
-        learnt = program.move(carry, gradient, summed, first + number, rate)
+        _, outputs, learnt = program.learn_batch(
+            carry, samples, batch_targets, counts, carry.states, None, first + number, rate
+        )
         outputs = outputs[-1] if program.config.answers_every_step else outputs  # (seeds, rows, outputs)
         # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.
         came = tf.reduce_any(counts > 0)

@@ -1,14 +1,10 @@
 """A whole training as one XLA program, for a group of seeds: epochs, batches, validation and early stopping.
 
-A batch of a large network is cut into parts of its rows. The gradients of the parts are programs of their own, which
-run at the same time where there are cores, and are summed in one order: the same numbers come of any number of cores.
-
 The program is a pure function: a plan (what the batches are), a carry (all that changes) and two batch numbers go in,
 the carry and the losses of the epochs that ended come out. So a training is cut into calls wherever it is convenient,
 and several groups of seeds run on several cores at the same time.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -21,7 +17,6 @@ from pipeline.models.cells import Tensor
 from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.heads.registry import head_of
 from pipeline.models.xla_network import NetworkFunction
-from pipeline.training.compiled import compiled
 from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
 
 
@@ -71,24 +66,6 @@ class BatchPlan(NamedTuple):
     draws: Tensor
 
 
-class Part(NamedTuple):
-    """Some rows of a batch.
-
-    Attributes:
-        samples: Shape (time_steps, seeds or 1, rows, features of a step).
-        targets: Shape ([positions,] seeds or 1, rows, horizon_steps x targets).
-        counts: 1 for a row that counts. Shape (rows,).
-        states: Before the first step. Each (seeds, rows, units).
-        draws: As `NetworkFunction.learn` takes them.
-    """
-
-    samples: Tensor
-    targets: Tensor
-    counts: Tensor
-    states: list[Tensor]
-    draws: Tensor | None
-
-
 class ReadingPlan(NamedTuple):
     """In which order rows are read for forecasts.
 
@@ -115,7 +92,6 @@ class Program:
         windows: How windows lie in the series.
         seeds: Seeds side by side.
         counted: Windows that count in one epoch.
-        parts: Into which a batch is cut; they divide its rows.
     """
 
     config: Config
@@ -123,7 +99,6 @@ class Program:
     windows: Windows
     seeds: int
     counted: int
-    parts: int = 1
 
     def __post_init__(self) -> None:
         """Check that past rows are all there is to gather."""
@@ -181,24 +156,24 @@ class Program:
             The carry, and the history with loss and validation loss of every epoch that ended.
         """
         num_batches = plan.weights.shape[0]
-        gather, learn_part, move, end_epoch = (
-            self._program(each) for each in (self._gather_batch, self._learn_part, self._move, self._finish_epoch)
-        )
-
-        def train_batch(number: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-            parts, count, rate = gather(inputs, targets, plan, carry.states, number)
-            learnt = [learn_part(carry.weights, part, count) for part in parts]
-            return number + 1, move(carry, learnt, number, rate)
 
         def run_epoch(number: Tensor, carry: Carry, history: Tensor) -> tuple[Tensor, Carry, Tensor]:
             epoch = number // num_batches
             last = tf.minimum(end, (epoch + 1) * num_batches)
-            _, carry = tf.while_loop(lambda number, _: number < last, train_batch, (number, carry))
-            carry, history = tf.cond(
-                tf.equal(last % num_batches, 0),
-                lambda: end_epoch(inputs, targets, validation, carry, history, epoch - plan.first_epoch),
-                lambda: (carry, history),
+            _, carry = tf.while_loop(
+                lambda number, _: number < last,
+                lambda number, carry: (number + 1, self._train_batch(inputs, targets, plan, carry, number)),
+                (number, carry),
             )
+
+            def end_epoch() -> tuple[Carry, Tensor]:
+                loss = carry.loss_sum / self.counted
+                val_loss = self._validate(inputs, targets, validation, carry.weights)
+                row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
+                place = [[epoch - plan.first_epoch]]
+                return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, place, row)
+
+            carry, history = tf.cond(tf.equal(last % num_batches, 0), end_epoch, lambda: (carry, history))
             return last, carry, history
 
         _, carry, history = tf.while_loop(
@@ -217,97 +192,58 @@ class Program:
         kept = read(inputs, targets, reading, weights)  # (rows read, seeds, kept)
         return tf.transpose(tf.gather(kept, reading.positions), (1, 0, 2))
 
-    def _program(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a program of its own of a piece of the training, if a batch is cut."""
-        return function if self.parts == 1 else compiled(function)
-
-    def _gather_batch(
-        self, inputs: Tensor, targets: Tensor, plan: BatchPlan, states: list[Tensor], number: Tensor
-    ) -> tuple[list[Part], Tensor, Any]:
-        """Return the parts of a batch, how many of its rows count, and the learning rate."""
+    def _train_batch(self, inputs: Tensor, targets: Tensor, plan: BatchPlan, carry: Carry, number: Tensor) -> Carry:
         epoch, batch = number // plan.weights.shape[0], number % plan.weights.shape[0]
         starts = plan.starts[
             tf.minimum(epoch - plan.first_epoch, plan.starts.shape[0] - 1), :, batch
         ]  # (seeds|1, rows)
         counts = plan.weights[batch]  # (rows,)
         kept = tf.cast(~plan.resets[batch], tf.float32)
-        states = [state * kept for state in states] if self.config.stateful else states
+        states = [state * kept for state in carry.states] if self.config.stateful else carry.states
+        draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
         samples = self.gather_samples(inputs, starts)
         batch_targets = self.gather_targets(targets, starts)
         rate = rate_of_epoch(self.config.training, epoch)
-        cut = [tf.split(each, self.parts, axis) for each, axis in ((samples, 2), (batch_targets, -2), (counts, 0))]
-        cut_states = [tf.split(state, self.parts, 1) for state in states]
-        parts = []
-        for part, (some, their_targets, theirs) in enumerate(zip(*cut, strict=True)):
-            draw = (number * self.parts + part) * len(self.network.layers)
-            draws = tf.stack([plan.draws, tf.fill((self.seeds,), draw)], 1)
-            parts.append(Part(some, their_targets, theirs, [state[part] for state in cut_states], draws))
-        return parts, tf.reduce_sum(counts), rate
+        after, _, carry = self.learn_batch(carry, samples, batch_targets, counts, states, draws, number, rate)
+        return carry._replace(states=after) if self.config.stateful else carry
 
-    def _learn_part(self, weights: Tensor, part: Part, count: Tensor) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Return the gradient, (seeds, numbers), the losses of each seed summed, and the states after the last step."""
-        gradient, summed, after, _ = self.learn(weights, part, count)
-        return gradient, summed, after
-
-    def learn(self, weights: Tensor, part: Part, count: Tensor) -> tuple[Tensor, Tensor, list[Tensor], Tensor]:
-        """Answer rows of a batch and find out how the weights should move.
-
-        Args:
-            weights: Shape (seeds, numbers).
-            part: The rows.
-            count: How many rows of the whole batch count.
-
-        Returns:
-            The part's share of the gradient of the mean loss, shape (seeds, numbers); its losses summed, (seeds,); the
-            states after the last step; the outputs.
-        """
-        with tf.GradientTape() as tape:
-            tape.watch(weights)
-            outputs, after = self.network.learn(weights, part.samples, part.states, part.draws)
-            losses = self._loss(part.targets, outputs)  # ([positions,] seeds, rows)
-            if self.config.answers_every_step:
-                losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
-            summed = tf.reduce_sum(losses * part.counts, 1)  # (seeds,): no seed's gradient holds another's
-            total = tf.reduce_sum(tf.math.divide_no_nan(summed, count))
-        return tape.gradient(total, weights), summed, after, outputs
-
-    def _move(
-        self, carry: Carry, learnt: list[tuple[Tensor, Tensor, list[Tensor]]], number: Tensor, rate: Any
-    ) -> Carry:
-        gradients, losses, after = zip(*learnt, strict=True)
-        carry = self.move(carry, sum_in_order(gradients), sum_in_order(losses), number, rate)
-        if not self.config.stateful:
-            return carry
-        return carry._replace(states=[tf.concat(parts, 1) for parts in zip(*after, strict=True)])
-
-    def move(self, carry: Carry, gradient: Tensor, summed: Tensor, number: Tensor, rate: Any) -> Carry:
-        """Take one step of the optimizer.
+    def learn_batch(
+        self,
+        carry: Carry,
+        samples: Tensor,
+        targets: Tensor,
+        counts: Tensor,
+        states: list[Tensor],
+        draws: Tensor | None,
+        number: Tensor,
+        rate: Any,
+    ) -> tuple[list[Tensor], Tensor, Carry]:
+        """Answer one batch and take one step of the optimizer.
 
         Args:
             carry: Weights, slots and the sum of losses.
-            gradient: Of the mean loss of a batch. Shape (seeds, numbers).
-            summed: Losses of its rows. Shape (seeds,).
+            samples: Shape (time_steps, seeds or 1, rows, features of a step).
+            targets: Shape ([positions,] seeds or 1, rows, horizon_steps x targets).
+            counts: 1 for a row that counts. Shape (rows,).
+            states: Before the first step.
+            draws: As `NetworkFunction.learn` takes them.
             number: Of this batch in the whole training, from 0.
             rate: The learning rate.
-        """
-        training = self.config.training
-        gradient = clip_gradient(gradient, training.clip_norm)
-        weights, slots = update_weights(training, rate, number + 1, carry.weights, carry.slots, gradient)
-        return carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
 
-    def _finish_epoch(
-        self,
-        inputs: Tensor,
-        targets: Tensor,
-        validation: ReadingPlan,
-        carry: Carry,
-        history: Tensor,
-        place: Tensor,
-    ) -> tuple[Carry, Tensor]:
-        loss = carry.loss_sum / self.counted
-        val_loss = self._validate(inputs, targets, validation, carry.weights)
-        row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
-        return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, [[place]], row)
+        Returns:
+            The states after the last step, the outputs before the step of the optimizer, and the new carry.
+        """
+        with tf.GradientTape() as tape:
+            tape.watch(carry.weights)
+            outputs, after = self.network.learn(carry.weights, samples, states, draws)
+            losses = self._loss(targets, outputs)  # ([positions,] seeds, rows)
+            if self.config.answers_every_step:
+                losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
+            summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
+            total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
+        gradient = clip_gradient(tape.gradient(total, carry.weights), self.config.training.clip_norm)
+        weights, slots = update_weights(self.config.training, rate, number + 1, carry.weights, carry.slots, gradient)
+        return after, outputs, carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
 
     def _validate(self, inputs: Tensor, targets: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         kept = self.forecast(inputs, targets, validation, weights)  # (seeds, windows, kept)
@@ -413,11 +349,3 @@ class Program:
         rows = starts[None, ..., None] + offsets[:, None, None]  # (positions, seeds|1, rows, horizon_steps)
         batch_targets = tf.reshape(tf.gather(targets, rows), (*rows.shape[:3], self.windows.num_targets))
         return batch_targets if self.windows.spec.answers_every_step else batch_targets[0]
-
-
-def sum_in_order(parts: Sequence[Tensor]) -> Tensor:
-    """Add tensors from the first to the last."""
-    total, *rest = parts
-    for part in rest:
-        total = total + part
-    return total

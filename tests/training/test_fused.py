@@ -141,19 +141,6 @@ def test_large_and_small_groups_agree(train, three, monkeypatch) -> None:
     np.testing.assert_allclose(three[1], apart[1], atol=1e-5)
 
 
-def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch) -> None:
-    """A large network would learn something else than a small one."""
-    settings = {"stateful": True, "batch_size": 2, "training": {"epochs": 2, "patience": 2}}
-    monkeypatch.setattr(fused, "_SMALL", 0)
-    whole = train(1, 2, **settings)
-    monkeypatch.setattr(fused, "_WORTH_CUTTING", 0)
-    cut = train(1, 2, **settings)
-    for one, other in zip(whole[0], cut[0], strict=True):
-        np.testing.assert_allclose(one.losses, other.losses, rtol=1e-5)
-        np.testing.assert_allclose(one.val_losses, other.val_losses, rtol=1e-5)
-    np.testing.assert_allclose(whole[1], cut[1], atol=1e-5)
-
-
 def test_auto_falls_back_and_says_why(make_config, make_data) -> None:
     """A network that the fused engine does not know would be approximated, or could not be trained at all."""
     config = make_config(model={"recurrent_dropout": 0.2})
