@@ -58,7 +58,7 @@ def show_excerpt(text: str, most: int = _MOST) -> str:
         most: Characters that may be left: of a longer text its beginning and its end.
 
     Example:
-        >>> show_excerpt("First Citizen:\\nBefor")
+        >>> show_excerpt("First Citizen:\nBefor")
         'First Citizen:⏎Befor'
     """
     return show_name(text.replace("\n", "⏎").replace("\t", "⇥"), most)
