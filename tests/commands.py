@@ -4,6 +4,7 @@ What a fork cannot show, a test asks a fresh process for: what is imported, how 
 what Python, TensorFlow and matplotlib read from the environment as they are imported.
 """
 
+import atexit
 import json
 import os
 import select
@@ -21,6 +22,20 @@ ANSWER = struct.Struct("i")  # of the server: the process id, and at the end wha
 READ_AT_START = ("PYTHON", "TF_CPP", "TF_ENABLE", "KERAS_", "OPENBLAS_", "OMP_", "MPL", "LC_", "LANG")
 ADDRESS = f"\0lstm-pipeline-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', uuid.uuid4().hex)}"  # of all workers
 _held: list[socket.socket | subprocess.Popen[bytes]] = []  # while this process lasts
+
+
+@atexit.register
+def _let_go() -> None:
+    """Leave the server, which ends when nobody is left; one that others still use is not waited for."""
+    for each in _held:
+        if isinstance(each, socket.socket):
+            each.close()
+    for each in _held:
+        if isinstance(each, subprocess.Popen):
+            try:
+                each.wait(5)
+            except subprocess.TimeoutExpired:
+                each.returncode = 0  # otherwise Python says that it still runs
 
 
 class Forked(subprocess.Popen[str]):
