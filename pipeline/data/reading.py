@@ -62,8 +62,7 @@ def read_in_chunks(windows: Windows, starts: IntArray) -> tuple[IntArray, IntArr
     begins = origins[np.searchsorted(piece, np.arange(len(firsts)))]  # the first origin of each piece
     length = windows.spec.look_back
     inside, steps = np.divmod(origins - begins[piece], length)
-    counts = np.bincount(piece, weights=None, minlength=len(firsts))
-    chunks = -(-counts // length)
+    chunks = -(-np.bincount(piece) // length)
     before = np.concatenate([[0], np.cumsum(chunks)])
     first_rows = np.concatenate([begin + length * np.arange(some) for begin, some in zip(begins, chunks, strict=True)])
     return first_rows, before[piece] + inside, steps

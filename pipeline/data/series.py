@@ -36,7 +36,7 @@ class Series:
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
-        words: Of a text that is cut into words: those that its values number.
+        words: Of a text: the tokens that its values number; empty where they are code points or bytes.
     """
 
     timestamps: pd.Index

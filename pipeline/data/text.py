@@ -102,7 +102,12 @@ def prepare_text(config: Config, series: Series) -> PreparedData:
         config.dataset.token, tokens[in_train], tokens[~in_train], config.dataset.vocabulary
     )
     ids = vocabulary.encode(tokens)
-    encoded = replace(series, values=ids[:, None].astype(float), notes=(*series.notes, *notes))
+    encoded = replace(
+        series,
+        values=ids[:, None].astype(float),
+        words=vocabulary.tokens,  # in its digest: ids alone are those of any text of the same pattern
+        notes=(*series.notes, *notes),
+    )
     spec = replace(make_window_spec(config, encoded), answer_size=len(vocabulary))
     train = [_chunks(config, piece) for piece in pieces["train"]]
     if not all(len(starts) for starts in train):

@@ -76,9 +76,8 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
     outputs = _warm_up(network, data, starts, longest)  # (steps, origins, kept)
     head = data.head
     actual = _actual(data, starts)
-    scale = (
-        take_truth(data).scale if data.vocabulary is None else np.ones(1)
-    )  # units of several targets are not mixed, and squares of tiny errors do not vanish
+    # Units of several targets are not mixed, and squares of tiny errors do not vanish.
+    scale = take_truth(data).scale if data.vocabulary is None else np.ones(1)
     unit = float(scale[0]) if len(scale) == 1 else 1.0
 
     def cost(some: FloatArray) -> FloatArray:

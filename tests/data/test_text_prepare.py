@@ -151,3 +151,10 @@ def test_equal_texts_have_equal_digests(tmp_path: Path) -> None:
         for kind in (Token.char, Token.word):
             found.append(load_text(configure(tmp_path / "text.txt", dataset={"token": kind}).dataset).digest())
     assert found[:2] == found[2:4] and len(set(found)) == 4
+
+
+def test_texts_of_the_same_pattern_are_not_the_same(prepare: Prepare) -> None:
+    """resume=true reads back a run on another text, whose ids happen to be equal, and it writes other letters."""
+    lower, upper = (prepare(text).series for text in (TEXT, TEXT.upper()))
+    np.testing.assert_array_equal(lower.values, upper.values)
+    assert lower.digest() != upper.digest()
