@@ -236,6 +236,16 @@ def random_writer() -> MakeWriter:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="run what is marked as thorough, too, as CI does")
     parser.addoption(
         "--every-combination", action="store_true", help="compare the engines on all 192 combinations (ten minutes)"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what shows on one more network, text or preset what others show."""
+    if config.getoption("--thorough"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("thorough")]
+    config.hook.pytest_deselected(items=left_out)
+    items[:] = [item for item in items if not item.get_closest_marker("thorough")]

@@ -53,6 +53,10 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
+THOROUGH = ("lags as features", "overlapping")  # the others read the same windows
+BY_MODE = [pytest.param(mode, marks=pytest.mark.thorough) if mode in THOROUGH else mode for mode in MODES]
+
+
 def configure(mode: str, epochs: int = 12, engine: Engine = Engine.auto, **changes: Any) -> Config:
     keys = MODES[mode] | changes
     dataset = DatasetConfig(**DATASET | keys.pop("dataset", {}))
@@ -127,7 +131,7 @@ def on_noise() -> Callable[[str], Trained]:
     return train_once(white_noise())
 
 
-@pytest.mark.parametrize("mode", ["stateless", "stateful", "lags as features", "many-to-many"])
+@pytest.mark.parametrize("mode", ["stateless", "stateful", BY_MODE[2], "many-to-many"])
 def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: Callable[[str], Trained]) -> None:
     """A score would not come from the values of the test part: it stays when they are shuffled."""
     trained = on_wave(mode)
@@ -142,7 +146,7 @@ def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: C
     assert np.mean(skills) < 0, f"hidden seed {HIDDEN}"
 
 
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BY_MODE)
 def test_nothing_forecasts_white_noise(mode: str, on_noise: Callable[[str], Trained]) -> None:
     """A target would be among the inputs: white noise is forecast better than by its mean."""
     trained = on_noise(mode)
@@ -182,7 +186,7 @@ def plain_forecasts(trained: Trained) -> np.ndarray:
 
 
 @pytest.mark.parametrize("row", [TEST_START, TEST_START + 50])
-@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("mode", BY_MODE)
 def test_no_forecast_and_no_weight_knows_what_comes_later(
     mode: str, row: int, on_noise: Callable[[str], Trained]
 ) -> None:

@@ -20,6 +20,7 @@ PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # In conftest.py, test_golden_tasks.py and test_tutorial.py.
 TUTORIAL = [preset for preset in PRESETS if preset.startswith("tutorial")]
 TEXTS = ["char_rnn", "keras_text", "shakespeare_smoke", "tensorflow_text"]  # minutes as they are: executed on less
+THOROUGH = ["airline_search", "char_rnn", "keras_text", "tensorflow_text"]  # others of their kind are always executed
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
 
@@ -51,7 +52,12 @@ def place(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path],
     return folder
 
 
-@pytest.mark.parametrize("preset", sorted({*PRESETS} - {*EXECUTED_ELSEWHERE}))
+EXECUTED = sorted({*PRESETS} - {*EXECUTED_ELSEWHERE})
+
+
+@pytest.mark.parametrize(
+    "preset", [pytest.param(name, marks=pytest.mark.thorough) if name in THOROUGH else name for name in EXECUTED]
+)
 def test_a_preset_trains(preset: str, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A committed preset fails when it is run."""
     monkeypatch.chdir(place)

@@ -23,7 +23,7 @@ from pipeline.tracking.live import track_run
 from pipeline.tracking.past import fetch_files
 from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
 
-NUM_ROUNDS, NUM_WRITERS, NUM_EPOCHS = 3, 8, 50  # ROUNDS=20 for a longer look
+NUM_ROUNDS, NUM_WRITERS, NUM_EPOCHS = 1, 8, 50  # ROUNDS=20 for a longer look
 
 
 @pytest.fixture(scope="module")

@@ -28,7 +28,7 @@ def skill_on_test(data: PreparedData, training: Training) -> float:
     "mode",
     [
         {"batch_size": 16},
-        {"batch_size": 8, "return_sequences": True},
+        pytest.param({"batch_size": 8, "return_sequences": True}, marks=pytest.mark.thorough),
         {"batch_size": 3, "stateful": True},
     ],
     ids=["many to one", "many to many", "stateful"],

@@ -52,7 +52,11 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module", params=MODES)
+THOROUGH = ("lanes, end", "shuffled chunks")  # the first is trained below as well
+PARAMS = [pytest.param(name, marks=pytest.mark.thorough) if name in THOROUGH else name for name in MODES]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def trained(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """Return configuration, data, and what each engine made of them."""
     path = tmp_path_factory.mktemp("text") / "text.txt"

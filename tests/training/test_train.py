@@ -12,7 +12,7 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(scope="module", params=SETTINGS)
+@pytest.fixture(scope="module", params=["stateless with dropout", pytest.param("stateful", marks=pytest.mark.thorough)])
 def trainings(request, make_config, make_data, ignore_epoch) -> tuple[Training, Training, object, object]:
     """Seeds 1 and 2 together, then seed 2 alone."""
 
