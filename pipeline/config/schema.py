@@ -18,7 +18,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.keys import NEUTRAL, PARAMETERS, RESULT, Role, role_of
 
 # Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
-RESULTS_VERSION = 2
+RESULTS_VERSION = 3
 
 
 class Source(Enum):

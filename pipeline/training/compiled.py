@@ -46,12 +46,14 @@ class CompilingSession:
             del ops.gradient_registry._registry[name]
         _return_memory()
 
-    def compile(self, function: Callable[..., Nested], *examples: Nested) -> Callable[..., Nested]:
+    def compile(self, function: Callable[..., Nested], *examples: Nested, whole: bool = True) -> Callable[..., Nested]:
         """Trace a function now; XLA compiles it when it is called for the first time.
 
         Args:
             function: Takes and returns tensors in nested structures; what it does depends on nothing else.
             examples: Arguments with the shapes and types of all calls.
+            whole: Whether it becomes one program. Otherwise only what it calls `compiled` does: each call is a program,
+                and those that do not need each other run at the same time.
 
         Returns:
             Takes arguments like the examples, and returns what the function does, as arrays.
@@ -60,13 +62,19 @@ class CompilingSession:
         with self._graph.as_default():
             places = [tf.compat.v1.placeholder(value.dtype, value.shape) for value in flat]
             arguments = tf.nest.pack_sequence_as(examples, places)
-            returned = tf.function(function, jit_compile=True, autograph=False)(*arguments)
+            returned = tf.function(function, jit_compile=whole or None, autograph=False)(*arguments)
             run = self._session.make_callable(tf.nest.flatten(returned), feed_list=places)
 
         def call(*arguments: Nested) -> Nested:
             return tf.nest.pack_sequence_as(returned, run(*tf.nest.flatten(to_arrays(arguments))))
 
         return call
+
+
+def compiled(function: Callable[..., Nested]) -> Callable[..., Nested]:
+    """Make a program of a function of tensors, to be called in one that a session compiles."""
+    program: Callable[..., Nested] = tf.function(function, jit_compile=True, autograph=False)
+    return program
 
 
 def _return_memory() -> None:

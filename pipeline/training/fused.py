@@ -13,6 +13,7 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 from tensorflow.python.framework import ops
 
 from pipeline.config.schema import Config
@@ -22,6 +23,7 @@ from pipeline.models.keras_network import build_training_network
 from pipeline.models.xla_network import NetworkFunction, Recurrent
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
+from pipeline.training.parts import compile_in_parts
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
 from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
 from pipeline.training.record import (
@@ -36,6 +38,8 @@ from pipeline.training.record import (
 _SECONDS_PER_CALL = 0.3  # the progress bar moves this often
 _SMALL = 32768  # multiplications per time step up to which a group of seeds costs little more than one seed
 _SEEDS_PER_GROUP = 4
+_WORTH_CUTTING = 2**25  # multiplications per batch, some milliseconds, from which on a batch is cut
+_PARTS = 2
 _ROUND = 2**17  # more than a run counts, and counted in 10 ms
 
 
@@ -100,6 +104,17 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 
+def count_parts(config: Config, network: NetworkFunction) -> int:
+    """Return into how many parts a batch is cut, so that one seed has work for several cores.
+
+    It depends on the run only, and on no core: the sum over the parts is rounded in another way than that of a whole.
+    """
+    if seeds_per_group(config, network) > 1 or config.batch_size % _PARTS or tf.config.list_physical_devices("GPU"):
+        return 1  # a GPU is busy with a whole batch
+    per_row = sum(layer.rule.gates * layer.units**2 for layer in network.layers if isinstance(layer, Recurrent))
+    return _PARTS if per_row * config.batch_size * config.time_steps >= _WORTH_CUTTING else 1
+
+
 def share(
     config: Config, data: PreparedData, network: NetworkFunction, group: Group, session: CompilingSession
 ) -> Shared:
@@ -111,7 +126,7 @@ def share(
     """
     windows, size = data.windows, len(group.weights)
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
-    program = Program(config, network, windows, size, counted)
+    program = Program(config, network, windows, size, counted, count_parts(config, network))
     plan, history = _plan(config, data, group, 0)
     validation = to_arrays(
         plan_reading(config, windows, windows.validation, windows.gather_last_targets(windows.validation))
@@ -122,10 +137,12 @@ def share(
     carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
     while ops.uid() % _ROUND:
         pass
-    train = session.compile(
-        program.train, windows.inputs, windows.targets, plan, validation, carry, number, number, history
-    )
-    forecast = session.compile(program.forecast, windows.inputs, windows.targets, everything, carry.weights)
+    series = windows.inputs, windows.targets
+    if program.parts > 1:
+        train = compile_in_parts(program, session, *series, plan, validation, carry, history)
+    else:
+        train = session.compile(program.train, *series, plan, validation, carry, number, number, history)
+    forecast = session.compile(program.forecast, *series, everything, carry.weights)
     return Shared(config, data, program, train, forecast, validation, everything)
 
 

@@ -24,7 +24,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
-from pipeline.training.program import Carry, Program
+from pipeline.training.program import Carry, Program, Rows
 from pipeline.training.record import (
     EpochReport,
     OnEpoch,
@@ -104,13 +104,13 @@ def _learn(
         _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
-        _, outputs, learnt = program.learn_batch(
-            carry, samples, batch_targets, counts, carry.states, None, first + number, rate
-        )
-        outputs = outputs[-1] if program.config.answers_every_step else outputs  # (seeds, rows, outputs)
+        batch = Rows(samples, batch_targets, counts, carry.states, draws=None)
+        learnt = program.learn(carry.weights, batch, counts)
+        outputs = learnt.outputs[-1] if program.config.answers_every_step else learnt.outputs  # (seeds, rows, outputs)
         # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.
         came = tf.reduce_any(counts > 0)
-        carry = tf.nest.map_structure(lambda new, old: tf.where(came, new, old), learnt, carry)
+        moved_on = program.take_step(carry, [learnt], first + number, rate)
+        carry = tf.nest.map_structure(lambda new, old: tf.where(came, new, old), moved_on, carry)
         return number + 1, carry._replace(states=after), kept.write(number, outputs)
 
     shape = (program.seeds, rows, program.windows.num_outputs)

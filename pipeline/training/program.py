@@ -66,6 +66,40 @@ class BatchPlan(NamedTuple):
     draws: Tensor
 
 
+class Rows(NamedTuple):
+    """Rows of a batch: all of them, or a part.
+
+    Attributes:
+        samples: Shape (time_steps, seeds or 1, rows, features of a step).
+        targets: Shape ([positions,] seeds or 1, rows, horizon_steps x targets).
+        counts: 1 for a row that counts. Shape (rows,).
+        states: Before the first step. Each (seeds, rows, units).
+        draws: As `NetworkFunction.learn` takes them.
+    """
+
+    samples: Tensor
+    targets: Tensor
+    counts: Tensor
+    states: list[Tensor]
+    draws: Tensor | None
+
+
+class Learnt(NamedTuple):
+    """What rows of a batch say.
+
+    Attributes:
+        gradient: Their share of the gradient of the batch's mean loss. Shape (seeds, numbers).
+        summed: Their losses. Shape (seeds,).
+        states: After the last step. Each (seeds, rows, units).
+        outputs: Before the step of the optimizer.
+    """
+
+    gradient: Tensor
+    summed: Tensor
+    states: list[Tensor]
+    outputs: Tensor
+
+
 class ReadingPlan(NamedTuple):
     """In which order rows are read for forecasts.
 
@@ -92,6 +126,7 @@ class Program:
         windows: How windows lie in the series.
         seeds: Seeds side by side.
         counted: Windows that count in one epoch.
+        parts: Into which a batch is cut; they divide its rows (training/parts.py).
     """
 
     config: Config
@@ -99,6 +134,7 @@ class Program:
     windows: Windows
     seeds: int
     counted: int
+    parts: int = 1
 
     def __post_init__(self) -> None:
         """Check that past rows are all there is to gather."""
@@ -157,23 +193,21 @@ class Program:
         """
         num_batches = plan.weights.shape[0]
 
+        def train_batch(number: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
+            batch = self.gather_batch(inputs, targets, plan, carry.states, number)
+            learnt = self.learn(carry.weights, batch, batch.counts)
+            rate = rate_of_epoch(self.config.training, number // num_batches)
+            return number + 1, self.take_step(carry, [learnt], number, rate)
+
         def run_epoch(number: Tensor, carry: Carry, history: Tensor) -> tuple[Tensor, Carry, Tensor]:
             epoch = number // num_batches
             last = tf.minimum(end, (epoch + 1) * num_batches)
-            _, carry = tf.while_loop(
-                lambda number, _: number < last,
-                lambda number, carry: (number + 1, self._train_batch(inputs, targets, plan, carry, number)),
-                (number, carry),
+            _, carry = tf.while_loop(lambda number, _: number < last, train_batch, (number, carry))
+            carry, history = tf.cond(
+                tf.equal(last % num_batches, 0),
+                lambda: self.end_epoch(inputs, targets, validation, carry, history, epoch - plan.first_epoch),
+                lambda: (carry, history),
             )
-
-            def end_epoch() -> tuple[Carry, Tensor]:
-                loss = carry.loss_sum / self.counted
-                val_loss = self._validate(inputs, targets, validation, carry.weights)
-                row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
-                place = [[epoch - plan.first_epoch]]
-                return self._end_epoch(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, place, row)
-
-            carry, history = tf.cond(tf.equal(last % num_batches, 0), end_epoch, lambda: (carry, history))
             return last, carry, history
 
         _, carry, history = tf.while_loop(
@@ -192,58 +226,79 @@ class Program:
         kept = read(inputs, targets, reading, weights)  # (rows read, seeds, kept)
         return tf.transpose(tf.gather(kept, reading.positions), (1, 0, 2))
 
-    def _train_batch(self, inputs: Tensor, targets: Tensor, plan: BatchPlan, carry: Carry, number: Tensor) -> Carry:
+    def gather_batch(
+        self, inputs: Tensor, targets: Tensor, plan: BatchPlan, states: list[Tensor], number: Tensor
+    ) -> Rows:
+        """Return the rows of a batch, given the states after the batch before."""
         epoch, batch = number // plan.weights.shape[0], number % plan.weights.shape[0]
-        starts = plan.starts[
-            tf.minimum(epoch - plan.first_epoch, plan.starts.shape[0] - 1), :, batch
-        ]  # (seeds|1, rows)
-        counts = plan.weights[batch]  # (rows,)
-        kept = tf.cast(~plan.resets[batch], tf.float32)
-        states = [state * kept for state in carry.states] if self.config.stateful else carry.states
-        draws = tf.stack([plan.draws, tf.fill((self.seeds,), number * len(self.network.layers))], 1)
-        samples = self.gather_samples(inputs, starts)
-        batch_targets = self.gather_targets(targets, starts)
-        rate = rate_of_epoch(self.config.training, epoch)
-        after, _, carry = self.learn_batch(carry, samples, batch_targets, counts, states, draws, number, rate)
-        return carry._replace(states=after) if self.config.stateful else carry
+        # Gathered, not sliced: XLA compiles a slice for each number that is an argument of a program.
+        of_epoch = tf.gather(plan.starts, tf.minimum(epoch - plan.first_epoch, plan.starts.shape[0] - 1))
+        starts = tf.gather(of_epoch, batch, axis=1)  # (seeds|1, rows)
+        kept = tf.cast(~tf.gather(plan.resets, batch), tf.float32)
+        draw = number * self.parts * len(self.network.layers)
+        return Rows(
+            samples=self.gather_samples(inputs, starts),
+            targets=self.gather_targets(targets, starts),
+            counts=tf.gather(plan.weights, batch),
+            states=[state * kept for state in states] if self.config.stateful else states,
+            draws=tf.stack([plan.draws, tf.fill((self.seeds,), draw)], 1),
+        )
 
-    def learn_batch(
-        self,
-        carry: Carry,
-        samples: Tensor,
-        targets: Tensor,
-        counts: Tensor,
-        states: list[Tensor],
-        draws: Tensor | None,
-        number: Tensor,
-        rate: Any,
-    ) -> tuple[list[Tensor], Tensor, Carry]:
-        """Answer one batch and take one step of the optimizer.
+    def learn(self, weights: Tensor, rows: Rows, counts: Tensor) -> Learnt:
+        """Answer rows of a batch, and find out how they would move the weights.
 
         Args:
-            carry: Weights, slots and the sum of losses.
-            samples: Shape (time_steps, seeds or 1, rows, features of a step).
-            targets: Shape ([positions,] seeds or 1, rows, horizon_steps x targets).
-            counts: 1 for a row that counts. Shape (rows,).
-            states: Before the first step.
-            draws: As `NetworkFunction.learn` takes them.
-            number: Of this batch in the whole training, from 0.
-            rate: The learning rate.
-
-        Returns:
-            The states after the last step, the outputs before the step of the optimizer, and the new carry.
+            weights: Shape (seeds, numbers).
+            rows: All rows of the batch, or a part of them.
+            counts: 1 for every row of the whole batch that counts, 0 for the others. Shape (rows of the batch,).
         """
         with tf.GradientTape() as tape:
-            tape.watch(carry.weights)
-            outputs, after = self.network.learn(carry.weights, samples, states, draws)
-            losses = self._loss(targets, outputs)  # ([positions,] seeds, rows)
+            tape.watch(weights)
+            outputs, after = self.network.learn(weights, rows.samples, rows.states, rows.draws)
+            losses = self._loss(rows.targets, outputs)  # ([positions,] seeds, rows)
             if self.config.answers_every_step:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
-            summed = tf.reduce_sum(losses * counts, 1)  # (seeds,): no seed's gradient holds another's
+            summed = tf.reduce_sum(losses * rows.counts, 1)  # (seeds,): no seed's gradient holds another's
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
-        gradient = clip_gradient(tape.gradient(total, carry.weights), self.config.training.clip_norm)
-        weights, slots = update_weights(self.config.training, rate, number + 1, carry.weights, carry.slots, gradient)
-        return after, outputs, carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
+        return Learnt(tape.gradient(total, weights), summed, after, outputs)
+
+    def take_step(self, carry: Carry, learnt: list[Learnt], number: Tensor, rate: Any) -> Carry:
+        """Take one step of the optimizer, and carry the states on.
+
+        Args:
+            carry: All that changes.
+            learnt: From the parts of the batch, in their order.
+            number: Of this batch in the whole training, from 0.
+            rate: The learning rate.
+        """
+        training = self.config.training
+        gradient, summed = learnt[0].gradient, learnt[0].summed
+        for part in learnt[1:]:
+            gradient, summed = gradient + part.gradient, summed + part.summed
+        gradient = clip_gradient(gradient, training.clip_norm)
+        weights, slots = update_weights(training, rate, number + 1, carry.weights, carry.slots, gradient)
+        carry = carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
+        if not self.config.stateful:
+            return carry
+        if len(learnt) == 1:
+            return carry._replace(states=learnt[0].states)
+        by_state = zip(*(part.states for part in learnt), strict=True)
+        return carry._replace(states=[tf.concat(parts, 1) for parts in by_state])
+
+    def end_epoch(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        validation: ReadingPlan,
+        carry: Carry,
+        history: Tensor,
+        place: Tensor,
+    ) -> tuple[Carry, Tensor]:
+        """Validate, and do what keras.callbacks.EarlyStopping does; the losses go to a place of the history."""
+        loss = carry.loss_sum / self.counted
+        val_loss = self._validate(inputs, targets, validation, carry.weights)
+        row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
+        return self._stop_early(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, [[place]], row)
 
     def _validate(self, inputs: Tensor, targets: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         kept = self.forecast(inputs, targets, validation, weights)  # (seeds, windows, kept)
@@ -257,8 +312,7 @@ class Program:
         came = tf.reshape(tf.gather(targets, rows), (*last_rows.shape, self.windows.num_targets))
         return head_of(self.config).keep(came, outputs)
 
-    def _end_epoch(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
-        """Do what keras.callbacks.EarlyStopping does, per seed."""
+    def _stop_early(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
         epochs = carry.epochs + tf.cast(carry.active, tf.int32)
         active = carry.active & tf.math.is_finite(loss) & tf.math.is_finite(val_loss)
         carry = carry._replace(loss_sum=tf.zeros_like(loss), epochs=epochs)

@@ -17,6 +17,7 @@ SETTINGS = {
     "stateless with dropout": {"batch_size": 4, "model": {"dropout": 0.3}, "training": {"epochs": 5}},
     "stateful": {"batch_size": 2, "stateful": True, "training": {"epochs": 5}},
 }
+BY_NAME = ["stateless with dropout", pytest.param("stateful", marks=pytest.mark.thorough)]
 Trained = tuple[list, np.ndarray]
 
 
@@ -51,7 +52,7 @@ def assert_equal_bits(one: Trained, other: Trained) -> None:
     np.testing.assert_array_equal(one[1], other[1])
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_a_seed_alone_equals_the_same_seed_among_32(name, train, among_32) -> None:
     """A result could not be repeated alone: its numbers depend on its company."""
     trainings, forecasts = among_32(name)
@@ -59,7 +60,7 @@ def test_a_seed_alone_equals_the_same_seed_among_32(name, train, among_32) -> No
     assert_equal_bits(train(31, 1, **SETTINGS[name]), (trainings[30:31], forecasts[30:31]))
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("name", BY_NAME)
 def test_numbers_do_not_depend_on_how_a_training_is_cut(name, train, among_32, monkeypatch) -> None:
     """A slower machine, or a longer series, would give other numbers: calls, plans and blocks of reading differ."""
     whole = among_32(name)
@@ -139,6 +140,18 @@ def test_large_and_small_groups_agree(train, three, monkeypatch) -> None:
     monkeypatch.setattr(fused, "_SMALL", 0)
     apart = train(1, 3, batch_size=4)
     np.testing.assert_allclose(three[1], apart[1], atol=1e-5)
+
+
+def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch) -> None:
+    """A large network would learn something else than a small one."""
+    settings = {"stateful": True, "batch_size": 2, "training": {"epochs": 2, "patience": 2}}
+    monkeypatch.setattr(fused, "_SMALL", 0)
+    whole = train(**settings)
+    monkeypatch.setattr(fused, "_WORTH_CUTTING", 0)
+    cut = train(**settings)
+    assert cut[0][0].losses == pytest.approx(whole[0][0].losses, rel=1e-5)
+    assert cut[0][0].val_losses == pytest.approx(whole[0][0].val_losses, rel=1e-5)
+    np.testing.assert_allclose(whole[1], cut[1], atol=1e-5)
 
 
 def test_auto_falls_back_and_says_why(make_config, make_data) -> None:
