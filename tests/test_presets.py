@@ -20,7 +20,13 @@ PRESETS = sorted(path.stem for path in FOLDER.glob("*.yaml"))
 # In conftest.py, test_golden_tasks.py and test_tutorial.py.
 TUTORIAL = [preset for preset in PRESETS if preset.startswith("tutorial")]
 TEXTS = ["char_rnn", "keras_text", "shakespeare_smoke", "tensorflow_text"]  # minutes as they are: executed on less
-THOROUGH = ["airline_search", "char_rnn", "keras_text", "tensorflow_text"]  # others of their kind are always executed
+THOROUGH = [
+    "airline_best",
+    "airline_search",
+    "char_rnn",
+    "keras_text",
+    "tensorflow_text",
+]  # others of their kind are always executed
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
 

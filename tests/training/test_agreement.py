@@ -124,7 +124,7 @@ OTHERS = {
 
 
 # What stands in a class of its own elsewhere: rate_of_epoch, the windows, and the lanes have tests.
-THOROUGH = ("decay", "lags as features", "overlapping", "one to one")
+THOROUGH = ("decay", "lags as features", "overlapping", "one to one", "one to many")
 
 
 @pytest.mark.parametrize(

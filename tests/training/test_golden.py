@@ -27,7 +27,7 @@ def skill_on_test(data: PreparedData, training: Training) -> float:
 @pytest.mark.parametrize(
     "mode",
     [
-        {"batch_size": 16},
+        pytest.param({"batch_size": 16}, marks=pytest.mark.thorough),
         pytest.param({"batch_size": 8, "return_sequences": True}, marks=pytest.mark.thorough),
         {"batch_size": 3, "stateful": True},
     ],

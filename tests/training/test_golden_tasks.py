@@ -63,9 +63,8 @@ def test_a_carried_state_knows_the_copy() -> None:
     assert np.mean(outcome.errors) < 0.25 * outcome.deviation
 
 
-@pytest.mark.parametrize(
-    ("preset", "share"), [("adding", 0.5), pytest.param("seasonal_phase", 0.5, marks=pytest.mark.thorough)]
-)
+@pytest.mark.thorough
+@pytest.mark.parametrize(("preset", "share"), [("adding", 0.5), ("seasonal_phase", 0.5)])
 def test_a_carried_state_is_clearly_better(preset: str, share: float) -> None:
     """The lesson of the preset would not show: a window that is too short does as well as a carried state."""
     carried = train_preset(preset, "stateful=true", "training.epochs=15")
