@@ -139,10 +139,11 @@ def end_group(process: subprocess.Popen[Any]) -> None:
     process.wait()
 
 
-@pytest.fixture
-def start_browser(chromium: str, tmp_path: Path) -> Iterator[Start]:
-    """Start Chromium with more flags; screenshots go to SCREENSHOTS or to the folder of the test."""
-    folder = Path(os.environ.get("SCREENSHOTS") or tmp_path / "screenshots")
+@pytest.fixture(scope="module")
+def start_browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
+    """Start Chromium with more flags; screenshots go to SCREENSHOTS or to a folder of the tests."""
+    profiles = tmp_path_factory.mktemp("chromium")
+    folder = Path(os.environ.get("SCREENSHOTS") or profiles / "screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     open_pipes: list[IO[bytes]] = []
     processes: list[subprocess.Popen[bytes]] = []
@@ -155,9 +156,9 @@ def start_browser(chromium: str, tmp_path: Path) -> Iterator[Start]:
         arguments = (
             chromium, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
             "--no-first-run", "--disable-background-networking", "--disable-component-update",
-            f"--user-data-dir={tmp_path / 'profile'}", "--remote-debugging-pipe", *flags, "about:blank",
+            f"--user-data-dir={profiles / str(len(processes))}", "--remote-debugging-pipe", *flags, "about:blank",
         )  # fmt: skip
-        with (tmp_path / "chromium.log").open("wb") as log:
+        with (profiles / f"{len(processes)}.log").open("wb") as log:
             process = subprocess.Popen(
                 ["/bin/bash", "-c", moved, "bash", *arguments],
                 pass_fds=(reads, writes),
@@ -218,10 +219,23 @@ def sweep(readme_sweep: Any) -> Sweep:
     return Sweep(readme_sweep.folder, readme_sweep.words, list(runs))
 
 
-@pytest.fixture
-def offline(start_browser: Start) -> Browser:
+@pytest.fixture(scope="module")
+def started_offline(start_browser: Start) -> Browser:
     """A browser for which no other machine has a name, and which uses no address either."""
     return start_browser("--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9")
+
+
+@pytest.fixture
+def offline(started_offline: Browser) -> Browser:
+    """The same, with an empty page and an empty console."""
+    started_offline.open("about:blank", DESKTOP)
+    started_offline.events.clear()
+    return started_offline
+
+
+@pytest.fixture(scope="module")
+def online(start_browser: Start) -> Browser:
+    return start_browser()
 
 
 def test_the_report_says_what_it_must_without_a_network(sweep: Sweep, offline: Browser) -> None:
@@ -465,9 +479,9 @@ def answers(url: str) -> bool:
     return False
 
 
-def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str, start_browser: Start) -> None:
+def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str, online: Browser) -> None:
     """People who open the UI do not find the runs of their sweep, or find them under names that say nothing."""
-    browser = start_browser()
+    browser = online
     names = [run.info.run_name for run in sweep.runs]
     assert len(names) == len(set(names)) == 7
     browser.open(f"{mlflow_ui}/#/experiments/{sweep.parent.info.experiment_id}/runs", DESKTOP)
@@ -481,9 +495,9 @@ def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str
     browser.screenshot("mlflow_runs", whole=False)
 
 
-def test_the_mlflow_ui_shows_the_report(sweep: Sweep, mlflow_ui: str, start_browser: Start) -> None:
+def test_the_mlflow_ui_shows_the_report(sweep: Sweep, mlflow_ui: str, online: Browser) -> None:
     """The report is on the parent run, but the UI cannot show it."""
-    browser, run = start_browser(), sweep.parent.info
+    browser, run = online, sweep.parent.info
     page = f"{mlflow_ui}/#/experiments/{run.experiment_id}/runs/{run.run_id}/artifacts/report/report.html"
     browser.open(page, DESKTOP)
     browser.wait_for("document.body.innerText.includes('report.html')")
