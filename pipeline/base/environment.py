@@ -18,7 +18,7 @@ def prepare_environment() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     # Without oneDNN the order of additions is fixed, so the numbers repeat; for networks this small it is not slower.
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-    # Kernels by XLA's older emitters: the same numbers, compiled in two thirds of the time (docs/explanation/engines.md).
+    # XLA's older emitters make the same numbers and compile in two thirds of the time (docs/explanation/engines.md).
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_use_fusion_emitters=false")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
