@@ -54,7 +54,8 @@ def fused(seeds: int) -> tuple[float, float]:
         plan, history = _plan(shared.config, shared.data, group, 0)
         batches = np.int32(0), np.int32(BATCHES)
         carry = to_arrays(shared.program.begin(group.weights))
-        yield shared.train(windows.inputs, windows.targets, plan, shared.validation, carry, *batches, history)
+        read = windows.inputs, windows.targets, plan, shared.validation, shared.hyperparameters
+        yield shared.train(*read, carry, *batches, history)
 
     return fastest(lambda: list(run_on_cores(groups, train)), seeds)
 

@@ -94,4 +94,4 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Embedding(layer.name)
     if kind is keras.layers.Dense:
         return Dense(layer.name, settings["activation"])
-    return Recurrent(layer.name, CELL_RULES[_CELLS[kind]], layer.units, layer.dropout, layer.return_sequences)
+    return Recurrent(layer.name, CELL_RULES[_CELLS[kind]], layer.units, layer.dropout > 0, layer.return_sequences)

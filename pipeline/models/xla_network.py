@@ -21,7 +21,7 @@ class Recurrent:
     name: str
     rule: CellRule
     units: int
-    dropout: float
+    has_dropout: bool
     return_sequences: bool
     num_weights: int = 3
 
@@ -125,10 +125,15 @@ class NetworkFunction:
         Returns:
             Outputs, shape (seeds, rows, outputs) or (steps, seeds, rows, outputs), and the states after the last step.
         """
-        return self._run(weights, inputs, states, every_step=every_step, learns=False, draws=None)
+        return self._run(weights, inputs, states, every_step=every_step, learns=False)
 
     def learn(
-        self, weights: Tensor, inputs: Tensor, states: Sequence[Tensor], draws: Tensor | None
+        self,
+        weights: Tensor,
+        inputs: Tensor,
+        states: Sequence[Tensor],
+        draws: Tensor | None = None,
+        dropout: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         """Answer as in training: as `apply`, with dropout, and ready for a gradient tape.
 
@@ -136,9 +141,10 @@ class NetworkFunction:
             weights: Shape (seeds, numbers).
             inputs: Shape (steps, seeds or 1, rows, features).
             states: Before the first step; no gradient flows into them.
-            draws: Two integers that decide the dropout of each seed, shape (seeds, 2); None without dropout.
+            draws: Two integers that decide what each seed drops, shape (seeds, 2); None without dropout.
+            dropout: The share that each seed drops, shape (seeds,); None without dropout.
         """
-        return self._run(weights, inputs, states, every_step=False, learns=True, draws=draws)
+        return self._run(weights, inputs, states, every_step=False, learns=True, draws=draws, dropout=dropout)
 
     def _run(
         self,
@@ -147,7 +153,8 @@ class NetworkFunction:
         states: Sequence[Tensor],
         every_step: bool,
         learns: bool,
-        draws: Tensor | None,
+        draws: Tensor | None = None,
+        dropout: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
         hidden = inputs  # (steps, seeds or 1, rows, features)
         weights_left, states_left = self._unpack_seeds(weights), list(states)
@@ -159,10 +166,10 @@ class NetworkFunction:
                 continue
             initial, states_left = states_left[: layer.rule.num_states], states_left[layer.rule.num_states :]
             mask = None
-            if learns and layer.dropout > 0:
-                assert draws is not None
+            if learns and layer.has_dropout:
+                assert draws is not None and dropout is not None
                 shape = (*initial[0].shape[1:2], own[0].shape[1])  # (rows, features)
-                mask = _dropout_mask(draws + tf.constant([0, number]), shape, layer.dropout)
+                mask = _dropout_mask(draws + tf.constant([0, number]), shape, dropout)
             hidden, last = _apply_recurrent(layer, own, hidden, initial, learns, mask)
             after += last
             if not layer.return_sequences and not every_step:
@@ -216,9 +223,10 @@ def _apply_dense(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
     return project(inputs, kernel, bias)  # (steps, seeds, rows, outputs)
 
 
-def _dropout_mask(draws: Tensor, shape: Sequence[int], rate: float) -> Tensor:
+def _dropout_mask(draws: Tensor, shape: Sequence[int], dropout: Tensor) -> Tensor:
     """Return Keras' mask of a recurrent layer: one for all time steps. Shape (seeds, rows, features)."""
+    share = dropout[:, None, None]  # (seeds, 1, 1)
     uniform = tf.map_fn(
         lambda draw: tf.random.stateless_uniform(shape, draw), draws, fn_output_signature=tf.TensorSpec(shape)
     )
-    return tf.cast(uniform >= rate, tf.float32) / (1 - rate)
+    return tf.cast(uniform >= share, tf.float32) / (1 - share)

@@ -23,6 +23,7 @@ from pipeline.models.keras_network import build_training_network
 from pipeline.models.xla_network import NetworkFunction, Recurrent
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
+from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.parts import compile_in_parts
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
 from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
@@ -71,6 +72,7 @@ class Shared:
     forecast: Callable[..., Any]
     validation: ReadingPlan
     everything: ReadingPlan
+    hyperparameters: Hyperparameters
 
 
 def train_fused(
@@ -134,22 +136,23 @@ def share(
     everything = to_arrays(
         plan_reading(config, windows, windows.starts, windows.gather_last_targets(windows.starts[:0]))
     )
+    hyperparameters = stack_hyperparameters([config] * size)
     carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
     while ops.uid() % _ROUND:
         pass
-    series = windows.inputs, windows.targets
+    read = windows.inputs, windows.targets, plan, validation, hyperparameters
     if program.parts > 1:
-        train = compile_in_parts(program, session, *series, plan, validation, carry, history)
+        train = compile_in_parts(program, session, *read, carry, history)
     else:
-        train = session.compile(program.train, *series, plan, validation, carry, number, number, history)
-    forecast = session.compile(program.forecast, *series, everything, carry.weights)
-    return Shared(config, data, program, train, forecast, validation, everything)
+        train = session.compile(program.train, *read, carry, number, number, history)
+    forecast = session.compile(program.forecast, windows.inputs, windows.targets, everything, carry.weights)
+    return Shared(config, data, program, train, forecast, validation, everything, hyperparameters)
 
 
 def _plan(config: Config, data: PreparedData, group: Group, first_epoch: int) -> tuple[BatchPlan, FloatArray]:
     """Return the batches of as many epochs as one plan holds, and an empty history of their losses."""
     size = len(group.weights)
-    epochs = count_epochs(config, data.windows, size)
+    epochs = count_epochs(data.windows, size)
     plan = plan_batches(config, data.windows, data.lanes, group.full(size), first_epoch, epochs)
     return to_arrays(plan), np.zeros((epochs, 2, size), np.float32)
 
@@ -182,10 +185,8 @@ def _train_group(shared: Shared, group: Group) -> Iterator[EpochReport | Trained
         losses = np.concatenate([losses, ended])  # (epochs, 2, seeds)
         for column, (seed, epochs) in enumerate(zip(group.seeds, carry.epochs, strict=False)):
             loss, val_loss = losses[epochs - 1, :, column]
-            last = not carry.active[column] or int(epochs) == shared.config.training.epochs
-            yield EpochReport(seed, int(epochs), float(loss), float(val_loss), last)
-    weights = carry.weights if shared.config.training.patience is None else carry.best_weights  # (seeds, numbers)
-    windows = shared.data.windows
+            yield EpochReport(seed, int(epochs), float(loss), float(val_loss), not carry.active[column])
+    weights, windows = carry.best_weights, shared.data.windows  # (seeds, numbers)
     outputs = shared.forecast(windows.inputs, windows.targets, shared.everything, weights)  # (seeds, windows, kept)
     for column, (seed, row) in enumerate(zip(group.seeds, weights, strict=False)):
         yield Trained(_record(carry, losses, column, seed, shared.program.network.unpack(row)), outputs[column])
@@ -204,8 +205,8 @@ def call_by_call(shared: Shared, group: Group) -> Iterator[tuple[Carry, FloatArr
             plan, history = _plan(shared.config, shared.data, group, first_epoch)
         end = min(number + count, (first_epoch + epochs) * num_batches, all_batches)
         start = time.perf_counter()
-        batches = np.int32(number), np.int32(end)
-        carry, losses = shared.train(windows.inputs, windows.targets, plan, shared.validation, carry, *batches, history)
+        read = windows.inputs, windows.targets, plan, shared.validation, shared.hyperparameters
+        carry, losses = shared.train(*read, carry, np.int32(number), np.int32(end), history)
         ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
         number, calls = end, calls + 1
         yield carry, losses[ended]

@@ -24,6 +24,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.fused import Group, make_groups
+from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.program import Carry, Program, Rows
 from pipeline.training.record import (
     EpochReport,
@@ -72,9 +73,10 @@ def train_online(
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     plan = _in_calls(starts, weights, present)
     with CompilingSession() as session:
-        example = _arguments(program, data, plan[0], program.begin(groups[0].weights), 0)
+        hyperparameters = stack_hyperparameters([config] * program.seeds)
+        example = _arguments(data, hyperparameters, plan[0], program.begin(groups[0].weights), 0)
         learn = session.compile(lambda *arguments: _learn(program, *arguments), *example)
-        events = run_on_cores(groups, lambda group: _pass(program, learn, data, plan, group))
+        events = run_on_cores(groups, lambda group: _pass(config, program, learn, data, plan, group))
         return collect_trained(events, config.seeds, start, on_epoch)
 
 
@@ -91,11 +93,16 @@ def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list
 
 
 def _learn(
-    program: Program, inputs: Tensor, targets: Tensor, plan: OnlinePlan, carry: Carry, first: Tensor
+    program: Program,
+    inputs: Tensor,
+    targets: Tensor,
+    hyperparameters: Hyperparameters,
+    plan: OnlinePlan,
+    carry: Carry,
+    first: Tensor,
 ) -> tuple[Carry, Tensor]:
     """Take the steps of one call. Returns the carry and the outputs at each step, (steps, seeds, rows, outputs)."""
     steps, rows = plan.starts.shape
-    rate = program.config.training.learning_rate
 
     def step(number: Tensor, carry: Carry, kept: Any) -> tuple[Tensor, Carry, Any]:
         starts, counts = plan.starts[number][None], plan.weights[number]  # (1, rows), (rows,)
@@ -104,12 +111,12 @@ def _learn(
         _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
-        batch = Rows(samples, batch_targets, counts, carry.states, draws=None)
+        batch = Rows(samples, batch_targets, counts, carry.states)
         learnt = program.learn(carry.weights, batch, counts)
         outputs = learnt.outputs[-1] if program.config.answers_every_step else learnt.outputs  # (seeds, rows, outputs)
         # Where no target came there is nothing to learn: an optimizer's momentum must not move the weights either.
         came = tf.reduce_any(counts > 0)
-        moved_on = program.take_step(carry, [learnt], first + number, rate)
+        moved_on = program.take_step(carry, [learnt], hyperparameters, first + number, epoch=0)
         carry = tf.nest.map_structure(lambda new, old: tf.where(came, new, old), moved_on, carry)
         return number + 1, carry._replace(states=after), kept.write(number, outputs)
 
@@ -122,11 +129,12 @@ def _learn(
 
 
 def _pass(
-    program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
+    config: Config, program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
 ) -> Iterator[EpochReport | Trained]:
+    hyperparameters = stack_hyperparameters([config] * program.seeds)
     carry, outputs, first = program.begin(group.weights), [], 0
     for plan in calls:
-        carry, some = learn(*_arguments(program, data, plan, carry, first))
+        carry, some = learn(*_arguments(data, hyperparameters, plan, carry, first))
         outputs.append(some)
         first += len(some)
     by_step = np.concatenate(outputs)  # (steps, seeds, rows, outputs)
@@ -136,15 +144,18 @@ def _pass(
     for column, seed in enumerate(group.seeds):
         at_windows = by_step[:, column][there][order]  # (windows, outputs)
         weights = program.network.unpack(carry.weights[column])
-        training = _record(program.config, data, seed, weights, at_windows)
+        training = _record(config, data, seed, weights, at_windows)
         yield EpochReport(seed, 1, training.losses[0], training.val_losses[0], last=True)
         yield Trained(training, at_windows)
 
 
-def _arguments(program: Program, data: PreparedData, plan: OnlinePlan, carry: Carry, first: int) -> tuple[Any, ...]:
+def _arguments(
+    data: PreparedData, hyperparameters: Hyperparameters, plan: OnlinePlan, carry: Carry, first: int
+) -> tuple[Any, ...]:
     """Return what `_learn` takes after the program."""
     windows = data.windows
-    return windows.inputs, _padded(windows.targets, windows.spec.horizon_steps[-1]), plan, carry, np.int32(first)
+    targets = _padded(windows.targets, windows.spec.horizon_steps[-1])
+    return windows.inputs, targets, hyperparameters, plan, carry, np.int32(first)
 
 
 def _padded(targets: FloatArray, rows: int) -> FloatArray:

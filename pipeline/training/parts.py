@@ -14,8 +14,8 @@ import tensorflow as tf
 from pipeline.data.arrays import FloatArray
 from pipeline.models.cells import Tensor
 from pipeline.training.compiled import CompilingSession, compiled
+from pipeline.training.hyperparameters import Hyperparameters
 from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan, Rows
-from pipeline.training.updates import rate_of_epoch
 
 
 def compile_in_parts(
@@ -25,6 +25,7 @@ def compile_in_parts(
     targets: FloatArray,
     plan: BatchPlan,
     validation: ReadingPlan,
+    hyperparameters: Hyperparameters,
     carry: Carry,
     history: FloatArray,
 ) -> Callable[..., tuple[Carry, FloatArray]]:
@@ -37,6 +38,7 @@ def compile_in_parts(
         targets: Scaled targets.
         plan: The batches of some epochs.
         validation: How the validation forecasts are made.
+        hyperparameters: Of each seed.
         carry: All that changes.
         history: Of the losses.
 
@@ -46,21 +48,32 @@ def compile_in_parts(
     number, num_batches = np.int32(0), len(plan.weights)
 
     def train_batches(
-        inputs: Tensor, targets: Tensor, plan: BatchPlan, carry: Carry, first: Tensor, end: Tensor
+        inputs: Tensor,
+        targets: Tensor,
+        plan: BatchPlan,
+        hyperparameters: Hyperparameters,
+        carry: Carry,
+        first: Tensor,
+        end: Tensor,
     ) -> Carry:
         def train_batch(number: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-            parts, counts = gather(inputs, targets, plan, carry.states, number)
+            parts, counts = gather(inputs, targets, plan, hyperparameters, carry.states, number)
             learnt = [learn(carry.weights, part, counts) for part in parts]
-            return number + 1, move(carry, learnt, number)
+            return number + 1, move(carry, learnt, hyperparameters, number)
 
         _, carry = tf.while_loop(lambda number, _: number < end, train_batch, (first, carry))
         return carry
 
     @compiled
     def gather(
-        inputs: Tensor, targets: Tensor, plan: BatchPlan, states: list[Tensor], number: Tensor
+        inputs: Tensor,
+        targets: Tensor,
+        plan: BatchPlan,
+        hyperparameters: Hyperparameters,
+        states: list[Tensor],
+        number: Tensor,
     ) -> tuple[list[Rows], Tensor]:
-        batch = program.gather_batch(inputs, targets, plan, states, number)
+        batch = program.gather_batch(inputs, targets, plan, hyperparameters, states, number)
         return cut_rows(batch, program.parts, len(program.network.layers)), batch.counts
 
     @compiled
@@ -68,18 +81,19 @@ def compile_in_parts(
         return program.learn(weights, part, counts)._replace(outputs=())
 
     @compiled
-    def move(carry: Carry, learnt: list[Any], number: Tensor) -> Carry:
-        rate = rate_of_epoch(program.config.training, number // num_batches)
-        return program.take_step(carry, learnt, number, rate)
+    def move(carry: Carry, learnt: list[Any], hyperparameters: Hyperparameters, number: Tensor) -> Carry:
+        return program.take_step(carry, learnt, hyperparameters, number, number // num_batches)
 
-    run = session.compile(train_batches, inputs, targets, plan, carry, number, number, whole=False)
-    end_epoch = session.compile(program.end_epoch, inputs, targets, validation, carry, history, number)
+    series = inputs, targets
+    run = session.compile(train_batches, *series, plan, hyperparameters, carry, number, number, whole=False)
+    end_epoch = session.compile(program.end_epoch, *series, validation, hyperparameters, carry, history, number)
 
     def train(
         inputs: FloatArray,
         targets: FloatArray,
         plan: BatchPlan,
         validation: ReadingPlan,
+        hyperparameters: Hyperparameters,
         carry: Carry,
         first: int,
         end: int,
@@ -88,10 +102,10 @@ def compile_in_parts(
         while first < end and carry.active.any():
             epoch = first // num_batches
             last = min(end, (epoch + 1) * num_batches)
-            carry = run(inputs, targets, plan, carry, np.int32(first), np.int32(last))
+            carry = run(inputs, targets, plan, hyperparameters, carry, np.int32(first), np.int32(last))
             if last % num_batches == 0:
                 place = np.int32(epoch - plan.first_epoch)
-                carry, history = end_epoch(inputs, targets, validation, carry, history, place)
+                carry, history = end_epoch(inputs, targets, validation, hyperparameters, carry, history, place)
             first = last
         return carry, history
 
@@ -111,6 +125,7 @@ def cut_rows(batch: Rows, parts: int, num_layers: int) -> list[Rows]:
             counts[part],
             [state[part] for state in states],
             batch.draws + tf.constant([0, part * num_layers]),
+            batch.dropout,
         )
         for part in range(parts)
     ]

@@ -10,15 +10,16 @@ from pipeline.data.reading import answers_chunks, read_in_chunks, read_in_order
 from pipeline.data.windows import Windows
 from pipeline.training.program import BatchPlan, ReadingPlan
 
+_EPOCHS_AT_ONCE = 64  # in one plan; whatever training.epochs is, so that it changes no shape
 _LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory
 _STEPS_AT_ONCE = 1024  # steps of a series that are read per block: bounds the memory of projected inputs
 _ROWS_AT_ONCE = 2**17  # rows that the windows of a block read: the same
 _NUMBERS_AT_ONCE = 2**24  # outputs of a block: the same, where a row has thousands of them
 
 
-def count_epochs(config: Config, windows: Windows, seeds: int) -> int:
+def count_epochs(windows: Windows, seeds: int) -> int:
     """Return for how many epochs one plan holds the batches."""
-    return max(1, min(config.training.epochs, _LARGEST_PLAN // (seeds * len(windows.train))))
+    return max(1, min(_EPOCHS_AT_ONCE, _LARGEST_PLAN // (seeds * len(windows.train))))
 
 
 def plan_batches(
@@ -27,7 +28,7 @@ def plan_batches(
     """Plan some epochs: lanes for a stateful network, otherwise windows shuffled by seed and epoch.
 
     Args:
-        config: The batch size.
+        config: The batch size, and how many epochs there are: those after the last are not shuffled.
         windows: The windows.
         lanes: The lanes of a stateful network; None for a stateless one.
         seeds: The seeds side by side.
@@ -37,7 +38,9 @@ def plan_batches(
     if lanes is not None:
         starts, weights, resets = lanes.starts[None, None], lanes.weights, lanes.resets
     else:
-        starts = np.stack([_shuffled(config, windows, seeds, first_epoch + epoch) for epoch in range(epochs)])
+        last = max(first_epoch, min(first_epoch + epochs, config.training.epochs) - 1)
+        starts = np.stack([_shuffled(config, windows, seeds, epoch) for epoch in range(first_epoch, last + 1)])
+        starts = np.pad(starts, ((0, epochs - len(starts)), (0, 0), (0, 0), (0, 0)))
         weights = np.zeros(starts.shape[2:], np.float32)
         weights.reshape(-1)[: len(windows.train)] = 1
         resets = np.full(len(weights), True)

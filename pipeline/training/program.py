@@ -1,8 +1,9 @@
 """A whole training as one XLA program, for a group of seeds: epochs, batches, validation and early stopping.
 
-The program is a pure function: a plan (what the batches are), a carry (all that changes) and two batch numbers go in,
-the carry and the losses of the epochs that ended come out. So a training is cut into calls wherever it is convenient,
-and several groups of seeds run on several cores at the same time.
+The program is a pure function: a plan (what the batches are), the hyperparameters, a carry (all that changes) and two
+batch numbers go in, the carry and the losses of the epochs that ended come out. So a training is cut into calls where
+that is convenient, several groups of seeds run on several cores at the same time, and one program serves all
+configurations whose networks and data have the same shapes.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from pipeline.models.cells import Tensor
 from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.heads.registry import head_of
 from pipeline.models.xla_network import NetworkFunction
+from pipeline.training.hyperparameters import Hyperparameters, without_hyperparameters
 from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
 
 
@@ -28,12 +30,12 @@ class Carry(NamedTuple):
         slots: What the optimizer remembers. Each (seeds, numbers).
         states: h (and c) of every recurrent layer. Each (seeds, rows, units).
         loss_sum: Loss of the windows seen in this epoch. (seeds,)
-        best_weights: Of the epoch with the lowest validation loss; without early stopping the initial ones.
-        best_loss: That loss. (seeds,)
+        best_weights: Of the epoch with the lowest validation loss; without early stopping of the last epoch.
+        best_loss: That loss; without early stopping infinity. (seeds,)
         best_epoch: Its number, from 1; without early stopping the last epoch. (seeds,)
         waited: Epochs since then. (seeds,)
         epochs: Epochs that this seed trained. (seeds,)
-        active: False once a seed stopped early or its loss is not a number; it is frozen then. (seeds,)
+        active: False once a seed stopped or its loss is not a number; what is kept of it is frozen then. (seeds,)
     """
 
     weights: Tensor
@@ -75,13 +77,15 @@ class Rows(NamedTuple):
         counts: 1 for a row that counts. Shape (rows,).
         states: Before the first step. Each (seeds, rows, units).
         draws: As `NetworkFunction.learn` takes them.
+        dropout: The same.
     """
 
     samples: Tensor
     targets: Tensor
     counts: Tensor
     states: list[Tensor]
-    draws: Tensor | None
+    draws: Tensor | None = None
+    dropout: Tensor | None = None
 
 
 class Learnt(NamedTuple):
@@ -121,7 +125,7 @@ class Program:
     """What is fixed while a run trains.
 
     Attributes:
-        config: The run's configuration.
+        config: Configuration of the runs that are trained with it, without hyperparameters.
         network: The network as a function of its weights.
         windows: How windows lie in the series.
         seeds: Seeds side by side.
@@ -137,7 +141,8 @@ class Program:
     parts: int = 1
 
     def __post_init__(self) -> None:
-        """Check that past rows are all there is to gather."""
+        """Check that past rows are all there is to gather, and that no hyperparameter gets into the program."""
+        object.__setattr__(self, "config", without_hyperparameters(self.config))
         self.windows.spec.require_past_only("the engine fused")
 
     @property
@@ -171,6 +176,7 @@ class Program:
         targets: Tensor,
         plan: BatchPlan,
         validation: ReadingPlan,
+        hyperparameters: Hyperparameters,
         carry: Carry,
         first: Tensor,
         end: Tensor,
@@ -183,6 +189,7 @@ class Program:
             targets: Scaled targets. (time, targets)
             plan: The batches of the epochs these batches lie in.
             validation: How the validation forecasts are made after each epoch.
+            hyperparameters: Of each seed.
             carry: All that changes.
             first: Number of the first batch.
             end: One after the last.
@@ -194,10 +201,9 @@ class Program:
         num_batches = plan.weights.shape[0]
 
         def train_batch(number: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
-            batch = self.gather_batch(inputs, targets, plan, carry.states, number)
+            batch = self.gather_batch(inputs, targets, plan, hyperparameters, carry.states, number)
             learnt = self.learn(carry.weights, batch, batch.counts)
-            rate = rate_of_epoch(self.config.training, number // num_batches)
-            return number + 1, self.take_step(carry, [learnt], number, rate)
+            return number + 1, self.take_step(carry, [learnt], hyperparameters, number, number // num_batches)
 
         def run_epoch(number: Tensor, carry: Carry, history: Tensor) -> tuple[Tensor, Carry, Tensor]:
             epoch = number // num_batches
@@ -205,7 +211,9 @@ class Program:
             _, carry = tf.while_loop(lambda number, _: number < last, train_batch, (number, carry))
             carry, history = tf.cond(
                 tf.equal(last % num_batches, 0),
-                lambda: self.end_epoch(inputs, targets, validation, carry, history, epoch - plan.first_epoch),
+                lambda: self.end_epoch(
+                    inputs, targets, validation, hyperparameters, carry, history, epoch - plan.first_epoch
+                ),
                 lambda: (carry, history),
             )
             return last, carry, history
@@ -227,7 +235,13 @@ class Program:
         return tf.transpose(tf.gather(kept, reading.positions), (1, 0, 2))
 
     def gather_batch(
-        self, inputs: Tensor, targets: Tensor, plan: BatchPlan, states: list[Tensor], number: Tensor
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        plan: BatchPlan,
+        hyperparameters: Hyperparameters,
+        states: list[Tensor],
+        number: Tensor,
     ) -> Rows:
         """Return the rows of a batch, given the states after the batch before."""
         epoch, batch = number // plan.weights.shape[0], number % plan.weights.shape[0]
@@ -242,6 +256,7 @@ class Program:
             counts=tf.gather(plan.weights, batch),
             states=[state * kept for state in states] if self.config.stateful else states,
             draws=tf.stack([plan.draws, tf.fill((self.seeds,), draw)], 1),
+            dropout=hyperparameters.dropout,
         )
 
     def learn(self, weights: Tensor, rows: Rows, counts: Tensor) -> Learnt:
@@ -254,7 +269,7 @@ class Program:
         """
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            outputs, after = self.network.learn(weights, rows.samples, rows.states, rows.draws)
+            outputs, after = self.network.learn(weights, rows.samples, rows.states, rows.draws, rows.dropout)
             losses = self._loss(rows.targets, outputs)  # ([positions,] seeds, rows)
             if self.config.answers_every_step:
                 losses = tf.reduce_mean(losses, 0)  # (seeds, rows)
@@ -262,21 +277,27 @@ class Program:
             total = tf.reduce_sum(tf.math.divide_no_nan(summed, tf.reduce_sum(counts)))
         return Learnt(tape.gradient(total, weights), summed, after, outputs)
 
-    def take_step(self, carry: Carry, learnt: list[Learnt], number: Tensor, rate: Any) -> Carry:
+    def take_step(
+        self, carry: Carry, learnt: list[Learnt], hyperparameters: Hyperparameters, number: Tensor, epoch: Tensor
+    ) -> Carry:
         """Take one step of the optimizer, and carry the states on.
 
         Args:
             carry: All that changes.
             learnt: From the parts of the batch, in their order.
+            hyperparameters: Of each seed.
             number: Of this batch in the whole training, from 0.
-            rate: The learning rate.
+            epoch: It lies in, from 0.
         """
-        training = self.config.training
+        training, rate = self.config.training, rate_of_epoch(hyperparameters, epoch)
         gradient, summed = learnt[0].gradient, learnt[0].summed
         for part in learnt[1:]:
             gradient, summed = gradient + part.gradient, summed + part.summed
-        gradient = clip_gradient(gradient, training.clip_norm)
-        weights, slots = update_weights(training, rate, number + 1, carry.weights, carry.slots, gradient)
+        if training.clip_norm is not None:
+            gradient = clip_gradient(gradient, hyperparameters.clip_norm)
+        weights, slots = update_weights(
+            training.optimizer, hyperparameters, rate, number + 1, carry.weights, carry.slots, gradient
+        )
         carry = carry._replace(weights=weights, slots=slots, loss_sum=carry.loss_sum + summed)
         if not self.config.stateful:
             return carry
@@ -290,6 +311,7 @@ class Program:
         inputs: Tensor,
         targets: Tensor,
         validation: ReadingPlan,
+        hyperparameters: Hyperparameters,
         carry: Carry,
         history: Tensor,
         place: Tensor,
@@ -298,7 +320,8 @@ class Program:
         loss = carry.loss_sum / self.counted
         val_loss = self._validate(inputs, targets, validation, carry.weights)
         row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
-        return self._stop_early(carry, loss, val_loss), tf.tensor_scatter_nd_update(history, [[place]], row)
+        carry = self._stop(hyperparameters, carry, loss, val_loss)
+        return carry, tf.tensor_scatter_nd_update(history, [[place]], row)
 
     def _validate(self, inputs: Tensor, targets: Tensor, validation: ReadingPlan, weights: Tensor) -> Tensor:
         kept = self.forecast(inputs, targets, validation, weights)  # (seeds, windows, kept)
@@ -312,21 +335,23 @@ class Program:
         came = tf.reshape(tf.gather(targets, rows), (*last_rows.shape, self.windows.num_targets))
         return head_of(self.config).keep(came, outputs)
 
-    def _stop_early(self, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
-        epochs = carry.epochs + tf.cast(carry.active, tf.int32)
-        active = carry.active & tf.math.is_finite(loss) & tf.math.is_finite(val_loss)
-        carry = carry._replace(loss_sum=tf.zeros_like(loss), epochs=epochs)
-        patience = self.config.training.patience
-        if patience is None:
-            return carry._replace(active=active, best_epoch=epochs)
-        better = active & (val_loss < carry.best_loss)
+    def _stop(self, hyperparameters: Hyperparameters, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
+        was_active = carry.active
+        epochs = carry.epochs + tf.cast(was_active, tf.int32)
+        finite = was_active & tf.math.is_finite(loss) & tf.math.is_finite(val_loss)
+        active = finite & (epochs < hyperparameters.epochs)
+        carry = carry._replace(loss_sum=tf.zeros_like(loss), epochs=epochs, active=active)
+        if self.config.training.patience is None:
+            latest = tf.where(was_active[:, None], carry.weights, carry.best_weights)
+            return carry._replace(best_weights=latest, best_epoch=epochs)
+        better = finite & (val_loss < carry.best_loss)
         waited = tf.where(better, 0, carry.waited + 1)
         return carry._replace(
             best_weights=tf.where(better[:, None], carry.weights, carry.best_weights),
             best_loss=tf.where(better, val_loss, carry.best_loss),
             best_epoch=tf.where(better, epochs, carry.best_epoch),
             waited=waited,
-            active=active & (waited < patience),
+            active=active & (waited < hyperparameters.patience),
         )
 
     def _read_windows(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:

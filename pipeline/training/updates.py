@@ -9,6 +9,7 @@ from typing import Any
 import tensorflow as tf
 
 from pipeline.config.schema import Optimizer, TrainingConfig
+from pipeline.training.hyperparameters import Hyperparameters
 
 Tensor = Any
 
@@ -24,40 +25,43 @@ def zero_slots(optimizer: Optimizer, weights: Tensor) -> list[Tensor]:
     return [tf.zeros_like(weights) for _ in range(_NUM_SLOTS[optimizer])]
 
 
-def rate_of_epoch(training: TrainingConfig, epoch: Any) -> Any:
+def rate_of_epoch(training: TrainingConfig | Hyperparameters, epoch: Any) -> Any:
     """Return the learning rate of an epoch: the full one at first, then multiplied by `decay` after every epoch.
 
     Args:
-        training: Learning rate, decay, and the epochs before it.
+        training: Learning rate, decay, and the epochs before it: of one training, or of each seed.
         epoch: From 0; an integer or a scalar tensor.
 
     Returns:
-        A number where nothing decays, otherwise a scalar tensor.
+        A scalar tensor, or one of shape (seeds,).
 
     Source: char-rnn's train.lua, `learning_rate_decay` and `learning_rate_decay_after`.
     """
-    if training.decay == 1:
-        return training.learning_rate
-    decays = tf.cast(tf.maximum(0, epoch + 1 - training.decay_after), tf.float32)
+    decays = tf.maximum(0.0, tf.cast(epoch + 1, tf.float32) - training.decay_after)
     return training.learning_rate * tf.pow(training.decay, decays)
 
 
-def clip_gradient(gradient: Tensor, norm: float | None) -> Tensor:
-    """Scale the gradient of each seed, (seeds, numbers), down to a norm; None: leave it."""
-    if norm is None:
-        return gradient
-    norms = tf.sqrt(tf.reduce_sum(gradient * gradient, 1, keepdims=True))  # (seeds, 1)
-    return gradient * (norm * tf.minimum(1 / norms, 1 / norm))
+def clip_gradient(gradient: Tensor, norm: Tensor) -> Tensor:
+    """Scale the gradient of each seed, (seeds, numbers), down to its norm, (seeds,)."""
+    norms = tf.sqrt(tf.reduce_sum(gradient * gradient, 1))  # (seeds,)
+    return gradient * (norm * tf.minimum(1 / norms, 1 / norm))[:, None]
 
 
 def update_weights(
-    training: TrainingConfig, rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
+    optimizer: Optimizer,
+    hyperparameters: Hyperparameters,
+    rate: Tensor,
+    step: Tensor,
+    weights: Tensor,
+    slots: list[Tensor],
+    gradient: Tensor,
 ) -> tuple[Tensor, list[Tensor]]:
     """Take one step of the optimizer.
 
     Args:
-        training: The optimizer.
-        rate: Its learning rate: a number or a scalar tensor.
+        optimizer: Which.
+        hyperparameters: Its rho or epsilon.
+        rate: Its learning rate. Shape (seeds,).
         step: Number of this step, from 1.
         weights: Shape (seeds, numbers).
         slots: As `zero_slots` or the last step gave them.
@@ -66,21 +70,22 @@ def update_weights(
     Returns:
         The new weights and slots.
     """
-    match training.optimizer:
+    rate, rho, epsilon = rate[:, None], hyperparameters.rho[:, None], hyperparameters.epsilon[:, None]  # (seeds, 1)
+    match optimizer:
         case Optimizer.sgd:
             return weights - rate * gradient, slots
         case Optimizer.rmsprop:
-            square = training.rho * slots[0] + (1 - training.rho) * gradient * gradient
-            return weights - rate * gradient / tf.sqrt(square + training.epsilon), [square]
+            square = rho * slots[0] + (1 - rho) * gradient * gradient
+            return weights - rate * gradient / tf.sqrt(square + epsilon), [square]
         case Optimizer.adam:
-            return _adam(training.epsilon, rate, step, weights, slots, gradient)
+            return _adam(epsilon, rate, step, weights, slots, gradient)
         case Optimizer.adamw:
             decayed = weights - weights * _WEIGHT_DECAY * rate
-            return _adam(training.epsilon, rate, step, decayed, slots, gradient)
+            return _adam(epsilon, rate, step, decayed, slots, gradient)
 
 
 def _adam(
-    epsilon: float, rate: Any, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
+    epsilon: Tensor, rate: Tensor, step: Tensor, weights: Tensor, slots: list[Tensor], gradient: Tensor
 ) -> tuple[Tensor, list[Tensor]]:
     count = tf.cast(step, tf.float32)
     rate = rate * tf.sqrt(1 - tf.pow(_BETA_2, count)) / (1 - tf.pow(_BETA_1, count))

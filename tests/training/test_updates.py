@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from pipeline.config.schema import Optimizer, TrainingConfig
+from pipeline.config.schema import Config, Optimizer, TrainingConfig
 from pipeline.training.fit import make_optimizer
+from pipeline.training.hyperparameters import stack_hyperparameters
 from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
 
 SEEDS, STEPS, NUMBERS = 3, 5, 8
@@ -21,11 +22,12 @@ def test_steps_are_those_of_keras(optimizer, clip_norm) -> None:
     sizes = np.array([[0.01], [0.1], [1.0]])  # of the gradients: only some seeds are clipped
     gradients = (random.normal(size=(STEPS, SEEDS, NUMBERS)) * sizes).astype("float32")
     training = TrainingConfig(optimizer=optimizer, learning_rate=0.03, clip_norm=clip_norm, rho=0.95, epsilon=1e-4)
+    numbers = stack_hyperparameters([Config(training=training)] * SEEDS)
     ours = tf.constant(weights)
     slots = zero_slots(optimizer, ours)
     for step, gradient in enumerate(gradients):
-        clipped = clip_gradient(tf.constant(gradient), clip_norm)
-        ours, slots = update_weights(training, 0.03, step + 1, ours, slots, clipped)
+        clipped = tf.constant(gradient) if clip_norm is None else clip_gradient(gradient, numbers.clip_norm)
+        ours, slots = update_weights(optimizer, numbers, numbers.learning_rate, step + 1, ours, slots, clipped)
 
     for seed in range(SEEDS):
         reference = make_optimizer(training)
@@ -41,4 +43,4 @@ def test_rate_decays_after_every_epoch_but_the_first_ones() -> None:
     training = TrainingConfig(learning_rate=2.0, decay=0.5, decay_after=3)
     assert [float(rate_of_epoch(training, epoch)) for epoch in range(6)] == [2, 2, 2, 1, 0.5, 0.25]
     assert [float(rate_of_epoch(training, tf.constant(epoch))) for epoch in (2, 3)] == [2, 1]
-    assert rate_of_epoch(TrainingConfig(learning_rate=0.3), tf.constant(9)) == 0.3
+    assert rate_of_epoch(TrainingConfig(learning_rate=0.3), tf.constant(9)) == np.float32(0.3)
