@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config.keys import RESULT, Role, role_of
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, Transform
 
 ROOT = Path(__file__).resolve().parent.parent
 CONF = ROOT / "conf"
@@ -115,6 +115,8 @@ def _show_kind(kind: Any) -> str:
     Example:
         list[int] is "list of integer", int | None is "integer, null", an Enum its values.
     """
+    if kind is Any:  # of transforms, for which OmegaConf has no type
+        return f"list of {_show_kind(Transform)}; or the word `auto`"
     if isinstance(kind, types.UnionType):
         return ", ".join("`null`" if each is type(None) else _show_kind(each) for each in typing.get_args(kind))
     if typing.get_origin(kind) is list:

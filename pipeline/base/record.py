@@ -8,6 +8,7 @@ import numpy as np
 
 # Tags of a run by which others find it, and check what it was trained and scored on.
 HASH_TAG = "config_hash"
+AUTO_TAG = "transforms_auto"  # what dataset.transforms=auto chose, and why
 DIGEST_TAG = "dataset_sha256"
 LENGTH_TAG = "dataset_rows"
 SCORED_TAG = "scored_values_sha256"

@@ -12,7 +12,7 @@ from hydra.core.config_store import ConfigStore
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
-from pipeline.base.terminal import prepare_terminal
+from pipeline.base.terminal import prepare_terminal, say
 from pipeline.command.arguments import option, parse_arguments
 from pipeline.command.exits import DONE, leave, run_to_exit
 from pipeline.config.schema import Config
@@ -98,11 +98,17 @@ def _take_output(arguments: Namespace) -> Path | None:
 
 
 def _explain(config: Config, output: Path | None) -> None:
+    from pipeline.data.auto_transforms import resolve_transforms
     from pipeline.data.prepare import prepare_data  # pandas takes a second: a wrong key must not wait for it
+    from pipeline.data.sources import load_series
     from pipeline.explanation.facts.explanation import explain
     from pipeline.explanation.files import print_explanation, write_explanation
 
-    explanation = explain(config, prepare_data(config))
+    series = load_series(config.dataset)
+    config, choice = resolve_transforms(config, series)
+    if choice is not None:
+        say(choice.tell())
+    explanation = explain(config, prepare_data(config, series))
     if output is None:
         print_explanation(explanation)
     else:

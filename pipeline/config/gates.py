@@ -168,6 +168,7 @@ def _combinations(config: Config) -> Iterator[str]:
         return
     if config.head is HeadName.token or config.model.embedding is not None:
         yield "model.head=token and model.embedding belong to a text; choose dataset=text or dataset=tinyshakespeare"
+    yield from _auto(config)
     if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
         yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
     if Transform.log in dataset.transforms[1:]:
@@ -207,6 +208,22 @@ def _combinations(config: Config) -> Iterator[str]:
         yield (
             f"batch_size={config.batch_size} needs as many lanes, but look_back={config.look_back} and "
             f"dataset.segments={dataset.segments} make {num_lanes(config)}; lower batch_size or raise dataset.segments"
+        )
+
+
+def _auto(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    if Transform.auto not in dataset.transforms:
+        return
+    if len(dataset.transforms) > 1:
+        yield (
+            f"dataset.transforms={[step.value for step in dataset.transforms]} names auto beside others; set "
+            "dataset.transforms=auto, or leave auto out"
+        )
+    if dataset.horizons is Horizons.one and config.horizon > 1:
+        yield (
+            f"horizon={config.horizon} with dataset.transforms=auto, which may choose differences, cannot be inverted "
+            "from one step alone; add dataset.horizons=all"
         )
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -63,11 +63,18 @@ class Missing(Enum):
 
 
 class Transform(Enum):
-    """An invertible change of the series before scaling."""
+    """An invertible change of the series before scaling; auto: those that the training part asks for."""
 
     log = "log"
     difference = "difference"
     seasonal_difference = "seasonal_difference"
+    auto = "auto"
+
+
+if TYPE_CHECKING:
+    Transforms = list[Transform]
+else:
+    Transforms = Any  # a list, or the word auto: OmegaConf has no type for both; `typed_config` makes the list
 
 
 class Scaler(Enum):
@@ -196,7 +203,7 @@ class DatasetConfig:
     missing: Missing = Missing.error
     gaps: Gaps = Gaps.keep
     short_lanes: ShortLanes = ShortLanes.error
-    transforms: list[Transform] = field(default_factory=list)
+    transforms: Transforms = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
     scaler_per_lane: bool = False
     lags_as: LagsAs = LagsAs.time_steps
@@ -348,8 +355,21 @@ def typed_config(config: DictConfig) -> Config:
     except OmegaConfBaseException as error:
         raise UserError(explain_omegaconf(error)) from error
     assert isinstance(record, Config)
+    record.dataset.transforms = _read_transforms(record.dataset.transforms)
     record.model.head = record.head  # what is logged says it without its dataset
     return record
+
+
+def _read_transforms(given: Any) -> list[Transform]:
+    """Return the transforms as a list, of which the word auto is short for one."""
+    steps = [given] if given in (Transform.auto, Transform.auto.value) else given
+    names = [each.value for each in Transform]
+    if not isinstance(steps, list):
+        raise UserError(f"dataset.transforms must be auto, or a list in brackets such as [log], but got '{given}'")
+    for step in steps:
+        if step not in (*Transform, *names):
+            raise UserError(f"dataset.transforms holds '{step}', which is none of {', '.join(names)}")
+    return [Transform(getattr(step, "value", step)) for step in steps]
 
 
 def without_references(node: Any) -> Any:
@@ -377,6 +397,8 @@ def plain_config(config: Config) -> dict[str, Any]:
     container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
     assert isinstance(container, dict)
     container["model"]["head"] = config.head.value
+    if container["dataset"]["transforms"] == [Transform.auto.value]:
+        container["dataset"]["transforms"] = Transform.auto.value  # as it is written
     return {str(key): value for key, value in container.items()}
 
 

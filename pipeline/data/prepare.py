@@ -46,6 +46,8 @@ def prepare_data(
         series = load_series(config.dataset)
     if config.reads_text:
         return prepare_text(config, series)
+    if Transform.auto in config.dataset.transforms:
+        raise ValueError("resolve_transforms comes first: dataset.transforms=auto names no transforms")
     series = leave_out_short(config, series)
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)

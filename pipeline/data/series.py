@@ -36,6 +36,7 @@ class Series:
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
+        computed: The last of `columns`, made from the timestamps: inputs that are neither transformed nor scaled.
         words: Of a text: the tokens that its values number; empty where they are code points or bytes.
     """
 
@@ -53,6 +54,7 @@ class Series:
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)
     reading: TimeReading = field(default_factory=TimeReading)
+    computed: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
     def __len__(self) -> int:

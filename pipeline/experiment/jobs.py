@@ -173,6 +173,7 @@ def _check_targets(base: DictConfig) -> None:
 
 def _check_data(configs: Sequence[Config], data: "pd.DataFrame | None") -> "dict[str, Series]":
     """Prepare the data of every job, reading each file once; return what was read."""
+    from pipeline.data.auto_transforms import resolve_transforms
     from pipeline.data.prepare import prepare_data  # pandas takes a second: an unknown key must not wait for it
     from pipeline.data.sources import load_series
 
@@ -181,7 +182,7 @@ def _check_data(configs: Sequence[Config], data: "pd.DataFrame | None") -> "dict
         key = _key(config)
         if key not in loaded:
             loaded[key] = load_series(config.dataset, data=data)
-        prepare_data(config, loaded[key])
+        prepare_data(resolve_transforms(config, loaded[key])[0], loaded[key])
     return loaded
 
 

@@ -20,14 +20,16 @@ from pipeline.base.environment import hushed_stderr, prepare_environment
 from pipeline.base.errors import TrainingError
 from pipeline.base.interrupt import check_interrupt, wait_for_safe_point
 from pipeline.base.programs import forget_programs
-from pipeline.base.record import DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
+from pipeline.base.record import AUTO_TAG, DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
 from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
+from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.notes import count_data, describe_data, name_contract
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
+from pipeline.data.sources import load_series
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
@@ -65,7 +67,12 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
     """
     check_interrupt()
     check_ranges(config)
+    if series is None:
+        series = load_series(config.dataset)
+    config, choice = resolve_transforms(config, series)  # from here on the configuration names what was chosen
     data = prepare_data(config, series)
+    if choice is not None:
+        tell(f"{label}: {choice.tell()}")
     prepare_environment()
     from pipeline.tracking.live import track_run
     from pipeline.tracking.past import note_resumed
@@ -92,7 +99,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
         DIGEST_TAG: digest,
         LENGTH_TAG: str(len(data.series) if data.series.rows_read is None else data.series.rows_read),
         "state_contract": name_contract(config),
-    }
+    } | ({AUTO_TAG: choice.tell()} if choice is not None else {})
     params = flat_config(config)
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too

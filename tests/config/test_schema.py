@@ -70,6 +70,8 @@ SCHEMA_KEYS = sorted(leaves(plain_config(configure())))
         ({"dataset": SINE, "stateful": "maybe"}, "stateful.*'maybe'"),
         ({"dataset": {**SINE, "scaler": "robust"}}, "dataset.scaler.*'robust'.*minmax, standard, none"),
         ({"dataset": {**SINE, "transforms": ["sqrt"]}}, "dataset.transforms.*'sqrt'.*log, difference"),
+        ({"dataset": {**SINE, "transforms": "log"}}, r"dataset.transforms must be auto, or a list .*\[log\].*'log'"),
+        ({"dataset": {**SINE, "transforms": None}}, "dataset.transforms must be auto, or a list .*'None'"),
         ({"dataset": {**SINE, "features": "sales"}}, "dataset.features.*list"),
         ({"dataset": SINE, "model": {"units": 4}}, "model.units.*list"),
         ({"dataset": SINE, "model": {"units": [4.5]}}, "model.units.*'4.5'.*Integer"),
