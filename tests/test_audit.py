@@ -20,6 +20,7 @@ from pipeline.config.schema import (
     Engine,
     LagsAs,
     ModelConfig,
+    Normalise,
     Order,
     Protocol,
     Scaler,
@@ -47,6 +48,7 @@ MODES: dict[str, dict[str, Any]] = {
     "stateless": {"batch_size": 4},
     "stateful": {"stateful": True, "batch_size": 3},
     "lags as features": {"batch_size": 4, "dataset": {"lags_as": LagsAs.features}},
+    "normalised": {"batch_size": 4, "dataset": {"normalise": Normalise.window_standard}},
     "many-to-many": {"batch_size": 4, "return_sequences": True},
     "stateful many-to-many": {"batch_size": 3, "stateful": True, "return_sequences": True},
     "overlapping": {"stateful": True, "dataset": {"order": Order.overlapping}},
@@ -131,7 +133,7 @@ def on_noise() -> Callable[[str], Trained]:
     return train_once(white_noise())
 
 
-@pytest.mark.parametrize("mode", ["stateless", "stateful", BY_MODE[2], "many-to-many"])
+@pytest.mark.parametrize("mode", ["stateless", "stateful", BY_MODE[2], "normalised", "many-to-many"])
 def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: Callable[[str], Trained]) -> None:
     """A score would not come from the values of the test part: it stays when they are shuffled."""
     trained = on_wave(mode)
@@ -181,7 +183,7 @@ def assert_untouched(before: Trained, after: Trained, row: int) -> None:
 def plain_forecasts(trained: Trained) -> np.ndarray:
     """The first seed's outputs in NumPy, as they are re-scored and served. Shape (windows, 1)."""
     windows = trained.data.windows
-    layers = plan_layers(trained.config, windows.num_features, windows.num_outputs)
+    layers = plan_layers(trained.config, *windows.interface)
     return forecast_windows(trained.config, windows, build_numpy_network(layers, trained.training.seeds[0].weights))
 
 

@@ -194,6 +194,8 @@ def _combinations(config: Config) -> Iterator[str]:
             f"training.engine=fused does not cover model.recurrent_dropout={config.model.recurrent_dropout}; "
             "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
+    if config.normalises:
+        yield from _normalise(config)
     if config.training.online:
         yield from _online(config)
     if config.protocol is Protocol.tutorial:
@@ -234,6 +236,7 @@ def _text(config: Config) -> Iterator[str]:
         f"model.head=token, but got model.head={config.head.value}": config.head is not HeadName.token,
         f"model.wiring=many_to_one or many_to_many, but got model.wiring={config.wiring.value}": not config.can_carry,
         "dataset.transforms=[]: tokens are no numbers": bool(dataset.transforms),
+        "dataset.normalise=none: tokens are no numbers": config.normalises,
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,
@@ -258,6 +261,24 @@ def _text(config: Config) -> Iterator[str]:
             f"training.engine=fused does not cover model.recurrent_dropout={model.recurrent_dropout}; "
             "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
+
+
+def _normalise(config: Config) -> Iterator[str]:
+    given = f"dataset.normalise={config.dataset.normalise.value}"
+    if config.stateful:
+        yield (
+            f"{given} measures each window by its own past, but got stateful=true (which training.online=true needs, "
+            "too): a carried state would hold numbers measured by other windows; set stateful=false, or "
+            "dataset.normalise=none dataset.transforms=[difference]"
+        )
+    if config.answers_every_step:
+        yield (
+            f"{given} measures a window by all its rows, but with return_sequences=true or model.wiring=many_to_many "
+            "its first steps are asked for rows that the measure knows already; set return_sequences=false "
+            "model.wiring=many_to_one, or dataset.normalise=none dataset.transforms=[difference]"
+        )
+    if config.look_back == 1:
+        yield f"{given} of one row leaves the network a zero to read, but got look_back=1; set look_back=2 or more"
 
 
 def _online(config: Config) -> Iterator[str]:

@@ -85,6 +85,15 @@ class Scaler(Enum):
     none = "none"
 
 
+class Normalise(Enum):
+    """What each window is measured by before the network reads it, from its own past; undone on what comes out."""
+
+    none = "none"
+    window_last = "window_last"
+    window_mean = "window_mean"
+    window_standard = "window_standard"
+
+
 class LagsAs(Enum):
     """How the past steps of a window reach the network: (look_back, features) or (1, look_back * features)."""
 
@@ -206,6 +215,7 @@ class DatasetConfig:
     transforms: Transforms = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
     scaler_per_lane: bool = False
+    normalise: Normalise = Normalise.none
     lags_as: LagsAs = LagsAs.time_steps
     horizons: Horizons = Horizons.one
     order: Order = Order.phases
@@ -328,6 +338,11 @@ class Config:
     def can_carry(self) -> bool:
         """Whether a state can be carried from window to window: the wirings whose recurrent layers read the series."""
         return self.wiring in (Wiring.many_to_one, Wiring.many_to_many)
+
+    @property
+    def normalises(self) -> bool:
+        """Whether the network shifts each window by its own past, and its outputs back."""
+        return self.dataset.normalise is not Normalise.none
 
     @property
     def time_steps(self) -> int:

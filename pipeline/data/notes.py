@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.config.schema import Config, Missing, Order, Protocol
+from pipeline.config.schema import Config, Missing, Normalise, Order, Protocol
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import forward_scaling
 from pipeline.data.text import describe_text
@@ -31,6 +31,8 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         sizes = [rows.stop - rows.start for rows in data.series.slices()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
         yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
+    if config.normalises:
+        yield describe_normalise(config)
     if config.protocol is Protocol.tutorial:
         yield (
             "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
@@ -62,6 +64,20 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             "dataset.order=overlapping carries the state over windows that overlap, so the network reads 1,2,3, 2,3,4, "
             "3,4,5 as one sequence; dataset.order=phases continues it properly"
         )
+
+
+def describe_normalise(config: Config) -> str:
+    """Say what each window is measured by, and what follows for the forecast."""
+    how = config.dataset.normalise
+    measure = {
+        Normalise.window_last: "is read minus its last value",
+        Normalise.window_mean: "is read minus its mean",
+        Normalise.window_standard: "is read minus its mean, over its standard deviation",
+    }[how]
+    return (
+        f"dataset.normalise={how.value}: each window {measure}, each feature by itself, and the forecast is brought "
+        "back by what its target measures there; loss and scores are as without"
+    )
 
 
 def _describe_single(data: PreparedData) -> Iterator[str]:

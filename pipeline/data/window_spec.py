@@ -19,7 +19,7 @@ from functools import cached_property
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import show_names
+from pipeline.base.text import show_names, show_setting
 from pipeline.config.schema import Config
 from pipeline.data.arrays import IntArray
 from pipeline.data.series import Series
@@ -53,6 +53,13 @@ class WindowSpec:
     future_offsets: tuple[int, ...] = ()
     future_columns: tuple[str, ...] = ()
     static_columns: tuple[str, ...] = ()
+
+    @property
+    def target_inputs(self) -> tuple[int, ...]:
+        """Which input each target is; () if one of them is none."""
+        if not set(self.target_columns) <= set(self.input_columns):
+            return ()
+        return tuple(self.input_columns.index(target) for target in self.target_columns)
 
     @property
     def time_steps(self) -> int:
@@ -165,7 +172,11 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
     Args:
         config: look_back, horizon, dataset.horizons, dataset.lags_as, the wiring and the head.
         series: Names the columns.
+
+    Raises:
+        UserError: If windows are normalised, and a target is none of the features.
     """
+    _check_measured(config, series)
     past = np.arange(config.look_back)
     positions = past if config.answers_every_step else past[-1:]
     targets = positions[:, None] + np.array(config.horizon_steps)  # (positions, horizon_steps)
@@ -177,3 +188,14 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         target_columns=series.targets,
         answer_size=math.prod(head_of(config).shape),
     )
+
+
+def _check_measured(config: Config, series: Series) -> None:
+    """A window says where its targets lie only if it holds their past."""
+    unread = [target for target in series.targets if target not in series.features]
+    if config.normalises and unread:
+        raise UserError(
+            f"dataset.normalise={config.dataset.normalise.value} forecasts from where the past of a target lies, but "
+            f"{show_names(unread)} is none of the features; set "
+            f"{show_setting('dataset.features', [*series.features, *unread])}, or dataset.normalise=none"
+        )

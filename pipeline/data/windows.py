@@ -56,6 +56,11 @@ class Windows:
         """Numbers that the network gives per origin: horizon steps times targets times those of an answer."""
         return self.num_targets * self.spec.answer_size
 
+    @property
+    def interface(self) -> tuple[int, int, tuple[int, ...]]:
+        """What a network has to fit: features of a time step, outputs, and which feature of a row each target is."""
+        return self.num_features, self.num_outputs, self.spec.target_inputs
+
     def gather_inputs(self, starts: IntArray) -> FloatArray:
         """Return the samples as the network sees them. Shape (windows, time_steps, features of a step), float32."""
         rows = self.inputs[self.spec.past_rows(starts)]  # (windows, time_steps, rows of a step, features)

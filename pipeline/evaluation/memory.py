@@ -147,6 +147,9 @@ def _afford(data: PreparedData, network: NumpyNetwork, longest: int, origins: in
 
 def _warm_up(network: NumpyNetwork, data: PreparedData, starts: IntArray, longest: int) -> FloatArray:
     """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, kept)."""
+    if network.layers[0].rule is not None:  # a window of fewer steps is measured by those alone
+        samples = data.windows.gather_inputs(starts)
+        return np.stack([network.answer(samples[:, -steps:]) for steps in range(1, longest + 1)])
     last_steps = data.windows.spec.last_steps(starts)
     firsts = np.unique(last_steps[:, None] - np.arange(longest))  # rows at which some reading begins
     beyond = int(last_steps.max())

@@ -1,47 +1,60 @@
-"""Build a network from its plan, in standard Keras layers.
+"""Build a network from its plan, in standard Keras layers, and two of ours where windows are normalised.
 
 All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
     training    (batch_size, time_steps, features); stateful or not, as configured
     forecasting stateful: (lanes, any length, features), an output at every step: the state carried over a whole series
     serving     stateless, any number of windows; a stateful network is served whole histories of any length
+
+What answers at every step is the core: to normalise a window one has to have seen all of it.
 """
+
+from collections.abc import Sequence
 
 import keras
 
 from pipeline.config.schema import Cell, Config
-from pipeline.models.plan import Kind, LayerPlan, plan_layers
+from pipeline.models.normalise_layers import Denormalise, Normalise
+from pipeline.models.plan import Kind, LayerPlan, plan_core, plan_layers
 
 _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple_rnn: keras.layers.SimpleRNN}
 
 
-def build_training_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+def build_training_network(
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+) -> keras.Model:
     """Build the network that is trained.
 
     Args:
         config: Wiring, cell, units, dropout, time steps, whether it is stateful and returns sequences.
         num_features: Features of one time step.
         num_outputs: Numbers predicted at one time step.
+        target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
 
     Returns:
         Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
         (windows, outputs), or many-to-many (windows, time_steps, outputs).
     """
     shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
-    return _build(config, shape, num_outputs, config.stateful)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs)
+    return _build(config, layers, shape, config.stateful)
 
 
 def build_streaming_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
     """Build the twin that reads sequences of any length, (lanes, steps, features), and answers at every step."""
-    return _build(config, (None, None, num_features), num_outputs, stateful=False, every_step=True)
+    layers = plan_core(config, num_features, num_outputs)
+    return _build(config, layers, (None, None, num_features), stateful=False, every_step=True)
 
 
 def build_chunk_network(config: Config, length: int, num_features: int, num_outputs: int) -> keras.Model:
     """Build the stateful twin that reads one lane chunk by chunk, (1, length, features), and answers at every step."""
-    return _build(config, (1, length, num_features), num_outputs, stateful=True, every_step=True)
+    layers = plan_core(config, num_features, num_outputs)
+    return _build(config, layers, (1, length, num_features), stateful=True, every_step=True)
 
 
-def build_serving_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+def build_serving_network(
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+) -> keras.Model:
     """Build the stateless twin that is saved and served, for any number of windows.
 
     The twin of a stateful network takes any number of time steps: given the whole past it ends in the state that the
@@ -49,22 +62,24 @@ def build_serving_network(config: Config, num_features: int, num_outputs: int) -
     once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
-    return _build(config, shape, num_outputs, stateful=False)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs)
+    return _build(config, layers, shape, stateful=False)
 
 
 def _build(
     config: Config,
+    layers: Sequence[LayerPlan],
     batch_shape: tuple[int | None, int | None, int],
-    num_outputs: int,
     stateful: bool,
     every_step: bool = False,
 ) -> keras.Model:
     inputs = keras.Input(batch_shape=batch_shape, name="window")
     hidden = inputs  # (batch, time_steps, features)
-    for layer in plan_layers(config, batch_shape[-1] or 0, num_outputs):
+    for layer in layers:
         if layer.kind is Kind.embedding:  # Keras' takes ids without an axis of features
             hidden = keras.layers.Reshape((-1,), name="ids")(hidden)  # (batch, time_steps)
-        hidden = _make_layer(config, layer, stateful, every_step)(hidden)
+        made = _make_layer(config, layer, stateful, every_step)
+        hidden = made([hidden, inputs]) if layer.kind is Kind.denormalise else made(hidden)
     return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
 
 
@@ -78,6 +93,9 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
             recurrent_dropout=config.model.recurrent_dropout,
             name=layer.name,
         )
+    if layer.rule is not None:
+        kind = Normalise if layer.kind is Kind.normalise else Denormalise
+        return kind(layer.rule.how.value, layer.rule.features, layer.rule.columns, name=layer.name)
     if layer.kind is Kind.dense:
         return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
     if layer.kind is Kind.one_hot:

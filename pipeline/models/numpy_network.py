@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline.config.schema import Cell
 from pipeline.models.plan import GATES, NUM_STATES, Kind, LayerPlan
+from pipeline.models.window_rule import WindowRule
 
 Array = np.ndarray
 States = list[Array]
@@ -28,6 +29,12 @@ class NumpyNetwork:
 
     layers: Sequence[LayerPlan]
     weights: Sequence[tuple[Array, ...]]
+
+    @property
+    def core(self) -> "NumpyNetwork":
+        """The layers that read one time step after another: without those that normalise windows."""
+        pairs = [(layer, own) for layer, own in zip(self.layers, self.weights, strict=True) if layer.rule is None]
+        return NumpyNetwork(tuple(layer for layer, _ in pairs), tuple(own for _, own in pairs))
 
     def zero_states(self, rows: int) -> States:
         """Return states of zero: h (and c) of every recurrent layer, each (rows, units), float32."""
@@ -84,7 +91,11 @@ class NumpyNetwork:
         """
         hidden = np.swapaxes(samples, 0, 1)  # (steps, rows, features)
         for layer, weights in zip(self.layers, self.weights, strict=True):
-            if layer.kind is Kind.repeat:
+            if layer.rule is not None and layer.kind is Kind.normalise:
+                hidden = np.swapaxes(normalise(layer.rule, samples), 0, 1)
+            elif layer.rule is not None:
+                hidden = denormalise(layer.rule, samples, hidden)
+            elif layer.kind is Kind.repeat:
                 hidden = np.repeat(hidden[-1:], layer.repeats, 0)
             elif layer.kind is Kind.flatten:
                 hidden = np.swapaxes(hidden, 0, 1).reshape(1, hidden.shape[1], -1)
@@ -115,6 +126,19 @@ def build_numpy_network(layers: Sequence[LayerPlan], weights: Sequence[Array]) -
         prepared.append(_prepare(layer, left[:count], number == 1 and layers[0].kind is Kind.one_hot))
         left = left[count:]
     return NumpyNetwork(tuple(layers), tuple(prepared))
+
+
+def normalise(rule: WindowRule, samples: Array) -> Array:
+    """Measure windows by themselves. Shape (rows, time_steps, features of a step), before and after."""
+    rows = samples.reshape(len(samples), -1, rule.features)
+    shift, scale = rule.measure(rows, np)
+    return np.asarray((rows - shift) / scale, np.float32).reshape(samples.shape)
+
+
+def denormalise(rule: WindowRule, samples: Array, outputs: Array) -> Array:
+    """Bring outputs of the core, (..., rows, outputs), back to where their windows are. Shape (..., rows, outputs)."""
+    shift, scale = rule.measure(samples.reshape(len(samples), -1, rule.features), np)
+    return np.asarray(rule.bring_back(outputs, shift, scale, np), np.float32)
 
 
 def _prepare(layer: LayerPlan, weights: list[Array], reads_ids: bool) -> tuple[Array, ...]:

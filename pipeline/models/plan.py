@@ -14,12 +14,18 @@ The five wirings, `?` for any number of rows and H for the horizon steps:
 A text has one feature, the id of a token. Its first layer makes numbers of it, at every step:
 
     (?, steps, 1)  -> one-hot, or embedding  -> (?, steps, vocabulary or embedding)  -> the layers above
+
+With dataset.normalise the layers above, the core, stand between two that measure each window by itself:
+
+    (?, steps, features)  -> normalise  -> the layers above  -> (?, outputs)  -> denormalise, by the same window
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from pipeline.config.schema import Cell, Config, Wiring
+from pipeline.models.window_rule import WindowRule
 
 
 class Kind(Enum):
@@ -31,6 +37,8 @@ class Kind(Enum):
     flatten = "flatten"  # all time steps become one vector
     one_hot = "one_hot"  # an id becomes a row of zeros with a one in its place
     embedding = "embedding"  # an id becomes a row of a learnt matrix
+    normalise = "normalise"  # a window is shifted, and perhaps divided, by what it measures itself
+    denormalise = "denormalise"  # outputs are brought back to where their window was
 
 
 # Gates of a cell, and arrays of its state: h, and for an LSTM c.
@@ -52,6 +60,7 @@ class LayerPlan:
         activation: Of a dense layer, `linear` or `tanh`.
         repeats: Time steps that a repeat layer makes.
         vocabulary: Ids that there are: of a one-hot layer and of an embedding.
+        rule: Of a layer that normalises windows, or denormalises outputs.
     """
 
     kind: Kind
@@ -63,6 +72,7 @@ class LayerPlan:
     activation: str = "linear"
     repeats: int = 0
     vocabulary: int = 0
+    rule: WindowRule | None = None
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
@@ -92,7 +102,9 @@ class LayerPlan:
         return total
 
 
-def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
+def plan_layers(
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+) -> list[LayerPlan]:
     """Plan a network.
 
     Args:
@@ -100,14 +112,36 @@ def plan_layers(config: Config, num_features: int, num_outputs: int) -> list[Lay
         num_features: Features of one time step of a sample; of a text 1.
         num_outputs: Numbers that the network gives per origin: horizon steps times targets, times what the head says
             about each. Of a text: the tokens of its vocabulary.
+        target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
 
     Returns:
         The layers from input to output.
+
+    Raises:
+        ValueError: If windows are normalised and it is not said which features the targets are.
 
     Example:
         >>> [layer.num_parameters for layer in plan_layers(Config(), num_features=1, num_outputs=1)]
         [96, 5]
     """
+    core = plan_core(config, num_features, num_outputs)
+    if not config.normalises:
+        return core
+    if not target_inputs:
+        raise ValueError("a network that normalises windows needs to know which features its targets are")
+    steps = len(config.horizon_steps)
+    numbers = num_outputs // (steps * len(target_inputs))  # of an answer
+    columns = [column for _ in range(steps) for column in target_inputs for _ in range(numbers)]
+    rule = WindowRule(config.dataset.normalise, num_features * config.time_steps // config.look_back, tuple(columns))
+    return [
+        LayerPlan(Kind.normalise, "normalise", num_features, num_features, rule=rule),
+        *core,
+        LayerPlan(Kind.denormalise, "denormalise", num_outputs, num_outputs, rule=rule),
+    ]
+
+
+def plan_core(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
+    """Plan what reads one time step after another: the network, without the layers that normalise its windows."""
     if config.reads_text:
         tokens = _read_tokens(config, num_outputs)
         return [tokens, *_wire(config, tokens.outputs, num_outputs)]

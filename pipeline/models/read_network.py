@@ -5,8 +5,20 @@ from typing import Any
 import keras
 
 from pipeline.config.schema import Cell
+from pipeline.models import normalise_layers
 from pipeline.models.cells import CELL_RULES
-from pipeline.models.xla_network import Dense, Embedding, Flatten, Layer, NetworkFunction, OneHot, Recurrent, Repeat
+from pipeline.models.xla_network import (
+    Denormalise,
+    Dense,
+    Embedding,
+    Flatten,
+    Layer,
+    NetworkFunction,
+    Normalise,
+    OneHot,
+    Recurrent,
+    Repeat,
+)
 
 _CELLS = {keras.layers.LSTM: Cell.lstm, keras.layers.GRU: Cell.gru, keras.layers.SimpleRNN: Cell.simple_rnn}
 _NOT_PLAIN = (
@@ -58,12 +70,19 @@ def read_network(network: keras.Model) -> NetworkFunction:
     previous = inputs.output
     read = []
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
-        if layer.input is not previous:
+        given = layer.input if type(layer) is not normalise_layers.Denormalise else _outputs_of(layer, inputs)
+        if given is not previous:
             raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
         previous = layer.output
         if not _brings_ids(layer, following):
             read.append(_read_layer(layer))
     return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
+
+
+def _outputs_of(layer: normalise_layers.Denormalise, inputs: keras.layers.InputLayer) -> Any:
+    """Return what a layer brings back; None if it is not by the window that the network is given."""
+    outputs, window = layer.input
+    return outputs if window is inputs.output else None
 
 
 def _brings_ids(layer: keras.layers.Layer, following: keras.layers.Layer | None) -> bool:
@@ -78,6 +97,10 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Repeat(layer.name, layer.n)
     if kind is keras.layers.Flatten:
         return Flatten(layer.name)
+    if kind is normalise_layers.Normalise:
+        return Normalise(layer.name, layer.rule)
+    if kind is normalise_layers.Denormalise:
+        return Denormalise(layer.name, layer.rule)
     if kind not in _SETTINGS:
         raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
     expected: dict[str, Any] = {"use_bias": True, "trainable": True}

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 from pipeline.models.cells import CellRule, Tensor, look_up, project, run_cell
+from pipeline.models.window_rule import WindowRule
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,26 @@ class Embedding:
     num_weights: int = 1
 
 
+@dataclass(frozen=True)
+class Normalise:
+    """A window is measured by itself, for the layers that follow."""
+
+    name: str
+    rule: WindowRule
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
+class Denormalise:
+    """Outputs are brought back to where their window was."""
+
+    name: str
+    rule: WindowRule
+    num_weights: int = 0
+
+
 Plain = Dense | Repeat | Flatten | OneHot | Embedding
-Layer = Recurrent | Plain
+Layer = Recurrent | Plain | Normalise | Denormalise
 
 
 @dataclass(frozen=True)
@@ -161,6 +181,9 @@ class NetworkFunction:
         after: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
+            if isinstance(layer, Normalise | Denormalise):
+                hidden = _apply_rule(layer, inputs, hidden)
+                continue
             if not isinstance(layer, Recurrent):
                 hidden = _apply_plain(layer, own, hidden)
                 continue
@@ -201,6 +224,17 @@ def _project_some(inputs: Tensor, mask: Tensor, kernel: Tensor, bias: Tensor) ->
     ids = tf.broadcast_to(inputs, (inputs.shape[0], seeds, rows))
     kept = tf.gather(mask, tf.transpose(ids, (1, 2, 0)), axis=2, batch_dims=2)  # (seeds, rows, steps)
     return look_up(ids, kernel) * tf.transpose(kept, (2, 0, 1))[..., None] + bias[:, None]
+
+
+def _apply_rule(layer: Normalise | Denormalise, inputs: Tensor, outputs: Tensor) -> Tensor:
+    """Return the measured windows in the shape of the inputs; or the outputs where their windows are."""
+    steps, seeds, windows, width = inputs.shape
+    by_window = tf.transpose(inputs, (1, 2, 0, 3))  # (seeds or 1, windows, steps, features of a step)
+    rows = tf.reshape(by_window, (seeds, windows, -1, layer.rule.features))
+    shift, scale = layer.rule.measure(rows, keras.ops)  # each (seeds or 1, windows, 1, features)
+    if isinstance(layer, Denormalise):
+        return layer.rule.bring_back(outputs, shift, scale, keras.ops)
+    return tf.transpose(tf.reshape((rows - shift) / scale, (seeds, windows, steps, width)), (2, 0, 1, 3))
 
 
 def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Tensor:

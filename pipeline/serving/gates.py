@@ -13,7 +13,7 @@ from pipeline.models.trace import LayerTrace, trace_steps
 from pipeline.report.page.gates import LayerLook, Look
 from pipeline.serving.excerpt import Excerpt, Study
 from pipeline.serving.model import ServedModel
-from pipeline.serving.series_gates import find_series_reading, study_series
+from pipeline.serving.series_gates import find_series_reading, read_normalised, study_series
 from pipeline.serving.text_gates import find_text_reading, study_text
 
 _BETWEEN_0_AND_1 = ("input", "forget", "output", "update", "reset")
@@ -62,8 +62,10 @@ def look_at_network(
     config, data, windows = model.config, model.data, model.data.windows
     _check_wiring(config)
     reading = (find_text_reading if config.reads_text else find_series_reading)(model, excerpt, most_before)
-    states = _read(model.network, windows.gather_steps(reading.before))
-    trace = trace_steps(model.network, windows.gather_steps(reading.first_rows), reading.resets, states)
+    every = np.concatenate([reading.before, reading.first_rows])
+    inputs = read_normalised(model, every) if config.normalises else windows.gather_steps(every)
+    before, core = len(reading.before), model.network.core
+    trace = trace_steps(core, inputs[before:], reading.resets, _read(core, inputs[:before]))
     study = (study_text if config.reads_text else study_series)(model, reading, trace)
     size = sum(weight.size for weight in model.weights)
     return Look(
@@ -110,6 +112,11 @@ def _describe(config: Config) -> str:
         if config.stateful
         else f"stateless: windows of {config.time_steps} step(s) laid end to end, each from a state of zero"
     )
+    if config.normalises:
+        reads += (
+            f"; dataset.normalise={config.dataset.normalise.value}: inputs, gates and what moved a forecast are those "
+            "of the normalised window, which has a forecast at its last step"
+        )
     return f"{config.model.cell.value} with {units} units, look_back={config.look_back}; {reads}"
 
 

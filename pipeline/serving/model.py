@@ -92,6 +92,8 @@ def load_model(
     dataset = config.dataset
     reading = (config.look_back, config.horizon_steps, config.stateful, config.wiring, data.series.columns)
     identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
+    if config.normalises:
+        identity.update(dataset.normalise.value.encode())
     return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
 
 
@@ -112,7 +114,7 @@ def make_network(config: Config, data: PreparedData, weights: Sequence[np.ndarra
     Raises:
         UserError: If they do not fit each other.
     """
-    layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+    layers = plan_layers(config, *data.windows.interface)
     try:
         return build_numpy_network(layers, weights)
     except ValueError as error:

@@ -8,6 +8,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import follow
 from pipeline.models.gradient import input_gradients
+from pipeline.models.numpy_network import denormalise, normalise
 from pipeline.models.trace import Trace
 from pipeline.report.page.shown import SeriesShown
 from pipeline.serving.excerpt import Excerpt, Reading, Study
@@ -19,7 +20,7 @@ def study_series(model: ServedModel, reading: Reading, trace: Trace) -> Study:
     config, series, windows, rows = model.config, model.data.series, model.data.windows, reading.rows
     values = np.where(series.scorable(), series.actual(), np.nan)[rows, 0]
     position = reading.count_since_zero()
-    inverse, forecasts = _in_units(model, rows, trace.outputs)
+    inverse, forecasts = _in_units(model, reading, trace.outputs)
     shown = SeriesShown(
         inputs=_name_inputs(model.data),
         read=trace.layers[0].inputs,
@@ -30,7 +31,7 @@ def study_series(model: ServedModel, reading: Reading, trace: Trace) -> Study:
         inverse=inverse,
         exponential=Transform.log in config.dataset.transforms,
     )
-    gradients = input_gradients(model.network, model.weights, trace)
+    gradients = input_gradients(model.network.core, model.weights, trace)
     return Study(shown, gradients, lambda signals: follow(signals, values, position, rows, config.dataset.period))
 
 
@@ -43,34 +44,56 @@ def find_series_reading(model: ServedModel, excerpt: Excerpt, most_before: int |
     reached = np.flatnonzero(rows >= excerpt.first_row)  # with overlapping windows rows come again
     first = int(reached[0]) if reached.size else len(rows) - 1
     zero = int(np.flatnonzero(resets[: first + 1])[-1])
-    began = zero if most_before is None else max(zero, first - most_before)
+    began = zero if most_before is None or config.normalises else max(zero, first - most_before)
     chosen = slice(first, first + excerpt.steps)
     return Reading(first_rows[began:first], first_rows[chosen], rows[chosen], resets[chosen])
 
 
-def _in_units(model: ServedModel, rows: IntArray, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
+def read_normalised(model: ServedModel, first_rows: IntArray) -> FloatArray:
+    """Return what the core reads at steps of windows that lie end to end, the first step of one first.
+
+    Args:
+        model: One that normalises windows.
+        first_rows: First row of each step. Shape (steps,).
+
+    Returns:
+        Shape (steps, features of a step), float32.
+    """
+    windows, rule = model.data.windows, model.network.layers[0].rule
+    assert rule is not None
+    length = windows.spec.time_steps
+    samples = windows.gather_inputs(first_rows[::length])  # (windows, time_steps, features of a step)
+    return normalise(rule, samples).reshape(-1, windows.num_features)[: len(first_rows)]
+
+
+def _in_units(model: ServedModel, reading: Reading, outputs: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return offset and factor of each step, (steps, 2), and the forecasts of the nearest horizon step, (steps,).
 
     The nearest output comes back without any other, by a straight line, before the exponential if there is a logarithm.
     """
-    data = model.data
+    data, rows = model.data, reading.rows
     starts = rows - data.windows.spec.origin
     known = np.isin(starts, data.windows.starts)
+    if model.config.normalises:
+        known &= reading.count_since_zero() == data.windows.spec.time_steps - 1
     inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
     if known.any():
         ends = [
-            _points(data, np.full((int(known.sum()), outputs.shape[1]), each), starts[known])[:, 0, 0]
+            _points(model, np.full((int(known.sum()), outputs.shape[1]), each, np.float32), starts[known])
             for each in (0.0, 1.0)
         ]
         low, high = np.log(ends) if Transform.log in model.config.dataset.transforms else ends
         inverse[known] = np.stack([low, high - low], axis=1)
-        forecasts[known] = _points(data, outputs[known], starts[known])[:, 0, 0]
+        forecasts[known] = _points(model, outputs[known], starts[known])
     return inverse, forecasts
 
 
-def _points(data: PreparedData, outputs: FloatArray, starts: IntArray) -> FloatArray:
-    """Return the one number that the head gives for each step and target, in the data's own units."""
-    return data.head.points(data.read_outputs(outputs, starts))
+def _points(model: ServedModel, outputs: FloatArray, starts: IntArray) -> FloatArray:
+    """Return the nearest forecast that outputs of the core stand for, in the data's own units. Shape (windows,)."""
+    data, rule = model.data, model.network.layers[-1].rule
+    if rule is not None:
+        outputs = denormalise(rule, data.windows.gather_inputs(starts), outputs)
+    return data.head.points(data.read_outputs(outputs, starts))[:, 0, 0]
 
 
 def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:

@@ -34,7 +34,7 @@ def choose_engine(config: Config, data: PreparedData) -> Choice:
     asked = config.training.engine
     if asked is Engine.fit:
         return Choice(Engine.fit, "training.engine=fit asks for it")
-    network = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+    network = build_training_network(config, *data.windows.interface)
     try:
         function = read_network(network)
     except NotCoveredError as error:

@@ -52,7 +52,7 @@ def train_seed(
     """
     start = time.perf_counter()
     keras.utils.set_random_seed(seed)
-    network = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+    network = build_training_network(config, *data.windows.interface)
     network.compile(
         optimizer=make_optimizer(config.training),
         # Divides by the sum of weights: padding of weight 0 leaves the mean of the real windows.

@@ -30,8 +30,10 @@ class Forecaster:
         self._config = config
         self._windows = windows
         self._head = head_of(config)
-        build = build_streaming_network if config.stateful else build_serving_network
-        self._network = build(config, windows.num_features, windows.num_outputs)
+        if config.stateful:
+            self._network = build_streaming_network(config, windows.num_features, windows.num_outputs)
+        else:
+            self._network = build_serving_network(config, *windows.interface)
         shape = tf.TensorSpec((None, None if config.stateful else spec.time_steps, windows.num_features), tf.float32)
         self._apply = tf.function(lambda samples: self._network(samples, training=False), input_signature=[shape])
 

@@ -172,7 +172,7 @@ def _make_group(config: Config, data: PreparedData, network: NetworkFunction, se
         # What keras.utils.set_random_seed does for initial weights. It would also drop TensorFlow's compiled kernels,
         # and building a network would take three times as long.
         random.seed(seed)
-        built = build_training_network(config, data.windows.num_features, data.windows.num_outputs)
+        built = build_training_network(config, *data.windows.interface)
         rows.append(network.pack(built.get_weights()))
     return Group(seeds, np.stack(rows + rows[-1:] * (size - len(rows))))
 

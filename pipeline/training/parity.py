@@ -3,6 +3,9 @@
 Whole sequence = chunks with carried state = one step at a time = any number of lanes. It is a theorem of the
 recurrence, so a difference means that one of the programs which train, forecast or serve is wrong, and no score can be
 trusted.
+
+Where windows are normalised, that is certified of the core, which reads the steps; and the windows as the engine
+answered them are compared with the whole network in NumPy, which serves.
 """
 
 from collections.abc import Sequence
@@ -19,7 +22,7 @@ from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_chunk_network, build_streaming_network
 from pipeline.models.numpy_network import build_numpy_network
-from pipeline.models.plan import plan_layers
+from pipeline.models.plan import plan_core, plan_layers
 
 LIMIT = 1e-4  # of the target's scale
 _CHUNKS = 6
@@ -55,7 +58,7 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         data: The prepared data.
         weights: Of one seed, as `get_weights` gives them.
         forecasts: Scaled outputs of that seed at every window; compared where the engine read each row once with a
-            carried state. Shape (windows, outputs).
+            carried state, and where windows are normalised. Shape (windows, outputs).
 
     Returns:
         The certificate.
@@ -86,6 +89,11 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         apart = engine - data.keep_outputs(whole[before:], starts)
         if data.vocabulary is not None:
             apart = apart[:, :1]  # the cost; which of two equal logits is higher, nobody can say
+        differences["engine"] = float(np.abs(apart).max()) / scale
+    if config.normalises:
+        plain = build_numpy_network(plan_layers(config, *windows.interface), [np.asarray(each) for each in weights])
+        some = slice(steps)
+        apart = forecasts[some] - plain.answer(windows.gather_inputs(windows.starts[some]))
         differences["engine"] = float(np.abs(apart).max()) / scale
     certificate = Certificate(differences, scale, steps)
     if not certificate.largest <= LIMIT:
@@ -119,7 +127,7 @@ def _read_steps(
 ) -> FloatArray:
     """Read step by step as `pipeline.stream` does; other lanes read the sequence backwards."""
     plain = build_numpy_network(
-        plan_layers(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights]
+        plan_core(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights]
     )
     mine = lanes // 2
     batch = np.stack([sequence if lane == mine else sequence[::-1] for lane in range(lanes)])

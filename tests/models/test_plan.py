@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, ModelConfig, Source, Wiring
+from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Source, Wiring
 from pipeline.models.keras_network import build_serving_network, build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
@@ -57,6 +57,34 @@ def test_three_ways_to_compute_a_network_agree(wiring: Wiring, cell: Cell) -> No
     packed = tf.constant(function.pack(weights))[None]
     outputs = function.apply(packed, inputs, function.zero_states(1, ROWS), every_step=False)[0].numpy()
     np.testing.assert_allclose(outputs[-1, 0] if config.answers_every_step else outputs[0], expected, atol=2e-5)
+
+
+@pytest.mark.parametrize("wiring", [Wiring.many_to_one, Wiring.encoder_decoder])
+@pytest.mark.parametrize("how", [how for how in Normalise if how is not Normalise.none])
+def test_three_ways_to_normalise_windows_agree(how: Normalise, wiring: Wiring, tmp_path: Path) -> None:
+    """A served forecast would lie elsewhere than that of training, or a saved network could not be loaded safely."""
+    lags = LagsAs.time_steps if wiring is Wiring.many_to_one else LagsAs.features
+    dataset = DatasetConfig(normalise=how, lags_as=lags, horizons=Horizons.all)
+    model = ModelConfig(units=[4, 3], wiring=wiring)
+    config = Config(look_back=5, horizon=2, dataset=dataset, model=model)
+    interface = (FEATURES * (5 // config.time_steps), 2 * FEATURES, (1, 0))  # two steps ahead, of b and of a
+    network = build_training_network(config, *interface)
+    random = np.random.default_rng(5)
+    weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
+    network.set_weights(weights)
+    samples = random.normal(size=(ROWS, config.time_steps, interface[0])).astype(np.float32)
+    samples[0] = 3.5  # a window that does not move
+    expected = network(samples).numpy()
+    assert np.isfinite(expected).all()
+    plain = build_numpy_network(plan_layers(config, *interface), weights)
+    np.testing.assert_allclose(plain.answer(samples), expected, atol=1e-5)
+    function = read_network(network)
+    packed, inputs = tf.constant(function.pack(weights))[None], tf.constant(np.swapaxes(samples, 0, 1)[:, None])
+    outputs = function.apply(packed, inputs, function.zero_states(1, ROWS), every_step=False)[0].numpy()
+    np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(samples).numpy(), expected)
 
 
 VOCABULARY = 7

@@ -62,7 +62,7 @@ def make_served() -> MakeServed:
             series_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
         )
         data = prepare_data(config, series)
-        layers = plan_layers(config, data.windows.num_features, data.windows.num_outputs)
+        layers = plan_layers(config, *data.windows.interface)
         weights = [random.normal(scale=0.7, size=shape) for layer in layers for shape in layer.weight_shapes]
         return make_model(config, data, seed, weights, f"digest {seed}")
 

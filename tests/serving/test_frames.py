@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Gaps, Horizons, LagsAs, Missing, Transform
+from pipeline.config.schema import Gaps, Horizons, LagsAs, Missing, Normalise, Transform
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster
 from pipeline.serving.mlflow_model import _load_pyfunc
@@ -20,6 +20,7 @@ Pack = Callable[..., tuple[ServedModel, FrameForecaster]]
 TWO_AHEAD = {"horizon": 2, "dataset": {"horizons": Horizons.all, "transforms": [Transform.difference]}}
 LOG = {"stateful": True, "dataset": {"transforms": [Transform.log, Transform.seasonal_difference]}}
 LAGS = {"dataset": {"features": ["b", "a"], "targets": ["a", "b"], "lags_as": LagsAs.features}}
+NORMALISED = {"dataset": {"features": ["b", "a"], "targets": ["a"], "normalise": Normalise.window_standard}}
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 
 
@@ -28,7 +29,7 @@ def pack(make_served: Callable[..., ServedModel], tmp_path: Path) -> Pack:
     def make(**shape: Any) -> tuple[ServedModel, FrameForecaster]:
         """Return a model with its data, and what MLflow loads of it, without."""
         model = make_served(**{key: dict(value) if isinstance(value, dict) else value for key, value in shape.items()})
-        layers = plan_layers(model.config, model.data.windows.num_features, model.data.windows.num_outputs)
+        layers = plan_layers(model.config, *model.data.windows.interface)
         random = np.random.default_rng(7)
         weights = [random.normal(scale=0.7, size=each) for layer in layers for each in layer.weight_shapes]
         model = make_model(model.config, model.data, 1, weights)
@@ -47,7 +48,7 @@ def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
     return table
 
 
-@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, PANEL])
+@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, PANEL])
 def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pack: Pack, expect: Any) -> None:
     """What is deployed forecasts something else than what was scored: another scale, window or state."""
     model, forecaster = pack(**shape)

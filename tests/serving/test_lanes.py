@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Transform
+from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Transform
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
 
@@ -19,6 +19,7 @@ STATEFUL, ALL = {"stateful": True}, {"horizons": Horizons.all}
 FEATURES, OVERLAPPING = {"lags_as": LagsAs.features}, {"order": Order.overlapping}
 SEASONAL = {"transforms": [Transform.log, Transform.seasonal_difference, Transform.difference]}
 MANY = {"features": ["a", "b", "c"], "targets": ["c", "a"]}
+STANDARD = {"normalise": Normalise.window_standard}
 PANEL = {"lanes": ["x", "y", "z"]}
 KINDS: dict[str, dict[str, Any]] = {
     "many to one": {},
@@ -41,6 +42,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "phases, gru": STATEFUL | {"model": {"cell": Cell.gru}},
     "overlapping": STATEFUL | {"dataset": OVERLAPPING},
     "overlapping, differences": STATEFUL | {"dataset": OVERLAPPING | SEASONAL},
+    "normalised, every horizon": {"horizon": 3, "dataset": ALL | MANY | STANDARD | SEASONAL},
+    "normalised, lags as features": {"dataset": FEATURES | MANY | {"normalise": Normalise.window_last}},
     "panel": PANEL | {"dataset": SEASONAL},
     "panel, scaler per lane": PANEL | STATEFUL | {"dataset": {"scaler_per_lane": True} | SEASONAL | MANY},
     "panel, overlapping": PANEL | STATEFUL | {"dataset": OVERLAPPING},
@@ -160,3 +163,10 @@ def test_an_overflowing_forecast_is_infinite_and_silent(make_served: MakeServed)
         forecasts = lanes.advance(both, np.array([[value], [3.0]]))
     alone = read_rows(Lanes(model), "calm", np.full((16, 1), 3.0))
     np.testing.assert_allclose(forecasts[1], alone[-1], rtol=1e-4)
+
+
+def test_a_target_without_a_past_is_refused(make_served: MakeServed) -> None:
+    """A forecast would be brought back to the level of another column."""
+    dataset = {"features": ["b"], "targets": ["a"], "normalise": Normalise.window_last}
+    with pytest.raises(UserError, match=r"where the past of a target lies, but a is none of .*dataset.features=\["):
+        make_served(dataset=dataset)

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Protocol, Wiring
+from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Protocol, Wiring
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
@@ -20,6 +20,7 @@ MODES = {
     "encoder-decoder": {
         "horizon": 2, "dataset": {"horizons": Horizons.all}, "model": {"wiring": Wiring.encoder_decoder}
     },
+    "normalised": {"dataset": {"normalise": Normalise.window_standard}},
     "GRU": {"model": {"cell": Cell.gru}},
     "stateful": {"stateful": True},
     "stateful many-to-many": {"stateful": True, "return_sequences": True},
@@ -40,9 +41,9 @@ def test_numpy_forecasts_what_keras_does(mode, protocol, make_config, make_data,
     monkeypatch.setattr(windows_module, "_WINDOWS_AT_ONCE", 7)  # several rounds, the last one smaller
     keras.utils.set_random_seed(4)
     windows = data.windows
-    weights = build_training_network(config, windows.num_features, windows.num_outputs).get_weights()
+    weights = build_training_network(config, *windows.interface).get_weights()
     expected = Forecaster(config, windows).forecast(weights, windows.starts)
-    plain = build_numpy_network(plan_layers(config, windows.num_features, windows.num_outputs), weights)
+    plain = build_numpy_network(plan_layers(config, *windows.interface), weights)
     forecasts = forecast_windows(config, windows, plain)
     assert forecasts.shape == (len(windows.starts), windows.num_outputs)
     np.testing.assert_allclose(forecasts, expected, atol=1e-6)

@@ -89,7 +89,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
         The facts, for `diagram_text` and `diagram_svg`.
     """
     windows, spec = data.windows, data.windows.spec
-    plan = plan_layers(config, windows.num_features, windows.num_outputs)
+    plan = plan_layers(config, *windows.interface)
     labels, counts = Labels(data.series, data.vocabulary), count_epoch(config, data)
     target = (*spec.positions, windows.num_targets)
     start = int(windows.train[0])

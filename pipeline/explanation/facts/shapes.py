@@ -76,6 +76,8 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
             return (*shape[:-1], layer.outputs)
         case Kind.repeat:
             return (layer.repeats, layer.inputs)
+        case Kind.normalise | Kind.denormalise:
+            return shape
         case Kind.flatten:
             length = 1
             for side in shape:
@@ -97,6 +99,8 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return ("horizon steps", axes[-1])
         case Kind.flatten:
             return axes[-1:]
+        case Kind.normalise | Kind.denormalise:
+            return axes
 
 
 def _formula(layer: LayerPlan) -> str:

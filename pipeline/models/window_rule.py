@@ -1,0 +1,67 @@
+"""How a window is measured by its own past, and a forecast brought back: one rule for Keras, XLA and NumPy.
+
+With look_back=3 and window_last, of one feature:
+
+    window    410  412  413        shift 413, scale 1         the network reads    -3  -1  0
+    forecast  413 + what the network says
+
+`window_mean` shifts by the mean of the window; `window_standard` also divides by its standard deviation, but by no less
+than `SMALLEST`: what does not move is then no division by zero. It is RevIN without numbers to learn (Kim et al.,
+"Reversible instance normalization", 2022).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.config.schema import Normalise
+
+SMALLEST = 1e-3  # in scaled units: of the range, or of the deviation, of the training part
+
+
+@dataclass(frozen=True)
+class WindowRule:
+    """How windows are measured by their own past, and which measure brings each output back.
+
+    Attributes:
+        how: The rule.
+        features: Numbers of one row of the series: a time step has several rows with dataset.lags_as=features.
+        columns: Of each output the feature that its target is. Shape (outputs,).
+    """
+
+    how: Normalise
+    features: int
+    columns: tuple[int, ...]
+
+    def measure(self, rows: Any, space: Any) -> tuple[Any, Any]:
+        """Return what is taken off each window, and what it is then divided by.
+
+        Args:
+            rows: Scaled. Shape (..., rows of a window, features).
+            space: `numpy` or `keras.ops`.
+
+        Returns:
+            Shift and scale, each (..., 1, features).
+        """
+        if self.how is Normalise.window_last:
+            last = rows[..., -1:, :]
+            return last, space.ones_like(last)
+        mean = space.mean(rows, axis=-2, keepdims=True)
+        if self.how is Normalise.window_mean:
+            return mean, space.ones_like(mean)
+        variance = space.mean(space.square(rows - mean), axis=-2, keepdims=True)
+        return mean, space.maximum(space.sqrt(variance), SMALLEST)
+
+    def bring_back(self, outputs: Any, shift: Any, scale: Any, space: Any) -> Any:
+        """Return outputs where the window lies that they were made from.
+
+        Args:
+            outputs: Of the core. Shape (..., outputs).
+            shift: As `measure` gives it.
+            scale: As `measure` gives it.
+            space: `numpy` or `keras.ops`.
+
+        Returns:
+            Scaled. Shape (..., outputs).
+        """
+        shift, scale = (space.take(each[..., 0, :], self.columns, axis=-1) for each in (shift, scale))
+        return outputs * scale + shift
