@@ -56,6 +56,7 @@ MODES: dict[str, dict[str, Any]] = {
 
 
 THOROUGH = ("lags as features", "stateful many-to-many", "overlapping")  # the others read the same windows
+NORMALISED = pytest.param("normalised", marks=pytest.mark.thorough)
 BY_MODE = [pytest.param(mode, marks=pytest.mark.thorough) if mode in THOROUGH else mode for mode in MODES]
 
 
@@ -133,7 +134,7 @@ def on_noise() -> Callable[[str], Trained]:
     return train_once(white_noise())
 
 
-@pytest.mark.parametrize("mode", ["stateless", "stateful", BY_MODE[2], "normalised", "many-to-many"])
+@pytest.mark.parametrize("mode", ["stateless", "stateful", BY_MODE[2], NORMALISED, "many-to-many"])
 def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: Callable[[str], Trained]) -> None:
     """A score would not come from the values of the test part: it stays when they are shuffled."""
     trained = on_wave(mode)

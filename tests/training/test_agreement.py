@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Optimizer, Order, Wiring
+from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Normalise, Optimizer, Order, Wiring
 from pipeline.training.train import train_seeds
 
 # Loss, clipping, epochs: the steps of mae jump where an error changes its sign, and clipping amplifies rounding.
@@ -107,6 +107,17 @@ OTHERS = {
         "return_sequences": True,
         "dataset": {"horizons": Horizons.all, "segments": 2, "features": ["a", "b"], "targets": ["a", "b"]},
     },
+    "normalised": {
+        "look_back": 4,
+        "horizon": 2,
+        "batch_size": 4,
+        "dataset": {
+            "horizons": Horizons.all,
+            "features": ["a", "b"],
+            "targets": ["b"],
+            "normalise": Normalise.window_standard,
+        },
+    },
     "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
     "one to many": {
         "look_back": 1,
@@ -124,7 +135,7 @@ OTHERS = {
 
 
 # What stands in a class of its own elsewhere: rate_of_epoch, the windows, and the lanes have tests.
-THOROUGH = ("decay", "lags as features", "overlapping", "one to one", "one to many")
+THOROUGH = ("decay", "lags as features", "overlapping", "normalised", "one to one", "one to many")
 
 
 @pytest.mark.parametrize(
