@@ -79,15 +79,15 @@ def fused_tutorial(seeds: int) -> float:
 
 def fused_again() -> float:
     """Return the seconds of one training that was compiled before; the median of five."""
-    shared, groups = compiled([*TUTORIAL, "seeds=1"])
-    return float(np.median([seconds_of_groups(shared, groups) for _ in range(5)]))
+    _, tasks = compiled([*TUTORIAL, "seeds=1"])
+    return float(np.median([seconds_of_groups(tasks) for _ in range(5)]))
 
 
 def fused_steps(overrides: list[str], epochs: int) -> float:
     """Return the milliseconds of one step of one seed, compilation excluded; the best of three."""
-    shared, groups = compiled([*overrides, f"training.epochs={epochs}"])
-    steps = num_batches(shared.config, shared.data) * epochs * shared.config.seeds
-    return min(seconds_of_groups(shared, groups) for _ in range(3)) / steps * 1e3
+    job, tasks = compiled([*overrides, f"training.epochs={epochs}"])
+    steps = num_batches(job.config, job.data) * epochs * job.config.seeds
+    return min(seconds_of_groups(tasks) for _ in range(3)) / steps * 1e3
 
 
 def fit_steps(overrides: list[str], epochs: int) -> float:
@@ -150,26 +150,26 @@ def prepare(overrides: list[str]):
 
 
 def compiled(overrides: list[str]):
-    """Return the compiled programs of a run, and its groups of seeds."""
+    """Return a run, and its groups of seeds with their compiled programs."""
     config, data = prepare(overrides)
     from pipeline.training import fused
-    from pipeline.training.compiled import CompilingSession
     from pipeline.training.engine import choose_engine
+    from pipeline.training.groups import Job
+    from pipeline.training.programs import Programs
 
-    network = choose_engine(config, data).network
-    groups = list(fused.make_groups(config, data, network))
-    shared = fused.share(config, data, network, groups[0], CompilingSession())
-    next(fused.call_by_call(shared, groups[0]))  # compiles
-    return shared, groups
+    job = Job(config, data)
+    tasks = list(fused.make_tasks([job], choose_engine(config, data).network, Programs()))
+    next(fused.call_by_call(tasks[0]))  # compiles
+    return job, tasks
 
 
-def seconds_of_groups(shared, groups) -> float:
+def seconds_of_groups(tasks) -> float:
     """Train all groups on all cores; return the wall time."""
     from pipeline.training import fused
     from pipeline.training.cores import run_on_cores
 
     start = time.perf_counter()
-    for _ in run_on_cores(groups, lambda group: fused.call_by_call(shared, group)):
+    for _ in run_on_cores(tasks, fused.call_by_call):
         pass
     return time.perf_counter() - start
 

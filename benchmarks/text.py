@@ -42,22 +42,21 @@ def fused(seeds: int) -> tuple[float, float]:
     import numpy as np
     from engine import compiled
 
-    shared, groups = compiled([*TEXT, f"seeds={seeds}"])
+    job, tasks = compiled([*TEXT, f"seeds={seeds}"])
     from pipeline.training.compiled import to_arrays
     from pipeline.training.cores import run_on_cores
-    from pipeline.training.fused import _plan
 
-    assert shared.data.windows.num_outputs == CHARACTERS
-    windows = shared.data.windows
+    windows = job.data.windows
+    assert windows.num_outputs == CHARACTERS
 
-    def train(group):
-        plan, history = _plan(shared.config, shared.data, group, 0)
+    def train(task):
+        plan, history = task.plan(0)
         batches = np.int32(0), np.int32(BATCHES)
-        carry = to_arrays(shared.program.begin(group.weights))
-        read = windows.inputs, windows.targets, plan, shared.validation, shared.hyperparameters
-        yield shared.train(*read, carry, *batches, history)
+        carry = to_arrays(task.compiled.program.begin(task.group.weights))
+        read = windows.inputs, windows.targets, plan, task.validation, task.hyperparameters
+        yield task.compiled.train(*read, carry, *batches, history)
 
-    return fastest(lambda: list(run_on_cores(groups, train)), seeds)
+    return fastest(lambda: list(run_on_cores(tasks, train)), seeds)
 
 
 def fit(**compiling) -> tuple[float, float]:

@@ -40,6 +40,10 @@ class CompilingSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free what was compiled."""
         self._session.close()
         # tf.custom_gradient registers a closure per trace, for ever, and the closure holds the graph.
         for name in set(ops.gradient_registry.list()) - self._known_gradients:

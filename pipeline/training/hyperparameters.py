@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from pipeline.config.schema import Config, EvaluationConfig, TrackingConfig
+from pipeline.config.schema import Config, TrackingConfig
 
 _HELD_BY_ARGUMENTS = math.nan  # a program that read it all the same would train to nothing but NaN
 
@@ -63,10 +63,10 @@ def stack_hyperparameters(configs: Sequence[Config]) -> Hyperparameters:
 
 
 def without_hyperparameters(config: Config) -> Config:
-    """Return what of a configuration a compiled program depends on: equal for all that one program trains.
+    """Return a configuration with its hyperparameters, its seeds and where it is recorded left out.
 
-    What is null stays null, and a dropout of 0 stays 0: that is another program. Which seeds, and where a run is
-    recorded, is left out as well.
+    Configurations for which this is equal are trained by one program, on the same data. What is null stays null, and a
+    dropout of 0 stays 0: that is another program.
     """
     training, held = config.training, _HELD_BY_ARGUMENTS
     return replace(
@@ -88,6 +88,5 @@ def without_hyperparameters(config: Config) -> Config:
             patience=None if training.patience is None else 0,
             epochs=0,
         ),
-        evaluation=EvaluationConfig(),
         tracking=TrackingConfig(),
     )

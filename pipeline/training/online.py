@@ -23,7 +23,7 @@ from pipeline.models.cells import Tensor
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
-from pipeline.training.fused import Group, make_groups
+from pipeline.training.groups import Group, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.program import Carry, Program, Rows
 from pipeline.training.record import (
@@ -69,7 +69,7 @@ def train_online(
     """
     start = time.perf_counter()
     starts, weights, present = plan_online(config, data.series, data.windows)
-    groups = list(make_groups(config, data, network))
+    groups = list(make_groups([config], data, network))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     plan = _in_calls(starts, weights, present)
     with CompilingSession() as session:
@@ -77,7 +77,7 @@ def train_online(
         example = _arguments(data, hyperparameters, plan[0], program.begin(groups[0].weights), 0)
         learn = session.compile(lambda *arguments: _learn(program, *arguments), *example)
         events = run_on_cores(groups, lambda group: _pass(config, program, learn, data, plan, group))
-        return collect_trained(events, config.seeds, start, on_epoch)
+        return collect_trained(events, 1, start, on_epoch)[0]
 
 
 def _in_calls(starts: IntArray, weights: FloatArray, present: BoolArray) -> list[OnlinePlan]:

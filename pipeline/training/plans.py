@@ -23,29 +23,28 @@ def count_epochs(windows: Windows, seeds: int) -> int:
 
 
 def plan_batches(
-    config: Config, windows: Windows, lanes: Batches | None, seeds: list[int], first_epoch: int, epochs: int
+    config: Config, windows: Windows, lanes: Batches | None, seeds: list[int], epochs: range, held: int
 ) -> BatchPlan:
     """Plan some epochs: lanes for a stateful network, otherwise windows shuffled by seed and epoch.
 
     Args:
-        config: The batch size, and how many epochs there are: those after the last are not shuffled.
+        config: The batch size.
         windows: The windows.
         lanes: The lanes of a stateful network; None for a stateless one.
         seeds: The seeds side by side.
-        first_epoch: From 0.
-        epochs: As `count_epochs` says.
+        epochs: The epochs, from 0.
+        held: How many the plan has room for, as `count_epochs` says.
     """
     if lanes is not None:
         starts, weights, resets = lanes.starts[None, None], lanes.weights, lanes.resets
     else:
-        last = max(first_epoch, min(first_epoch + epochs, config.training.epochs) - 1)
-        starts = np.stack([_shuffled(config, windows, seeds, epoch) for epoch in range(first_epoch, last + 1)])
-        starts = np.pad(starts, ((0, epochs - len(starts)), (0, 0), (0, 0), (0, 0)))
+        starts = np.stack([_shuffled(config, windows, seeds, epoch) for epoch in epochs])
+        starts = np.pad(starts, ((0, held - len(epochs)), (0, 0), (0, 0), (0, 0)))
         weights = np.zeros(starts.shape[2:], np.float32)
         weights.reshape(-1)[: len(windows.train)] = 1
         resets = np.full(len(weights), True)
     return BatchPlan(
-        first_epoch=tf.constant(first_epoch, tf.int32),
+        first_epoch=tf.constant(epochs.start, tf.int32),
         starts=tf.constant(starts, tf.int32),
         weights=tf.constant(weights, tf.float32),
         resets=tf.constant(resets),

@@ -1,7 +1,7 @@
 """What a training leaves behind, and what it reports while it goes on."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,16 +12,31 @@ from pipeline.data.arrays import FloatArray
 
 @dataclass(frozen=True)
 class EpochReport:
-    """One finished epoch of one seed. Losses are in scaled units."""
+    """One finished epoch of one seed. Losses are in scaled units; `job` counts jobs that are trained side by side."""
 
     seed: int
     epoch: int  # from 1
     loss: float
     val_loss: float
     last: bool = False  # this seed trains no further
+    job: int = 0
 
 
 OnEpoch = Callable[[EpochReport], None]
+
+
+@dataclass(frozen=True)
+class Pruning:
+    """Stops seeds that are not worth going on with; what they have learnt until then is kept.
+
+    Attributes:
+        rungs: The epochs after which a seed can be stopped, from 1.
+        stops: Told about a seed after such an epoch, says whether it stops. Asked in the threads that train, by one at
+            a time; the order in which seeds come depends on the machine.
+    """
+
+    rungs: Collection[int]
+    stops: Callable[[EpochReport], bool]
 
 
 @dataclass(frozen=True)
@@ -53,21 +68,25 @@ class Trained:
 
     training: SeedTraining
     outputs: FloatArray
+    job: int = 0
+
+
+Seeds = tuple[list[SeedTraining], FloatArray]  # one record per seed, and its scaled outputs, (seeds, windows, outputs)
 
 
 def collect_trained(
-    events: Iterable[EpochReport | Trained], num_seeds: int, start: float, on_epoch: OnEpoch
-) -> tuple[list[SeedTraining], FloatArray]:
+    events: Iterable[EpochReport | Trained], num_jobs: int, start: float, on_epoch: OnEpoch
+) -> list[Seeds]:
     """Take what the workers yield until every seed is trained.
 
     Args:
         events: Epochs and trained seeds, in any order.
-        num_seeds: How many seeds there are; each has an equal share of the time.
-        start: When their training began, by `time.perf_counter`.
+        num_jobs: How many jobs they belong to.
+        start: When their training began, by `time.perf_counter`. Each seed has an equal share of the time.
         on_epoch: Told about the epochs.
 
     Returns:
-        One record per seed, ascending, and the scaled outputs of each at every window, (seeds, windows, outputs).
+        For each job one record per seed, ascending, and the scaled outputs of each at every window.
     """
     trained: list[Trained] = []
     for event in events:
@@ -75,9 +94,13 @@ def collect_trained(
             on_epoch(event)
         else:
             trained.append(event)
-    share = (time.perf_counter() - start) / num_seeds
+    share = (time.perf_counter() - start) / len(trained)
     trained.sort(key=lambda each: each.training.seed)
-    return [replace(each.training, seconds=share) for each in trained], np.stack([each.outputs for each in trained])
+    by_job = [[each for each in trained if each.job == job] for job in range(num_jobs)]
+    return [
+        ([replace(each.training, seconds=share) for each in seeds], np.stack([each.outputs for each in seeds]))
+        for seeds in by_job
+    ]
 
 
 def describe_divergence(seed: int, epoch: int, loss: float, val_loss: float) -> str:

@@ -1,7 +1,8 @@
-"""Train every seed of a run with the configured engine."""
+"""Train every seed of a run, or of several side by side, with the configured engine."""
 
 import gc
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import keras
@@ -11,12 +12,16 @@ import tensorflow as tf
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
+from pipeline.training.cores import count_cores
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.fused import train_fused
+from pipeline.training.groups import Job, seeds_per_group
+from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.online import train_online
-from pipeline.training.record import OnEpoch, SeedTraining
+from pipeline.training.programs import Programs
+from pipeline.training.record import OnEpoch, Pruning, SeedTraining
 
 
 @dataclass(frozen=True)
@@ -28,8 +33,9 @@ class Training:
         seeds: One record per seed.
         forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
             windows, outputs).
-        fit_seconds: Wall time of training all seeds, compilation included; with the fused engine, where groups of seeds
-            train and forecast side by side, the forecasts as well.
+        fit_seconds: Wall time of training all seeds, compilation included unless a job before it left its program open;
+            with the fused engine, where groups of seeds train and forecast side by side, the forecasts as well. Of jobs
+            that were trained side by side, a share of their time: by the number of its seeds.
     """
 
     choice: Choice
@@ -41,17 +47,66 @@ class Training:
 def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Training:
     """Train `config.seeds` networks, with seed, seed+1, ..., and forecast every window with each.
 
+    Args:
+        config: The configuration.
+        data: The prepared data.
+        on_epoch: Told about finished epochs.
+
     Raises:
         UserError: If the engine asked for cannot train the network.
         TrainingError: If a loss is not a finite number with the engine fit. The fused engine goes on with the other
             seeds, and the record of the one that failed says so.
     """
+    with Programs() as programs:
+        return train_side_by_side([Job(config, data)], programs, on_epoch)[0]
+
+
+def train_side_by_side(
+    jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch, pruning: Pruning | None = None
+) -> list[Training]:
+    """Train several configurations that one program can train, together.
+
+    Each has the same bits as if it were trained alone. What the engine `fit` trains, and training.online, is trained
+    one after another, and is not pruned.
+
+    Args:
+        jobs: Configurations that differ only in what `without_hyperparameters` leaves out, and their data. With the
+            very same data they share the calls of the program.
+        programs: What is compiled; it stays open for the next jobs.
+        on_epoch: Told about finished epochs.
+        pruning: Stops seeds early.
+
+    Returns:
+        One training per job, in their order.
+
+    Raises:
+        UserError: As `train_seeds`.
+        TrainingError: As `train_seeds`.
+        ValueError: If the configurations differ in more.
+    """
+    if len({repr(without_hyperparameters(job.config)) for job in jobs}) != 1:
+        raise ValueError("jobs that are trained side by side may differ in hyperparameters and seeds only")
     keras.backend.clear_session()  # a sweep runs many jobs in one process: without this its memory grows
     start = time.perf_counter()
-    choice = choose_engine(config, data)
+    first = jobs[0]
+    choice = choose_engine(first.config, first.data)
+    if choice.network is None or first.config.training.online:
+        return [_train_alone(choice, job, on_epoch) for job in jobs]
+    found = train_fused(jobs, choice.network, programs, on_epoch, pruning)
+    share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
+    return [Training(choice, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
+
+
+def most_side_by_side(config: Config, data: PreparedData) -> int:
+    """Return how many seeds are worth training side by side: two calls of the program for every core."""
+    network = None if config.training.online else choose_engine(config, data).network
+    return 1 if network is None else 2 * count_cores() * seeds_per_group(config, network)
+
+
+def _train_alone(choice: Choice, job: Job, on_epoch: OnEpoch) -> Training:
+    start, config, data = time.perf_counter(), job.config, job.data
     if choice.network is not None:
-        train = train_online if config.training.online else train_fused
-        seeds, forecasts = train(config, data, choice.network, on_epoch)
+        seeds, forecasts = train_online(config, data, choice.network, on_epoch)
         return Training(choice, seeds, forecasts, time.perf_counter() - start)
     forecaster = Forecaster(config, data.windows)
     numbers = range(config.seed, config.seed + config.seeds)

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.config.schema import Engine
-from pipeline.training import fused, plans
+from pipeline.training import fused, groups, plans
 from pipeline.training.engine import choose_engine
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.fused import train_fused
+from pipeline.training.groups import Job
+from pipeline.training.programs import Programs
 from pipeline.training.record import EpochReport
 
 SETTINGS = {
@@ -31,12 +33,14 @@ class CountMaps(list[EpochReport]):
 
 
 @pytest.fixture(scope="module")
-def train(make_config, make_data) -> Callable[..., Trained]:
+def train(make_config, make_data, ignore_epoch) -> Callable[..., Trained]:
     def run(seed: int = 1, seeds: int = 1, told: list[EpochReport] | None = None, **changes) -> Trained:
         config = make_config(seed=seed, seeds=seeds, **changes)
         data = make_data(config)
         network = choose_engine(config, data).network
-        return train_fused(config, data, network, lambda report: None if told is None else told.append(report))
+        with Programs() as programs:
+            tell = ignore_epoch if told is None else told.append
+            return train_fused([Job(config, data)], network, programs, tell)[0]
 
     return run
 
@@ -87,14 +91,14 @@ def test_a_diverging_seed_is_named_and_spoils_no_other(train, monkeypatch) -> No
     """One bad seed would turn the whole run into NaN, or be counted among the good ones."""
     settings = {"seeds": 4, "batch_size": 4, "training": {"epochs": 4, "patience": 3}}
     clean = train(**settings)
-    make_group = fused._make_group
+    make_groups = fused.make_groups
 
     def spoil(*arguments):
-        group = make_group(*arguments)
-        group.weights[1] = np.nan  # the second seed
-        return group
+        for group in make_groups(*arguments):
+            group.weights[1] = np.nan  # the second seed
+            yield group
 
-    monkeypatch.setattr(fused, "_make_group", spoil)
+    monkeypatch.setattr(fused, "make_groups", spoil)
     trainings, forecasts = train(**settings)
     assert "seed 2: in epoch 1 the loss is nan" in trainings[1].failure
     assert len(trainings[1].losses) == 1
@@ -139,14 +143,14 @@ def test_a_large_network_is_trained_one_seed_per_call(make_config, make_data) ->
     """Large networks would lose their speed: seeds side by side in one program use one core."""
     small, large = make_config(), make_config(batch_size=26, model={"units": [64]})
     sizes = [
-        fused.seeds_per_group(config, choose_engine(config, make_data(config)).network) for config in (small, large)
+        groups.seeds_per_group(config, choose_engine(config, make_data(config)).network) for config in (small, large)
     ]
     assert sizes == [4, 1]
 
 
 def test_large_and_small_groups_agree(train, three, monkeypatch) -> None:
     """The size of a group would change what is learnt."""
-    monkeypatch.setattr(fused, "_SMALL", 0)
+    monkeypatch.setattr(groups, "_SMALL", 0)
     apart = train(1, 3, batch_size=4)
     np.testing.assert_allclose(three[1], apart[1], atol=1e-5)
 
@@ -154,9 +158,9 @@ def test_large_and_small_groups_agree(train, three, monkeypatch) -> None:
 def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch) -> None:
     """A large network would learn something else than a small one; or XLA compiles each of its batches again."""
     settings = {"stateful": True, "batch_size": 2, "training": {"epochs": 6, "patience": 6}}
-    monkeypatch.setattr(fused, "_SMALL", 0)
+    monkeypatch.setattr(groups, "_SMALL", 0)
     whole = train(**settings)
-    monkeypatch.setattr(fused, "_WORTH_CUTTING", 0)
+    monkeypatch.setattr(groups, "_WORTH_CUTTING", 0)
     told = CountMaps()
     cut = train(told=told, **settings)
     assert max(told.counts) - min(told.counts) < 20
