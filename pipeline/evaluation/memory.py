@@ -101,16 +101,14 @@ def describe_memory(config: Config, memory: Memory) -> str:
     step = name_step(config)
     noun = step if steps == 1 else f"{step}s"
     judged = "nats of a validation token" if config.reads_text else "validation error"
+    longer = "a longer look_back" + ("" if config.normalises else " or stateful=true")
     if not config.stateful and longest == 1:
-        return f"look_back=1 shows the network one {step}; a longer look_back or stateful=true may lower the {judged}"
+        return f"look_back={config.look_back} shows the network one {step}; {longer} may lower the {judged}"
     if not config.stateful and steps < longest:
         last = f"last {noun}" if steps == 1 else f"last {steps} {noun}"
         return f"the {last} of look_back={longest} give{'s' * (steps == 1)} the same {judged}: fewer are enough"
     if not config.stateful:
-        return (
-            f"each of the {longest} {noun} of look_back lowers the {judged}: a longer look_back or "
-            "stateful=true may lower it further"
-        )
+        return f"each of the {longest} {noun} of look_back lowers the {judged}: {longer} may lower it further"
     enough = f"stateful=false look_back={steps} is enough"
     if steps == longest:
         return f"information from {steps} {noun} back still lowers the {judged}: the carried state is needed"

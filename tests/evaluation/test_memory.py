@@ -1,5 +1,6 @@
 """How far back a network remembers: known answers of a network made by hand, and every curve against a plain loop."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from pipeline.config.schema import (
     DatasetConfig,
     LagsAs,
     ModelConfig,
+    Normalise,
     Order,
     Scaler,
     Source,
@@ -176,6 +178,28 @@ def test_curves_are_those_of_a_plain_loop(name: str) -> None:
         begins = last_steps - (last_steps - firsts) % steps  # the last row at which the state was zeroed
         assert memory.zeroed[steps - 1] == pytest.approx(rmse(begins), rel=1e-4)
     assert memory.whole == pytest.approx(rmse(firsts if config.stateful else windows.validation), rel=1e-4)
+
+
+def test_a_window_of_fewer_steps_is_measured_by_those_alone() -> None:
+    """A person would be told that fewer steps are enough, and a network of so many has another level to start from."""
+    dataset = {"normalise": Normalise.window_mean}
+    series = replace(delayed_copy(2), targets=("signal",))
+    config = configure(look_back=4, stateful=False, dataset=dataset)
+    data = prepare_data(config, series)
+    weights = [np.random.default_rng(6).normal(0, 0.7, shape) for shape in ((1, 4), (4, 4), (4,), (4, 1), (1,))]
+    network = build_numpy_network(plan_layers(config, *data.windows.interface), weights)
+    memory = measure_memory(config, data, network, network.answer(data.windows.gather_inputs(data.windows.starts)))
+    assert memory is not None and len(memory.warm_up) == 4
+    for steps in (2, 4):
+        shorter = configure(look_back=steps, stateful=False, dataset=dataset)
+        windows = prepare_data(shorter, series).windows
+        alone = build_numpy_network(plan_layers(shorter, *windows.interface), weights)
+        outputs = alone.answer(windows.gather_inputs(windows.validation))
+        rows = windows.spec.origins(windows.validation) + 1
+        errors = data.in_units(outputs, data.windows.validation)[:, 0] - data.series.actual()[rows]
+        assert memory.warm_up[steps - 1] == pytest.approx(np.sqrt(np.mean(errors**2)), rel=1e-4)
+    assert memory.whole == pytest.approx(memory.warm_up[3], rel=1e-4)
+    assert "stateful=true" not in describe_memory(config, memory)
 
 
 def test_a_large_network_is_measured_on_its_last_origins(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import TrainingError
-from pipeline.config.schema import Cell, LagsAs, Order
+from pipeline.config.schema import Cell, LagsAs, Normalise, Order
 from pipeline.data.prepare import prepare_data
 from pipeline.models.keras_network import build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork
@@ -18,7 +18,7 @@ EVERY_WAY = {"chunks", "one step at a time", "3 lanes", "engine"}
 def certify(config, data, shift: float = 0.0) -> Certificate:
     """Certify a network with large random weights; `shift` is added to what the engine forecast."""
     windows = data.windows
-    network = build_training_network(config, windows.num_features, windows.num_outputs)
+    network = build_training_network(config, *windows.interface)
     random = np.random.default_rng(4)
     weights = [random.normal(0, 0.8, weight.shape).astype(np.float32) for weight in network.get_weights()]
     forecasts = Forecaster(config, windows).forecast(weights, windows.starts)
@@ -40,6 +40,7 @@ def test_every_cell_is_certified(cell, make_config, make_data) -> None:
     ("changes", "engine"),
     [
         ({"stateful": False, "return_sequences": True}, False),  # reads each window anew
+        ({"dataset": {"normalise": Normalise.window_standard}}, True),
         ({"stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "look_back": 1, "horizon": 2}, True),
         ({"stateful": True, "look_back": 6}, True),
@@ -115,5 +116,6 @@ def test_a_state_that_is_not_carried(make_config, make_data, monkeypatch) -> Non
 @pytest.mark.parametrize("shift", [0.01, float("nan")])
 def test_an_engine_that_forecasts_otherwise(shift, make_config, make_data) -> None:
     """The scored forecasts would be those of another network than the one that is saved, or of none."""
-    config = make_config(stateful=True)
-    refused("engine", config, make_data(config), shift)
+    for changes in ({"stateful": True}, {"dataset": {"normalise": Normalise.window_last}}):
+        config = make_config(**changes)
+        refused("engine", config, make_data(config), shift)
