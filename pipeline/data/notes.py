@@ -87,7 +87,7 @@ def _describe_single(data: PreparedData) -> Iterator[str]:
     changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.slices()])
     single = scaled.astype(np.float32)
     kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.slices()])
-    for position, name in enumerate(series.columns):
+    for position, name in enumerate(series.columns[: len(series.columns) - len(series.computed)]):
         changed = np.abs(changes[:, position]) > 0  # False where a difference has no value
         lost = int((changed & (kept[:, position] == 0)).sum())
         if lost > _FEW_LOST * changed.sum():
