@@ -24,7 +24,7 @@ def load(run: Run | RunRecord | str) -> FrameForecaster:
     """Load the best seed of a run, with its transforms and its scaler: it needs nothing of what it was trained on.
 
     Args:
-        run: A run, its id, `best` or `latest`.
+        run: A run, its id, `best`, `latest` or `champion`.
 
     Returns:
         What answers `predict(frame)`, raw rows, with forecasts in the data's own units.
@@ -48,7 +48,7 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
     """Forecast beyond the end of a run's data, and its last rows as if they were not known.
 
     Args:
-        run: A run, its id, `best` or `latest`.
+        run: A run, its id, `best`, `latest` or `champion`.
         steps: Time steps of both.
         data: The table that the run was trained on, if it was one; a run of this session still has it.
 
@@ -73,7 +73,7 @@ def open_model(
     """Find a run and load a seed of it together with its data; which run is the best or the latest is told.
 
     Args:
-        chosen: The id of a run, `best` or `latest`.
+        chosen: The id of a run, `best`, `latest` or `champion`.
         tracking: Where it is recorded.
         seed: The number of the seed; None: the best by validation.
         of_text: Only runs that were trained on a text, or on a series; None: on either.
@@ -122,17 +122,17 @@ def find_run(chosen: str, tracking: TrackingConfig, of_text: bool | None = None)
     """Return where a run is recorded, and its id; which run is the best or the latest is told.
 
     Args:
-        chosen: The id of a run, `best` or `latest`.
+        chosen: The id of a run, `best`, `latest` or `champion`.
         tracking: Where it is recorded.
         of_text: Only runs that were trained on a text, or on a series; None: on either.
 
     Raises:
         UserError: If there is no such run.
     """
-    from pipeline.tracking.past import BEST, LATEST, choose_run
+    from pipeline.tracking.past import BEST, CHAMPION, LATEST, choose_run
     from pipeline.tracking.store import find_store
 
-    sought = chosen in (BEST, LATEST)
+    sought = chosen in (BEST, LATEST, CHAMPION)
     store = find_store(tracking, tracking.experiment_name if sought else None)
     record = choose_run(store, chosen, of_text)
     if sought:

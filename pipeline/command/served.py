@@ -15,7 +15,9 @@ class ServedRun:
     """The keys that choose a run; a command adds its own."""
 
     run: str = option(
-        MISSING, "The run whose best seed forecasts: its id in MLflow, best, or latest.", shown="RUN_ID|best|latest"
+        MISSING,
+        "The run whose best seed forecasts: its id in MLflow, best, latest, or champion (of pipeline.search).",
+        shown="RUN_ID|best|latest|champion",
     )
     uri: str | None = store_option()
     experiment: str = option(

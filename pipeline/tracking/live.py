@@ -152,9 +152,9 @@ def _tag_reason(store: Store, run_id: str | None, reason: str, kind: str) -> Non
             store.client.log_batch(run_id, tags=tags)
 
 
-def open_parent(store: Store, name: str, command: Sequence[str]) -> str:
-    """Create the parent run of a sweep and return its id."""
-    tags = {"sweep": "true", PROCESS_TAG: process_name()} | split_value("command", json.dumps(list(command)))
+def open_parent(store: Store, name: str, command: Sequence[str], kind: str = "sweep") -> str:
+    """Create the parent run of a sweep, or of a search, and return its id."""
+    tags = {kind: "true", PROCESS_TAG: process_name()} | split_value("command", json.dumps(list(command)))
     run = store.client.create_run(store.experiment_id, run_name=shorten_value(name, LONGEST_NAME), tags=tags)
     parent_run_id = str(run.info.run_id)
     store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)
@@ -167,6 +167,6 @@ def note_incomplete(store: Store, run_id: str, lost: Sequence[str]) -> None:
 
 
 def close_parent(store: Store, parent_run_id: str, ending: str) -> None:
-    """End the parent run of a sweep as FINISHED, FAILED or KILLED."""
+    """End the parent run of a sweep or a search as FINISHED, FAILED or KILLED."""
     with hold_interrupts():
         store.client.set_terminated(parent_run_id, ending)

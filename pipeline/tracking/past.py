@@ -20,6 +20,7 @@ from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
+from pipeline.tracking.search import SEARCH_TAG, TRIAL_TAG, find_champion
 from pipeline.tracking.store import Store, check_experiment, restore_command
 
 log = logging.getLogger(__name__)
@@ -31,6 +32,7 @@ _PAGE = 1000
 _CRASHED = "the process ended without closing the run (crash or kill)"
 LATEST = "latest"
 BEST = "best"
+CHAMPION = "champion"
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def kill_crashed(store: Store) -> int:
     gone = [
         run.info.run_id
         for run in search_runs(store, "attributes.status = 'RUNNING'")
-        if _is_gone(run.data.tags.get(PROCESS_TAG))
+        if is_gone(run.data.tags.get(PROCESS_TAG))
     ]
     # Read again: between the search and the look at its process it may have ended well.
     crashed = [run_id for run_id in gone if store.client.get_run(run_id).info.status == Status.running.value]
@@ -165,7 +167,8 @@ def kill_crashed(store: Store) -> int:
     return len(crashed)
 
 
-def _is_gone(process: str | None) -> bool:
+def is_gone(process: str | None) -> bool:
+    """Return whether a process of this machine, by its `process_name`, has ended; of others nobody knows."""
     if process is None:
         return False  # not one of ours
     host, number, started = process.rsplit(":", 2)
@@ -207,7 +210,7 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
     found = {unescape_name(name, run.data.tags): value for name, value in run.data.metrics.items()}
     metrics = {name: value for name, value in found.items() if name not in _PER_EPOCH}
     status, reason = Status(run.info.status), run.data.tags.get(REASON_TAG, "")
-    if status is Status.running and _is_gone(run.data.tags.get(PROCESS_TAG)):
+    if status is Status.running and is_gone(run.data.tags.get(PROCESS_TAG)):
         status, reason = Status.killed, _CRASHED  # as the next training will note in MLflow
     return RunRecord(
         run_id=run.info.run_id,
@@ -226,12 +229,15 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
     Args:
         store: Where it was logged.
         chosen: A run id; or `latest`: the newest FINISHED run; or `best`: the lowest validation score among the
-            FINISHED runs that were scored on the same values as the newest one.
+            FINISHED runs that were scored on the same values as the newest one; or `champion`: what the newest search
+            of the experiment has found.
         of_text: Only runs that were trained on a text, or on a series; None: on either.
 
     Raises:
         UserError: If there is none, or it did not finish, is the parent of a sweep, or was trained on the other kind.
     """
+    if chosen == CHAMPION:
+        chosen = find_champion(store)
     if chosen in (BEST, LATEST):
         finished = _finished(store, of_text)
         return _record(_best(finished) if chosen == BEST else finished[-1])
@@ -239,12 +245,15 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
         run = store.client.get_run(chosen)
     except MlflowException as error:
         raise UserError(
-            f"run={chosen} is not in {store.uri}; give a run id from MLflow, or run=best, or run=latest, or another "
-            "tracking.uri"
+            f"run={chosen} is not in {store.uri}; give a run id from MLflow, or run=best, run=latest or run=champion, "
+            "or another tracking.uri"
         ) from error
     _check_alive(store, run)
     if run.data.tags.get("sweep") == "true":
         raise UserError(f"run={chosen} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
+    if SEARCH_TAG in run.data.tags or TRIAL_TAG in run.data.tags:
+        kind = "a search" if SEARCH_TAG in run.data.tags else "a trial of a search, which keeps no network"
+        raise UserError(f"run={chosen} is {kind}; its champion is run=champion")
     if run.info.status != Status.finished.value:
         raise UserError(f"run={chosen} is {run.info.status}, not FINISHED; choose a run that finished")
     if of_text is True and not _reads_text(run):

@@ -1,0 +1,90 @@
+"""The champion: the best trial, trained again with fresh seeds as an ordinary run, and judged once by the test part."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.errors import TrainingError, UserError
+from pipeline.base.record import RunRecord
+from pipeline.baselines.registry import BASELINES
+from pipeline.config.schema import Config
+from pipeline.data.prepare import prepare_data
+from pipeline.data.series import Series
+from pipeline.experiment.job import train_job
+from pipeline.searching.space import Values, parse_words, set_values
+from pipeline.searching.trials import Trial
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+FRESH = 1000  # the champion's first seed is so many after that of the trials
+
+
+@dataclass(frozen=True)
+class Champion:
+    """What a search found.
+
+    Attributes:
+        trial: The best trial that the whole series can be prepared for.
+        values: The text of each key that the search chose or set.
+        record: The run that was trained with it.
+        model: What the model registry calls it.
+    """
+
+    trial: Trial
+    values: Values
+    record: RunRecord
+    model: str
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The same as values."""
+        found = parse_words([f"{key}={text}" for key, text in self.values.items()])
+        return {str(override.key_or_group): override.value() for override in found}
+
+    @property
+    def ensemble(self) -> float:
+        """Test score of the mean forecast of all seeds."""
+        return self.record.metrics[self.record.measure.of("mean_forecast")]
+
+    @property
+    def baselines(self) -> dict[str, float]:
+        """Test score of each baseline that has a forecast."""
+        names = (name for name in BASELINES if self.record.measure.of(f"baseline_{name}") in self.record.metrics)
+        return {name: score for name in names if math.isfinite(score := self.record.baseline(name))}
+
+
+def train_champion(
+    config: Config, fixed: Mapping[str, str], ranked: Sequence[Trial], series: Series, seeds: int, store: "Store",
+    tell: Callable[[str], None],
+) -> Champion:  # fmt: skip
+    """Train the best trial with fresh seeds, and register it.
+
+    Args:
+        config: What all trials share; its `tracking` names the search.
+        fixed: The text of each key that the space sets.
+        ranked: The complete trials, the best first.
+        series: The whole series.
+        seeds: How many trainings.
+        store: Where it is recorded.
+        tell: Shows a sentence to the person who waits.
+
+    Raises:
+        TrainingError: If no complete trial goes with the whole series, or the training fails.
+    """
+    from pipeline.tracking.search import register_champion
+
+    for trial in ranked:
+        values = {**fixed, **trial.values}
+        chosen = set_values(config, values)
+        tracking = replace(chosen.tracking, log_model=True, sweep_keys=list(trial.values))
+        chosen = replace(chosen, seeds=seeds, seed=config.seed + FRESH, tracking=tracking)
+        try:
+            prepare_data(chosen, series)
+        except UserError as error:
+            tell(f"trial {trial.number} does not go with the whole series, the next best is taken: {error}")
+            continue
+        record = train_job(chosen, series)
+        return Champion(trial, values, record, register_champion(store, record.run_id))
+    raise TrainingError("no trial is complete, so there is no champion; give a larger budget or another space")

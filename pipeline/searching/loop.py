@@ -1,0 +1,143 @@
+"""The search itself: brackets of trials, rung by rung, until the budget is over. It trains nothing: it is given how."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from pipeline.base.interrupt import check_interrupt
+from pipeline.base.text import show_number
+from pipeline.searching.budget import Budget
+from pipeline.searching.halving import BRACKET, LAST, RUNGS, Rung, choose_best
+from pipeline.searching.space import Values
+from pipeline.searching.trials import Trial, Trials
+
+_NO_TIME = "the budget ended before it was tried further"
+_SAME = 3  # brackets in a row without anything new: everything there is has been tried
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a configuration scored on a rung.
+
+    Attributes:
+        score: What it is chosen by; lower is better.
+        folds: The same of each fold.
+        failure: Why there is no score; empty if there is one.
+    """
+
+    score: float = float("nan")
+    folds: tuple[float, ...] = ()
+    failure: str = ""
+
+
+# Tries configurations on a rung, in order; it may train several at once, and is not asked further when time is up.
+Evaluate = Callable[[Sequence[Values], Rung], Iterator[Outcome]]
+
+
+@dataclass
+class Search:
+    """A search that goes on.
+
+    Attributes:
+        trials: Its trials.
+        evaluate: Tries configurations.
+        budget: When it ends.
+        label: What scores are called.
+        tell: Shows a sentence to the person who waits.
+        log: Records a trial that ended.
+    """
+
+    trials: Trials
+    evaluate: Evaluate
+    budget: Budget
+    label: str
+    tell: Callable[[str], None]
+    log: Callable[[Trial], None]
+
+    def run(self, adopted: Sequence[Trial] = ()) -> None:
+        """Try brackets until the budget is over or nothing is left to try.
+
+        Args:
+            adopted: Trials that another process left: the first bracket begins with them.
+        """
+        idle, left = 0, list(adopted)
+        while (not self.budget.is_over or left) and idle < _SAME:
+            before = self.budget.used
+            bracket = left + self.trials.ask(max(0, BRACKET - len(left)) if not self.budget.is_over else 0)
+            left = []
+            self._try_bracket(bracket)
+            idle = idle + 1 if self.budget.used == before else 0
+        if idle:
+            self.tell("every configuration of the space has been tried")
+
+    def _try_bracket(self, bracket: list[Trial]) -> None:
+        alive = self._drop_known(bracket)
+        for number, rung in enumerate(RUNGS):
+            alive, waiting = self._climb(alive, number, rung)
+            for trial in waiting:  # time is up: who got furthest is compared with nobody any more
+                self._prune(trial, _NO_TIME)
+            if number == LAST or not alive:
+                return
+            kept = choose_best({trial.number: trial.scores[number] for trial in alive})
+            for trial in alive:
+                if trial.number not in kept:
+                    self._prune(trial, f"{len(alive)} were tried alike, {len(kept)} of them went on: it was not one")
+            alive = [trial for best in kept for trial in alive if trial.number == best]
+
+    def _climb(self, trials: list[Trial], number: int, rung: Rung) -> tuple[list[Trial], list[Trial]]:
+        """Try trials on a rung; return those with a score there, and those for which there was no time."""
+        scored = [trial for trial in trials if len(trial.scores) > number and number < LAST]
+        open_trials = [trial for trial in trials if trial not in scored]
+        outcomes = self.evaluate([trial.values for trial in open_trials], rung)
+        for place, trial in enumerate(open_trials):
+            check_interrupt()
+            if self.budget.is_over and (scored or self._has_complete()):
+                return scored, open_trials[place:]
+            started = self.budget.elapsed
+            outcome = next(outcomes)
+            self.budget.used += rung.trainings
+            if outcome.failure:
+                self._fail(trial, outcome.failure)
+                continue
+            if number == LAST:
+                self.budget.reserved = max(self.budget.reserved, 2 * (self.budget.elapsed - started))
+            scored.append(self._score(trial, number, outcome))
+        return scored, []
+
+    def _score(self, trial: Trial, number: int, outcome: Outcome) -> Trial:
+        if len(trial.scores) <= number:
+            self.trials.report(trial.number, number, outcome.score)
+        if number == LAST:
+            self.trials.complete(trial.number, outcome.score, outcome.folds)
+            self.log(self.trials.get(trial.number))
+        best = self.trials.best()
+        so_far = f", best {show_number(best.score)}" if best is not None and len(best.scores) == len(RUNGS) else ""
+        self.tell(
+            f"[{self.budget.describe()}] trial {trial.number}, rung {number + 1}/{len(RUNGS)}: {self.label} "
+            f"{show_number(outcome.score)}{so_far}"
+        )
+        return replace(trial, scores=(*trial.scores[:number], outcome.score))
+
+    def _drop_known(self, bracket: list[Trial]) -> list[Trial]:
+        """Prune new trials whose values were tried before."""
+        tried = [trial for trial in self.trials.all() if trial.reason != _NO_TIME]
+        seen = {tuple(sorted(trial.values.items())): trial.number for trial in reversed(tried)}
+        kept = []
+        for trial in bracket:
+            first = seen.get(tuple(sorted(trial.values.items())), trial.number)
+            if first < trial.number:
+                self._prune(trial, f"the same as trial {first}")
+            else:
+                kept.append(trial)
+        return kept
+
+    def _has_complete(self) -> bool:
+        return bool(self.trials.ranked())
+
+    def _prune(self, trial: Trial, reason: str) -> None:
+        self.trials.prune(trial.number, reason)
+        self.log(self.trials.get(trial.number))
+
+    def _fail(self, trial: Trial, reason: str) -> None:
+        self.trials.fail(trial.number, reason)
+        self.tell(f"[{self.budget.describe()}] trial {trial.number} FAILED: {reason.splitlines()[0]}")
+        self.log(self.trials.get(trial.number))

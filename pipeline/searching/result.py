@@ -1,0 +1,82 @@
+"""What a search found, as JSON for a program and as sentences for people."""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.base.text import show_number
+from pipeline.comparison.verdict import describe_margin
+from pipeline.config.keys import label_run
+from pipeline.searching.champion import Champion
+from pipeline.searching.folds import NUM_FOLDS
+
+
+@dataclass(frozen=True)
+class Result:
+    """A search that ended.
+
+    Attributes:
+        champion: What it found.
+        persistence: What repeating the last value scores where trials were judged.
+        luck: The validation score that the best trial would be expected to have if all were equally good; NaN with too
+            few complete trials.
+        counts: Trials by how they ended.
+        seconds: How long the search took, the champion included.
+    """
+
+    champion: Champion
+    persistence: float
+    luck: float
+    counts: dict[str, int]
+    seconds: float
+
+    def as_document(self) -> dict[str, Any]:
+        """Return the JSON of `output=`; of several targets the scores are RMSSE, which has no unit."""
+        champion = self.champion
+        return {
+            "champion": {
+                "run_id": champion.record.run_id,
+                "parameters": champion.parameters,
+                "validation_rmse": champion.trial.score,
+                "test_rmse": champion.record.score("test"),
+                "ensemble_rmse": champion.ensemble,
+                "baselines": champion.baselines,
+            },
+            "trials": self.counts,
+            "seconds": round(self.seconds, 3),
+        }
+
+    def metrics(self) -> dict[str, float]:
+        """Return what is logged on the search's own run."""
+        found = {
+            "validation_rmse": self.champion.trial.score,
+            "validation_persistence_rmse": self.persistence,
+            "expected_best_rmse": self.luck,
+            "test_rmse": self.champion.record.score("test"),
+            "ensemble_rmse": self.champion.ensemble,
+            "search_seconds": self.seconds,
+        } | {f"trials_{state}": float(count) for state, count in self.counts.items()}
+        return {name: value for name, value in found.items() if math.isfinite(value)}
+
+    def sentences(self) -> list[str]:
+        """Say what was chosen, by what, and what of it is luck."""
+        champion, label = self.champion, self.champion.record.measure.label
+        tried = ", ".join(f"{count} {state}" for state, count in self.counts.items())
+        score, test = champion.trial.score, champion.record.score("test")
+        naive = champion.baselines["persistence"]
+        seeds = champion.record.params["seeds"]
+        told = [
+            f"Champion: {label_run(champion.parameters, list(champion.trial.values))} (trial {champion.trial.number}; "
+            f"{tried}).",
+            f"Chosen by {label} {show_number(score)} on {NUM_FOLDS} folds before the test part, "
+            f"{describe_margin(score, self.persistence)} than repeating the last value there; on the test part "
+            f"{seeds} fresh seeds have {show_number(test)}, {describe_margin(test, naive)} than repeating the last "
+            f"value, and their mean forecast {show_number(champion.ensemble)}.",
+        ]
+        if math.isfinite(self.luck):
+            more = "lower than that" if score < self.luck else "not lower, so the choice among trials may be luck"
+            told.append(
+                f"If all {sum(self.counts.values())} trials were equally good, the luckiest would be expected to score "
+                f"{show_number(self.luck)} on the folds; the champion's {show_number(score)} is {more}."
+            )
+        return told

@@ -1,0 +1,206 @@
+"""A search from configuration to champion."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pipeline.base.disk import explain_disk
+from pipeline.base.errors import TrainingError, UserError
+from pipeline.base.paths import home_dir
+from pipeline.base.terminal import say
+from pipeline.base.text import show_number
+from pipeline.config.gates import check_ranges
+from pipeline.config.keys import label_run
+from pipeline.config.schema import Config, Protocol, flat_config, hash_config
+from pipeline.data.past import count_past, cut_series
+from pipeline.data.series import Series
+from pipeline.experiment.sweep import open_store_to_train
+from pipeline.models.heads.registry import head_of
+from pipeline.searching.budget import Budget
+from pipeline.searching.champion import train_champion
+from pipeline.searching.evaluate import Evaluator, score_persistence, train_alone
+from pipeline.searching.folds import Fold, make_folds
+from pipeline.searching.halving import RUNGS
+from pipeline.searching.loop import Search
+from pipeline.searching.luck import expect_best
+from pipeline.searching.narrow import choose_starts, narrow_space
+from pipeline.searching.result import Result
+from pipeline.searching.space import Space, read_space, set_values
+from pipeline.searching.trials import State, Trial, Trials, open_trials
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
+FILE = "search.db"
+_PARENT = "parent_run_id"
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is searched.
+
+    Attributes:
+        config: What the command line sets, checked.
+        series: What it names, loaded.
+        space: Name of the space, or a file.
+        choices: `key=choice(...)` of the command line.
+        taken: Keys that the command line sets.
+        words: The whole command line.
+        budget: How long.
+        seeds: Trainings of the champion.
+        resume: Whether to go on with an earlier search of the same.
+    """
+
+    config: Config
+    series: Series
+    space: str
+    choices: Sequence[str]
+    taken: Sequence[str]
+    words: Sequence[str]
+    budget: Budget
+    seeds: int
+    resume: bool
+
+
+@dataclass(frozen=True)
+class _Prepared:
+    """The same, narrowed to the data: configuration with what the space sets, the space, the folds of the past."""
+
+    config: Config
+    space: Space
+    folds: Sequence[Fold]
+    name: str
+
+
+def run_search(task: Task) -> tuple["Store", Result]:
+    """Search, train the champion and register it.
+
+    Raises:
+        UserError: If configuration, space and data do not go together.
+        TrainingError: If no trial, or not the champion, could be trained.
+    """
+    prepared = _prepare(task)
+    store = open_store_to_train(prepared.config.tracking)
+    from pipeline.tracking.live import LiveRun, process_name
+
+    label = head_of(prepared.config).measure(len(task.series.targets)).label
+    trials = open_trials(
+        (store.folder or home_dir()) / FILE, prepared.name, prepared.space, process_name(), prepared.config.seed,
+        task.resume, choose_starts(prepared.config, prepared.space),
+    )  # fmt: skip
+    with _open_parent(store, task, trials) as parent:
+        config = replace(prepared.config, tracking=replace(prepared.config.tracking, parent_run_id=parent))
+        _try_all(task, prepared, store, parent, trials, label)
+        if not trials.ranked():
+            failed = [trial.reason for trial in trials.all() if trial.state is State.failed]
+            raise TrainingError(f"no trial could be trained; the last one: {failed[-1] if failed else 'out of time'}")
+        champion = train_champion(
+            replace(config, resume=task.resume), prepared.space.fixed, trials.ranked(), task.series, task.seeds, store,
+            say,
+        )  # fmt: skip
+        counts = trials.count()
+        chosen = set_values(config, champion.values)
+        folds = [trial.folds for trial in trials.ranked()]
+        result = Result(
+            champion=champion,
+            persistence=score_persistence(chosen, prepared.folds),
+            luck=expect_best(folds, sum(counts.values())),
+            counts=counts,
+            seconds=task.budget.elapsed,
+        )
+        LiveRun(store, parent).log_metrics(result.metrics(), {})
+        LiveRun(store, parent).set_tags({"champion": champion.record.run_id})
+    return store, result
+
+
+def _prepare(task: Task) -> _Prepared:
+    config = task.config
+    _refuse(config)
+    past = count_past(config, task.series)
+    space = read_space(task.space, past, task.choices, task.taken)
+    config = set_values(config, space.fixed)
+    check_ranges(config)
+    folds = make_folds(config, task.series)
+    space, notes = narrow_space(config, space, folds)
+    for note in notes:
+        say(note)
+    config = set_values(config, space.fixed)
+    identity = (hash_config(config, cut_series(task.series, past).digest()), space, RUNGS)
+    name = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
+    axes = ", ".join(space.axes)
+    say(f"searching {axes}: {len(folds)} folds of the {past} time steps before the test part")
+    return _Prepared(config, space, folds, name)
+
+
+def _refuse(config: Config) -> None:
+    wrong = {
+        "a series, not a text": config.reads_text,
+        "protocol=fair: it chooses by a validation part": config.protocol is Protocol.tutorial,
+        "training.online=false": config.training.online,
+        "evaluation.origins=1: the folds of its trials are rolling already": config.evaluation.origins > 1,
+    }
+    for needed, given in wrong.items():
+        if given:
+            raise UserError(f"a search needs {needed}")
+
+
+def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trials: Trials, label: str) -> None:
+    from pipeline.tracking.past import is_gone
+    from pipeline.tracking.search import log_trial, logged_trials
+
+    def log(trial: Trial) -> None:
+        params = flat_config(set_values(prepared.config, trial.values))
+        scores = {f"rung_{rung + 1}_rmse": score for rung, score in enumerate(trial.scores)}
+        scores |= {"validation_rmse": trial.score} if trial.state is State.complete else {}
+        log_trial(store, parent, trial.number, trial.state.value, trial.reason, params, scores)
+
+    adopted: list[Trial] = []
+    if task.resume:
+        adopted = trials.adopt(is_gone)
+        known = logged_trials(store, parent)
+        for trial in trials.all():
+            if trial.state is not State.running and trial.number not in known:
+                log(trial)  # its process ended between the two records
+        if earlier := trials.count():
+            say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
+    evaluator = Evaluator(prepared.config, prepared.folds, train_alone)
+    search = Search(trials, evaluator, task.budget, f"validation {label}", say, log)
+    try:
+        search.run(adopted)
+    except KeyboardInterrupt:
+        say(describe_best(trials, f"validation {label}"))
+        raise
+
+
+def describe_best(trials: Trials, label: str) -> str:
+    """Name the best trial so far, and how it is written on the command line."""
+    best = trials.best()
+    if best is None:
+        return "nothing was tried yet"
+    values: Mapping[str, str] = {**trials.space.fixed, **best.values}
+    return f"best so far: {label} {show_number(best.score)} with {label_run(values, list(values))}"
+
+
+@contextmanager
+def _open_parent(store: "Store", task: Task, trials: Trials) -> Iterator[str]:
+    """Open the run of a search, and close it as what happened: FINISHED, FAILED or KILLED."""
+    from pipeline.tracking.live import close_parent
+    from pipeline.tracking.search import open_search
+
+    earlier = trials.noted(_PARENT) if task.resume else None
+    parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
+    trials.note(_PARENT, parent)
+    ending = "FAILED"
+    try:
+        yield parent
+        ending = "FINISHED"
+    except KeyboardInterrupt:
+        ending = "KILLED"
+        raise
+    finally:
+        try:
+            close_parent(store, parent, ending)
+        except Exception as error:  # must not hide what ended the search
+            say(f"the search stays open in MLflow, the next training will close it: {explain_disk(error) or error}")

@@ -1,0 +1,113 @@
+"""A search in MLflow: its trials, and the champion in the model registry."""
+
+from collections.abc import Mapping, Sequence
+
+from mlflow.entities import RunStatus
+from mlflow.exceptions import MlflowException
+
+from pipeline.base.errors import UserError
+from pipeline.base.record import Status
+from pipeline.tracking.live import PROCESS_TAG, REASON_TAG, open_parent, process_name, track_run
+from pipeline.tracking.store import Store
+
+SEARCH_TAG = "search"
+TRIAL_TAG = "trial"
+ALIAS = "champion"
+_STATE_TAG = "state"
+
+
+def open_search(store: Store, name: str, command: Sequence[str], earlier: str | None) -> str:
+    """Open the parent run of a search, or that of the search that is resumed, and return its id."""
+    if earlier is not None:
+        try:
+            store.client.update_run(earlier, Status.running.value)
+            store.client.set_tag(earlier, PROCESS_TAG, process_name())
+            return earlier
+        except MlflowException:
+            pass  # it was deleted
+    return open_parent(store, name, command, SEARCH_TAG)
+
+
+def log_trial(
+    store: Store,
+    parent_run_id: str,
+    number: int,
+    state: str,
+    reason: str,
+    params: Mapping[str, str],
+    metrics: Mapping[str, float],
+) -> None:
+    """Record a trial that ended: FAILED if it failed, otherwise FINISHED.
+
+    Args:
+        store: Where.
+        parent_run_id: The search.
+        number: Of the trial.
+        state: complete, pruned or failed.
+        reason: Why it was pruned or failed.
+        params: What was tried.
+        metrics: Scores by name.
+    """
+    tags = {TRIAL_TAG: str(number), _STATE_TAG: state} | ({REASON_TAG: reason[:5000]} if reason else {})
+    with track_run(store, f"trial {number}", params, tags, parent_run_id) as run:
+        run.log_metrics(metrics, {})
+    if state == "failed":
+        store.client.update_run(run.run_id, RunStatus.to_string(RunStatus.FAILED))
+
+
+def logged_trials(store: Store, parent_run_id: str) -> set[int]:
+    """Return the numbers of the trials of a search that are recorded; where one was cut off, it is not counted."""
+    found: set[int] = set()
+    token = None
+    while True:
+        page = store.client.search_runs(
+            [store.experiment_id], f"tags.mlflow.parentRunId = '{parent_run_id}'", max_results=1000, page_token=token
+        )
+        found |= {
+            int(run.data.tags[TRIAL_TAG])
+            for run in page
+            if TRIAL_TAG in run.data.tags and run.info.status in (Status.finished.value, Status.failed.value)
+        }
+        token = page.token
+        if not token:
+            return found
+
+
+def registered_name(experiment: str) -> str:
+    """Return the name under which the champion of an experiment is registered.
+
+    Example:
+        >>> registered_name("sales/2026")
+        'sales-2026'
+    """
+    return experiment.replace("/", "-").replace(":", "-")
+
+
+def register_champion(store: Store, run_id: str) -> str:
+    """Register the model of a run as a new version, with the alias champion; return what MLflow calls it."""
+    client = store.client
+    name = registered_name(client.get_experiment(store.experiment_id).name)
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    version = client.create_model_version(name, source=f"runs:/{run_id}/model", run_id=run_id)
+    client.set_registered_model_alias(name, ALIAS, version.version)
+    return f"models:/{name}@{ALIAS}"
+
+
+def find_champion(store: Store) -> str:
+    """Return the run of the champion of the store's experiment.
+
+    Raises:
+        UserError: If no search has ended with one.
+    """
+    experiment = store.client.get_experiment(store.experiment_id).name
+    try:
+        return str(store.client.get_model_version_by_alias(registered_name(experiment), ALIAS).run_id)
+    except MlflowException as error:
+        raise UserError(
+            f"the MLflow experiment '{experiment}' in {store.uri} has no champion; find one: python -m pipeline.search "
+            "dataset=csv dataset.path=FILE, or choose another tracking.experiment_name"
+        ) from error

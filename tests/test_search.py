@@ -1,0 +1,148 @@
+"""`python -m pipeline.search` as a user runs it: a champion, its record, and what puts it to work."""
+
+import json
+import math
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import mlflow
+import pytest
+
+from tests.commands import run_command
+from tests.conftest import MakeStore, fill_once
+
+SPACE = "dataset.transforms: choice([log],[log,difference])\ntraining.epochs: 2\nbatch_size: 16\nmodel.units: [2]\n"
+WORDS = ("dataset=airline", "search=mine.yaml", "budget=1", "seeds=2", "output=result.json")
+
+
+@dataclass(frozen=True)
+class Found:
+    """A search that was run once for all tests, and its store."""
+
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{self.folder / 'mlflow.db'}"}
+
+    def run(self, module: str, *words: str, fresh: bool = False) -> subprocess.CompletedProcess[str]:
+        return run_command(module, *words, cwd=self.folder, env=self.environment, fresh=fresh)
+
+    def read(self, name: str) -> str:
+        return (self.folder / name).read_text()
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> Found:
+    def fill(folder: Path) -> None:
+        make_store(folder)
+        (folder / "mine.yaml").write_text(SPACE)
+        done = Found(folder).run("pipeline.search", *WORDS)
+        assert done.returncode == 0, done.stderr
+        (folder / "stdout.txt").write_text(done.stdout)
+        (folder / "stderr.txt").write_text(done.stderr)
+
+    return Found(fill_once(tmp_path_factory, "search", fill))
+
+
+def test_the_result_is_the_promised_document(found: Found) -> None:
+    """A program that reads output= finds other names, numbers that are none, or parameters it cannot run."""
+    result = json.loads(found.read("result.json"))
+    assert set(result) == {"champion", "trials", "seconds"} and result["seconds"] > 0
+    champion = result["champion"]
+    assert set(champion) == {
+        "run_id", "parameters", "validation_rmse", "test_rmse", "ensemble_rmse", "baselines"
+    }  # fmt: skip
+    assert champion["parameters"]["dataset.transforms"] in (["log"], ["log", "difference"])
+    assert champion["parameters"] | {"training.epochs": 2, "model.units": [2]} == champion["parameters"]
+    assert set(champion["baselines"]) >= {"persistence", "seasonal", "drift", "linear"}
+    scores = [champion[name] for name in ("validation_rmse", "test_rmse", "ensemble_rmse")]
+    assert all(math.isfinite(score) and score > 0 for score in (*scores, *champion["baselines"].values()))
+    assert result["trials"] == {"complete": 1, "pruned": 8, "failed": 0}
+
+
+def test_every_trial_and_the_champion_are_runs_of_one_parent(found: Found) -> None:
+    """A trial has no record, no reason or the state of another, or the champion has the seeds of the trials."""
+    client = mlflow.MlflowClient(found.environment["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("lstm-pipeline")
+    runs = client.search_runs([experiment.experiment_id])
+    (parent,) = [run for run in runs if "search" in run.data.tags]
+    trials = [run for run in runs if "trial" in run.data.tags]
+    (champion,) = [run for run in runs if run not in trials and run is not parent]
+    assert {run.data.tags["mlflow.parentRunId"] for run in (*trials, champion)} == {parent.info.run_id}
+    assert sorted(int(run.data.tags["trial"]) for run in trials) == list(range(9))
+    assert sorted(run.data.tags["state"] for run in trials) == ["complete"] + ["pruned"] * 8
+    assert all(run.data.tags["failure_reason"] for run in trials if run.data.tags["state"] == "pruned")
+    result = json.loads(found.read("result.json"))
+    assert champion.info.run_id == result["champion"]["run_id"] == parent.data.tags["champion"]
+    assert champion.data.params["seeds"] == "2" and int(champion.data.params["seed"]) > 1000  # no trial had them
+    assert parent.info.status == champion.info.status == "FINISHED"
+    assert client.get_model_version_by_alias("lstm-pipeline", "champion").run_id == champion.info.run_id
+
+
+def test_the_champion_is_put_to_work_by_its_name(found: Found) -> None:
+    """Who searched must look up an id to forecast; or a trial, which has no network, ends in a traceback."""
+    done = found.run("pipeline.forecast", "run=champion", "steps=2")
+    assert done.returncode == 0, done.stderr
+    run_id = json.loads(found.read("result.json"))["champion"]["run_id"]
+    assert run_id in done.stderr and (found.folder / "forecast.csv").is_file()
+    done = found.run("pipeline.stream", "run=champion", "input=new.csv", "follow=false")
+    assert "new.csv" in done.stderr  # the champion was found; its rows are not there
+    client = mlflow.MlflowClient(found.environment["MLFLOW_TRACKING_URI"])
+    experiment = client.get_experiment_by_name("lstm-pipeline")
+    for tag, said in (("trial", "a trial of a search"), ("search", "is a search")):
+        (run, *_) = client.search_runs([experiment.experiment_id], f"tags.{tag} != ''")
+        done = found.run("pipeline.forecast", f"run={run.info.run_id}")
+        assert (done.returncode, said in done.stderr) == (2, True)
+
+
+def test_what_was_found_is_said(found: Found) -> None:
+    """Nobody learns what was chosen, by which score, and what it is worth where nothing was chosen."""
+    told = found.read("stdout.txt")
+    for text in ("Champion: dataset.transforms=", "1 complete, 8 pruned, 0 failed", "on 3 folds before the test part",
+                 "2 fresh seeds have", "models:/lstm-pipeline@champion", "No configuration beats"):  # fmt: skip
+        assert text in told
+    assert "trial 0, rung 1/3: validation RMSE" in found.read("stderr.txt")
+
+
+def test_help_needs_neither_tensorflow_nor_optuna(tmp_path: Path) -> None:
+    """Help takes five seconds, or does not say how a key is searched."""
+    done = run_command("pipeline.search", "--help", fresh=True, env={**os.environ, "PYTHONPROFILEIMPORTTIME": "1"})
+    assert done.returncode == 0
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "pipeline.command.search" in imported
+    assert not {"tensorflow", "optuna", "mlflow", "hydra", "pandas"} & imported
+    for text in ("budget=TIME|N", "output=", "resume=true|false", "tag(log,interval(0.001,0.1))", "run=champion"):
+        assert text in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["budget=soon"], "budget=soon; write budget=10m"),
+        (["-m", "look_back=1,3"], "-m: a search has no flags"),
+        (["refit=true"], "leave refit out"),
+        (["seeds=0"], "seeds must be at least 1"),
+        (["look_bak=choice(1,2)"], "look_bak"),
+        (["look_back=choice(1,"], "look_back=choice(1,"),
+        (["search=smal"], "small"),
+        (["output=missing/result.json"], "create it first"),
+        (["dataset=tinyshakespeare"], "a series, not a text"),
+        (["experiment=tutorial_window"], "protocol=fair"),
+        (["dataset=csv"], "dataset.path"),
+    ],
+)
+def test_wrong_words_are_refused_before_anything_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], said: str
+) -> None:
+    """A typing error costs ten minutes, a traceback, or a search that ignores it."""
+    from pipeline.command import search
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    monkeypatch.setattr(search, "listen_for_interrupts", lambda: None)
+    assert search.main(words) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
