@@ -16,6 +16,7 @@ import pytest
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import (
     Config,
+    Cycle,
     DatasetConfig,
     Engine,
     LagsAs,
@@ -26,7 +27,10 @@ from pipeline.config.schema import (
     Scaler,
     Source,
     TrainingConfig,
+    Transform,
 )
+from pipeline.data.auto_transforms import resolve_transforms
+from pipeline.data.cycles import add_cycles
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
@@ -49,13 +53,21 @@ MODES: dict[str, dict[str, Any]] = {
     "stateful": {"stateful": True, "batch_size": 3},
     "lags as features": {"batch_size": 4, "dataset": {"lags_as": LagsAs.features}},
     "normalised": {"batch_size": 4, "dataset": {"normalise": Normalise.window_standard}},
+    "chosen transforms and calendar": {
+        "batch_size": 4, "dataset": {"transforms": [Transform.auto], "calendar": [Cycle.day_of_week]}
+    },
     "many-to-many": {"batch_size": 4, "return_sequences": True},
     "stateful many-to-many": {"batch_size": 3, "stateful": True, "return_sequences": True},
     "overlapping": {"stateful": True, "dataset": {"order": Order.overlapping}},
-}
+}  # fmt: skip
 
 
-THOROUGH = ("lags as features", "stateful many-to-many", "overlapping")  # the others read the same windows
+THOROUGH = (
+    "lags as features",
+    "chosen transforms and calendar",
+    "stateful many-to-many",
+    "overlapping",
+)  # the others read the same windows
 NORMALISED = pytest.param("normalised", marks=pytest.mark.thorough)
 BY_MODE = [pytest.param(mode, marks=pytest.mark.thorough) if mode in THOROUGH else mode for mode in MODES]
 
@@ -74,7 +86,8 @@ def as_series(values: np.ndarray) -> Series:
     columns = np.reshape(values, (len(values), -1))
     names = tuple("ab"[: columns.shape[1]])
     filled = np.zeros(columns.shape, dtype=bool)
-    return Series(pd.RangeIndex(len(columns)), columns, names, names, names[:1], filled, "test")
+    days = pd.date_range("2024-01-01", periods=len(columns))
+    return Series(days, columns, names, names, names[:1], filled, "test")
 
 
 @dataclass(frozen=True)
@@ -96,8 +109,15 @@ class Trained:
         return skill(float(error), rmse(actual, np.broadcast_to(baseline, (len(actual), 1, 1)), test))
 
 
+def prepare(config: Config, values: np.ndarray) -> tuple[Config, PreparedData]:
+    """Return the configuration with what was chosen for these values, and the data."""
+    series = add_cycles(as_series(values), config.dataset)
+    chosen, _ = resolve_transforms(config, series)
+    return chosen, prepare_data(chosen, series)
+
+
 def train(config: Config, values: np.ndarray) -> Trained:
-    data = prepare_data(config, as_series(values))
+    config, data = prepare(config, values)
     return Trained(config, data, train_seeds(config, data, lambda report: None))
 
 
@@ -196,9 +216,9 @@ def test_no_forecast_and_no_weight_knows_what_comes_later(
     """The scaler, the training, or a forecast would have seen the test part: another future changes them."""
     before = on_noise(mode)
     if row == TEST_START:
-        assert_untouched(before, train(before.config, change_from(white_noise(), row)), row)
+        assert_untouched(before, train(configure(mode), change_from(white_noise(), row)), row)
         return
-    data = prepare_data(before.config, as_series(change_from(white_noise(), row)))  # the weights were compared above
+    _, data = prepare(configure(mode), change_from(white_noise(), row))  # the weights were compared above
     known = data.windows.spec.origins(data.windows.starts) < row
     assert data.scaling.scale.tolist() == before.data.scaling.scale.tolist()
     changed = plain_forecasts(replace(before, data=data))

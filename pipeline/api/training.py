@@ -12,6 +12,7 @@ from pipeline.base.terminal import say
 from pipeline.config.schema import Config
 from pipeline.experiment.job import train_job
 from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
+from pipeline.experiment.trainer import Trainer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,12 +63,12 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
     plan = plan_settings(settings, data, multirun=True)
     store = open_store_to_train(plan.jobs[0].tracking)
     overrides = name_table(settings, data)
-    with interruptible(), open_sweep(store, ["-m", *overrides], overrides) as going:
+    with interruptible(), open_sweep(store, ["-m", *overrides], overrides) as going, Trainer(plan.jobs) as trainer:
         for job in plan.jobs:
             check_interrupt()
             tracking = replace(job.tracking, parent_run_id=going.parent, sweep_keys=plan.differing_keys())
             try:
-                train_job(replace(job, tracking=tracking), plan.series_of(job))
+                train_job(replace(job, tracking=tracking), plan.series_of(job), trainer)
             except PipelineError as error:  # train_job has said why
                 going.failure = going.failure or error
     log_report(store, going.parent)

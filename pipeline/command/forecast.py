@@ -77,7 +77,7 @@ def forecast_run(arguments: Arguments) -> int:
     check_folder("output", arguments.output)
     check_folder("plot", plot)
     from pipeline.serving.clock import Clock
-    from pipeline.serving.free_run import can_run_free, forecast_steps, name_true
+    from pipeline.serving.free_run import can_run_free, forecast_steps, name_true, unknown_ahead
 
     model = fetch_model(arguments)
     table = forecast_steps(model, arguments.steps)
@@ -94,10 +94,12 @@ def forecast_run(arguments: Arguments) -> int:
         print(f"... and {len(table) - _MOST_ROWS} more rows: {arguments.output} has them all.")
     if not Clock(model.data.series, model.config.dataset.time_column is None).has_calendar:
         print("The timestamps follow no calendar, so nobody knows the next ones: rows ahead are counted +1, +2, ...")
+        if model.data.series.computed:
+            print("No free run beyond the end either: dataset.calendar makes inputs of the timestamps.")
     print(_judge(model, table, name_true(model)))
     if not can_run_free(model):
-        missing = sorted(set(model.data.series.features) - set(model.data.series.targets))
-        print(f"No free run: nobody knows the next values of {', '.join(missing)}; make every feature a target.")
+        unknown = ", ".join(unknown_ahead(model))
+        print(f"No free run: nobody knows the next values of {unknown}; make every feature a target.")
     if model.data.series.short_lanes:
         print(_say_left_out(model))
     print(f"{arguments.output} and {plot} hold it.")

@@ -25,8 +25,9 @@ from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
 from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, typed_config
 from pipeline.experiment.job import train_job
-from pipeline.experiment.jobs import explained, plan_jobs
+from pipeline.experiment.jobs import Plan, explained, plan_jobs
 from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
+from pipeline.experiment.trainer import Trainer
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -59,9 +60,9 @@ def run_job(config: DictConfig) -> float:
     return _train_job(config).score("validation")
 
 
-def _train_job(config: DictConfig) -> RunRecord:
+def _train_job(config: DictConfig, trainer: Trainer | None = None) -> RunRecord:
     prepare_terminal(unread=True)  # a worker of a launcher has its own streams
-    return train_job(typed_config(config))
+    return train_job(typed_config(config), trainer=trainer)
 
 
 def _run_command(command: Sequence[str]) -> int:
@@ -75,7 +76,7 @@ def _run_command(command: Sequence[str]) -> int:
     plan = plan_jobs(arguments, tell=say)
     store = open_store_to_train(plan.jobs[0].tracking)
     if plan.is_sweep:
-        return _run_sweep(store, command, arguments, plan.differing_keys())
+        return _run_sweep(store, command, arguments, plan)
     return _run_once(store, arguments)
 
 
@@ -97,16 +98,17 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
     return DONE
 
 
-def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, keys: Sequence[str]) -> int:
+def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, plan: Plan) -> int:
     from pipeline.tracking.past import sweep_runs
 
     sweep = None
     try:
-        with open_sweep(store, command, arguments.overrides) as sweep:
-            told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{','.join(keys)}]"]
+        with open_sweep(store, command, arguments.overrides) as sweep, Trainer(plan.jobs) as trainer:
+            keys = ",".join(plan.differing_keys())
+            told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
             sys.argv[1:] = _hydra_arguments(arguments, told)
             check_interrupt()
-            _hydra_main(run_job)()
+            _hydra_main((lambda job: _train_job(job, trainer).score("validation")) if plan.in_turn else run_job)()
     finally:
         if sweep is not None:
             print_summary(sweep_runs(store, sweep.parent, say), store)

@@ -107,7 +107,8 @@ def _dataset(config: Config) -> Iterator[str]:
         names = getattr(dataset, key)
         if names is not None and (not names or len(set(names)) != len(names)):
             yield f"dataset.{key} must name at least one column and each only once, but got {names}"
-
+    if len(set(dataset.calendar)) != len(dataset.calendar):
+        yield f"dataset.calendar must name each only once, but got {[each.value for each in dataset.calendar]}"
     yield from _how_written(dataset)
 
 
@@ -237,6 +238,7 @@ def _text(config: Config) -> Iterator[str]:
         f"model.wiring=many_to_one or many_to_many, but got model.wiring={config.wiring.value}": not config.can_carry,
         "dataset.transforms=[]: tokens are no numbers": bool(dataset.transforms),
         "dataset.normalise=none: tokens are no numbers": config.normalises,
+        "dataset.calendar=[]: tokens have no timestamps": bool(dataset.calendar),
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,

@@ -77,6 +77,17 @@ else:
     Transforms = Any  # a list, or the word auto: OmegaConf has no type for both; `typed_config` makes the list
 
 
+class Cycle(Enum):
+    """What of a timestamp goes in, as sine and cosine of its place in the cycle."""
+
+    quarter = "quarter"
+    month = "month"
+    day_of_year = "day_of_year"
+    day_of_month = "day_of_month"
+    day_of_week = "day_of_week"
+    hour = "hour"
+
+
 class Scaler(Enum):
     """How values are scaled; fitted on the training part only."""
 
@@ -213,6 +224,7 @@ class DatasetConfig:
     gaps: Gaps = Gaps.keep
     short_lanes: ShortLanes = ShortLanes.error
     transforms: Transforms = field(default_factory=list)
+    calendar: list[Cycle] = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
     scaler_per_lane: bool = False
     normalise: Normalise = Normalise.none

@@ -78,9 +78,8 @@ def choose_transforms(config: Config, series: Series) -> Choice:
     """
     split = split_series(series, config.dataset, config.protocol, 0, config.evaluation.origins)
     in_train = split.rows("train")
-    computed = len(series.computed)
-    every = [series.values[rows][in_train[rows]] for rows in series.slices()]  # each (time, columns)
-    train = [values[:, : values.shape[1] - computed] for values in every]
+    values = series.read_values()
+    train = [values[rows][in_train[rows]] for rows in series.slices()]  # each (time, columns)
     chooser = _Chooser(config, series, train, series.column_numbers(series.targets))
     steps: list[Transform] = []
     reasons = []
@@ -188,7 +187,7 @@ def _name(steps: Sequence[Transform]) -> str:
 
 def _check_later(config: Config, series: Series, choice: Choice) -> None:
     """Refuse a series whose later values have no logarithm: they had no say in the choice."""
-    values = series.values[:, : len(series.columns) - len(series.computed)]
+    values = series.read_values()
     bad = np.argwhere(values <= 0)
     if not bad.size:
         return

@@ -10,6 +10,7 @@ from pipeline.data.scaling import forward_scaling
 from pipeline.data.text import describe_text
 
 _FEW_LOST = 0.01  # of the changes of a column
+_MANY_OUTSIDE = 0.5  # of the validation values of a target
 
 
 def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
@@ -27,6 +28,7 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         yield from describe_text(config, data)
         return
     yield from _describe_single(data)
+    yield from _describe_range(config, data)
     if data.series.series_ids:
         sizes = [rows.stop - rows.start for rows in data.series.slices()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
@@ -87,13 +89,32 @@ def _describe_single(data: PreparedData) -> Iterator[str]:
     changes = np.concatenate([np.diff(scaled[rows], axis=0) for rows in series.slices()])
     single = scaled.astype(np.float32)
     kept = np.concatenate([np.diff(single[rows], axis=0) for rows in series.slices()])
-    for position, name in enumerate(series.columns):
+    for position, name in enumerate(series.columns[: len(series.columns) - len(series.computed)]):
         changed = np.abs(changes[:, position]) > 0  # False where a difference has no value
         lost = int((changed & (kept[:, position] == 0)).sum())
         if lost > _FEW_LOST * changed.sum():
             yield (
                 f"the column '{name}' changes {int(changed.sum())} times, {lost} of them by less than 32-bit floats "
                 "hold (what networks use); set dataset.scaler=standard or minmax, or dataset.transforms=[difference]"
+            )
+
+
+def _describe_range(config: Config, data: PreparedData) -> Iterator[str]:
+    """Say which targets leave what the network learns from before the test part begins, and what can be done."""
+    if config.normalises or config.training.online or config.protocol is Protocol.tutorial:
+        return
+    learnt, judged = (data.windows.targets[data.split.rows(part)] for part in ("train", "validation"))
+    outside = (judged < np.nanmin(learnt, axis=0)) | (judged > np.nanmax(learnt, axis=0))  # (time, targets)
+    has_windows = not config.stateful and not config.answers_every_step and config.look_back > 1
+    remedies = [
+        *(["dataset.normalise=window_standard"] if has_windows and data.windows.spec.target_inputs else []),
+        *(["dataset.transforms=auto"] if not config.dataset.transforms else []),
+    ]
+    for name, count in zip(data.series.targets, outside.sum(axis=0).tolist(), strict=True):
+        if count >= _MANY_OUTSIDE * len(judged) and remedies:
+            yield (
+                f"{count} of {len(judged)} validation values of '{name}' lie outside the range of the training part, "
+                f"where the network learns nothing; {' or '.join(remedies)} may help"
             )
 
 

@@ -6,6 +6,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.contract import check_contract
+from pipeline.data.cycles import check_cycles
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
 from pipeline.data.prepared import PreparedData
@@ -52,7 +53,11 @@ def prepare_data(
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
-    transformed = forward_transforms(series.values, config.dataset.transforms, config.dataset.period, series.slices())
+    check_cycles(config.dataset, series, split)
+    computed = len(series.computed)
+    transformed = forward_transforms(
+        series.values, config.dataset.transforms, config.dataset.period, series.slices(), computed
+    )
     lost = transformed.lost
     spec = make_window_spec(config, series)
     _check_length(config, series, split, spec, lost)
@@ -62,7 +67,7 @@ def prepare_data(
     _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
-        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane)
+        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, computed)
     scaled = forward_scaling(scaling, transformed.values, series.series_of_rows())
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
@@ -130,7 +135,7 @@ def _check_size(config: Config, series: Series) -> None:
 def _check_log(config: Config, series: Series) -> None:
     if Transform.log not in config.dataset.transforms:
         return
-    bad = np.argwhere(series.values <= 0)
+    bad = np.argwhere(series.read_values() <= 0)
     if bad.size:
         row, column = (int(position) for position in bad[0])
         raise UserError(
@@ -167,7 +172,12 @@ def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec
 
 
 def _check_constant(config: Config, series: Series, trained: list[FloatArray], raw: list[FloatArray]) -> None:
-    """Refuse columns that do not change in training: `trained` is that part of each series, `raw` it untransformed."""
+    """Refuse columns that do not change in training: `trained` is that part of each series, `raw` it untransformed.
+
+    Those that are computed are another's to check.
+    """
+    read = len(series.columns) - len(series.computed)
+    trained, raw = [values[:, :read] for values in trained], [values[:, :read] for values in raw]
     per_series = config.dataset.scaler_per_lane
     pairs = zip(trained, raw, strict=True) if per_series else [(np.concatenate(trained), np.concatenate(raw))]
     for number, (values, before) in enumerate(pairs):

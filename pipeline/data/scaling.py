@@ -25,13 +25,14 @@ class Scaling:
     scale: FloatArray
 
 
-def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = False) -> Scaling:
+def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = False, untouched: int = 0) -> Scaling:
     """Fit a scaler.
 
     Args:
         kind: minmax (training part to 0..1), standard (mean 0, standard deviation 1) or none.
         trained: The training part of each series, transformed. Each (time, columns), without NaN.
         per_series: Whether each series is scaled by itself, or all by the values of all.
+        untouched: Columns at the end that are left as they are.
 
     Returns:
         The fitted scaler.
@@ -42,6 +43,8 @@ def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = 
     """
     fitted = [_fit(kind, values) for values in (trained if per_series else [np.concatenate(trained)])]
     offset, scale = (np.stack(each) for each in zip(*fitted, strict=True))
+    if untouched:
+        offset[:, -untouched:], scale[:, -untouched:] = 0.0, 1.0
     shape = (len(trained), offset.shape[1])
     return Scaling(kind, np.broadcast_to(offset, shape), np.broadcast_to(scale, shape))
 

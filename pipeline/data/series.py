@@ -36,7 +36,7 @@ class Series:
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
-        computed: The last of `columns`, made from the timestamps: inputs that are neither transformed nor scaled.
+        computed: The last of `columns` and of `features`, made from the timestamps: neither transformed nor scaled.
         words: Of a text: the tokens that its values number; empty where they are code points or bytes.
     """
 
@@ -86,6 +86,10 @@ class Series:
         name = "row" if self.timestamps.name is None else self.timestamps.name
         return f"{place}, {name} {self.timestamps[row]}"
 
+    def read_values(self) -> FloatArray:
+        """Return the values that were read, without those computed from the timestamps. Shape (time, columns read)."""
+        return self.values[:, : len(self.columns) - len(self.computed)]
+
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""
         return self.values[:, self.column_numbers(self.targets)]  # (time, targets)
@@ -95,14 +99,16 @@ class Series:
         return ~self.filled[:, self.column_numbers(self.targets)]  # (time, targets)
 
     def digest(self) -> str:
-        """Return the sha256 of names, timestamps and values: what decides a result, whatever the file's format."""
-        names: tuple[object, ...] = (self.columns, self.features, self.targets)
+        """Return the sha256 of names, timestamps and values that were read: what decides a result, in any format."""
+        read = len(self.columns) - len(self.computed)  # what is computed from the timestamps is no value of the data
+        features = self.features[: len(self.features) - len(self.computed)]
+        names: tuple[object, ...] = (self.columns[:read], features, self.targets)
         if self.series_ids:
             names = (*names, self.series_ids, self.series_ends)
         if self.words:
             names = (*names, self.words)
         identity = hashlib.sha256(repr(names).encode())
-        for part in (_plain_times(self.timestamps), self.values, self.filled):
+        for part in (_plain_times(self.timestamps), self.values[:, :read], self.filled[:, :read]):
             identity.update(np.ascontiguousarray(part).tobytes())
         return identity.hexdigest()
 

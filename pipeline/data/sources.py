@@ -11,6 +11,7 @@ from pipeline.config.schema import COMPUTED, DatasetConfig, Source
 from pipeline.data.arrays import IntArray
 from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
+from pipeline.data.cycles import add_cycles
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
 from pipeline.data.frames import tidy_frame
@@ -74,7 +75,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         for (_, values, rows), place in zip(treated, places, strict=True)
     ]  # of each series the values, and where they were filled
     times = [series_times for series_times, _, _ in treated]
-    return Series(
+    series = Series(
         timestamps=times[0].append(times[1:]) if names else times[0],
         values=np.concatenate([values for values, _ in filled]),
         columns=columns,
@@ -89,6 +90,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         spelling=spelling,
         reading=reading,
     )
+    return add_cycles(series, dataset)
 
 
 def _split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:

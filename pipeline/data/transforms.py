@@ -42,7 +42,11 @@ class Transformed:
 
 
 def forward_transforms(
-    values: FloatArray, steps: Sequence[Transform], period: int, slices: Sequence[slice] = (slice(None),)
+    values: FloatArray,
+    steps: Sequence[Transform],
+    period: int,
+    slices: Sequence[slice] = (slice(None),),
+    untouched: int = 0,
 ) -> Transformed:
     """Apply the transforms in order.
 
@@ -51,6 +55,7 @@ def forward_transforms(
         steps: The transforms.
         period: Lag of the seasonal difference, in steps.
         slices: Rows of each series; a difference never reaches from one into another.
+        untouched: Columns at the end that are left as they are.
 
     Returns:
         All stages.
@@ -60,16 +65,18 @@ def forward_transforms(
         [nan, 3.0, 5.0]
     """
     stages = [np.asarray(values, dtype=float)]
+    changed = slice(0, stages[0].shape[1] - untouched)
     for step in steps:
-        before = stages[-1]
+        before = stages[-1][:, changed]
+        after = stages[-1].copy()
+        stages.append(after)
         if step is Transform.log:
-            stages.append(np.log(before))
+            after[:, changed] = np.log(before)
             continue
         lag = lag_of(step, period)
-        after = np.full_like(before, np.nan)
+        after[:, changed] = np.nan
         for rows in slices:
-            after[rows][lag:] = before[rows][lag:] - before[rows][:-lag]
-        stages.append(after)
+            after[rows, changed][lag:] = before[rows][lag:] - before[rows][:-lag]
     return Transformed(tuple(steps), period, tuple(stages))
 
 

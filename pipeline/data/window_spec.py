@@ -193,9 +193,10 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
 def _check_measured(config: Config, series: Series) -> None:
     """A window says where its targets lie only if it holds their past."""
     unread = [target for target in series.targets if target not in series.features]
+    named = [feature for feature in series.features if feature not in series.computed]
     if config.normalises and unread:
         raise UserError(
             f"dataset.normalise={config.dataset.normalise.value} forecasts from where the past of a target lies, but "
             f"{show_names(unread)} is none of the features; set "
-            f"{show_setting('dataset.features', [*series.features, *unread])}, or dataset.normalise=none"
+            f"{show_setting('dataset.features', [*named, *unread])}, or dataset.normalise=none"
         )

@@ -13,16 +13,18 @@ from pipeline.config.schema import Config, flat_config
 
 if TYPE_CHECKING:
     from pipeline.data.series import Series
+    from pipeline.experiment.trainer import Trainer
 
 log = logging.getLogger(__name__)
 
 
-def train_job(config: Config, series: "Series | None" = None) -> RunRecord:
+def train_job(config: Config, series: "Series | None" = None, trainer: "Trainer | None" = None) -> RunRecord:
     """Train one configuration and say on stderr what became of it.
 
     Args:
         config: The typed configuration.
         series: What the configuration names, already loaded; None: it is loaded.
+        trainer: Trains the jobs of the same sweep; None: this one is trained alone.
 
     Returns:
         The record of the finished run.
@@ -35,7 +37,7 @@ def train_job(config: Config, series: "Series | None" = None) -> RunRecord:
 
     say(f"{label}: {config.seeds} x at most {config.training.epochs} epochs, engine {config.training.engine.value}")
     try:
-        record = run_experiment(config, label, say, series)
+        record = run_experiment(config, label, say, series, trainer)
     except PipelineError as error:
         log.error("%s: FAILED: %s", label, error)
         raise

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra import compose, initialize_config_dir
+from hydra._internal.core_plugins.basic_launcher import BasicLauncher
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pipeline.data.series import Series
 
 _BASIC_SWEEPER = f"{BasicSweeper.__module__}.{BasicSweeper.__qualname__}"
+_BASIC_LAUNCHER = f"{BasicLauncher.__module__}.{BasicLauncher.__qualname__}"
 _TRUSTED_TARGETS = ("hydra.", "hydra_plugins.")
 _MANY = 20  # jobs that take seconds to check: composing one costs 0.08 s here, and as much again in Hydra's sweeper
 
@@ -42,11 +44,13 @@ class Plan:
         jobs: The configuration of every job. When a sweeper other than Hydra's basic one chooses the values as
             it goes, only the configuration it starts from.
         series: What was read for them, by the dataset of the job.
+        in_turn: Whether they are run in this process, in this order.
     """
 
     is_sweep: bool
     jobs: list[Config]
     series: "Mapping[str, Series]"
+    in_turn: bool = True
 
     def series_of(self, job: Config) -> "Series":
         """Return the series of a job as it was read when the job was checked."""
@@ -97,7 +101,8 @@ def plan_jobs(
         configs = [typed_config(job) for job in jobs]
     for config in configs:
         check_ranges(config)
-    return Plan(is_sweep, configs, _check_data(configs, data))
+    basic = [base.hydra.sweeper._target_ == _BASIC_SWEEPER, base.hydra.launcher._target_ == _BASIC_LAUNCHER]
+    return Plan(is_sweep, configs, _check_data(configs, data), all(basic))
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """One run from configuration to record: prepare, train, forecast, score, compare with baselines, log."""
 
-import logging
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,10 +16,9 @@ from pipeline.artifacts.tables import write_history
 from pipeline.artifacts.text_files import TextResults, draw_text_figures, write_text_files
 from pipeline.artifacts.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.artifacts.weights import save_weights
-from pipeline.base.environment import hushed_stderr, prepare_environment
+from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import TrainingError
-from pipeline.base.interrupt import check_interrupt, wait_for_safe_point
-from pipeline.base.programs import forget_programs
+from pipeline.base.interrupt import check_interrupt
 from pipeline.base.record import AUTO_TAG, DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
 from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.config.gates import check_ranges
@@ -33,6 +32,7 @@ from pipeline.data.sources import load_series
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
+from pipeline.experiment.trainer import Trainer
 from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.report.page.gates import PAGE as GATES_PAGE
@@ -44,12 +44,16 @@ if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
 
-log = logging.getLogger(__name__)
-
 ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
 
 
-def run_experiment(config: Config, label: str, tell: Callable[[str], None], series: Series | None = None) -> RunRecord:
+def run_experiment(
+    config: Config,
+    label: str,
+    tell: Callable[[str], None],
+    series: Series | None = None,
+    trainer: Trainer | None = None,
+) -> RunRecord:
     """Train one configuration with all its seeds and log it; or, with resume, read back the run that already did.
 
     Args:
@@ -57,6 +61,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
         label: Names the run for people, for example `look_back=3 stateful=false`.
         tell: Shows a sentence to the person who waits.
         series: What the configuration names, already loaded; None: it is loaded.
+        trainer: Trains the jobs of the same sweep; None: this one is trained alone.
 
     Returns:
         The record of the finished run.
@@ -69,6 +74,7 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
     check_ranges(config)
     if series is None:
         series = load_series(config.dataset)
+    job = config
     config, choice = resolve_transforms(config, series)  # from here on the configuration names what was chosen
     data = prepare_data(config, series)
     if choice is not None:
@@ -101,9 +107,21 @@ def run_experiment(config: Config, label: str, tell: Callable[[str], None], seri
         "state_contract": name_contract(config),
     } | ({AUTO_TAG: choice.tell()} if choice is not None else {})
     params = flat_config(config)
+
+    def is_done(other: Config) -> bool:
+        files, silent = ESSENTIAL_FILES, lambda text: None
+        if not other.resume:
+            return False
+        chosen, _ = resolve_transforms(other, series)
+        return find_finished(store, hash_config(chosen, digest), files, silent) is not None
+
+    def train(each: PreparedData, origin: int, name: str) -> "Training":
+        with Trainer() if trainer is None else nullcontext(trainer) as own:
+            return own.train(job, config, each, name, tell, is_done, origin)
+
     with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
-        outcome = _train_and_score(config, data, label, Path(folder), run, tell)
+        outcome = _train_and_score(config, data, label, Path(folder), run, tell, train)
         metrics = outcome.metrics | count_data(data)
         run.log_metrics(metrics, outcome.per_epoch)
         run.log_folder(Path(folder))
@@ -144,13 +162,19 @@ def _explain(config: Config, data: PreparedData, folder: Path, salvage: Salvage)
 
 
 def _train_and_score(
-    config: Config, data: PreparedData, label: str, folder: Path, run: "LiveRun", tell: Callable[[str], None]
+    config: Config,
+    data: PreparedData,
+    label: str,
+    folder: Path,
+    run: "LiveRun",
+    tell: Callable[[str], None],
+    train: "Callable[[PreparedData, int, str], Training]",
 ) -> _Outcome:
     """Train, score, certify, and write every file without which the run is worth nothing."""
     later = range(1, config.evaluation.origins)
     origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
     trainings = [
-        _train(config, each, label if not later else f"{label} origin {number + 1}/{len(origins)}")
+        train(each, number, label if not later else f"{label} origin {number + 1}/{len(origins)}")
         for number, each in enumerate(origins)
     ]
     choice, last = trainings[-1].choice, trainings[-1]
@@ -229,26 +253,6 @@ def _log_model(best: ServedModel, run: "LiveRun") -> None:
         dataset = best.config.dataset
         named = [name for name in (dataset.time_column, dataset.lane_column) if name is not None]
         run.log_model(folder, [*named, *value_columns(best.config, best.data.series)])
-
-
-def _train(config: Config, data: PreparedData, label: str) -> "Training":
-    from pipeline.report.terminal.progress import show_progress
-
-    # 10 s and 0.8 GB, and many lines about CPUs and GPUs: only when a run starts.
-    with wait_for_safe_point(), hushed_stderr():
-        from pipeline.training.train import start_tensorflow, train_seeds
-
-        start_tensorflow()
-
-    epochs = 1 if config.training.online else config.training.epochs
-    with show_progress(label, config.seed, config.seeds, epochs) as report, wait_for_safe_point():
-        try:
-            return train_seeds(config, data, report)
-        except Exception as error:
-            if (told := forget_programs(str(error))) is None:
-                raise
-        log.warning("%s: %s", label, told)
-        return train_seeds(config, data, report)
 
 
 def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:

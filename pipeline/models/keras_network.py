@@ -95,7 +95,9 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         )
     if layer.rule is not None:
         kind = Normalise if layer.kind is Kind.normalise else Denormalise
-        return kind(layer.rule.how.value, layer.rule.features, layer.rule.columns, name=layer.name)
+        return kind(
+            layer.rule.how.value, layer.rule.features, layer.rule.columns, layer.rule.untouched, name=layer.name
+        )
     if layer.kind is Kind.dense:
         return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
     if layer.kind is Kind.one_hot:

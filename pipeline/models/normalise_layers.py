@@ -12,15 +12,15 @@ from pipeline.models.window_rule import WindowRule
 class _WindowLayer(keras.layers.Layer):
     """What both have: the rule, as plain values that Keras saves."""
 
-    def __init__(self, how: str, features: int, columns: Sequence[int], **settings: Any) -> None:
+    def __init__(self, how: str, features: int, columns: Sequence[int], untouched: int = 0, **settings: Any) -> None:
         super().__init__(**settings)
-        self.rule = WindowRule(schema.Normalise(how), features, tuple(columns))
+        self.rule = WindowRule(schema.Normalise(how), features, tuple(columns), untouched)
 
     def get_config(self) -> dict[str, Any]:
         """Return what Keras saves of it: name and rule."""
         rule = self.rule
         own = {"how": rule.how.value, "features": rule.features, "columns": list(rule.columns)}
-        return super().get_config() | own
+        return super().get_config() | own | {"untouched": rule.untouched}
 
     def measure(self, window: Any) -> tuple[Any, Any, Any]:
         """Return the rows of windows, (windows, rows of a window, features), their shift and their scale."""

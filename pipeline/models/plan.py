@@ -132,7 +132,8 @@ def plan_layers(
     steps = len(config.horizon_steps)
     numbers = num_outputs // (steps * len(target_inputs))  # of an answer
     columns = [column for _ in range(steps) for column in target_inputs for _ in range(numbers)]
-    rule = WindowRule(config.dataset.normalise, num_features * config.time_steps // config.look_back, tuple(columns))
+    features = num_features * config.time_steps // config.look_back  # of a row
+    rule = WindowRule(config.dataset.normalise, features, tuple(columns), untouched=2 * len(config.dataset.calendar))
     return [
         LayerPlan(Kind.normalise, "normalise", num_features, num_features, rule=rule),
         *core,

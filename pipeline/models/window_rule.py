@@ -13,6 +13,8 @@ than `SMALLEST`: what does not move is then no division by zero. It is RevIN wit
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipeline.config.schema import Normalise
 
 SMALLEST = 1e-3  # in scaled units: of the range, or of the deviation, of the training part
@@ -26,11 +28,13 @@ class WindowRule:
         how: The rule.
         features: Numbers of one row of the series: a time step has several rows with dataset.lags_as=features.
         columns: Of each output the feature that its target is. Shape (outputs,).
+        untouched: Features at the end of a row that are left as they are: a month has no level of its own.
     """
 
     how: Normalise
     features: int
     columns: tuple[int, ...]
+    untouched: int = 0
 
     def measure(self, rows: Any, space: Any) -> tuple[Any, Any]:
         """Return what is taken off each window, and what it is then divided by.
@@ -42,6 +46,15 @@ class WindowRule:
         Returns:
             Shift and scale, each (..., 1, features).
         """
+        shift, scale = self._measure(rows, space)
+        if not self.untouched:
+            return shift, scale
+        measured = np.arange(self.features) < self.features - self.untouched
+        return space.where(measured, shift, space.zeros_like(shift)), space.where(
+            measured, scale, space.ones_like(scale)
+        )
+
+    def _measure(self, rows: Any, space: Any) -> tuple[Any, Any]:
         if self.how is Normalise.window_last:
             last = rows[..., -1:, :]
             return last, space.ones_like(last)

@@ -127,7 +127,7 @@ class Clock:
         if self._is_tick():
             return last + self._frequency.nanos / 1000
         try:
-            return self.key_of(self._time(last) + self._frequency)
+            return self.key_of(self.time_of(last) + self._frequency)
         except (ValueError, OverflowError):  # beyond the years that there are
             return np.inf
 
@@ -135,8 +135,8 @@ class Clock:
         if self._is_tick():
             return min(math.ceil((key - expected) / (self._frequency.nanos / 1000)), MOST_COUNTED + 1)
         try:
-            dates = pd.date_range(self._time(expected), periods=MOST_COUNTED + 1, freq=self._frequency)
-            return int(dates.searchsorted(self._time(key)))
+            dates = pd.date_range(self.time_of(expected), periods=MOST_COUNTED + 1, freq=self._frequency)
+            return int(dates.searchsorted(self.time_of(key)))
         except (ValueError, OverflowError):
             return MOST_COUNTED + 1
 
@@ -144,7 +144,8 @@ class Clock:
         """Return whether all steps are equally long."""
         return self._zone is None and isinstance(self._frequency, pd.tseries.offsets.Tick)
 
-    def _time(self, key: float) -> pd.Timestamp:
+    def time_of(self, key: float) -> pd.Timestamp:
+        """Return the date of a number, in the time zone of the dataset."""
         return pd.Timestamp(int(key), unit="us", tz=self._zone)
 
 

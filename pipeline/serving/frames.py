@@ -15,9 +15,13 @@ from pipeline.serving.model import ServedModel
 
 
 def value_columns(config: Config, series: Series) -> list[str]:
-    """Return the columns of values that a table of raw rows must have: features, and targets that are differences."""
+    """Return the columns of values that a table of raw rows must have: features, and targets that are differences.
+
+    What is computed from the timestamps is not among them.
+    """
     differs = any(step is not Transform.log for step in config.dataset.transforms)
-    return list(dict.fromkeys((*series.features, *(series.targets if differs else ()))))
+    needed = dict.fromkeys((*series.features, *(series.targets if differs else ())))
+    return [name for name in needed if name not in series.computed]
 
 
 class FrameForecaster:
@@ -65,7 +69,7 @@ class FrameForecaster:
         columns = value_columns(self.model.config, self.model.data.series)
         reading = replace(dataset, source=Source.frame, features=columns, targets=[])
         series = load_series(reading, data=tidy)
-        bad = np.argwhere(series.values <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
+        bad = np.argwhere(series.read_values() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
         if len(bad):
             name = series.columns[int(bad[0, 1])]
             raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")

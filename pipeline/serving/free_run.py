@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
+from pipeline.data.cycles import cycle_values
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
@@ -47,7 +48,9 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
     nothing = np.full((steps, *known.shape[1:]), np.nan)
     fed_true = np.concatenate([known[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
-    free = [_run_free(model, first, steps) for first in (ends - steps, ends)]  # each (steps, lanes, targets)
+    free = [
+        _run_free(model, first, _compute_ahead(model, clock, first, steps)) for first in (ends - steps, ends)
+    ]  # each (steps, lanes, targets)
     direct = [_spread(known[position], steps) for position in (lead - 1, steps + lead - 1)]
     tables = []
     for lane, end in enumerate(ends):
@@ -77,8 +80,14 @@ def name_true(model: ServedModel) -> str:
 
 
 def can_run_free(model: ServedModel) -> bool:
-    """Return whether every feature is a target: otherwise nobody can say what the network would be fed with."""
-    return set(model.data.series.features) <= set(model.data.series.targets)
+    """Return whether it is known what the network would be fed with."""
+    return not unknown_ahead(model)
+
+
+def unknown_ahead(model: ServedModel) -> list[str]:
+    """Return the features whose next values nobody knows: those that are no targets, nor made from the timestamps."""
+    series = model.data.series
+    return sorted(set(series.features) - {*series.targets, *series.computed})
 
 
 def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:
@@ -89,18 +98,49 @@ def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArra
     return np.stack([lanes.advance(every, model.data.series.values[firsts + step]) for step in range(count)])
 
 
-def _run_free(model: ServedModel, firsts: np.ndarray, steps: int) -> FloatArray:
-    """Forecast the rows from `firsts` on, each fed back as if it had come. Shape (steps, lanes, targets)."""
+def _compute_ahead(model: ServedModel, clock: Clock, firsts: np.ndarray, steps: int) -> FloatArray:
+    """Return what is made from the timestamps of the rows from `firsts` on, also where no rows are.
+
+    Returns:
+        Shape (steps, lanes, computed columns); NaN where nobody knows the next timestamps.
+    """
+    series, calendar = model.data.series, model.config.dataset.calendar
+    ahead = np.full((steps, len(firsts), len(series.computed)), np.nan)
+    if not series.computed:
+        return ahead
+    for lane, (first, rows) in enumerate(zip(firsts, series.slices(), strict=True)):
+        if first < rows.stop:
+            ahead[:, lane] = series.values[first : first + steps, len(series.columns) - len(series.computed) :]
+        elif clock.has_calendar:
+            times = pd.DatetimeIndex(clock.go_on(series.timestamps[rows.stop - 1], steps))
+            ahead[:, lane] = cycle_values(times, calendar)
+    return ahead
+
+
+def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> FloatArray:
+    """Forecast the rows from `firsts` on, each fed back as if it had come, beside what is computed for it.
+
+    Args:
+        model: A served model.
+        firsts: The first row that is forecast, of each lane.
+        ahead: What `_compute_ahead` gives.
+
+    Returns:
+        Shape (steps, lanes, targets).
+    """
+    steps = len(ahead)
     series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
     if not can_run_free(model):
         return np.full((steps, len(firsts), len(series.targets)), np.nan)
     lanes, every = Lanes(model), np.arange(len(firsts))
     lanes.read_history((firsts - lead).tolist())
-    order = [series.targets.index(name) for name in series.columns]  # every column is a target
+    read = series.columns[: len(series.columns) - len(series.computed)]
+    order = [series.targets.index(name) for name in read]  # every column that was read is a target
     forecasts: list[FloatArray] = []
     for step in range(steps):
         back = step - lead
-        row = series.values[firsts + back] if back < 0 else forecasts[back][:, order]  # (lanes, columns)
+        known = back < 0
+        row = series.values[firsts + back] if known else np.concatenate([forecasts[back][:, order], ahead[back]], 1)
         forecasts.append(lanes.advance(every, row)[:, 0])
     return np.stack(forecasts)
 

@@ -30,7 +30,8 @@ class Lanes:
         self.numbers: dict[str, int] = {}
         self.consumed: IntArray = np.zeros(places, np.int64)
         dataset, data = model.config.dataset, model.data
-        self._tails = empty_tails(dataset.transforms, dataset.period, places, len(data.series.columns))
+        columns, computed = len(data.series.columns), len(data.series.computed)
+        self._tails = empty_tails(dataset.transforms, dataset.period, places, columns, computed)
         self._raw: np.ndarray = np.full((places, len(data.series.columns)), np.nan)  # last row of each lane
         self._states = model.network.zero_states(places)
         self._scaler: IntArray = np.zeros(places, np.int64)  # row of the scaler that each lane uses

@@ -13,6 +13,7 @@ from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_con
 from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
+from pipeline.data.cycles import cycle_names
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import Scaling
 from pipeline.data.series import Series
@@ -71,6 +72,7 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         targets=targets,
         filled=values.astype(bool),
         origin=config.dataset.name,
+        computed=cycle_names(config.dataset.calendar),
         series_ids=tuple(per_lane),
         series_ends=(0,) * len(per_lane),
     )
@@ -86,6 +88,8 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         validation=nothing,
         first_of_series=nothing,
     )
-    transformed = forward_transforms(values, config.dataset.transforms, config.dataset.period)
+    transformed = forward_transforms(
+        values, config.dataset.transforms, config.dataset.period, untouched=len(series.computed)
+    )
     scaling = Scaling(config.dataset.scaler, offset, scale)
     return PreparedData(series, Split(nothing), transformed, scaling, windows, None, head_of(config))

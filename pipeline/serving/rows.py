@@ -11,6 +11,7 @@ from pipeline.config.schema import Config, Missing, Transform
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import LARGEST
+from pipeline.serving.frames import value_columns
 
 LANE = "lane"
 _LONGEST_NAME = 200  # characters of a lane's name
@@ -139,8 +140,7 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"), separator)]
     except RowError as error:
         raise UserError(f"the header {error}; the first line must name the columns of the dataset") from error
-    differs = any(step is not Transform.log for step in dataset.transforms)
-    needed = [*series.features, *(series.targets if differs else ())]
+    needed = value_columns(config, series)
     if dataset.time_column is not None:
         needed.append(dataset.time_column)
     missing = [name for name in dict.fromkeys(needed) if name not in names]

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.data.cycles import cycle_values
 from pipeline.serving.clock import MOST_COUNTED, Clock
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
@@ -63,6 +65,7 @@ class Stream:
         self._known: dict[str, float] = {}  # timestamps up to here were read before this stream began
         self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
         self._values: dict[str, list[float]] = {}
+        self._computed: tuple[float, list[float]] = (math.nan, [])  # of the latest timestamp: lanes share it
         self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
         self.skipped = self.refused = self.unknown = 0
         if warm and dataset.time_column is not None:
@@ -170,9 +173,18 @@ class Stream:
         if row.lane not in self._lanes.numbers:
             self._tell_unknown(row.lane)
             self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
+        if computed := self._model.data.series.computed:
+            row.values[-len(computed) :] = self._compute(self._last[row.lane])
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return row
+
+    def _compute(self, key: float) -> list[float]:
+        """Return what is made from the timestamp of a row: the columns of dataset.calendar."""
+        if key != self._computed[0]:
+            time = pd.DatetimeIndex([self._clock.time_of(key)])
+            self._computed = key, cycle_values(time, self._model.config.dataset.calendar)[0].tolist()
+        return self._computed[1]
 
     def _refuse(self, error: RowError | UserError) -> None:
         self.refused += 1

@@ -23,12 +23,14 @@ class Tails:
     Attributes:
         steps: The transforms, in order.
         lags: Rows that each step looks back; 0 for log.
-        rows: Of each step the last rows before it. Each (lanes, lag, columns); changed in place.
+        rows: Of each step the last rows before it. Each (lanes, lag, columns that change); changed in place.
+        untouched: Columns at the end that are left as they are.
     """
 
     steps: tuple[Transform, ...]
     lags: tuple[int, ...]
     rows: list[FloatArray]
+    untouched: int = 0
 
     @property
     def lost(self) -> int:
@@ -45,6 +47,8 @@ class Tails:
         Returns:
             Shape (n, columns); NaN while a lane is shorter than the lags.
         """
+        changed = values.shape[1] - self.untouched
+        as_read, values = values[:, changed:], values[:, :changed]
         for step, tail in zip(self.steps, self.rows, strict=True):
             if step is Transform.log:
                 values = np.log(values)
@@ -55,7 +59,7 @@ class Tails:
             known[:, -1] = values
             tail[lanes] = known
             values = after
-        return values
+        return np.concatenate([values, as_read], axis=1) if self.untouched else values
 
     def inverse(
         self, lanes: IntArray, forecasts: FloatArray, horizon_steps: Sequence[int], columns: Sequence[int]
@@ -91,12 +95,13 @@ class Tails:
             rows: The rows of the history.
         """
         for lag, tail, stage in zip(self.lags, self.rows, transformed.stages, strict=False):
-            last = stage[rows][-lag:] if lag else stage[:0]
+            last = stage[rows, : stage.shape[1] - self.untouched][-lag:] if lag else stage[:0]
             if lag and len(last):
                 tail[lane, -len(last) :] = last
 
 
-def empty_tails(steps: Sequence[Transform], period: int, lanes: int, columns: int) -> Tails:
-    """Return tails of lanes that have seen nothing: NaN."""
+def empty_tails(steps: Sequence[Transform], period: int, lanes: int, columns: int, untouched: int = 0) -> Tails:
+    """Return tails of lanes that have seen nothing: NaN; of `columns` the last `untouched` are left as they are."""
     lags = tuple(lag_of(step, period) for step in steps)
-    return Tails(tuple(steps), lags, [np.full((lanes, lag, columns), np.nan) for lag in lags])
+    rows: list[FloatArray] = [np.full((lanes, lag, columns - untouched), np.nan) for lag in lags]
+    return Tails(tuple(steps), lags, rows, untouched)

@@ -68,6 +68,7 @@ COMBINATIONS = {
     "dataset.transforms=[seasonal_difference] dataset.period=4 horizon=5": "horizon=5 .* add dataset.horizons=all",
     "dataset.transforms=[auto,log]": "names auto beside others; set dataset.transforms=auto",
     "dataset.transforms=auto horizon=2": "horizon=2 with dataset.transforms=auto.* add dataset.horizons=all",
+    "dataset.calendar=[month,month]": "dataset.calendar must name each only once, but got .*month",
     "return_sequences=true dataset.lags_as=features": "return_sequences=true needs dataset.lags_as=time_steps",
     "dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
     "stateful=true dataset.order=overlapping batch_size=2": "is one lane, but got batch_size=2 .*set both to 1",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, DatasetConfig, Horizons, Scaler, Source, Transform
+from pipeline.config.schema import Config, DatasetConfig, Horizons, Normalise, Scaler, Source, Transform
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
@@ -155,6 +155,18 @@ def test_the_test_part_does_not_decide_what_is_rounding() -> None:
     values = NOISE.copy()
     values[-1] = 1e16
     assert len(prepare_data(configure(), series_of(values)).windows.train)
+
+
+def test_a_series_that_leaves_what_is_learnt_is_told() -> None:
+    """A person sees that the network is worse than the last value, and not what to do about it."""
+
+    def told(values: np.ndarray, **changes: Any) -> list[str]:
+        config = configure(**changes)
+        return [note for note in describe_data(config, prepare_data(config, series_of(values))) if "range" in note]
+
+    assert "validation values of 'a' lie outside the range" in told(RISING)[0]
+    assert told(RISING)[0].endswith("dataset.normalise=window_standard or dataset.transforms=auto may help")
+    assert told(NOISE) == told(RISING, normalise=Normalise.window_last) == []
 
 
 def test_changes_that_float32_does_not_hold_are_told() -> None:

@@ -33,6 +33,7 @@ from pipeline.data.prepare import prepare_data
 from pipeline.experiment import diagnostics
 from pipeline.experiment import run as experiment
 from pipeline.experiment.run import run_experiment
+from pipeline.experiment.trainer import Trainer
 from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.tracking import live
 
@@ -211,7 +212,8 @@ def test_a_run_without_certificate_is_failed(place: Place, monkeypatch: pytest.M
 def training() -> Any:
     """One training for every test of what comes after it."""
     config = configure({})
-    return experiment._train(config, prepare_data(config), "shared")
+    with Trainer() as trainer:
+        return trainer.train(config, config, prepare_data(config), "shared", print)
 
 
 def test_what_fails_after_training_costs_only_itself(
@@ -222,7 +224,7 @@ def test_what_fails_after_training_costs_only_itself(
     def fail(*arguments: object, **named: object) -> None:
         raise ValueError("no room for it\nbelow the axis")
 
-    monkeypatch.setattr(experiment, "_train", lambda *arguments: training)
+    monkeypatch.setattr(Trainer, "train", lambda *arguments: training)
     monkeypatch.setattr(run_files, "draw_forecast", fail)
     monkeypatch.setattr(diagnostics, "measure_memory", fail)
     monkeypatch.setattr(live.LiveRun, "log_dataset", fail)
@@ -246,7 +248,7 @@ def test_a_full_disk_under_the_numbers_is_a_failure(
     def fail(*arguments: object, **named: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(experiment, "_train", lambda *arguments: training)
+    monkeypatch.setattr(Trainer, "train", lambda *arguments: training)
     monkeypatch.setattr(experiment, "save_weights", fail)
     with pytest.raises(OSError, match="No space left on device"):
         place.run(configure({}), "full")

@@ -5,7 +5,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Source
+from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Source
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network, normalise
 from pipeline.models.plan import plan_layers
 from pipeline.models.window_rule import WindowRule
@@ -56,6 +56,19 @@ def test_numbers_by_hand() -> None:
     assert read[Normalise.window_last] == [-5, -4, 0]
     assert read[Normalise.window_mean] == [-2, -1, 3]
     assert read[Normalise.window_standard] == pytest.approx(np.array([-2, -1, 3]) / np.sqrt(14 / 3))
+
+
+@pytest.mark.parametrize("how", RULES)
+def test_a_calendar_has_no_level_of_its_own(how: Normalise) -> None:
+    """A network would be told how far the month is from this window's months, and not which month it is."""
+    samples = windows()
+    read = normalise(WindowRule(how, 2, (0,), untouched=1), samples)
+    alone = normalise(WindowRule(how, 1, (0,)), samples[:, :, :1])
+    np.testing.assert_array_equal(read[:, :, 1], samples[:, :, 1])
+    np.testing.assert_allclose(read[:, :, 0], alone[:, :, 0], rtol=1e-6)
+    dataset = DatasetConfig(normalise=how, calendar=[Cycle.month])
+    rule = plan_layers(Config(look_back=5, dataset=dataset), 3, 1, (0,))[0].rule
+    assert rule is not None and (rule.features, rule.untouched) == (3, 2)
 
 
 @pytest.mark.parametrize("how", RULES)

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
+from pipeline.data.cycles import add_cycles
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.models.plan import plan_layers
@@ -61,7 +62,7 @@ def make_served() -> MakeServed:
             series_ids=tuple(lanes),
             series_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
         )
-        data = prepare_data(config, series)
+        data = prepare_data(config, add_cycles(series, dataset))
         layers = plan_layers(config, *data.windows.interface)
         weights = [random.normal(scale=0.7, size=shape) for layer in layers for shape in layer.weight_shapes]
         return make_model(config, data, seed, weights, f"digest {seed}")

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Gaps, Horizons, LagsAs, Missing, Normalise, Transform
+from pipeline.config.schema import Cycle, Gaps, Horizons, LagsAs, Missing, Normalise, Transform
 from pipeline.models.plan import plan_layers
-from pipeline.serving.frames import FrameForecaster
+from pipeline.serving.frames import FrameForecaster, value_columns
 from pipeline.serving.mlflow_model import _load_pyfunc
 from pipeline.serving.model import ServedModel, make_model
 from pipeline.serving.packed import PACKED, pack_model
@@ -21,6 +21,9 @@ TWO_AHEAD = {"horizon": 2, "dataset": {"horizons": Horizons.all, "transforms": [
 LOG = {"stateful": True, "dataset": {"transforms": [Transform.log, Transform.seasonal_difference]}}
 LAGS = {"dataset": {"features": ["b", "a"], "targets": ["a", "b"], "lags_as": LagsAs.features}}
 NORMALISED = {"dataset": {"features": ["b", "a"], "targets": ["a"], "normalise": Normalise.window_standard}}
+CALENDAR = {
+    "dataset": {"calendar": [Cycle.day_of_week, Cycle.day_of_year], "transforms": [Transform.log, Transform.difference]}
+}
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 
 
@@ -48,7 +51,7 @@ def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
     return table
 
 
-@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, PANEL])
+@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, PANEL])
 def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pack: Pack, expect: Any) -> None:
     """What is deployed forecasts something else than what was scored: another scale, window or state."""
     model, forecaster = pack(**shape)
@@ -62,6 +65,14 @@ def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pa
         part = part[part["day"].isin(series.timestamps[windows.spec.origins(starts)])]
         expected = expect(model, starts).reshape(len(starts), -1)
         np.testing.assert_allclose(part[model.output_names()].to_numpy(), expected, rtol=2e-4)
+
+
+def test_what_the_timestamps_say_is_not_asked_for(pack: Pack) -> None:
+    """Who calls the model must compute sine and cosine alike, or the signature asks for columns no file has."""
+    model, forecaster = pack(**CALENDAR)
+    assert value_columns(model.config, model.data.series) == ["a"]
+    whole = table_of(model)
+    pd.testing.assert_frame_equal(forecaster.predict(whole[["day", "a"]]), forecaster.predict(whole))
 
 
 def test_the_packed_model_holds_plain_files_and_one_seed(pack: Pack, tmp_path: Path) -> None:

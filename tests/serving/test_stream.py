@@ -11,11 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Horizons, Missing, Transform
+from pipeline.config.schema import Cycle, Horizons, Missing, Transform
 from pipeline.data.dates import TimeReading
+from pipeline.serving.free_run import FUTURE, forecast_steps
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import RowError
 from pipeline.serving.stream import Stream
+from pipeline.serving.windows import forecast_windows
 
 MakeServed = Callable[..., ServedModel]
 Answers = list[tuple[str, str, list[float]]]
@@ -64,6 +66,34 @@ def model(make_served: MakeServed) -> ServedModel:
 def assert_same(answers: Answers, expected: Answers) -> None:
     assert [answer[:2] for answer in answers] == [answer[:2] for answer in expected]
     np.testing.assert_allclose([answer[2] for answer in answers], [answer[2] for answer in expected], rtol=1e-5)
+
+
+@pytest.mark.parametrize("stateful", [False, True])
+def test_the_calendar_of_a_row_is_computed(stateful: bool, make_served: MakeServed) -> None:
+    """A stream of a run with dataset.calendar forecasts something else than its predictions, or asks for columns."""
+    dataset = {"calendar": [Cycle.day_of_week, Cycle.day_of_month], "transforms": [Transform.log, Transform.difference]}
+    model = make_served(stateful=stateful, dataset=dataset)
+    series, windows = model.data.series, model.data.windows
+    days = [f"{day:%Y-%m-%d}" for day in series.timestamps]
+    rows = [f"{day},{float(value)!r}" for day, value in zip(days, series.values[:, 0], strict=True)]
+    answered = {time: forecast for _, time, (forecast,) in Recorder(model).read("day,a", *rows)}
+    outputs = forecast_windows(model.config, windows, model.network)
+    expected = model.data.in_units(outputs, windows.starts)[:, 0, 0]
+    found = [answered[days[origin]] for origin in windows.spec.origins(windows.starts)]
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_a_free_run_knows_the_dates_ahead(make_served: MakeServed) -> None:
+    """A forecast beyond the end is fed with the calendar of another day, or with none."""
+    model = make_served(dataset={"calendar": [Cycle.day_of_week, Cycle.day_of_year]})
+    table = forecast_steps(model, 5)
+    future = table.loc[table["part"] == FUTURE, "free_run"].tolist()
+    recorder = Recorder(model, warm=True)
+    recorder.read("day,a")
+    for day, fed, expected in zip(DAYS, future, future[1:], strict=False):
+        ((_, _, (forecast,)),) = recorder.read(f"{day},{fed!r}")
+        assert forecast == pytest.approx(expected, rel=1e-5)
+    assert np.isfinite(table["free_run"]).all()
 
 
 def test_a_row_is_answered_with_lane_timestamp_and_forecast(model: ServedModel) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.schema import LagsAs, Order, Wiring
+from pipeline.config.schema import LagsAs, Normalise, Order, Wiring
 
 MakeExplained = Callable[..., Any]
 
@@ -42,3 +42,20 @@ def test_answers_are_given_where_somebody_asks_and_the_warning_comes_first(make_
     assert any("batch_size=1 is not needed" in each for each in make_explained(stateful=True).facts.answers)
     for keys in ({}, {"stateful": True, "batch_size": 3}):
         assert not any("batch_size=1 is not needed" in each for each in make_explained(**keys).facts.answers)
+
+
+@pytest.mark.parametrize(
+    ("how", "measure"),
+    [
+        (Normalise.window_last, "minus its last value"),
+        (Normalise.window_mean, "minus its mean"),
+        (Normalise.window_standard, "minus its mean, over its standard deviation"),
+    ],
+)
+def test_what_a_window_is_measured_by_is_said(make_explained: MakeExplained, how: Normalise, measure: str) -> None:
+    """Breaks the answers: nobody learns what the network reads, or a state is advised that would be refused."""
+    facts = make_explained(normalise=how, look_back=4).facts
+    assert f"dataset.normalise={how.value}: each window is read {measure}, each feature" in facts.answers[0]
+    assert not any("stateful=true" in each for each in facts.answers)
+    shapes = {tensor.name: tensor.shape for tensor in facts.tensors}
+    assert shapes["normalise"] == shapes["window"] and shapes["denormalise"] == shapes["head"]

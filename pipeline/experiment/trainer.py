@@ -1,0 +1,146 @@
+"""Training for the jobs of a command: those that one program can train are trained together, the first time one comes.
+
+Each of the others finds its training done when its turn comes, and is scored and logged as if it had been trained then:
+it has the same bits. A job that has many seeds, or that nothing resembles, is trained alone; programs stay open for
+later jobs of the same shapes.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from pipeline.base.environment import hushed_stderr
+from pipeline.base.interrupt import wait_for_safe_point
+from pipeline.base.programs import forget_programs
+from pipeline.config.schema import Config, TrackingConfig
+from pipeline.data.prepared import PreparedData
+
+if TYPE_CHECKING:
+    from pipeline.training.programs import Programs
+    from pipeline.training.record import EpochReport
+    from pipeline.training.train import Training
+
+log = logging.getLogger(__name__)
+
+_MOST_WAITING = 2**28  # bytes of forecasts of jobs whose turn has not come
+
+
+class Trainer:
+    """Trains the jobs of a command; leaving the block frees what was compiled.
+
+    Args:
+        jobs: Those that will come, in their order, as far as it is known. Hydra's own sweeper knows it.
+    """
+
+    def __init__(self, jobs: Sequence[Config] = ()) -> None:
+        self._coming = list(jobs)
+        self._trained: dict[tuple[str, int], Training] = {}
+        self._programs: Programs | None = None
+
+    def __enter__(self) -> "Trainer":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._programs is not None:
+            self._programs.close()
+
+    def train(
+        self,
+        job: Config,
+        config: Config,
+        data: PreparedData,
+        label: str,
+        tell: Callable[[str], None],
+        is_done: Callable[[Config], bool] = lambda config: False,
+        origin: int = 0,
+    ) -> "Training":
+        """Return the training of a job: made now, with others beside it, or made before.
+
+        Args:
+            job: The configuration as the command named it.
+            config: As it is trained: with what the data decided.
+            data: Its data.
+            label: Names the job for people.
+            tell: Shows a sentence to the person who waits.
+            is_done: Says of another configuration whether it need not be trained, because a finished run stands for it.
+            origin: Which origin of a rolling one, from 0.
+        """
+        with wait_for_safe_point(), hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs
+            from pipeline.training.programs import Programs
+            from pipeline.training.train import start_tensorflow
+
+            start_tensorflow()
+        self._programs = self._programs or Programs()
+        found = self._trained.pop((_name(job), origin), None)
+        if found is not None:
+            return found
+        others = self._find_others(job, config, data, is_done, origin)
+        if others:
+            tell(f"{label}: trained side by side with {len(others)} other job(s) of this sweep")
+        own = [replace(other, dataset=config.dataset) for other in others]  # the same data decide the same
+        trained = self._train([config, *own], data, label, tell)
+        for other, training in zip(others, trained[1:], strict=True):
+            self._trained[_name(other), origin] = training
+        return trained[0]
+
+    def _find_others(
+        self, job: Config, config: Config, data: PreparedData, is_done: Callable[[Config], bool], origin: int
+    ) -> list[Config]:
+        """Return the coming jobs that are trained with one: as many as keep the cores busy."""
+        from pipeline.training.hyperparameters import without_hyperparameters
+        from pipeline.training.train import most_side_by_side
+
+        names = [_name(each) for each in self._coming]
+        if _name(job) in names:
+            del self._coming[: names.index(_name(job)) + 1]
+        kind = repr(without_hyperparameters(job))
+        alike = {_name(other): other for other in self._coming if repr(without_hyperparameters(other)) == kind}
+        known = {name for name, at in self._trained if at == origin} | {_name(job)}
+        waiting = sum(training.forecasts.nbytes for training in self._trained.values())
+        if not alike or waiting > _MOST_WAITING:
+            return []
+        left = most_side_by_side(config, data) - job.seeds
+        others: list[Config] = []
+        for name, other in alike.items():
+            if other.seeds > left:
+                break
+            if name not in known and not is_done(replace(other, dataset=config.dataset)):
+                others.append(other)
+                left -= other.seeds
+        return others
+
+    def _train(
+        self, configs: Sequence[Config], data: PreparedData, label: str, tell: Callable[[str], None]
+    ) -> "list[Training]":
+        from pipeline.report.terminal.progress import show_progress
+        from pipeline.training.groups import Job
+        from pipeline.training.train import train_side_by_side
+
+        assert self._programs is not None
+        jobs, first = [Job(config, data) for config in configs], configs[0].seed
+        before = [sum(config.seeds for config in configs[:number]) for number in range(len(configs))]
+        epochs = 1 if configs[0].training.online else max(config.training.epochs for config in configs)
+        seeds = sum(config.seeds for config in configs)
+        with show_progress(label, first, seeds, epochs) as show, wait_for_safe_point():
+
+            def report(epoch: "EpochReport") -> None:  # progress counts the seeds of all jobs from the first one's
+                number = before[epoch.job] + epoch.seed - configs[epoch.job].seed
+                show(replace(epoch, seed=first + number))
+
+            try:
+                return train_side_by_side(jobs, self._programs, report)
+            except Exception as error:
+                self._programs.close()
+                if (told := forget_programs(str(error))) is None:
+                    raise
+            log.warning("%s: %s", label, told)
+            return train_side_by_side(jobs, self._programs, report)
+
+
+def _name(job: Config) -> str:
+    """Name a job, wherever it is recorded: the parent run of its sweep is opened after the jobs were planned."""
+    return repr(replace(job, tracking=TrackingConfig()))
