@@ -9,6 +9,7 @@ from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.record import RunRecord
 from pipeline.baselines.registry import BASELINES
 from pipeline.config.schema import Config
+from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.experiment.job import train_job
@@ -81,7 +82,7 @@ def train_champion(
         tracking = replace(chosen.tracking, log_model=True, sweep_keys=list(trial.values))
         chosen = replace(chosen, seeds=seeds, seed=config.seed + FRESH, tracking=tracking)
         try:
-            prepare_data(chosen, series)
+            prepare_data(resolve_transforms(chosen, series)[0], series)
         except UserError as error:
             tell(f"trial {trial.number} does not go with the whole series, the next best is taken: {error}")
             continue

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, ShortLanes
+from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.past import count_past, count_steps, cut_series
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
@@ -66,7 +67,10 @@ def prepare_fold(config: Config, fold: Fold) -> PreparedData:
 
 
 def fold_config(config: Config, fold: Fold) -> Config:
-    """Return the configuration of a training on a fold: parts by number of steps, short lanes left out."""
+    """Return the configuration of a training on a fold: parts by number of steps, short lanes left out.
+
+    dataset.transforms=auto chooses by the training part of the fold.
+    """
     length = count_steps(fold.series)
     dataset = replace(
         config.dataset,
@@ -76,4 +80,4 @@ def fold_config(config: Config, fold: Fold) -> Config:
         test_fraction=fold.scored / length,
         short_lanes=ShortLanes.leave_out if fold.series.series_ids else config.dataset.short_lanes,
     )
-    return replace(config, dataset=dataset)
+    return resolve_transforms(replace(config, dataset=dataset), fold.series)[0]

@@ -12,9 +12,9 @@ from pipeline.config.schema import Config, DatasetConfig, Source, Transform
 from pipeline.data.past import count_past, cut_series
 from pipeline.data.sources import load_series
 from pipeline.searching.evaluate import score_persistence
-from pipeline.searching.folds import make_folds, prepare_fold
+from pipeline.searching.folds import fold_config, make_folds, prepare_fold
 from pipeline.searching.narrow import choose_starts, narrow_space
-from pipeline.searching.space import Between, Options, Space
+from pipeline.searching.space import Between, Options, Space, set_values
 
 AIRLINE = Config(
     dataset=DatasetConfig(name="airline", source=Source.packaged, path="airline.csv", time_column="month", period=12)
@@ -40,6 +40,17 @@ def test_folds_are_alike_and_roll_to_the_end_of_the_past() -> None:
     assert all(len(times) == fold.scored for times, fold in zip(scored, folds, strict=True))
     assert len(scored[0].union(scored[1]).union(scored[2])) == 3 * folds[0].scored
     assert all(data.split.count("validation") == fold.stop for data, fold in zip(prepared, folds, strict=True))
+
+
+def test_auto_chooses_by_the_training_part_of_each_fold() -> None:
+    """A search over dataset.transforms=auto breaks, or a fold is trained on what another one asked for."""
+    folds = make_folds(AIRLINE, load_series(AIRLINE.dataset))
+    space = Space({"dataset.transforms": Options(("auto", "[]"))}, {})
+    assert narrow_space(AIRLINE, space, folds)[0].axes == space.axes
+    auto = set_values(AIRLINE, {"dataset.transforms": "auto"})
+    chosen = [fold_config(auto, fold).dataset.transforms for fold in folds]
+    assert all(steps and Transform.auto not in steps for steps in chosen)
+    assert [list(prepare_fold(auto, fold).transformed.steps) for fold in folds] == chosen
 
 
 def test_the_test_part_decides_nothing_of_a_search() -> None:
