@@ -3,6 +3,7 @@
 A key of the schema stands under exactly one role; a new key gets one before the tests pass.
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
 from typing import Any
@@ -113,6 +114,26 @@ def varying_keys(runs: Sequence[Mapping[str, str]], roles: Collection[Role] = CO
     keys = dict.fromkeys(key for params in runs for key in params if role_of(key) in roles)
     varying = [key for key in keys if len({params.get(key) for params in runs}) > 1]
     return sorted(varying, key=lambda key: "." in key)
+
+
+def write_parameter(value: Any) -> str:
+    """Return a value of the configuration as MLflow shows it."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else str(value)
+
+
+def complete_parameters(params: Mapping[str, str]) -> dict[str, str]:
+    """Add the keys that came after a run was logged, at which nothing changed: it is compared as what it is.
+
+    Args:
+        params: Of a run, or of the parent of a sweep, which has none.
+
+    Example:
+        >>> complete_parameters({"look_back": "3"})["dataset.normalise"], complete_parameters({})
+        ('none', {})
+    """
+    if not params:
+        return {}
+    return {key: write_parameter(value) for key, value in NEUTRAL.items()} | dict(params)
 
 
 def changes_recipe(key: str) -> bool:

@@ -15,7 +15,7 @@ from omegaconf import MISSING, DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.base.errors import UserError
-from pipeline.config.keys import NEUTRAL, PARAMETERS, RESULT, Role, role_of
+from pipeline.config.keys import NEUTRAL, PARAMETERS, RESULT, Role, role_of, write_parameter
 
 # Part of every config_hash. Raise it when a change of the code changes results: older runs are then not resumed.
 RESULTS_VERSION = 3
@@ -456,10 +456,7 @@ def _without_neutral(node: dict[str, Any]) -> dict[str, Any]:
 
 def flat_config(config: Config) -> dict[str, str]:
     """Return the configuration with dotted keys and text values, as MLflow shows parameters."""
-    return {
-        key: json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else str(value)
-        for key, value in _leaves(_only(plain_config(config), PARAMETERS))
-    }
+    return {key: write_parameter(value) for key, value in _leaves(_only(plain_config(config), PARAMETERS))}
 
 
 def _only(node: dict[str, Any], roles: Collection[Role], prefix: str = "") -> dict[str, Any]:

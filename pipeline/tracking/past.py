@@ -15,6 +15,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
@@ -215,7 +216,7 @@ def _record(run: Run, resumed: bool = False) -> RunRecord:
     return RunRecord(
         run_id=run.info.run_id,
         status=status,
-        params=run.data.params,
+        params=complete_parameters(run.data.params),
         metrics=metrics,
         measure=measure_of_run(run.data.params, metrics),
         reason=reason,

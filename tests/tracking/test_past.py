@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
+from pipeline.config.keys import complete_parameters, varying_keys
 from pipeline.config.schema import TrackingConfig
 from pipeline.models.heads.point import RMSE
 from pipeline.tracking.live import (
@@ -68,9 +69,19 @@ def status(store: Store, run_id: str) -> str:
 def test_a_finished_run_is_read_back_as_it_was_logged(store: Store) -> None:
     """Resume and the table show other numbers than the run has."""
     run_id = log_run(store, "aaaa", 4.5)
+    params = complete_parameters({"look_back": "3"})
     assert find_finished(store, "aaaa") == RunRecord(
-        run_id, Status.finished, {"look_back": "3"}, {"test_rmse": 4.5}, RMSE, resumed=True
+        run_id, Status.finished, params, {"test_rmse": 4.5}, RMSE, resumed=True
     )
+
+
+def test_a_run_of_before_a_key_is_a_run_at_its_neutral_value(store: Store) -> None:
+    """The runs of a store and those of a later version would never be one configuration, apart in keys nobody set."""
+    with track_run(store, "of today", complete_parameters({"look_back": "3"}), {HASH_TAG: "bbbb"}, None):
+        pass
+    log_run(store, "aaaa", 1.0)
+    runs = [each.record.params for each in experiment_runs(store)]
+    assert len(runs) == 2 and varying_keys(runs) == [] and runs[0]["dataset.normalise"] == "none"
 
 
 def test_the_newest_of_equal_runs_is_read_back(store: Store) -> None:
