@@ -192,9 +192,10 @@ function drawLines(network, canvas, height, lines, low, high, parts) {
     line.values.forEach((value, number) => {
       const at = line.at ? line.at[number] : number;
       if (value === null || at < 0) { before = null; return; }
-      const x = centre(network, width, at);
-      if (before === null || at !== before + 1) pen.moveTo(x - 0.5, y(value));
-      pen.lineTo(x, y(value));
+      const x = centre(network, width, at), follows = before !== null && at === before + 1;
+      const alone = !follows && (line.values[number + 1] ?? null) === null; // a dash, or nobody would see it
+      if (!follows) pen.moveTo(x - (alone ? 4 : 0.5), y(value));
+      pen.lineTo(x + (alone ? 4 : 0), y(value));
       before = at;
     });
     pen.stroke();
