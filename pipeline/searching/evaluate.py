@@ -1,13 +1,14 @@
 """Try configurations on the folds of the past: train, forecast, score, in the data's own units."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pipeline.base.environment import hushed_stderr
-from pipeline.base.errors import PipelineError, TrainingError
+from pipeline.base.errors import PipelineError
 from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.base.moments import root_mean_square
 from pipeline.base.programs import forget_programs
@@ -21,9 +22,13 @@ from pipeline.searching.folds import Fold, fold_config, prepare_fold
 from pipeline.searching.halving import Rung
 from pipeline.searching.loop import Outcome
 from pipeline.searching.space import Values, set_values
+from pipeline.training.hyperparameters import without_hyperparameters
 
 if TYPE_CHECKING:
     from pipeline.training.train import Training
+
+
+Pair = tuple[Config, PreparedData]
 
 
 @dataclass(frozen=True)
@@ -33,41 +38,74 @@ class Evaluator:
     Attributes:
         config: What all trials share.
         folds: Of the past, the newest last.
-        train: Trains all seeds of a configuration.
+        train: Trains configurations that one program can train, each with its data.
     """
 
     config: Config
     folds: Sequence[Fold]
-    train: "Callable[[Config, PreparedData], Training]"
+    train: "Callable[[Sequence[Pair]], Sequence[Training]]"
 
     def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Outcome]:
-        """Yield what each scored, in order."""
-        for values in candidates:
+        """Yield what each scored, in order; those that one program can train are trained together."""
+        outcomes: dict[int, Outcome] = {}
+        configs: dict[int, Config] = {}
+        for place, values in enumerate(candidates):
             try:
-                yield self._try(set_values(self.config, values), rung)
+                configs[place] = self._on_rung(values, rung)
             except PipelineError as error:
-                yield Outcome(failure=str(error))
+                outcomes[place] = Outcome(failure=str(error))
+        for place in range(len(candidates)):
+            if place not in outcomes:
+                alike = [
+                    other for other, config in configs.items() if _program_of(config) == _program_of(configs[place])
+                ]
+                found = self._try([configs[other] for other in alike], rung)
+                outcomes |= dict(zip(alike, found, strict=True))
+            yield outcomes[place]
 
-    def _try(self, config: Config, rung: Rung) -> Outcome:
-        """Score one configuration: the mean over seeds, of each seed the root of the mean square over the folds."""
+    def _on_rung(self, values: Values, rung: Rung) -> Config:
+        config = set_values(self.config, values)
         epochs = max(1, round(config.training.epochs * rung.epochs))
         config = replace(config, seeds=rung.seeds, training=replace(config.training, epochs=epochs))
         check_ranges(config)
-        scores = np.stack([self._score(config, fold) for fold in self.folds[-rung.folds :]])  # (folds, seeds)
-        if not np.isfinite(scores).all():
-            raise TrainingError("a score is not a finite number, although the losses are: the forecasts are too large")
-        by_seed = [root_mean_square(each) for each in scores.T]
-        return Outcome(float(np.mean(by_seed)), tuple(scores.mean(axis=1).tolist()))
+        return config
 
-    def _score(self, config: Config, fold: Fold) -> np.ndarray:
-        data = prepare_fold(config, fold)
-        training = self.train(fold_config(config, fold), data)
-        failures = [seed.failure for seed in training.seeds if seed.failure]
-        if failures:
-            raise TrainingError(failures[0])
-        truth = take_truth(data)
-        scored = truth.scored("test")
-        return np.array([score_part(truth, align_outputs(data, each), scored) for each in training.forecasts])
+    def _try(self, configs: Sequence[Config], rung: Rung) -> list[Outcome]:
+        """Score configurations that differ in hyperparameters only, on all folds of a rung at once."""
+        try:
+            folds = [(fold, prepare_fold(configs[0], fold)) for fold in self.folds[-rung.folds :]]
+            pairs = [(fold_config(config, fold), data) for config in configs for fold, data in folds]
+            trainings = self.train(pairs)
+        except PipelineError as error:
+            return [Outcome(failure=str(error))] * len(configs)
+        scored = [_score(data, training) for (_, data), training in zip(pairs, trainings, strict=True)]
+        return [_join(scored[first : first + len(folds)]) for first in range(0, len(scored), len(folds))]
+
+
+def _program_of(config: Config) -> str:
+    """Name what configurations must share to be trained together."""
+    return repr(without_hyperparameters(config))
+
+
+def _score(data: PreparedData, training: "Training") -> np.ndarray | str:
+    """Return the score of each seed on a fold, shape (seeds,), or why there is none."""
+    if failures := [seed.failure for seed in training.seeds if seed.failure]:
+        return failures[0]
+    truth = take_truth(data)
+    scored = truth.scored("test")
+    scores = np.array([score_part(truth, align_outputs(data, each), scored) for each in training.forecasts])
+    if not np.isfinite(scores).all():
+        return "a score is not a finite number, although the losses are: the forecasts are too large"
+    return scores
+
+
+def _join(folds: Sequence[np.ndarray | str]) -> Outcome:
+    """Score a configuration: the mean over seeds, of each seed the root of the mean square over the folds."""
+    if failures := [each for each in folds if isinstance(each, str)]:
+        return Outcome(failure=failures[0])
+    scores = np.stack([each for each in folds if not isinstance(each, str)])  # (folds, seeds)
+    by_seed = [root_mean_square(each) for each in scores.T]
+    return Outcome(float(np.mean(by_seed)), tuple(scores.mean(axis=1).tolist()))
 
 
 def score_persistence(config: Config, folds: Sequence[Fold]) -> float:
@@ -81,16 +119,26 @@ def score_persistence(config: Config, folds: Sequence[Fold]) -> float:
     return float(root_mean_square(np.array(scores)))
 
 
-def train_alone(config: Config, data: PreparedData) -> "Training":
-    """Train all seeds of one configuration on one fold."""
+@contextmanager
+def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]":
+    """Give what trains configurations side by side; its programs stay open until the block ends."""
     with wait_for_safe_point(), hushed_stderr():
-        from pipeline.training.train import start_tensorflow, train_seeds
+        from pipeline.training.groups import Job
+        from pipeline.training.programs import Programs
+        from pipeline.training.train import start_tensorflow, train_side_by_side
 
         start_tensorflow()
-    with wait_for_safe_point():
-        try:
-            return train_seeds(config, data, lambda report: None)
-        except Exception as error:
-            if forget_programs(str(error)) is None:
-                raise
-        return train_seeds(config, data, lambda report: None)
+
+    def train(pairs: Sequence[Pair]) -> "Sequence[Training]":
+        jobs = [Job(config, data) for config, data in pairs]
+        with wait_for_safe_point():
+            try:
+                return train_side_by_side(jobs, programs, lambda report: None)
+            except Exception as error:
+                if forget_programs(str(error)) is None:
+                    raise
+            programs.close()
+            return train_side_by_side(jobs, programs, lambda report: None)
+
+    with Programs() as programs:
+        yield train

@@ -11,6 +11,7 @@ from pipeline.searching.space import Values
 from pipeline.searching.trials import Trial, Trials
 
 _NO_TIME = "the budget ended before it was tried further"
+_FILES = 10.0  # seconds: what is written and drawn of the champion
 _SAME = 3  # brackets in a row without anything new: everything there is has been tried
 
 
@@ -62,8 +63,8 @@ class Search:
         idle, left = 0, list(adopted)
         while (not self.budget.is_over or left) and idle < _SAME:
             before = self.budget.used
-            bracket = left + self.trials.ask(max(0, BRACKET - len(left)) if not self.budget.is_over else 0)
-            left = []
+            asked = self.trials.ask(max(0, BRACKET - len(left)) if not self.budget.is_over else 0)
+            bracket, left = left + asked, []
             self._try_bracket(bracket)
             idle = idle + 1 if self.budget.used == before else 0
         if idle:
@@ -99,7 +100,7 @@ class Search:
                 self._fail(trial, outcome.failure)
                 continue
             if number == LAST:
-                self.budget.reserved = max(self.budget.reserved, 2 * (self.budget.elapsed - started))
+                self.budget.reserved = max(self.budget.reserved, _FILES + 1.5 * (self.budget.elapsed - started))
             scored.append(self._score(trial, number, outcome))
         return scored, []
 

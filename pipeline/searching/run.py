@@ -20,7 +20,7 @@ from pipeline.experiment.sweep import open_store_to_train
 from pipeline.models.heads.registry import head_of
 from pipeline.searching.budget import Budget
 from pipeline.searching.champion import train_champion
-from pipeline.searching.evaluate import Evaluator, score_persistence, train_alone
+from pipeline.searching.evaluate import Evaluator, open_trainer, score_persistence
 from pipeline.searching.folds import Fold, make_folds
 from pipeline.searching.halving import RUNGS
 from pipeline.searching.loop import Search
@@ -165,10 +165,10 @@ def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trial
                 log(trial)  # its process ended between the two records
         if earlier := trials.count():
             say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
-    evaluator = Evaluator(prepared.config, prepared.folds, train_alone)
-    search = Search(trials, evaluator, task.budget, f"validation {label}", say, log)
     try:
-        search.run(adopted)
+        with open_trainer() as train:
+            evaluator = Evaluator(prepared.config, prepared.folds, train)
+            Search(trials, evaluator, task.budget, f"validation {label}", say, log).run(adopted)
     except KeyboardInterrupt:
         say(describe_best(trials, f"validation {label}"))
         raise
