@@ -13,6 +13,7 @@ from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.experiment.job import train_job
+from pipeline.searching.folds import with_calendar
 from pipeline.searching.space import Values, parse_words, set_values
 from pipeline.searching.trials import Trial
 
@@ -82,10 +83,11 @@ def train_champion(
         tracking = replace(chosen.tracking, log_model=True, sweep_keys=list(trial.values))
         chosen = replace(chosen, seeds=seeds, seed=config.seed + FRESH, tracking=tracking)
         try:
-            prepare_data(resolve_transforms(chosen, series)[0], series)
+            whole = with_calendar(chosen, series)
+            prepare_data(resolve_transforms(chosen, whole)[0], whole)
         except UserError as error:
             tell(f"trial {trial.number} does not go with the whole series, the next best is taken: {error}")
             continue
-        record = train_job(chosen, series)
+        record = train_job(chosen, whole)
         return Champion(trial, values, record, register_champion(store, record.run_id))
     raise TrainingError("no trial is complete, so there is no champion; give a larger budget or another space")

@@ -129,8 +129,7 @@ def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]"
 
         start_tensorflow()
 
-    def train(pairs: Sequence[Pair]) -> "Sequence[Training]":
-        jobs = [Job(config, data) for config, data in pairs]
+    def train_alike(jobs: Sequence[Job]) -> "Sequence[Training]":
         with wait_for_safe_point():
             try:
                 return train_side_by_side(jobs, programs, lambda report: None)
@@ -139,6 +138,16 @@ def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]"
                     raise
             programs.close()
             return train_side_by_side(jobs, programs, lambda report: None)
+
+    def train(pairs: Sequence[Pair]) -> "Sequence[Training]":
+        alike: dict[str, list[int]] = {}  # with transforms=auto folds may have chosen differently
+        for place, (config, _) in enumerate(pairs):
+            alike.setdefault(_program_of(config), []).append(place)
+        found: dict[int, Training] = {}
+        for places in alike.values():
+            jobs = [Job(*pairs[place]) for place in places]
+            found |= dict(zip(places, train_alike(jobs), strict=True))
+        return [found[place] for place in range(len(pairs))]
 
     with Programs() as programs:
         yield train

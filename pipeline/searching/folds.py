@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, ShortLanes
 from pipeline.data.auto_transforms import resolve_transforms
+from pipeline.data.cycles import add_cycles
 from pipeline.data.past import count_past, count_steps, cut_series
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
@@ -63,7 +64,13 @@ def prepare_fold(config: Config, fold: Fold) -> PreparedData:
     Raises:
         UserError: If the fold and the configuration do not go together.
     """
-    return prepare_data(fold_config(config, fold), fold.series)
+    series = with_calendar(config, fold.series)
+    return prepare_data(fold_config(config, replace(fold, series=series)), series)
+
+
+def with_calendar(config: Config, series: Series) -> Series:
+    """Return a series with the inputs of dataset.calendar, unless it was loaded with them."""
+    return series if series.computed else add_cycles(series, config.dataset)
 
 
 def fold_config(config: Config, fold: Fold) -> Config:

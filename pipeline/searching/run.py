@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.paths import home_dir
+from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
 from pipeline.base.text import show_number
 from pipeline.config.gates import check_ranges
@@ -17,6 +18,7 @@ from pipeline.config.schema import Config, Protocol, flat_config, hash_config
 from pipeline.data.past import count_past, cut_series
 from pipeline.data.series import Series
 from pipeline.experiment.sweep import open_store_to_train
+from pipeline.experiment.sweep_report import FOLDER
 from pipeline.models.heads.registry import head_of
 from pipeline.searching.budget import Budget
 from pipeline.searching.champion import train_champion
@@ -26,6 +28,7 @@ from pipeline.searching.halving import RUNGS
 from pipeline.searching.loop import Search
 from pipeline.searching.luck import expect_best
 from pipeline.searching.narrow import choose_starts, narrow_space
+from pipeline.searching.report import report_search
 from pipeline.searching.result import Result
 from pipeline.searching.space import Space, read_space, set_values
 from pipeline.searching.trials import State, Trial, Trials, open_trials
@@ -83,7 +86,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
     """
     prepared = _prepare(task)
     store = open_store_to_train(prepared.config.tracking)
-    from pipeline.tracking.live import LiveRun, process_name
+    from pipeline.tracking.live import LiveRun, note_incomplete, process_name
 
     label = head_of(prepared.config).measure(len(task.series.targets)).label
     trials = open_trials(
@@ -110,8 +113,14 @@ def run_search(task: Task) -> tuple["Store", Result]:
             counts=counts,
             seconds=task.budget.elapsed,
         )
-        LiveRun(store, parent).log_metrics(result.metrics(), {})
-        LiveRun(store, parent).set_tags({"champion": champion.record.run_id})
+        run, salvage = LiveRun(store, parent), Salvage(say)
+        run.log_metrics(result.metrics(), {})
+        run.set_tags({"champion": champion.record.run_id})
+        with salvage.attempt("the report of the search"):
+            report_search(store, parent, result, prepared.space, trials.all(), task.words, salvage)
+            say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
+        if salvage.lost:
+            note_incomplete(store, parent, salvage.lost)
     return store, result
 
 

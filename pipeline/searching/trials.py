@@ -78,7 +78,7 @@ class Trials:
 
     def __post_init__(self) -> None:
         """Translate the space."""
-        self._distributions = {key: _distribution(axis) for key, axis in self.space.axes.items()}
+        self._distributions = {key: distribution_of(axis) for key, axis in self.space.axes.items()}
 
     def ask(self, count: int) -> list[Trial]:
         """Start so many new trials."""
@@ -247,7 +247,8 @@ def _hold(path: Path) -> Iterator[None]:
         yield
 
 
-def _distribution(axis: Axis) -> Any:
+def distribution_of(axis: Axis) -> Any:
+    """Return an axis as Optuna has it."""
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     if isinstance(axis, Options):

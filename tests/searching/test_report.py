@@ -1,0 +1,58 @@
+"""The report of a search: which keys decided, and a page that shows every trial."""
+
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.base.document import DatasetFacts, Document
+from pipeline.base.salvage import Salvage
+from pipeline.models.heads.point import RMSE
+from pipeline.report.page.search import SearchFacts, write_search_report
+from pipeline.searching.halving import RUNGS
+from pipeline.searching.report import list_rows, weigh_keys
+from pipeline.searching.space import Between, Options, Space
+from pipeline.searching.trials import State, Trial
+
+SPACE = Space({"model.units": Options(("[4]", "[8]")), "training.learning_rate": Between(0.001, 0.1, log=True)}, {})
+
+
+def make_trials(count: int = 40) -> list[Trial]:
+    """The rate decides; the units do not."""
+    rates = 10 ** np.random.default_rng(1).uniform(-3, -1, count)
+    return [
+        Trial(
+            number,
+            {"model.units": "[4]" if number % 2 else "[8]", "training.learning_rate": repr(float(rate))},
+            scores=(1 + 100 * float(rate),) * (3 if number % 9 == 0 else 1),
+            state=State.complete if number % 9 == 0 else State.pruned,
+        )
+        for number, rate in enumerate(rates)
+    ]
+
+
+def test_the_key_that_decides_is_the_important_one() -> None:
+    """The page says that a key decided which changed nothing, or takes four trials for evidence."""
+    shares = weigh_keys(SPACE, make_trials())
+    assert shares["training.learning_rate"] > 0.9 and abs(sum(shares.values()) - 1) < 1e-6
+    assert weigh_keys(SPACE, make_trials(4)) == {}
+
+
+def test_a_page_shows_the_search(tmp_path: Path) -> None:
+    """The page lacks its figures, its best trials or the command; or text from outside becomes markup."""
+    trials = [*make_trials(), Trial(40, {"model.units": "[4]", "training.learning_rate": "0.1"}, state=State.failed,
+                                   reason="<b>nan</b>")]  # fmt: skip
+    facts = SearchFacts(
+        document=Document(
+            selection="", dataset=DatasetFacts("air<line", "thousand", "", "48 timestamps", RMSE), by=(),
+            configurations=(), axes=(), baselines=(), failed=(), sentences=(), verdict=("It beats it.",),
+        ), forecast=None, sentences=["Champion: look_back=3."], trials=list_rows(trials), last=len(RUNGS), naive=5.0,
+        importance={"model.units": 0.1, "training.learning_rate": 0.9}, command=["dataset=airline"],
+    )  # fmt: skip
+    salvage = Salvage(lambda text: None)
+    page = write_search_report(tmp_path, facts, salvage).read_text()
+    assert not salvage.lost
+    for text in ("How the search went", "Which keys decided", "Champion: look_back=3.", "python -m pipeline.search",
+                 "11 more trials", "air&lt;line"):  # fmt: skip
+        assert text in page
+    assert page.count("<svg") == 4 and "<b>nan" not in page
+    assert {path.name for path in tmp_path.iterdir()} == {"history.png", "importance.png", "report.html"}
