@@ -110,7 +110,7 @@ def project(inputs: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
     steps, seeds, rows, _ = inputs.shape
     # The bias is one more row of the kernel, for an input of 1: XLA is slow to multiply a vector, which one feature is.
     extended = tf.concat([inputs, tf.ones((steps, seeds, rows, 1))], -1)
-    product = multiply(_by_seed(extended), tf.concat([kernel, bias[:, None]], 1))  # (seeds, steps * rows, width)
+    product = learn_product(_by_seed(extended), tf.concat([kernel, bias[:, None]], 1))  # (seeds, steps * rows, width)
     return tf.transpose(tf.reshape(product, (kernel.shape[0], steps, rows, kernel.shape[2])), (1, 0, 2, 3))
 
 
@@ -137,6 +137,23 @@ def multiply(left: Tensor, right: Tensor, transpose_a: bool = False) -> Tensor:
     if left.shape[0] == right.shape[0] == 1:
         return tf.matmul(left[0], right[0], transpose_a=transpose_a)[None]
     return tf.matmul(left, right, transpose_a=transpose_a)
+
+
+@tf.custom_gradient  # type: ignore[untyped-decorator]
+def learn_product(left: Tensor, right: Tensor) -> tuple[Tensor, Callable[[Tensor], tuple[Tensor, Tensor]]]:
+    """Multiply as `multiply` does, where a gradient tape looks on.
+
+    TensorFlow's own gradient marks its products with attributes that it writes in another order in every process: XLA
+    would take a repeated program for another one, and compile it again.
+    """
+
+    def gradient(d_product: Tensor) -> tuple[Tensor, Tensor]:
+        d_left = multiply(d_product, tf.transpose(right, (0, 2, 1)))
+        if left.shape[0] < right.shape[0]:
+            d_left = tf.reduce_sum(d_left, 0, keepdims=True)
+        return d_left, multiply(left, d_product, transpose_a=True)
+
+    return multiply(left, right), gradient
 
 
 def run_cell(

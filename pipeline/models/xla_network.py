@@ -12,7 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from pipeline.models.cells import CellRule, Tensor, look_up, project, run_cell
+from pipeline.models.cells import CellRule, Tensor, learn_product, look_up, project, run_cell
 from pipeline.models.window_rule import WindowRule
 
 
@@ -253,7 +253,7 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
 def _apply_dense(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:
     kernel, bias = weights
     if inputs.shape.rank == 3:
-        return tf.matmul(inputs, kernel) + bias[:, None]  # (seeds, rows, outputs)
+        return learn_product(inputs, kernel) + bias[:, None]  # (seeds, rows, outputs)
     return project(inputs, kernel, bias)  # (steps, seeds, rows, outputs)
 
 

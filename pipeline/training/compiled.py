@@ -53,6 +53,9 @@ class CompilingSession:
     def compile(self, function: Callable[..., Nested], *examples: Nested, whole: bool = True) -> Callable[..., Nested]:
         """Trace a function now; XLA compiles it when it is called for the first time.
 
+        XLA finds what it compiled in an earlier process if the program is the same to the letter. TensorFlow numbers
+        the constants that a loop reads from outside in any order, so there should be only one: make them inside.
+
         Args:
             function: Takes and returns tensors in nested structures; what it does depends on nothing else.
             examples: Arguments with the shapes and types of all calls.

@@ -357,9 +357,9 @@ class Program:
     def _read_windows(self, inputs: Tensor, targets: Tensor, reading: ReadingPlan, weights: Tensor) -> Tensor:
         """Answer every window by itself. Returns (windows read, seeds, kept)."""
         blocks, size = reading.first_rows.shape
-        states = self.network.zero_states(self.seeds, size)
 
         def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
+            states = self.network.zero_states(self.seeds, size)  # made in the loop: see `CompilingSession.compile`
             starts = reading.first_rows[block][None]  # (1, windows)
             samples = self.gather_samples(inputs, starts)
             outputs, _ = self.network.apply(weights, samples, states, every_step=False)
@@ -376,10 +376,10 @@ class Program:
         blocks, size = reading.first_rows.shape
         length = self.windows.spec.time_steps
         shape = (length * size, self.seeds, self._kept)
-        states = self.network.zero_states(self.seeds, size)
-        offsets = tf.constant(self.windows.spec.step_offsets, tf.int32)[:, None, None]
 
         def read(block: Tensor, kept: Any) -> tuple[Tensor, Any]:
+            states = self.network.zero_states(self.seeds, size)
+            offsets = tf.constant(self.windows.spec.step_offsets, tf.int32)[:, None, None]
             rows = tf.minimum(
                 reading.first_rows[block][None, None] + offsets, inputs.shape[0] - 1
             )  # (steps, 1, chunks)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -140,6 +141,36 @@ def test_data_of_equal_shapes_share_a_program(make_jobs, make_data, together, pr
     assert_equal_bits(second, again)
     assert_equal_bits(first, together["to the end"][0])
     assert first.seeds[0].losses != second.seeds[0].losses
+
+
+def test_what_another_process_would_write_otherwise_is_not_in_a_program(together, opened) -> None:
+    """A repeated command would compile again: XLA's cache on disk knows only what is the same to the letter."""
+    library = {function.signature.name: function for function in opened[0]._graph.as_graph_def().library.function}
+    loops = 0
+    for function in library.values():
+        constants = {node.name for node in function.node_def if node.op == "Const"}
+        for node in function.node_def:
+            marks = [name for name in node.attr if name.startswith("grad_") and node.attr[name].b]
+            assert not marks, node.op  # two attributes, in any order
+            if "While" in node.op:
+                loops += 1
+                read = [each for each in node.input if each.partition(":")[0] in constants]
+                assert len(_unchanged(node, read, library[node.attr["body"].func.name])) <= 1, node.name
+    assert loops > 3
+
+
+def _unchanged(loop: Any, names: list[str], body: Any) -> list[str]:
+    """Return which inputs of a loop its body hands on as they are: TensorFlow moves those that are constants inside."""
+    nodes = {node.name: node for node in body.node_def}
+    unchanged = []
+    for name in names:
+        place = list(loop.input).index(name)
+        source = body.ret[body.signature.output_arg[place].name].partition(":")[0]
+        while source in nodes and nodes[source].op == "Identity":
+            source = nodes[source].input[0].partition(":")[0]
+        if source == body.signature.input_arg[place].name:
+            unchanged.append(name)
+    return unchanged
 
 
 def test_a_few_programs_stay_open_and_all_are_closed(monkeypatch) -> None:
