@@ -13,6 +13,7 @@ OLDEST_PYTHON ?= python3.11
 
 VENV := .venv
 RUN := $(VENV)/bin/python
+PEERS := .venv-peers
 STAMP := $(VENV)/.installed
 
 # Exits 0 on a Python that can make the environment: 3.11 to 3.13, with the parts that Debian splits off.
@@ -95,6 +96,11 @@ bench-text: $(STAMP) ## Measure characters a second of the training of a text ag
 bench-faults: $(STAMP) ## Kill sweeps and fill their disk at random moments, repeat them, and say what was lost (minutes)
 	@$(RUN) benchmarks/faults.py $(ARGS)
 
+# The peers need a pandas below 3, so they have an environment of their own; the two talk through files in peers/.
+.PHONY: peers
+peers: $(STAMP) $(PEERS)/.installed ## Measure pipeline.search against its peers on public series (hours; Ctrl-C, and make peers goes on)
+	@$(RUN) -m benchmarks.peers --python $(PEERS)/bin/python $(ARGS)
+
 .PHONY: build
 build: $(STAMP) ## Build the sdist and the wheel into dist/
 	@$(RUN) -m build $(ARGS)
@@ -116,7 +122,7 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 .PHONY: clean
 clean: ## Remove caches and build products; keeps .venv, mlflow.db and mlruns
 	@rm -rf build dist site ./*.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
-	@find . -name .venv -prune -o -name .git -prune -o -name mlruns -prune -o \
+	@find . -name ".venv*" -prune -o -name .git -prune -o -name mlruns -prune -o \
 	    -type d -name __pycache__ -prune -exec rm -rf {} +
 
 # The stamp goes away first and comes back last, so an interrupted or failed install is repeated.
@@ -157,4 +163,11 @@ $(STAMP): pyproject.toml constraints.txt
 $(VENV)/.docs: $(STAMP)
 	@rm -f $@
 	@$(RUN) $(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[docs]'
+	@touch $@
+
+$(PEERS)/.installed: benchmarks/peers-requirements.txt $(STAMP)
+	@rm -f $@
+	@echo "Installing the peers into $(PEERS): some GB with torch, a few minutes ..."
+	@$(RUN) -m venv --clear $(PEERS)
+	@$(PEERS)/bin/python $(PIP_INSTALL) -r $<
 	@touch $@

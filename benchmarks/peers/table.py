@@ -1,0 +1,91 @@
+"""MASE of the forecasts that were written, and the table over all sets."""
+
+import json
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+
+def compute_mase(values: np.ndarray, forecasts: np.ndarray, period: int) -> float:
+    """Return the mean absolute scaled error, the mean over the series of a panel.
+
+    Args:
+        values: The whole set, in its own units. Shape (time, series).
+        forecasts: Of the last steps, which are the test part. Shape (test, series).
+        period: Time steps of a season. One is the error, on the part before the test, of repeating the last season.
+
+    Raises:
+        ValueError: If a forecast is missing: a contender is scored on every step or not at all.
+
+    Example:
+        >>> compute_mase(np.array([[1.0], [2.0], [4.0], [5.0]]), np.array([[7.0]]), 1)  # 2 off; steps of 1 and 2 before
+        1.3333333333333333
+
+    Source:
+        Hyndman and Koehler (2006), Another look at measures of forecast accuracy.
+    """
+    if forecasts.shape[1] != values.shape[1] or not np.isfinite(forecasts).all():
+        raise ValueError(f"a forecast is missing: {np.isnan(forecasts).sum()} of {forecasts.size} are NaN")
+    past, actual = values[: -len(forecasts)], values[-len(forecasts) :]
+    scale = np.abs(past[period:] - past[:-period]).mean(axis=0)  # (series,)
+    return float((np.abs(actual - forecasts).mean(axis=0) / scale).mean())
+
+
+def read_records(path: Path) -> list[dict[str, object]]:
+    """Read the results: one line of JSON for each set, horizon and contender; of a repeated one the last line."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    records = [json.loads(line) for line in lines]
+    return list({(each["set"], each["horizon"], each["contender"]): each for each in records}.values())
+
+
+def describe_table(records: Iterable[Mapping[str, object]], horizon: int, names: Sequence[str]) -> str:
+    """Return the table of one horizon, over those of the sets that every contender has forecast.
+
+    Args:
+        records: With `set`, `horizon`, `contender` and either `mase`, `seconds` and `megabytes`, or `error`.
+        horizon: Steps ahead.
+        names: The sets that count.
+    """
+    chosen = [each for each in records if each["horizon"] == horizon and each["set"] in names]
+    contenders = list(dict.fromkeys(each["contender"] for each in chosen))
+    scores: dict[object, dict[object, Mapping[str, object]]] = {}
+    for each in chosen:
+        if "mase" in each:
+            scores.setdefault(each["set"], {})[each["contender"]] = each
+    common = {name: found for name, found in scores.items() if len(found) == len(contenders)}
+    failed = [f"{each['contender']} on {each['set']}" for each in chosen if "error" in each]
+    lines = [f"{horizon} steps ahead, {len(common)} sets that every contender has forecast, of {len(names)}"]
+    if common:
+        lines.append(f"{'contender':<16}{'mean MASE':>11}{'median':>9}{'wins':>6}{'seconds':>10}{'MB':>7}")
+    wins = count_wins([{name: each["mase"] for name, each in found.items()} for found in common.values()])
+    rows = []
+    for contender in contenders if common else []:
+        mase, seconds, megabytes = (
+            [found[contender][key] for found in common.values()] for key in ("mase", "seconds", "megabytes")
+        )
+        rows.append(
+            (
+                statistics.mean(mase),
+                f"{contender:<16}{statistics.mean(mase):>11.3f}{statistics.median(mase):>9.3f}"
+                f"{wins.get(contender, 0):>6}{statistics.mean(seconds):>10.1f}{max(megabytes):>7.0f}",
+            )
+        )
+    lines += [line for _, line in sorted(rows)]
+    return "\n".join([*lines, *([f"failed: {', '.join(failed)}"] if failed else [])])
+
+
+def count_wins(scores: Iterable[Mapping[str, float]]) -> dict[str, int]:
+    """Count on how many sets each contender has the lowest score; equal ones all win.
+
+    Example:
+        >>> count_wins([{"a": 1.0, "b": 2.0}, {"a": 3.0, "b": 3.0}])
+        {'a': 2, 'b': 1}
+    """
+    wins: dict[str, int] = {}
+    for each in scores:
+        lowest = min(each.values())
+        for name in (name for name, score in each.items() if score == lowest):
+            wins[name] = wins.get(name, 0) + 1
+    return wins
