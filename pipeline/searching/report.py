@@ -3,6 +3,7 @@
 import math
 import warnings
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -46,7 +47,7 @@ def report_search(
         importance = weigh_keys(space, trials)
     facts = SearchFacts(
         document=part.document,
-        forecast=part.forecast,
+        forecast=None if part.forecast is None else replace(part.forecast, name="the champion"),
         sentences=result.sentences(),
         trials=list_rows(trials),
         last=len(RUNGS),

@@ -20,6 +20,7 @@ class Result:
         persistence: What repeating the last value scores where trials were judged.
         luck: The validation score that the best trial would be expected to have if all were equally good; NaN with too
             few complete trials.
+        tried: Different configurations among the trials.
         counts: Trials by how they ended.
         seconds: How long the search took, the champion included.
     """
@@ -27,6 +28,7 @@ class Result:
     champion: Champion
     persistence: float
     luck: float
+    tried: int
     counts: dict[str, int]
     seconds: float
 
@@ -76,7 +78,7 @@ class Result:
         if math.isfinite(self.luck):
             more = "lower than that" if score < self.luck else "not lower, so the choice among trials may be luck"
             told.append(
-                f"If all {sum(self.counts.values())} trials were equally good, the luckiest would be expected to score "
+                f"If all {self.tried} configurations were equally good, the luckiest would be expected to score "
                 f"{show_number(self.luck)} on the folds; the champion's {show_number(score)} is {more}."
             )
         return told

@@ -103,13 +103,14 @@ def run_search(task: Task) -> tuple["Store", Result]:
             replace(config, resume=task.resume), prepared.space.fixed, trials.ranked(), task.series, task.seeds, store,
             say,
         )  # fmt: skip
-        counts = trials.count()
+        counts, tried = trials.count(), len({tuple(trial.values.items()) for trial in trials.all()})
         chosen = set_values(config, champion.values)
         folds = [trial.folds for trial in trials.ranked()]
         result = Result(
             champion=champion,
             persistence=score_persistence(chosen, prepared.folds),
-            luck=expect_best(folds, sum(counts.values())),
+            luck=expect_best(folds, tried),
+            tried=tried,
             counts=counts,
             seconds=task.budget.elapsed,
         )

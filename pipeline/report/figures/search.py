@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
 
 from pipeline.report.figures.drawing import COLOURS, GREY, INK, Shape, finish, spread_out, start
 
@@ -35,6 +36,7 @@ def draw_history(
     spread_out(axis, "y", np.array([*value, naive]), least=4)
     axis.axhline(naive, color=INK, linewidth=1, linestyle=":")
     axis.set_xlabel("trial")
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.grid(alpha=0.3)
     handles = [
         Line2D([], [], linestyle="", marker="x", markersize=5, color=GREY, label="dropped on an earlier rung"),
