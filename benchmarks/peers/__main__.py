@@ -5,8 +5,8 @@ make peers ARGS="--sets airline,wine --quick"          two sets, tiny budgets: m
 make peers ARGS="--contenders search,auto_ets --budget 300s"
 make peers ARGS="--table"                              only the table of what is there
 
-A pair that has a line in FOLDER/results.jsonl is not run again; one that failed is. Options belong to a folder: give
-another --folder for another budget. Seconds and memory are those of the whole process, imports included.
+A pair that has a line in FOLDER/results.jsonl with the same budget is not run again; one that failed, or had another
+budget, is, and its new line counts. Seconds and memory are those of the whole process, imports included.
 """
 
 import argparse
@@ -61,13 +61,18 @@ def check_names(parser: argparse.ArgumentParser, option: str, given: list[str], 
 
 def run_pairs(arguments: argparse.Namespace, results: Path) -> None:
     """Run what has no result yet, and append a line as each ends."""
-    done = {(each["set"], each["horizon"], each["contender"]) for each in read_records(results) if "mase" in each}
+    done = {
+        (each["set"], each["horizon"], each["contender"], each["effort"])
+        for each in read_records(results)
+        if "mase" in each
+    }
     names = arguments.sets or list(SETS)
     pairs = [(name, ahead, each) for name in names for ahead in HORIZONS for each in arguments.contenders]
     for number, (name, horizon, contender) in enumerate(pairs, start=1):
-        if (name, horizon, contender) in done:
+        effort = "quick" if arguments.quick else arguments.budget if contender == "search" else "full"
+        if (name, horizon, contender, effort) in done:
             continue
-        record = {"set": name, "horizon": horizon, "contender": contender, "budget": arguments.budget}
+        record = {"set": name, "horizon": horizon, "contender": contender, "effort": effort}
         record |= run_pair(arguments, name, horizon, contender)
         with results.open("a") as file:
             file.write(f"{json.dumps(record)}\n")

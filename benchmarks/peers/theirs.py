@@ -50,9 +50,7 @@ def forecast_lstm(values: Array, period: int, horizon: int, quick: bool) -> Arra
     from neuralforecast.models import LSTM
 
     steps = 20 if quick else 1000
-    model = LSTM(
-        h=horizon, input_size=_num_lags(period), max_steps=steps, random_seed=1, alias="model", **_quiet_trainer()
-    )
+    model = LSTM(h=horizon, input_size=_num_lags(period), max_steps=steps, random_seed=1, alias="model", **_common())
     return _forecast_neural(model, values, horizon)
 
 
@@ -63,7 +61,7 @@ def forecast_auto_lstm(values: Array, period: int, horizon: int, quick: bool) ->
     space = AutoLSTM.get_default_config(h=horizon, backend="optuna")
 
     def choose(trial: object) -> dict[str, object]:
-        return {**space(trial), **({"max_steps": 20} if quick else {}), **_quiet_trainer()}
+        return {**space(trial), **({"max_steps": 20} if quick else {}), **_common()}
 
     model = AutoLSTM(h=horizon, config=choose, num_samples=2 if quick else 10, backend="optuna", alias="model")
     return _forecast_neural(model, values, horizon, len(values) - find_test_start(len(values)))
@@ -116,8 +114,10 @@ def _forecast_neural(model: object, values: Array, horizon: int, validation: int
     return _as_wide(found, horizon)
 
 
-def _quiet_trainer() -> dict[str, object]:
-    return {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+def _common() -> dict[str, object]:
+    """Return what every network is given: zeros before a short series, so that none is refused; and a quiet trainer."""
+    quiet = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return {"start_padding_enabled": True, **quiet}
 
 
 def _num_lags(period: int) -> int:

@@ -1,5 +1,6 @@
 """`make peers` without the peers: the sets, the scores and the table."""
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.peers.__main__ import THEIRS, run_process
+from benchmarks.peers.__main__ import THEIRS, run_pairs, run_process
 from benchmarks.peers.ours import forecast_ridge
 from benchmarks.peers.sets import HELD_OUT, LICENCES, SETS, find_test_start, load_values
 from benchmarks.peers.table import compute_mase, describe_table, read_records
@@ -82,6 +83,28 @@ def test_no_forecast_knows_what_it_forecasts(horizon: int) -> None:
         assert horizon == 12 or (before[6:] != after[6:]).any()
     np.testing.assert_array_equal(forecast_seasonal_naive(values, 4, 1, True)[0], values[start - 4])
     np.testing.assert_array_equal(forecast_seasonal_naive(values, 5, 12, True)[0], values[start - 15])
+
+
+def test_a_finished_pair_is_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hours are trained twice after Ctrl-C; or a quick look, or a failure, passes for the result."""
+    ran: list[tuple[int, str]] = []
+
+    def run(arguments: argparse.Namespace, name: str, horizon: int, contender: str) -> dict[str, object]:
+        ran.append((horizon, contender))
+        failed = contender == "auto_ets" and horizon == 12
+        return {"seconds": 1.0, "megabytes": 1} | ({"error": "killed"} if failed else {"mase": 1.0})
+
+    monkeypatch.setattr("benchmarks.peers.__main__.run_pair", run)
+    given = {"sets": ["wine"], "contenders": ["search", "auto_ets"], "budget": "60s", "quick": True}
+    results = tmp_path / "results.jsonl"
+    run_pairs(argparse.Namespace(**given), results)
+    assert ran == [(1, "search"), (1, "auto_ets"), (12, "search"), (12, "auto_ets")]
+    run_pairs(argparse.Namespace(**given), results)
+    assert ran[4:] == [(12, "auto_ets")]
+    run_pairs(argparse.Namespace(**given | {"quick": False}), results)
+    assert len(ran) == 9
+    run_pairs(argparse.Namespace(**given | {"quick": False, "budget": "90s"}), results)
+    assert ran[9:] == [(1, "search"), (12, "search"), (12, "auto_ets")]
 
 
 def test_a_contender_has_a_limit(tmp_path: Path) -> None:
