@@ -71,9 +71,9 @@ class Result:
             f"Champion: {label_run(champion.parameters, list(champion.trial.values))} (trial {champion.trial.number}; "
             f"{tried}).",
             f"Chosen by {label} {show_number(score)} on {NUM_FOLDS} folds before the test part, "
-            f"{describe_margin(score, self.persistence)} than repeating the last value there; on the test part "
-            f"{seeds} fresh seeds have {show_number(test)}, {describe_margin(test, naive)} than repeating the last "
-            f"value, and their mean forecast {show_number(champion.ensemble)}.",
+            f"{_compare(score, self.persistence)} repeating the last value there; on the test part {seeds} fresh seeds "
+            f"have {show_number(test)}, {_compare(test, naive)} repeating the last value, and their mean forecast "
+            f"{show_number(champion.ensemble)}.",
         ]
         if math.isfinite(self.luck):
             more = "lower than that" if score < self.luck else "not lower, so the choice among trials may be luck"
@@ -82,3 +82,9 @@ class Result:
                 f"{show_number(self.luck)} on the folds; the champion's {show_number(score)} is {more}."
             )
         return told
+
+
+def _compare(score: float, baseline: float) -> str:
+    """Say `4 % better than` or `on par with`."""
+    margin = describe_margin(score, baseline)
+    return f"{margin} with" if margin == "on par" else f"{margin} than"
