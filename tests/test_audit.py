@@ -4,7 +4,7 @@ Shuffles, noise and replaced values are drawn from a seed that nobody knows in a
 code can fit them. Each check has its counterpart, a leak on purpose that it must find.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
@@ -40,7 +40,9 @@ from pipeline.experiment.scoring import forecast_baselines
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.serving.windows import forecast_windows
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.groups import Job
+from pipeline.training.programs import Programs
+from pipeline.training.train import Training, train_side_by_side
 
 HIDDEN = int(np.random.SeedSequence().generate_state(1)[0])
 LENGTH, TEST_START = 320, 160  # 128 train, 32 validation, 160 test rows
@@ -116,9 +118,18 @@ def prepare(config: Config, values: np.ndarray) -> tuple[Config, PreparedData]:
     return chosen, prepare_data(chosen, series)
 
 
+PROGRAMS = Programs()  # what a mode has compiled serves its other values
+
+
+@pytest.fixture(scope="module", autouse=True)
+def close_programs() -> Iterator[None]:
+    yield
+    PROGRAMS.close()
+
+
 def train(config: Config, values: np.ndarray) -> Trained:
     config, data = prepare(config, values)
-    return Trained(config, data, train_seeds(config, data, lambda report: None))
+    return Trained(config, data, train_side_by_side([Job(config, data)], PROGRAMS, lambda report: None)[0])
 
 
 def wave() -> np.ndarray:

@@ -1,6 +1,6 @@
 """The fused engine's own promises: a seed's numbers depend on nothing but the seed, however the training is cut up."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -33,16 +33,30 @@ class CountMaps(list[EpochReport]):
 
 
 @pytest.fixture(scope="module")
-def train(make_config, make_data, ignore_epoch) -> Callable[..., Trained]:
+def programs() -> Programs:
+    """What one test has compiled serves the next."""
+    return Programs()
+
+
+@pytest.fixture
+def compile_again(programs) -> Iterator[Callable[[], None]]:
+    """For a test that changes what is compiled: before it, after it, and whenever it asks."""
+    programs.close()
+    yield programs.close
+    programs.close()
+
+
+@pytest.fixture(scope="module")
+def train(make_config, make_data, ignore_epoch, programs) -> Iterator[Callable[..., Trained]]:
     def run(seed: int = 1, seeds: int = 1, told: list[EpochReport] | None = None, **changes) -> Trained:
         config = make_config(seed=seed, seeds=seeds, **changes)
         data = make_data(config)
         network = choose_engine(config, data).network
-        with Programs() as programs:
-            tell = ignore_epoch if told is None else told.append
-            return train_fused([Job(config, data)], network, programs, tell)[0]
+        tell = ignore_epoch if told is None else told.append
+        return train_fused([Job(config, data)], network, programs, tell)[0]
 
-    return run
+    yield run
+    programs.close()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +88,7 @@ def test_a_seed_alone_equals_the_same_seed_among_32(name, train, among_32) -> No
 
 
 @pytest.mark.parametrize("name", BY_NAME)
-def test_numbers_do_not_depend_on_how_a_training_is_cut(name, train, among_32, monkeypatch) -> None:
+def test_numbers_do_not_depend_on_how_a_training_is_cut(name, train, among_32, monkeypatch, compile_again) -> None:
     """A slower machine, or a longer series, would give other numbers: calls, plans and blocks of reading differ."""
     whole = among_32(name)
     monkeypatch.setattr(fused, "_SECONDS_PER_CALL", 1e-9)  # one batch per call
@@ -148,19 +162,20 @@ def test_a_large_network_is_trained_one_seed_per_call(make_config, make_data) ->
     assert sizes == [4, 1]
 
 
-def test_large_and_small_groups_agree(train, three, monkeypatch) -> None:
+def test_large_and_small_groups_agree(train, three, monkeypatch, compile_again) -> None:
     """The size of a group would change what is learnt."""
     monkeypatch.setattr(groups, "_SMALL", 0)
     apart = train(1, 3, batch_size=4)
     np.testing.assert_allclose(three[1], apart[1], atol=1e-5)
 
 
-def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch) -> None:
+def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch, compile_again) -> None:
     """A large network would learn something else than a small one; or XLA compiles each of its batches again."""
     settings = {"stateful": True, "batch_size": 2, "training": {"epochs": 6, "patience": 6}}
     monkeypatch.setattr(groups, "_SMALL", 0)
     whole = train(**settings)
     monkeypatch.setattr(groups, "_WORTH_CUTTING", 0)
+    compile_again()
     told = CountMaps()
     cut = train(told=told, **settings)
     assert max(told.counts) - min(told.counts) < 20

@@ -81,7 +81,9 @@ def together(make_jobs, programs, ignore_epoch) -> dict[str, list[Training]]:
     return {name: train_side_by_side(make_jobs(name), programs, ignore_epoch) for name in COMPANIES}
 
 
-@pytest.mark.parametrize("name", COMPANIES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.thorough) if name != "numbers" else name for name in COMPANIES]
+)
 def test_a_configuration_has_the_same_bits_alone_and_side_by_side(
     name, make_jobs, together, programs, opened, ignore_epoch
 ) -> None:
