@@ -6,13 +6,14 @@ import pytest
 from pipeline.models.keras_network import build_serving_network
 from pipeline.training.train import Training, train_seeds
 
+pytestmark = pytest.mark.thorough  # the default engine has its own, in test_fused.py
 SETTINGS = {
     "stateless with dropout": {"batch_size": 4, "model": {"dropout": 0.3, "recurrent_dropout": 0.3}},
     "stateful": {"batch_size": 2, "stateful": True},
 }
 
 
-@pytest.fixture(scope="module", params=["stateless with dropout", pytest.param("stateful", marks=pytest.mark.thorough)])
+@pytest.fixture(scope="module", params=SETTINGS)
 def trainings(request, make_config, make_data, ignore_epoch) -> tuple[Training, Training, object, object]:
     """Seeds 1 and 2 together, then seed 2 alone."""
 
