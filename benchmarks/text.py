@@ -46,15 +46,12 @@ def fused(seeds: int) -> tuple[float, float]:
     from pipeline.training.compiled import to_arrays
     from pipeline.training.cores import run_on_cores
 
-    windows = job.data.windows
-    assert windows.num_outputs == CHARACTERS
+    assert job.data.windows.num_outputs == CHARACTERS
 
     def train(task):
-        plan, history = task.plan(0)
-        batches = np.int32(0), np.int32(BATCHES)
+        material, history = task.read(0)
         carry = to_arrays(task.compiled.program.begin(task.group.weights))
-        read = windows.inputs, windows.targets, plan, task.validation, task.hyperparameters
-        yield task.compiled.train(*read, carry, *batches, history)
+        yield task.compiled.train(material, carry, np.int32(0), np.int32(BATCHES), history)
 
     return fastest(lambda: list(run_on_cores(tasks, train)), seeds)
 

@@ -60,9 +60,10 @@ def run_job(config: DictConfig) -> float:
     return _train_job(config).score("validation")
 
 
-def _train_job(config: DictConfig, trainer: Trainer | None = None) -> RunRecord:
+def _train_job(config: DictConfig, trainer: Trainer | None = None, plan: Plan | None = None) -> RunRecord:
     prepare_terminal(unread=True)  # a worker of a launcher has its own streams
-    return train_job(typed_config(config), trainer=trainer)
+    job = typed_config(config)
+    return train_job(job, None if plan is None else plan.series_of(job), trainer)
 
 
 def _run_command(command: Sequence[str]) -> int:
@@ -108,7 +109,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
             told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
             sys.argv[1:] = _hydra_arguments(arguments, told)
             check_interrupt()
-            _hydra_main((lambda job: _train_job(job, trainer).score("validation")) if plan.in_turn else run_job)()
+            _hydra_main((lambda job: _train_job(job, trainer, plan).score("validation")) if plan.in_turn else run_job)()
     finally:
         if sweep is not None:
             print_summary(sweep_runs(store, sweep.parent, say), store)

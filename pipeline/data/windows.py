@@ -3,7 +3,7 @@
 Where the rows of a window lie is said in window_spec.py.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -60,6 +60,11 @@ class Windows:
     def interface(self) -> tuple[int, int, tuple[int, ...]]:
         """What a network has to fit: features of a time step, outputs, and which feature of a row each target is."""
         return self.num_features, self.num_outputs, self.spec.target_inputs
+
+    def without_rows(self) -> "Windows":
+        """Return the same layout of no rows: what a program knows of windows, which is given the rows."""
+        rows = (each.name for each in fields(self) if each.name != "spec")
+        return replace(self, **{name: getattr(self, name)[:0].copy() for name in rows})
 
     def gather_inputs(self, starts: IntArray) -> FloatArray:
         """Return the samples as the network sees them. Shape (windows, time_steps, features of a step), float32."""

@@ -112,8 +112,7 @@ def run_experiment(
         files, silent = ESSENTIAL_FILES, lambda text: None
         if not other.resume:
             return False
-        chosen, _ = resolve_transforms(other, series)
-        return find_finished(store, hash_config(chosen, digest), files, silent) is not None
+        return find_finished(store, hash_config(other, digest), files, silent) is not None
 
     def train(each: PreparedData, origin: int, name: str) -> "Training":
         with Trainer() if trainer is None else nullcontext(trainer) as own:

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.environment import hushed_stderr
 from pipeline.base.interrupt import wait_for_safe_point
-from pipeline.base.programs import forget_programs
 from pipeline.config.schema import Config, TrackingConfig
 from pipeline.data.prepared import PreparedData
 
@@ -36,7 +35,7 @@ class Trainer:
 
     def __init__(self, jobs: Sequence[Config] = ()) -> None:
         self._coming = list(jobs)
-        self._trained: dict[tuple[str, int], Training] = {}
+        self._trained: dict[tuple[str, int, str], Training] = {}  # by job, origin, and the values that were learnt
         self._programs: Programs | None = None
 
     def __enter__(self) -> "Trainer":
@@ -66,7 +65,8 @@ class Trainer:
             data: Its data.
             label: Names the job for people.
             tell: Shows a sentence to the person who waits.
-            is_done: Says of another configuration whether it need not be trained, because a finished run stands for it.
+            is_done: Says of another configuration, with what the data decided, whether it need not be trained, because
+                a finished run stands for it.
             origin: Which origin of a rolling one, from 0.
         """
         with wait_for_safe_point(), hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs
@@ -75,22 +75,23 @@ class Trainer:
 
             start_tensorflow()
         self._programs = self._programs or Programs()
-        found = self._trained.pop((_name(job), origin), None)
+        learnt = data.series.digest()  # a file may have grown since others were trained on it
+        found = self._trained.pop((_name(job), origin, learnt), None)
         if found is not None:
             return found
-        others = self._find_others(job, config, data, is_done, origin)
+        others = self._find_others(job, config, data, is_done, (origin, learnt))
         if others:
             tell(f"{label}: trained side by side with {len(others)} other job(s) of this sweep")
         own = [replace(other, dataset=config.dataset) for other in others]  # the same data decide the same
         trained = self._train([config, *own], data, label, tell)
         for other, training in zip(others, trained[1:], strict=True):
-            self._trained[_name(other), origin] = training
+            self._trained[_name(other), origin, learnt] = training
         return trained[0]
 
     def _find_others(
-        self, job: Config, config: Config, data: PreparedData, is_done: Callable[[Config], bool], origin: int
+        self, job: Config, config: Config, data: PreparedData, is_done: Callable[[Config], bool], on: tuple[int, str]
     ) -> list[Config]:
-        """Return the coming jobs that are trained with one: as many as keep the cores busy."""
+        """Return the coming jobs that are trained with one: as many as keep the cores busy, and memory holds."""
         from pipeline.training.hyperparameters import without_hyperparameters
         from pipeline.training.train import most_side_by_side
 
@@ -99,11 +100,12 @@ class Trainer:
             del self._coming[: names.index(_name(job)) + 1]
         kind = repr(without_hyperparameters(job))
         alike = {_name(other): other for other in self._coming if repr(without_hyperparameters(other)) == kind}
-        known = {name for name, at in self._trained if at == origin} | {_name(job)}
-        waiting = sum(training.forecasts.nbytes for training in self._trained.values())
-        if not alike or waiting > _MOST_WAITING:
+        known = {name for name, *at in self._trained if tuple(at) == on} | {_name(job)}
+        if not alike:
             return []
-        left = most_side_by_side(config, data) - job.seeds
+        waiting = sum(training.forecasts.nbytes for training in self._trained.values())
+        of_a_seed = 4 * len(data.windows.starts) * data.head.kept(data.windows.num_outputs)  # bytes of float32
+        left = min(most_side_by_side(config, data) - job.seeds, (_MOST_WAITING - waiting) // of_a_seed)
         others: list[Config] = []
         for name, other in alike.items():
             if other.seeds > left:
@@ -118,7 +120,7 @@ class Trainer:
     ) -> "list[Training]":
         from pipeline.report.terminal.progress import show_progress
         from pipeline.training.groups import Job
-        from pipeline.training.train import train_side_by_side
+        from pipeline.training.train import train_or_again
 
         assert self._programs is not None
         jobs, first = [Job(config, data) for config in configs], configs[0].seed
@@ -131,14 +133,7 @@ class Trainer:
                 number = before[epoch.job] + epoch.seed - configs[epoch.job].seed
                 show(replace(epoch, seed=first + number))
 
-            try:
-                return train_side_by_side(jobs, self._programs, report)
-            except Exception as error:
-                self._programs.close()
-                if (told := forget_programs(str(error))) is None:
-                    raise
-            log.warning("%s: %s", label, told)
-            return train_side_by_side(jobs, self._programs, report)
+            return train_or_again(jobs, self._programs, report, lambda told: log.warning("%s: %s", label, told))
 
 
 def _name(job: Config) -> str:

@@ -21,13 +21,14 @@ from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.data.windows import Windows
 from pipeline.models.xla_network import NetworkFunction
+from pipeline.training.arrays import BatchPlan, Carry, Material, ReadingPlan
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
 from pipeline.training.groups import Group, Job, count_parts, group_by_data, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.parts import compile_in_parts
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
-from pipeline.training.program import BatchPlan, Carry, Program, ReadingPlan
+from pipeline.training.program import Program
 from pipeline.training.programs import Compiled, Programs, name_program
 from pipeline.training.record import (
     EpochReport,
@@ -66,10 +67,11 @@ class Task:
     everything: ReadingPlan
     hyperparameters: Hyperparameters
 
-    def plan(self, first_epoch: int) -> tuple[BatchPlan, FloatArray]:
-        """Return the batches of as many epochs as one plan holds, and an empty history of their losses."""
-        epochs = max(config.training.epochs for config in self.configs)
-        return _plan(self.configs[0], self.data, self.group, first_epoch, epochs)
+    def read(self, first_epoch: int) -> tuple[Material, FloatArray]:
+        """Return what as many epochs read as one plan holds, and an empty history of their losses."""
+        epochs, windows = max(config.training.epochs for config in self.configs), self.data.windows
+        plan, history = _plan(self.configs[0], self.data, self.group, first_epoch, epochs)
+        return Material(windows.inputs, windows.targets, plan, self.validation, self.hyperparameters), history
 
 
 def train_fused(
@@ -82,8 +84,8 @@ def train_fused(
     """Train all seeds of some jobs side by side.
 
     Args:
-        jobs: Configurations that differ in hyperparameters and seeds only, and data of equal shapes. Those with the
-            very same data share the calls of the program.
+        jobs: Configurations that differ in hyperparameters and seeds only, and their data. Those with the very same
+            data share the calls of a program, those of equal shapes the program.
         network: Their network as a function of its weights.
         programs: What is compiled.
         on_epoch: Told now and then about the last finished epoch of each seed.
@@ -139,22 +141,22 @@ def compile_training(
     """
     windows, size, config = data.windows, len(group.weights), configs[0]
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
-    program = Program(config, network, windows, size, counted, count_parts(config, network))
+    program = Program(config, network, windows.without_rows(), size, counted, count_parts(config, network))
     plan, history = _plan(config, data, group, 0, 1)
     carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
     series = windows.inputs, windows.targets
-    read = *series, plan, validation, stack_hyperparameters(configs)
+    material = Material(*series, plan, validation, stack_hyperparameters(configs))
 
     def compile_in(session: CompilingSession) -> Compiled:
         while ops.uid() % _ROUND:
             pass
         if program.parts > 1:
-            train = compile_in_parts(program, session, *read, carry, history)
+            train = compile_in_parts(program, session, material, carry, history)
         else:
-            train = session.compile(program.train, *read, carry, number, number, history)
-        return Compiled(program, train, session.compile(program.forecast, *series, everything, carry.weights))
+            train = session.compile(program.train, material, carry, number, number, history)
+        return Compiled(program, train, session.compile(program.reader.forecast, *series, everything, carry.weights))
 
-    arguments = read, carry, history, everything
+    arguments = material, carry, history, everything
     return programs.find(name_program(config, network, windows, counted, size, arguments), compile_in)
 
 
@@ -212,20 +214,19 @@ def call_by_call(
     Yields:
         After each call of the program the carry, and the losses of all epochs that ended, (epochs, 2, seeds).
     """
-    plan, history = task.plan(0)
-    held, num_batches = len(history), len(plan.weights)
+    material, history = task.read(0)
+    held, num_batches = len(history), len(material.plan.weights)
     all_batches = max(config.training.epochs for config in task.configs) * num_batches
     ends = sorted({min(rung * num_batches, all_batches) for rung in rungs} | {all_batches})
     carry, number, count, calls = to_arrays(task.compiled.program.begin(task.group.weights)), 0, 1, 0
-    windows, losses = task.data.windows, history[:0]
+    losses = history[:0]
     while number < all_batches and carry.active.any():
         first_epoch = number // num_batches // held * held
-        if first_epoch != plan.first_epoch:
-            plan, history = task.plan(first_epoch)
+        if first_epoch != material.plan.first_epoch:
+            material, history = task.read(first_epoch)
         end = min(number + count, (first_epoch + held) * num_batches, *(end for end in ends if end > number))
         start = time.perf_counter()
-        read = windows.inputs, windows.targets, plan, task.validation, task.hyperparameters
-        carry, of_plan = task.compiled.train(*read, carry, np.int32(number), np.int32(end), history)
+        carry, of_plan = task.compiled.train(material, carry, np.int32(number), np.int32(end), history)
         ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
         losses = np.concatenate([losses, of_plan[ended]])
         number, calls, carry = end, calls + 1, prune(carry, losses)

@@ -21,11 +21,12 @@ from pipeline.data.online import plan_online
 from pipeline.data.prepared import PreparedData
 from pipeline.models.cells import Tensor
 from pipeline.models.xla_network import NetworkFunction
+from pipeline.training.arrays import Carry, Rows
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
 from pipeline.training.groups import Group, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
-from pipeline.training.program import Carry, Program, Rows
+from pipeline.training.program import Program
 from pipeline.training.record import (
     EpochReport,
     OnEpoch,
@@ -76,7 +77,7 @@ def train_online(
         hyperparameters = stack_hyperparameters([config] * program.seeds)
         example = _arguments(data, hyperparameters, plan[0], program.begin(groups[0].weights), 0)
         learn = session.compile(lambda *arguments: _learn(program, *arguments), *example)
-        events = run_on_cores(groups, lambda group: _pass(config, program, learn, data, plan, group))
+        events = run_on_cores(groups, lambda group: _pass(config, program, learn, data, hyperparameters, plan, group))
         return collect_trained(events, 1, start, on_epoch)[0]
 
 
@@ -106,8 +107,8 @@ def _learn(
 
     def step(number: Tensor, carry: Carry, kept: Any) -> tuple[Tensor, Carry, Any]:
         starts, counts = plan.starts[number][None], plan.weights[number]  # (1, rows), (rows,)
-        samples = program.gather_samples(inputs, starts)  # (time_steps, 1, rows, features of a step)
-        batch_targets = program.gather_targets(targets, starts)
+        samples = program.reader.gather_samples(inputs, starts)  # (time_steps, 1, rows, features of a step)
+        batch_targets = program.reader.gather_targets(targets, starts)
         _, moved = program.network.apply(carry.weights, samples[:1], carry.states, every_step=True)
         there = plan.present[number][:, None]  # (rows, 1)
         after = [there * new + (1 - there) * old for new, old in zip(moved, carry.states, strict=True)]
@@ -129,9 +130,14 @@ def _learn(
 
 
 def _pass(
-    config: Config, program: Program, learn: Any, data: PreparedData, calls: list[OnlinePlan], group: Group
+    config: Config,
+    program: Program,
+    learn: Any,
+    data: PreparedData,
+    hyperparameters: Hyperparameters,
+    calls: list[OnlinePlan],
+    group: Group,
 ) -> Iterator[EpochReport | Trained]:
-    hyperparameters = stack_hyperparameters([config] * program.seeds)
     carry, outputs, first = program.begin(group.weights), [], 0
     for plan in calls:
         carry, some = learn(*_arguments(data, hyperparameters, plan, carry, first))

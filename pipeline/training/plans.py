@@ -8,7 +8,7 @@ from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
 from pipeline.data.reading import answers_chunks, read_in_chunks, read_in_order
 from pipeline.data.windows import Windows
-from pipeline.training.program import BatchPlan, ReadingPlan
+from pipeline.training.arrays import BatchPlan, ReadingPlan
 
 _EPOCHS_AT_ONCE = 64  # in one plan; whatever training.epochs is, so that it changes no shape
 _LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory

@@ -18,7 +18,7 @@ from pipeline.training.compiled import CompilingSession, Nested
 from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.program import Program
 
-_MOST_OPEN = 4
+_MOST_OPEN = 4  # more than the shapes that one call may have: a search has one for each of its folds
 # Keys that decide values, and how many there are. The program is given those, and its key has their shapes.
 _OF_VALUES = (
     "name", "path", "time_column", "lane_column", "separator", "decimal", "thousands", "date_format", "time_zone",
@@ -35,7 +35,7 @@ class Compiled:
     Attributes:
         program: What they compute.
         train: Does what `Program.train` does.
-        forecast: Does what `Program.forecast` does.
+        forecast: Does what `Reader.forecast` does.
     """
 
     program: Program

@@ -2,13 +2,14 @@
 
 import gc
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.base.programs import forget_programs
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
@@ -95,6 +96,20 @@ def train_side_by_side(
     found = train_fused(jobs, choice.network, programs, on_epoch, pruning)
     share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
     return [Training(choice, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
+
+
+def train_or_again(
+    jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch, tell: Callable[[str], None]
+) -> list[Training]:
+    """Train side by side; where compiled programs could not be read or kept, forget them, say so and train again."""
+    try:
+        return train_side_by_side(jobs, programs, on_epoch)
+    except Exception as error:
+        programs.close()
+        if (told := forget_programs(str(error))) is None:
+            raise
+    tell(told)
+    return train_side_by_side(jobs, programs, on_epoch)
 
 
 def most_side_by_side(config: Config, data: PreparedData) -> int:

@@ -1,6 +1,7 @@
 """Which jobs of a sweep are trained together; that their bits are those of a training alone: tests/training."""
 
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -9,10 +10,19 @@ import pytest
 from pipeline.config.schema import Config, DatasetConfig, TrainingConfig
 from pipeline.data.prepared import PreparedData
 from pipeline.experiment.trainer import Trainer
+from pipeline.models.heads.point import PointHead
 from pipeline.training import train as train_module
 from pipeline.training.groups import Job
 
-DATA = cast(PreparedData, None)
+
+def make_data(name: str = "data", windows: int = 10) -> PreparedData:
+    """What a trainer looks at: which values they are, and how many forecasts a seed will have."""
+    series = SimpleNamespace(digest=lambda: name)
+    sizes = SimpleNamespace(starts=range(windows), num_outputs=1)
+    return cast(PreparedData, SimpleNamespace(series=series, windows=sizes, head=PointHead()))
+
+
+DATA = make_data()
 
 
 def make_job(look_back: int = 3, **changes: Any) -> Config:
@@ -99,9 +109,10 @@ def test_each_origin_has_a_training_of_its_own(companies) -> None:
     with Trainer(RATES) as trainer:
         for job in RATES:
             for origin in (0, 1):
-                data = cast(PreparedData, f"origin {origin}")
+                data = make_data(f"origin {origin}")
                 trained = cast(Trained, trainer.train(job, job, data, "job", print, origin=origin))
-                assert (trained.config, trained.data) == (job, data)
+                assert trained.config == job
+                assert trained.data.series.digest() == data.series.digest()
     assert sizes(companies) == [3, 3]
 
 
@@ -111,3 +122,19 @@ def test_what_the_data_decided_goes_to_all(companies) -> None:
         chosen = replace(RATES[0], dataset=replace(RATES[0].dataset, period=12))
         trainer.train(RATES[0], chosen, DATA, "job", print)
     assert {config.dataset.period for config in companies[0]} == {12}
+
+
+def test_a_file_that_has_grown_is_learnt_again(companies) -> None:
+    """A job is scored on rows that came after the others were trained, by a network that never saw the new scale."""
+    with Trainer(RATES) as trainer:
+        for number, job in enumerate(RATES):
+            data = make_data(f"{number} rows more")
+            trained = cast(Trained, trainer.train(job, job, data, "job", print))
+            assert (trained.config, trained.data) == (job, data)
+
+
+def test_forecasts_that_wait_for_their_turn_are_bounded(companies) -> None:
+    """Side by side a sweep runs out of memory, whose jobs one after another would not."""
+    with Trainer(RATES) as trainer:
+        trainer.train(RATES[0], RATES[0], make_data(windows=2**26), "job", print)  # 256 MB a seed
+    assert sizes(companies) == [2]

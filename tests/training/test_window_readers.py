@@ -25,7 +25,7 @@ from pipeline.serving.model import ServedModel
 from pipeline.serving.windows import forecast_windows
 from pipeline.training.feed import feed_lanes, feed_shuffled
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.program import Program
+from pipeline.training.reader import Reader
 
 ROWS = 60
 
@@ -60,8 +60,8 @@ def make_case(features: int = 1, targets: int = 1, **changes: Any) -> tuple[Conf
     return config, prepare_data(config, series)
 
 
-def program_of(config: Config, data: PreparedData) -> Program:
-    return Program(config, cast(NetworkFunction, None), data.windows, seeds=1, counted=len(data.windows.train))
+def reader_of(config: Config, data: PreparedData) -> Reader:
+    return Reader(config, cast(NetworkFunction, None), data.windows, seeds=1)
 
 
 def read_by_fit(config: Config, data: PreparedData) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -77,9 +77,9 @@ def read_by_fit(config: Config, data: PreparedData) -> tuple[np.ndarray, np.ndar
 
 def read_by_program(config: Config, data: PreparedData, starts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return samples and targets as the fused program gathers them, windows in front."""
-    program, windows = program_of(config, data), data.windows
-    samples = program.gather_samples(tf.constant(windows.inputs), tf.constant(starts[None], tf.int32)).numpy()
-    targets = program.gather_targets(tf.constant(windows.targets), tf.constant(starts[None], tf.int32)).numpy()
+    reader, windows = reader_of(config, data), data.windows
+    samples = reader.gather_samples(tf.constant(windows.inputs), tf.constant(starts[None], tf.int32)).numpy()
+    targets = reader.gather_targets(tf.constant(windows.targets), tf.constant(starts[None], tf.int32)).numpy()
     targets = targets[:, 0].swapaxes(0, 1) if config.answers_every_step else targets[0]
     return samples[:, 0].swapaxes(0, 1), targets
 
@@ -154,7 +154,7 @@ def test_a_forecast_belongs_to_the_row_that_was_learnt() -> None:
 READERS: dict[str, Callable[[Config, PreparedData], object]] = {
     "the engine fit": read_by_fit,
     "the network of the engine fit": lambda config, data: Forecaster(config, data.windows),
-    "the engine fused": program_of,
+    "the engine fused": reader_of,
     "a served network": read_by_lanes,
     "the network in NumPy": lambda config, data: forecast_windows(config, data.windows, cast(NumpyNetwork, None)),
 }
