@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting
+from pipeline.config.keys import NEUTRAL, write_parameter
 from pipeline.config.schema import (
     COMPUTED,
     DATE_NAMES,
@@ -21,6 +22,8 @@ from pipeline.config.schema import (
     Wiring,
     flat_config,
 )
+
+_OF_TEXTS = ("dataset.token", "dataset.vocabulary", "dataset.split", "dataset.stride", "model.embedding")
 
 
 def check_ranges(config: Config) -> None:
@@ -167,8 +170,7 @@ def _combinations(config: Config) -> Iterator[str]:
     if config.reads_text:
         yield from _text(config)
         return
-    if config.head is HeadName.token or config.model.embedding is not None:
-        yield "model.head=token and model.embedding belong to a text; choose dataset=text or dataset=tinyshakespeare"
+    yield from _keys_of_texts(config)
     yield from _auto(config)
     if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
         yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
@@ -214,6 +216,15 @@ def _combinations(config: Config) -> Iterator[str]:
         )
 
 
+def _keys_of_texts(config: Config) -> Iterator[str]:
+    given = flat_config(config)
+    wrong = [f"{key}={given[key]}" for key in _OF_TEXTS if given[key] != write_parameter(NEUTRAL[key])]
+    if config.head is HeadName.token:
+        wrong.append("model.head=token")
+    for each in wrong:
+        yield f"{each} belongs to a text, and this is a series; leave it out, or choose dataset=text"
+
+
 def _auto(config: Config) -> Iterator[str]:
     dataset = config.dataset
     if Transform.auto not in dataset.transforms:
@@ -243,6 +254,9 @@ def _text(config: Config) -> Iterator[str]:
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,
         "dataset.lane_column=null: batch_size says how many lanes there are": dataset.lane_column is not None,
+        "dataset.time_column=null: tokens have no timestamps": dataset.time_column is not None,
+        "its parts by dataset.validation_fraction and dataset.test_fraction, because tokens have no timestamps; leave "
+        "dataset.validation_start and dataset.test_start out": dataset.test_start is not None,
         "protocol=fair": config.protocol is Protocol.tutorial,
         "training.online=false": config.training.online,
         "evaluation.origins=1": config.evaluation.origins > 1,

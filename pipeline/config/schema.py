@@ -441,11 +441,13 @@ def hash_config(config: Config, data_digest: str) -> str:
     """
     keys = _only(_without_neutral(plain_config(config)), RESULT)
     identity = {"config": keys, "data": data_digest, "version": RESULTS_VERSION}
+    if config.dataset.calendar and config.dataset.time_zone is not None:  # the digest has moments, not their hour there
+        identity["clock"] = config.dataset.time_zone
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _without_neutral(node: dict[str, Any]) -> dict[str, Any]:
-    """Leave out the keys that came later and change nothing: a run of before is then the same configuration."""
+    """Leave out the keys that came later and change nothing: a run before them, of this RESULTS_VERSION, is found."""
     kept = {key: dict(value) if isinstance(value, dict) else value for key, value in node.items()}
     for name, value in NEUTRAL.items():
         group, key = name.split(".")

@@ -85,7 +85,7 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
     """Put the columns of dataset.calendar behind the others, as features.
 
     Raises:
-        UserError: If the timestamps are no dates, or a column has such a name.
+        UserError: If the timestamps are no dates, nobody said which clock counts, or a column has such a name.
     """
     names = cycle_names(dataset.calendar)
     if not names:
@@ -93,6 +93,11 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
     if not isinstance(series.timestamps, pd.DatetimeIndex):
         given = f"'{dataset.time_column}' holds numbers" if dataset.time_column else "there is none"
         raise UserError(f"dataset.calendar needs a time column with dates, but {given}; set dataset.calendar=[]")
+    if series.timestamps.tz is not None and dataset.time_zone is None:  # the zone of a few rows may be another one
+        raise UserError(
+            f"dataset.calendar needs the clock that counts, because the times of {series.origin} are UTC, or have an "
+            "offset from it; set dataset.time_zone, e.g. Europe/Berlin, or UTC"
+        )
     taken = next((name for name in names if name in series.columns), None)
     if taken is not None:
         raise UserError(

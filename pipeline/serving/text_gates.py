@@ -27,9 +27,10 @@ def find_text_reading(model: ServedModel, excerpt: Excerpt, most_before: int | N
     """Find the steps of an excerpt of a text, read as the network is trained and scored; it ends with its piece.
 
     A step reads a token and forecasts the next one, which decides the part. A fresh state reads `look_back` tokens
-    before validation or test begin; in the training part it begins with the lane:
+    before validation or test begin; in the training part it begins with each lane:
 
         stateful     look_back tokens | the piece          one step per token, the state carried
+                     lane | lane | lane                    in the training part of dataset.split=end
         stateless    chunk | chunk | chunk                 each from a zero state, the first forecasts the first token
 
     Args:
@@ -45,8 +46,9 @@ def find_text_reading(model: ServedModel, excerpt: Excerpt, most_before: int | N
     rows = np.arange(first, min(first + excerpt.steps, end - 1))
     in_train = parts[first + 1] == PARTS.index("train")
     if config.stateful:
-        zero = _lane_begin(model, first) if in_train else max(begin - length, 0)
-        resets = rows == zero
+        begins = _lane_begins(model) if in_train else np.array([max(begin - length, 0)])
+        zero = int(begins[begins <= first].max())
+        resets = np.isin(rows, begins)
     else:
         anchor = begin if in_train else begin - 1
         zero = max(first - (first - anchor) % length, 0)
@@ -57,11 +59,10 @@ def find_text_reading(model: ServedModel, excerpt: Excerpt, most_before: int | N
     return Reading(before, rows, rows, resets)
 
 
-def _lane_begin(model: ServedModel, row: int) -> int:
-    """Return the row at which the training lane of a row begins."""
+def _lane_begins(model: ServedModel) -> IntArray:
+    """Return the rows at which the training lanes begin, each from a zero state. Shape (lanes,)."""
     assert model.data.lanes is not None
-    begins = model.data.lanes.starts[0]
-    return int(begins[begins <= row].max(initial=0))
+    return model.data.lanes.starts[0]
 
 
 def study_text(model: ServedModel, reading: Reading, trace: Trace) -> Study:

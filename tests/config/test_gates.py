@@ -79,6 +79,13 @@ COMBINATIONS = {
     "dataset.lane_column=a dataset.time_column=a": "lane_column and dataset.time_column both name the column 'a'",
     "dataset.lane_column=a dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set",
     "dataset.lane_column=a dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
+    **{
+        change: f"{change} belongs to a text, and this is a series; leave it out"
+        for change in (
+            *("dataset.token=word", "dataset.vocabulary=9", "dataset.split=lanes", "dataset.stride=3"),
+            *("dataset.stride=-5", "model.embedding=3", "model.head=token"),
+        )
+    },
     "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
     "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
     "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",

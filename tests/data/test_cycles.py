@@ -61,6 +61,22 @@ def test_the_clock_on_the_wall_counts() -> None:
     np.testing.assert_allclose(cycle_values(noon, [Cycle.hour]), [[0, -1], [0, -1]], atol=1e-12)
 
 
+@pytest.mark.parametrize("as_text", [True, False])
+def test_a_few_rows_have_the_calendar_of_the_whole_table(as_text: bool) -> None:
+    """Breaks forecasts of new rows: their offset, read alone, is another clock than that of the training table."""
+    times = pd.date_range("2024-03-28", periods=120, freq="h", tz="Europe/Berlin")  # the offset changes on the 31st
+    frame = pd.DataFrame({"day": [time.isoformat() for time in times] if as_text else times, "a": np.arange(120.0)})
+    with pytest.raises(UserError, match=r"needs the clock that counts, .*set dataset\.time_zone, e\.g\. Europe/Berlin"):
+        load(frame, calendar=[Cycle.hour])
+    zoned = {"calendar": [Cycle.hour], "time_zone": "Europe/Berlin"}
+    (config, whole), (_, few) = load(frame, **zoned), load(frame.tail(24), **zoned)
+    np.testing.assert_array_equal(few.values, whole.values[-24:])
+    np.testing.assert_allclose(few.values[:, 1:], cycle_values(times[-24:], [Cycle.hour]))
+    abroad, other = load(frame, **zoned | {"time_zone": "UTC"})
+    assert (other.values != whole.values).any() and other.digest() == whole.digest()
+    assert hash_config(abroad, other.digest()) != hash_config(config, whole.digest())  # resume=true reads another run
+
+
 def test_the_columns_are_inputs_and_nothing_else() -> None:
     """Breaks training: a calendar would be forecast, differenced, squeezed by the scaler, or left out."""
     cycles = [Cycle.month, Cycle.day_of_week]

@@ -127,13 +127,14 @@ def test_what_a_text_cannot_be_is_refused(tmp_path: Path, prepare: Prepare) -> N
         configure(tmp_path / "t.txt", horizon=2)
     with pytest.raises(UserError, match=r"dataset\.stride=null with stateful=true"):
         configure(tmp_path / "t.txt", stateful=True, dataset={"stride": 3})
+    with pytest.raises(UserError, match=r"a text needs its parts by dataset\.validation_fraction"):
+        configure(tmp_path / "t.txt", dataset={"validation_start": "200", "test_start": "300"})
+    with pytest.raises(UserError, match=r"a text needs dataset\.time_column=null"):
+        configure(tmp_path / "t.txt", dataset={"time_column": "day"})
     with pytest.raises(UserError, match="lower batch_size"):
         prepare(batch_size=200, stateful=True)
     with pytest.raises(UserError, match="leaves 0 for the validation part"):
         prepare(batch_size=200, stateful=True, dataset={"split": TextSplit.lanes})
-    series = replace(Config(), batch_size=1)
-    with pytest.raises(UserError, match="belong to a text"):
-        check_ranges(replace(series, model=replace(series.model, embedding=3)))
 
 
 def test_split_is_nanogpts(tmp_path: Path) -> None:

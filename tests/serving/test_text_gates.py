@@ -124,6 +124,7 @@ def _cost(
         ({}, 69, 0, [0, 5, 10]),  # chunks of five; the first forecasts the first token of the part
         ({}, 72, 3, [2, 7]),
         ({"stateful": True, "batch_size": 2}, 72, 72, []),  # from the beginning of the lane
+        ({"stateful": True, "batch_size": 4}, 77, 77, [5]),  # the next lane begins in it
         ({"stateful": True, "batch_size": 2, "split": TextSplit.lanes}, 281, 1, []),  # of its second lane
     ],
 )
