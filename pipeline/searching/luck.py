@@ -11,9 +11,10 @@ _SAMPLES = 20_001  # of the integral
 def expect_best(folds: Sequence[Sequence[float]], num_trials: int) -> float:
     """Return the score that the best of some trials would be expected to have if all were equally good.
 
-    Scores are taken in logarithms. What a trial's folds say beyond its own mean and the mean of the fold is noise; the
-    mean over its folds has the standard error of that noise. All trials then have the median score, and the lowest of
-    `num_trials` normal numbers lies so many standard errors below it.
+    What the logarithms of a trial's folds say beyond its own mean and the mean of the fold is noise. A trial is chosen
+    by the root of the mean square over its folds, in which a fold weighs as much as the square of its level: the noise
+    of the folds, so weighted, is the standard error of its logarithm. All trials then have the median score, and the
+    lowest of `num_trials` normal numbers lies so many standard errors below it.
 
     Args:
         folds: Score of each complete trial on each fold, above 0. Shape (trials, folds).
@@ -33,8 +34,10 @@ def expect_best(folds: Sequence[Sequence[float]], num_trials: int) -> float:
     noise = logs - logs.mean(1, keepdims=True) - logs.mean(0) + logs.mean()
     trials, num_folds = logs.shape
     variance = float((noise**2).sum()) / ((trials - 1) * (num_folds - 1))
-    error = math.sqrt(variance / num_folds)
-    return math.exp(float(np.median(logs.mean(1))) - error * expect_largest(num_trials))
+    weights = np.exp(2 * logs.mean(0))  # (folds,)
+    error = math.sqrt(variance * float((weights**2).sum())) / float(weights.sum())
+    median = float(np.median(np.sqrt((scores**2).mean(1))))
+    return median * math.exp(-error * expect_largest(num_trials))
 
 
 def expect_largest(count: int) -> float:
