@@ -30,7 +30,7 @@ from pipeline.searching.luck import expect_best
 from pipeline.searching.narrow import choose_starts, narrow_space
 from pipeline.searching.report import report_search
 from pipeline.searching.result import Result
-from pipeline.searching.space import Space, read_space, set_values
+from pipeline.searching.space import Space, check_keys, read_space, set_values
 from pipeline.searching.trials import State, Trial, Trials, open_trials
 
 if TYPE_CHECKING:
@@ -130,7 +130,9 @@ def _prepare(task: Task) -> _Prepared:
     _refuse(config)
     past = count_past(config, task.series)
     space = read_space(task.space, past, task.choices, task.taken)
+    check_keys(space)
     config = set_values(config, space.fixed)
+    _refuse(config)
     check_ranges(config)
     folds = make_folds(config, task.series)
     space, notes = narrow_space(config, space, folds)

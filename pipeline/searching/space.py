@@ -22,10 +22,13 @@ from yaml import YAMLError, safe_load
 from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
 from pipeline.base.text import suggest
+from pipeline.config.keys import Role, role_of
 from pipeline.config.schema import Config, typed_config
 
 SIZES = {"small": 500, "medium": 5000}  # time steps before the test part, at most; above: large
 LARGE = "large"
+_LOADED = {"dataset.features": "which columns are read"}  # once, for all trials
+_MODES = ("training.online", "evaluation.origins")  # one value of each is what a search goes with
 _SEARCHED = re.compile(r"^\s*(choice|range|interval|tag|int|float|sort|shuffle)\(")
 
 
@@ -102,6 +105,23 @@ def read_space(name: str, num_steps: int, words: Sequence[str], taken: Sequence[
     if not axes:
         raise UserError("there is nothing to search: give choices, e.g. 'look_back=choice(3,6,12)', or another search=")
     return Space(axes, fixed)
+
+
+def check_keys(space: Space) -> None:
+    """Refuse keys that all trials must share: their scores would not compare, or the test part would move.
+
+    Raises:
+        UserError: If the space searches or sets one.
+    """
+    for key in (*space.axes, *space.fixed):
+        role = role_of(key)
+        if role not in (Role.recipe, Role.engine) or key in _LOADED:
+            raise UserError(
+                f"search: {key} says {_LOADED.get(key, role.value)}, so all trials share it; set it on the command "
+                "line to one value, and leave it out of search=FILE"
+            )
+        if key in space.axes and (role is Role.engine or key in _MODES):
+            raise UserError(f"search: {key} is the same for all trials; set it on the command line to one value")
 
 
 def is_searched(word: str) -> bool:

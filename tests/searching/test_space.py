@@ -7,7 +7,7 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
 from pipeline.config.schema import Config, DatasetConfig, Source, Transform
-from pipeline.searching.space import Between, Options, read_space, set_values
+from pipeline.searching.space import Between, Options, Space, check_keys, read_space, set_values
 
 BASE = Config(dataset=DatasetConfig(name="airline", source=Source.packaged, path="airline.csv"))
 
@@ -16,7 +16,7 @@ def test_every_word_of_hydra_becomes_an_axis() -> None:
     """A word of Hydra's grammar means something else in a search than in a sweep."""
     words = [
         "look_back=choice(3,6)", "batch_size=range(1,8,3)", "model.units=[4],[8,8]", "model.cell=gru",
-        "training.learning_rate=tag(log,interval(0.001,0.1))", "horizon=int(interval(1,4))",
+        "training.learning_rate=tag(log,interval(0.001,0.1))", "training.patience=int(interval(1,4))",
         "model.dropout=interval(0.0,0.5)",
     ]  # fmt: skip
     space = read_space("small", 100, words, taken=["dataset.transforms", "dataset.scaler"])
@@ -24,7 +24,7 @@ def test_every_word_of_hydra_becomes_an_axis() -> None:
     assert space.axes["batch_size"] == Options(("1", "4", "7"))
     assert space.axes["model.units"] == Options(("[4]", "[8,8]"))
     assert space.axes["training.learning_rate"] == Between(0.001, 0.1, log=True)
-    assert space.axes["horizon"] == Between(1, 4, whole=True)
+    assert space.axes["training.patience"] == Between(1, 4, whole=True)
     assert space.axes["model.dropout"] == Between(0.0, 0.5)
     assert space.fixed["model.cell"] == "gru" and "model.cell" not in space.axes
     assert "dataset.transforms" not in space.axes | space.fixed
@@ -70,3 +70,31 @@ def test_values_are_set_as_on_the_command_line() -> None:
     for values, message in (({"look_bak": "1"}, "look_bak"), ({"look_back": "soon"}, "look_back")):
         with pytest.raises(UserError, match=message):
             set_values(BASE, values)
+
+
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("dataset.test_fraction=choice(0.33,0.6)", "what is forecast"),
+        ("horizon=choice(1,3)", "what is forecast"),
+        ("dataset.targets=[a]", "what is forecast"),
+        ("dataset.missing=interpolate", "what is forecast"),
+        ("dataset.name=choice(a,b)", "what is forecast"),
+        ("dataset.path=other.csv", "where the values come from"),
+        ("dataset.features=[a]", "which columns are read"),
+        ("seed=choice(1,2)", "which trainings"),
+        ("tracking.uri=elsewhere", "where runs are recorded"),
+        ("training.online=choice(true,false)", "the same for all trials"),
+        ("evaluation.origins=choice(1,3)", "the same for all trials"),
+        ("training.engine=choice(keras,fused)", "the same for all trials"),
+    ],
+)
+def test_what_all_trials_share_is_not_searched(word: str, said: str) -> None:
+    """The champion's test part has rows that chose it, scores of different tasks compete, or a key changes nothing."""
+    with pytest.raises(UserError, match=f"{word.partition('=')[0]} .*{said}"):
+        check_keys(read_space("small", 100, [word], ()))
+
+
+def test_an_engine_is_set_in_a_file() -> None:
+    """A person's file may not say with which engine its trials are trained."""
+    check_keys(Space({"look_back": Options(("1", "2"))}, {"training.engine": "keras"}))
