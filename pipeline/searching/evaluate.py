@@ -1,6 +1,6 @@
 """Try configurations on the folds of the past: train, forecast, score, in the data's own units."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -45,23 +45,20 @@ class Evaluator:
     folds: Sequence[Fold]
     train: "Callable[[Sequence[Pair]], Sequence[Training]]"
 
-    def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Outcome]:
-        """Yield what each scored, in order; those that one program can train are trained together."""
-        outcomes: dict[int, Outcome] = {}
-        configs: dict[int, Config] = {}
+    def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Mapping[int, Outcome]]:
+        """Yield what those scored that one program can train, group after group; first what is refused."""
+        refused: dict[int, Outcome] = {}
+        groups: dict[str, dict[int, Config]] = {}
         for place, values in enumerate(candidates):
             try:
-                configs[place] = self._on_rung(values, rung)
+                config = self._on_rung(values, rung)
+                groups.setdefault(_program_of(config), {})[place] = config
             except PipelineError as error:
-                outcomes[place] = Outcome(failure=str(error))
-        for place in range(len(candidates)):
-            if place not in outcomes:
-                alike = [
-                    other for other, config in configs.items() if _program_of(config) == _program_of(configs[place])
-                ]
-                found = self._try([configs[other] for other in alike], rung)
-                outcomes |= dict(zip(alike, found, strict=True))
-            yield outcomes[place]
+                refused[place] = Outcome(failure=str(error), trained=False)
+        if refused:
+            yield refused
+        for alike in groups.values():
+            yield dict(zip(alike, self._try(list(alike.values()), rung), strict=True))
 
     def _on_rung(self, values: Values, rung: Rung) -> Config:
         config = set_values(self.config, values)
@@ -75,6 +72,9 @@ class Evaluator:
         try:
             folds = [(fold, prepare_fold(configs[0], fold)) for fold in self.folds[-rung.folds :]]
             pairs = [(fold_config(config, fold), data) for config in configs for fold, data in folds]
+        except PipelineError as error:
+            return [Outcome(failure=str(error), trained=False)] * len(configs)
+        try:
             trainings = self.train(pairs)
         except PipelineError as error:
             return [Outcome(failure=str(error))] * len(configs)

@@ -1,6 +1,6 @@
 """The search itself: brackets of trials, rung by rung, until the budget is over. It trains nothing: it is given how."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pipeline.base.interrupt import check_interrupt
@@ -12,7 +12,7 @@ from pipeline.searching.trials import Trial, Trials
 
 _NO_TIME = "the budget ended before it was tried further"
 _FILES = 10.0  # seconds: what is written and drawn of the champion
-_SAME = 3  # brackets in a row without anything new: everything there is has been tried
+_SAME = 3  # brackets in a row without anything to train: everything there is has been tried, or is refused
 
 
 @dataclass(frozen=True)
@@ -23,15 +23,18 @@ class Outcome:
         score: What it is chosen by; lower is better.
         folds: The same of each fold.
         failure: Why there is no score; empty if there is one.
+        trained: Whether networks were trained for it; not if it was refused before.
     """
 
     score: float = float("nan")
     folds: tuple[float, ...] = ()
     failure: str = ""
+    trained: bool = True
 
 
-# Tries configurations on a rung, in order; it may train several at once, and is not asked further when time is up.
-Evaluate = Callable[[Sequence[Values], Rung], Iterator[Outcome]]
+# Tries configurations on a rung: gives group after group, by place, of those that were tried at once; it is not asked
+# further when time is up.
+Evaluate = Callable[[Sequence[Values], Rung], Iterator[Mapping[int, Outcome]]]
 
 
 @dataclass
@@ -68,7 +71,7 @@ class Search:
             self._try_bracket(bracket)
             idle = idle + 1 if self.budget.used == before else 0
         if idle:
-            self.tell("every configuration of the space has been tried")
+            self.tell(f"the last {idle} rounds had nothing new that can be trained: the search ends")
 
     def _try_bracket(self, bracket: list[Trial]) -> None:
         alive = self._drop_known(bracket)
@@ -87,22 +90,24 @@ class Search:
     def _climb(self, trials: list[Trial], number: int, rung: Rung) -> tuple[list[Trial], list[Trial]]:
         """Try trials on a rung; return those with a score there, and those for which there was no time."""
         scored = [trial for trial in trials if len(trial.scores) > number and number < LAST]
-        open_trials = [trial for trial in trials if trial not in scored]
-        outcomes = self.evaluate([trial.values for trial in open_trials], rung)
-        for place, trial in enumerate(open_trials):
+        waiting = dict(enumerate(trial for trial in trials if trial not in scored))
+        groups = self.evaluate([trial.values for trial in waiting.values()], rung)
+        while waiting:
             check_interrupt()
             if self.budget.is_over and (scored or self._has_complete()):
-                return scored, open_trials[place:]
+                break
             started = self.budget.elapsed
-            outcome = next(outcomes)
-            self.budget.used += rung.trainings
-            if outcome.failure:
-                self._fail(trial, outcome.failure)
-                continue
+            outcomes = next(groups)
+            self.budget.used += rung.trainings * sum(outcome.trained for outcome in outcomes.values())
             if number == LAST:
                 self.budget.reserved = max(self.budget.reserved, _FILES + 1.5 * (self.budget.elapsed - started))
-            scored.append(self._score(trial, number, outcome))
-        return scored, []
+            for place, outcome in outcomes.items():
+                trial = waiting.pop(place)
+                if outcome.failure:
+                    self._fail(trial, outcome.failure)
+                else:
+                    scored.append(self._score(trial, number, outcome))
+        return scored, list(waiting.values())
 
     def _score(self, trial: Trial, number: int, outcome: Outcome) -> Trial:
         if len(trial.scores) <= number:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.errors import UserError
+from pipeline.base.interrupt import hold_interrupts
 from pipeline.searching.space import Axis, Options, Space, Values, write_value
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Trials:
         study: Optuna's.
         space: What it chooses from.
         owner: Names this process.
-        lock: A file that one process holds while it takes trials over.
+        lock: A file that one process holds while it starts a trial or takes some over.
     """
 
     study: "optuna.Study"
@@ -84,24 +85,35 @@ class Trials:
         """Start so many new trials."""
         asked = []
         for _ in range(count):
-            trial = self.study.ask(dict(self._distributions))
-            trial.set_user_attr(_OWNER, self.owner)
+            with hold_interrupts(), _hold(self.lock):  # nobody sees a trial that has no owner yet
+                trial = self.study.ask(dict(self._distributions))
+                trial.set_user_attr(_OWNER, self.owner)
             asked.append(Trial(trial.number, _texts(trial.params)))
         return asked
 
     def adopt(self, is_gone: Callable[[str], bool]) -> list[Trial]:
         """Take over the trials that a process left when it ended."""
-        with _hold(self.lock):
-            left = [
-                trial
-                for trial in self.study.get_trials(deepcopy=False)
-                if not trial.state.is_finished()
-                and trial.params
-                and is_gone(str(trial.user_attrs.get(_OWNER, self.owner)))
-            ]
-            for trial in left:
+        from optuna.trial import TrialState
+
+        with hold_interrupts(), _hold(self.lock):
+            running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            left = [trial for trial in running if _OWNER not in trial.user_attrs or is_gone(trial.user_attrs[_OWNER])]
+            whole = [trial for trial in left if self._is_whole(trial)]
+            for trial in whole:
                 self._set(trial.number, _OWNER, self.owner)
-        return [_frozen(trial) for trial in left]
+            for trial in left:
+                if trial not in whole:
+                    self._give_up(trial)
+        return [_frozen(trial) for trial in whole]
+
+    def _give_up(self, trial: "optuna.trial.FrozenTrial") -> None:
+        """End a trial whose process died while it was drawn; one that was planned is planned again."""
+        if planned := trial.system_attrs.get("fixed_params"):
+            self.study.enqueue_trial(planned)
+        self.fail(trial.number, "its process ended while it was drawn")
+
+    def _is_whole(self, trial: "optuna.trial.FrozenTrial") -> bool:
+        return set(self._distributions) <= set(trial.params)
 
     def report(self, number: int, rung: int, score: float) -> None:
         """Note what a trial scored on a rung."""
@@ -131,8 +143,8 @@ class Trials:
         return next(trial for trial in self.all() if trial.number == number)
 
     def all(self) -> list[Trial]:
-        """Return every trial of every process, those that were only planned left out."""
-        return [_frozen(trial) for trial in self.study.get_trials(deepcopy=False) if trial.params]
+        """Return every trial of every process, those that were only planned, or drawn in part, left out."""
+        return [_frozen(trial) for trial in self.study.get_trials(deepcopy=False) if self._is_whole(trial)]
 
     def ranked(self) -> list[Trial]:
         """Return the complete trials, the best first."""

@@ -36,11 +36,14 @@ def test_each_configuration_has_the_score_it_has_alone() -> None:
         for units, rate in (("[4]", "0.1"), ("[8]", "0.2"), ("[4]", "2.0"), ("[4]", "0.2"), ("[0]", "0.1"))
     ]
     rung = RUNGS[-1]
-    together = list(evaluator(candidates, rung))
+    groups = list(evaluator(candidates, rung))
     assert calls == [3 * rung.folds, rung.folds]  # [4] with three rates, [8] with one
+    assert [list(group) for group in groups] == [[4], [0, 2, 3], [1]]  # each whole; what is refused costs no time
+    together = {place: outcome for group in groups for place, outcome in group.items()}
     for place in (0, 1, 3):
-        assert together[place] == next(evaluator([candidates[place]], rung))
+        assert together[place] == next(evaluator([candidates[place]], rung))[0]
         assert len(together[place].folds) == rung.folds and not together[place].failure
     assert together[1].score == together[3].score != together[0].score
     assert together[2].failure == "the loss is nan"
     assert "model.units must list" in together[4].failure
+    assert [together[place].trained for place in range(5)] == [True, True, True, True, False]

@@ -1,8 +1,9 @@
 """The search, with a trainer that computes a score instead of training: what it finds, drops, keeps and resumes."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,39 +23,54 @@ def score_of(values: Values, rung: Rung) -> float:
 
 
 class Trainer:
-    """Computes scores; counts what was asked; dies or fails where it is told to."""
+    """Computes scores, of so many at once; counts what was asked; dies, fails or refuses where it is told to."""
 
-    def __init__(self, dies_after: int | None = None, fails: str = "") -> None:
+    def __init__(self, dies_after: int | None = None, fails: str = "", refuses: str = "", at_once: int = 1) -> None:
         self.asked: list[tuple[tuple[tuple[str, str], ...], Rung]] = []
-        self.dies_after, self.fails = dies_after, fails
+        self.dies_after, self.fails, self.refuses, self.at_once = dies_after, fails, refuses, at_once
 
-    def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Outcome]:
-        for values in candidates:
-            if self.dies_after is not None and len(self.asked) >= self.dies_after:
-                raise KeyboardInterrupt
-            self.asked.append((tuple(sorted(values.items())), rung))
-            if values["units"] == self.fails:
-                yield Outcome(failure="the loss is nan")
-            else:
-                score = score_of(values, rung)
-                yield Outcome(score, (score,) * rung.folds)
+    def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Mapping[int, Outcome]]:
+        places = range(len(candidates))
+        for first in places[:: self.at_once]:
+            yield {place: self.score(candidates[place], rung) for place in places[first : first + self.at_once]}
+
+    def score(self, values: Values, rung: Rung) -> Outcome:
+        if self.dies_after is not None and len(self.asked) >= self.dies_after:
+            raise KeyboardInterrupt
+        if values["units"] == self.refuses:
+            return Outcome(failure="it does not go with the data", trained=False)
+        self.asked.append((tuple(sorted(values.items())), rung))
+        if values["units"] == self.fails:
+            return Outcome(failure="the loss is nan")
+        score = score_of(values, rung)
+        return Outcome(score, (score,) * rung.folds)
 
 
 def open_file(folder: Path, owner: str = "me", resume: bool = False) -> Trials:
     return open_trials(folder / "search.db", "name", SPACE, owner, seed=1, resume=resume)
 
 
-def in_memory(space: Space = SPACE) -> Trials:
-    return make_trials(None, "name", space, "me", 1, Path("not needed"))
+InMemory = Callable[..., Trials]
 
 
-def search(trials: Trials, trainer: Trainer, trainings: int, adopted: Sequence[Trial] = ()) -> list[Trial]:
+@pytest.fixture
+def in_memory(tmp_path: Path) -> InMemory:
+    def make(space: Space = SPACE) -> Trials:
+        return make_trials(None, "name", space, "me", 1, tmp_path / "lock")
+
+    return make
+
+
+def search(
+    trials: Trials, trainer: Trainer, trainings: int, adopted: Sequence[Trial] = (), told: list[str] | None = None
+) -> list[Trial]:
     logged: list[Trial] = []
-    Search(trials, trainer, Budget(trainings=trainings), "RMSE", lambda text: None, logged.append).run(adopted)
+    tell = (lambda text: None) if told is None else told.append
+    Search(trials, trainer, Budget(trainings=trainings), "RMSE", tell, logged.append).run(adopted)
     return logged
 
 
-def test_a_planted_optimum_is_found() -> None:
+def test_a_planted_optimum_is_found(in_memory: InMemory) -> None:
     """The search chooses no better than a draw: the best third of trials does not teach the sampler where to look."""
     trials = in_memory()
     logged = search(trials, Trainer(), trainings=400)
@@ -66,7 +82,7 @@ def test_a_planted_optimum_is_found() -> None:
     assert sum(trials.count().values()) == len(ended) >= 5 * BRACKET
 
 
-def test_halving_gives_most_to_the_best_and_never_changes_a_score() -> None:
+def test_halving_gives_most_to_the_best_and_never_changes_a_score(in_memory: InMemory) -> None:
     """A bad configuration is trained in full, a good one is dropped, or others move a champion's number."""
     trials, trainer = in_memory(), Trainer()
     search(trials, trainer, trainings=300)
@@ -92,13 +108,15 @@ def test_a_killed_search_goes_on_without_a_lost_or_doubled_trial(tmp_path: Path,
         search(open_file(tmp_path, "gone"), killed, trainings=100)
     trials, trainer = open_file(tmp_path, "me", resume=True), Trainer()
     assert len(trials.all()) == BRACKET
+    left = [(trial.number, trial.scores) for trial in trials.all() if trial.state is State.running]
     adopted = trials.adopt(lambda owner: owner == "gone")
     assert not trials.adopt(lambda owner: owner == "gone")  # nobody takes them a second time
-    search(trials, trainer, 100, adopted)
+    logged = search(trials, trainer, 100, adopted)
     ended = trials.all()
     assert [trial.number for trial in ended] == list(range(len(ended)))
     assert all(trial.state is not State.running for trial in ended)
-    assert {trial.number for trial in adopted} <= {trial.number for trial in ended}
+    assert [(trial.number, trial.scores) for trial in adopted] == left  # all of them, with what they had scored
+    assert {trial.number for trial in adopted} == {trial.number for trial in logged} & set(range(BRACKET))
     asked = killed.asked + trainer.asked
     assert len(set(asked)) == len(asked)
 
@@ -113,7 +131,7 @@ def test_the_trials_of_a_living_process_are_left_to_it(tmp_path: Path) -> None:
     assert not open_file(tmp_path, "three").all()  # without resume a search of its own
 
 
-def test_failures_are_failed_trials_and_never_the_best() -> None:
+def test_failures_are_failed_trials_and_never_the_best(in_memory: InMemory) -> None:
     """A loss that is not a number ends the search, or a trial without a score is chosen."""
     trials = in_memory()
     search(trials, Trainer(fails="16"), trainings=150)
@@ -123,7 +141,7 @@ def test_failures_are_failed_trials_and_never_the_best() -> None:
     assert trials.ranked() and all(trial.values["units"] != "16" for trial in trials.ranked())
 
 
-def test_the_smallest_budget_still_has_a_champion() -> None:
+def test_the_smallest_budget_still_has_a_champion(in_memory: InMemory) -> None:
     """A budget that ends on the first rung leaves nothing to train, or costs as much as a large one."""
     trials, trainer = in_memory(), Trainer()
     search(trials, trainer, trainings=1)
@@ -132,10 +150,57 @@ def test_the_smallest_budget_still_has_a_champion() -> None:
     assert {trial.reason for trial in others} == {"the budget ended before it was tried further"}
 
 
-def test_a_small_space_is_tried_once_and_ends() -> None:
+def test_a_small_space_is_tried_once_and_ends(in_memory: InMemory) -> None:
     """A search over three values trains them again and again until its time is up."""
     space = Space({"units": Options(("8", "16", "32")), "rate": Options(("0.01", "0.1"))}, {})
     trials, trainer = in_memory(space), Trainer()
     search(trials, trainer, trainings=10_000)
     assert trials.ranked()[0].values == {"units": "16", "rate": "0.01"}
     assert len(set(trainer.asked)) == len(trainer.asked)
+
+
+def test_what_was_trained_at_once_is_all_kept(in_memory: InMemory) -> None:
+    """A group is trained and eight of nine scores are thrown away, or a budget is spent many times over."""
+    trials, trainer = in_memory(), Trainer(at_once=BRACKET)
+    search(trials, trainer, trainings=1)
+    assert len([trial for trial in trials.all() if trial.scores]) == BRACKET
+    assert [sum(rung == each for _, rung in trainer.asked) for each in RUNGS] == [9, 3, 1]
+    assert "the budget ended before it was tried further" not in {trial.reason for trial in trials.all()}
+
+
+def test_what_is_refused_costs_nothing(in_memory: InMemory) -> None:
+    """A budget of trainings is spent on what is not trained, or a search that can train nothing never ends."""
+    trials, trainer = in_memory(), Trainer(refuses="16")
+    search(trials, trainer, trainings=150)
+    refused = [trial for trial in trials.all() if trial.state is State.failed]
+    assert refused and 150 <= sum(rung.trainings for _, rung in trainer.asked) < 150 + RUNGS[-1].trainings
+    told: list[str] = []
+    space = Space({"units": Options(("16",)), "rate": Between(0.001, 0.1)}, {})
+    search(in_memory(space), Trainer(refuses="16"), trainings=1, told=told)
+    assert told[-1] == "the last 3 rounds had nothing new that can be trained: the search ends"
+
+
+def test_a_trial_whose_process_died_while_it_was_drawn_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A planned start is never tried, a trial runs for ever, or one that lacks a key ends the report."""
+    start = {"units": "16", "rate": "0.01"}
+    dying = open_trials(tmp_path / "search.db", "name", SPACE, "gone", 1, resume=False, starts=[start])
+    storage, asked = dying.study._storage, 0
+
+    def die(*arguments: Any) -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 2:
+            raise SystemExit
+        set_param(*arguments)
+
+    set_param = storage.set_trial_param
+    monkeypatch.setattr(storage, "set_trial_param", die)
+    with pytest.raises(SystemExit):
+        dying.ask(1)
+    trials = open_file(tmp_path, "me", resume=True)
+    assert not trials.adopt(lambda owner: owner == "gone") and not trials.all()
+    (first, _) = trials.ask(2)
+    assert first.values == start
+    assert {each.state.name for each in trials.study.get_trials()} == {"FAIL", "RUNNING"}
