@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.errors import TrainingError, UserError
+from pipeline.base.disk import explain_disk
+from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.record import RunRecord
 from pipeline.baselines.registry import BASELINES
 from pipeline.config.schema import Config
@@ -28,7 +29,7 @@ class Champion:
     """What a search found.
 
     Attributes:
-        trial: The best trial that the whole series can be prepared for.
+        trial: The best trial that can be trained on the whole series.
         values: The text of each key that the search chose or set.
         record: The run that was trained with it.
         model: What the model registry calls it.
@@ -73,10 +74,11 @@ def train_champion(
         tell: Shows a sentence to the person who waits.
 
     Raises:
-        TrainingError: If no complete trial goes with the whole series, or the training fails.
+        TrainingError: If no complete trial goes with the whole series and can be trained on it, or a disk is full.
     """
     from pipeline.tracking.search import register_champion
 
+    lost: PipelineError | None = None
     for trial in ranked:
         values = {**fixed, **trial.values}
         chosen = set_values(config, values)
@@ -85,9 +87,12 @@ def train_champion(
         try:
             whole = with_calendar(chosen, series)
             prepare_data(resolve_transforms(chosen, whole)[0], whole)
-        except UserError as error:
-            tell(f"trial {trial.number} does not go with the whole series, the next best is taken: {error}")
-            continue
-        record = train_job(chosen, whole)
-        return Champion(trial, values, record, register_champion(store, record.run_id))
-    raise TrainingError("no trial is complete, so there is no champion; give a larger budget or another space")
+            record = train_job(chosen, whole)
+        except PipelineError as error:
+            if explain_disk(error) is not None:
+                raise
+            tell(f"trial {trial.number} is no champion, the next best is taken: {error}")
+            lost = error
+        else:
+            return Champion(trial, values, record, register_champion(store, record.run_id))
+    raise TrainingError(f"no complete trial can be trained on the whole series; the last one: {lost}") from lost
