@@ -54,7 +54,7 @@ def print_texts_json(writing: "Writing", prime: str, length: int, state: Path | 
 
 def print_score(scored: "ScoredText", surprises: Sequence["Surprise"], name: str) -> None:
     """Print what a text cost, and the places where it cost most."""
-    print(f"{name}: {len(scored.tokens):,} tokens, {scored.num_characters:,} characters")
+    print(f"{name}: {len(scored.tokens):,} tokens, {len(scored.text):,} characters")
     print(f"{scored.nats_per_token:.4f} nats per token, {scored.bits_per_character:.4f} bits per character")
     if surprises:
         print("\nmost surprising, with the token in brackets\n   nats  line:column")

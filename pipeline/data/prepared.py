@@ -10,6 +10,7 @@ from pipeline.data.lanes import Batches
 from pipeline.data.scaling import Scaling, inverse_scaling
 from pipeline.data.series import Series
 from pipeline.data.split import Split
+from pipeline.data.tokens import Tokens
 from pipeline.data.transforms import Transformed, inverse_transforms
 from pipeline.data.vocabulary import Vocabulary
 from pipeline.data.windows import Windows
@@ -30,6 +31,7 @@ class PreparedData:
     head: Head  # what the outputs of the network mean
     protocol: Protocol = Protocol.fair
     vocabulary: Vocabulary | None = None  # of a text
+    tokens: Tokens | None = None  # of a text, as they were read: also those that the vocabulary lacks; (time,)
 
     def scored_rows(self, part: str) -> BoolArray:
         """Return the rows of a part on which forecasts are scored. Shape (time,).

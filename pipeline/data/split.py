@@ -77,8 +77,8 @@ def split_series(
         test_start = _step_of(times, series.reading, dataset.test_start, "test_start")
         validation_start = _step_of(times, series.reading, dataset.validation_start, "validation_start")
     else:
-        test_start = _floor(length * (1 - dataset.test_fraction))
-        validation_start = test_start - _floor(length * dataset.validation_fraction)
+        test_start = round_down(length * (1 - dataset.test_fraction))
+        validation_start = test_start - round_down(length * dataset.validation_fraction)
     if protocol is Protocol.tutorial:
         validation_start = test_start
     for part, steps in zip(PARTS, np.diff((0, validation_start, test_start, length)), strict=True):
@@ -99,7 +99,7 @@ def split_series(
     return Split(np.searchsorted(borders, step_of_rows, side="right"))
 
 
-def _floor(number: float) -> int:
+def round_down(number: float) -> int:
     """Round down, but take 0.9999999999 for the 1 that was meant: 10 * (1 - 0.9) is not quite 1."""
     return int(number + 1e-9)
 

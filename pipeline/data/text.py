@@ -23,7 +23,7 @@ from pipeline.data.lanes import Batches, batch_lanes
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import fit_scaling
 from pipeline.data.series import Series
-from pipeline.data.split import PARTS, Split
+from pipeline.data.split import PARTS, Split, round_down
 from pipeline.data.text_series import tokens_of
 from pipeline.data.transforms import forward_transforms
 from pipeline.data.vocabulary import build_vocabulary
@@ -66,8 +66,8 @@ def split_text(config: Config, length: int) -> dict[str, list[Stretch]]:
     """
     lanes = config.batch_size if config.dataset.split is TextSplit.lanes else 1
     each = length // lanes
-    test = int(each * (1 - config.dataset.test_fraction) + 1e-9)
-    validation = test - int(each * config.dataset.validation_fraction + 1e-9)
+    test = round_down(each * (1 - config.dataset.test_fraction))
+    validation = test - round_down(each * config.dataset.validation_fraction)
     borders = (0, validation, test, each)
     for part, size in zip(PARTS, np.diff(borders), strict=True):
         if size < 2:
@@ -143,6 +143,7 @@ def prepare_text(config: Config, series: Series) -> PreparedData:
         lanes=lanes,
         head=head_of(config),
         vocabulary=vocabulary,
+        tokens=tokens,
     )
 
 

@@ -1,7 +1,6 @@
 """Cut a text into tokens: characters, bytes of UTF-8, or words. Nothing is lost: the tokens joined are the text."""
 
 import re
-import sys
 import unicodedata
 from functools import cache
 from itertools import islice
@@ -9,6 +8,7 @@ from itertools import islice
 import numpy as np
 
 from pipeline.config.schema import Token
+from pipeline.data.arrays import IntArray
 
 Tokens = np.ndarray  # uint32 code points, uint8 bytes, or words as objects; shape (tokens,)
 _JOINERS = "\u200c\u200d"  # without width, between the letters of one word
@@ -52,6 +52,28 @@ def show_tokens(tokens: Tokens) -> list[str]:
     return tokens.tolist() if tokens.dtype == object else list(map(chr, tokens.tolist()))
 
 
+def count_characters(tokens: Tokens) -> IntArray:
+    """Return how many characters begin in each token. Shape (tokens,), int64.
+
+    Example:
+        >>> count_characters(tokenize("né", Token.byte)), count_characters(tokenize("To be", Token.word))
+        (array([1, 1, 0]), array([2, 3]))
+    """
+    if tokens.dtype == object:
+        return np.fromiter(map(len, tokens), np.int64, len(tokens))
+    if tokens.dtype == np.uint8:
+        return (tokens & 0xC0 != 0x80).astype(np.int64)  # what begins with bits 10 continues a character
+    return np.ones(len(tokens), np.int64)
+
+
+def spell_tokens(tokens: Tokens) -> bytes:
+    """Return the text of some tokens, as bytes of UTF-8; bytes may begin or end within a character."""
+    if tokens.dtype == np.uint8:
+        return tokens.tobytes()
+    text = "".join(tokens) if tokens.dtype == object else tokens.astype("<u4").tobytes().decode("utf-32-le")
+    return text.encode()
+
+
 def reaches(text: str | bytes, kind: Token, count: int) -> bool:
     """Return whether a text has at least so many tokens; a long one is not cut for it."""
     if kind is Token.byte:
@@ -65,7 +87,7 @@ def reaches(text: str | bytes, kind: Token, count: int) -> bool:
 @cache
 def _word_pattern() -> re.Pattern[str]:
     """Return what one word is. Python's own class of letters lacks accents and vowel signs that stand by themselves."""
-    points = range(_FIRST_MARK, min(_LAST_MARK, sys.maxunicode))
+    points = range(_FIRST_MARK, _LAST_MARK)
     marks = "".join(chr(each) for each in points if unicodedata.category(chr(each))[0] == "M")
     letter = rf"\w{marks}{_JOINERS}"
     return re.compile(rf" ?[{letter}]+| ?[^\s{letter}]|\s")

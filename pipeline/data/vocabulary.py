@@ -87,13 +87,6 @@ class Vocabulary:
             return bytes(np.asarray(ids, np.uint8)).decode(errors="replace")
         return "".join([self.tokens[each] for each in np.asarray(ids).tolist()])
 
-    def characters(self, ids: IntArray) -> IntArray:
-        """Return how many characters each id stands for; same shape, int64.
-
-        A character of several bytes counts at its first one. `<unk>` counts as one: it stands for at least one.
-        """
-        return self._lengths[np.asarray(ids, np.int64)]
-
     def digest(self) -> str:
         """Return the sha256 of kind and tokens: equal digests mean equal ids."""
         return hashlib.sha256(json.dumps([self.kind.value, self.tokens]).encode()).hexdigest()
@@ -122,12 +115,6 @@ class Vocabulary:
     def _ids(self) -> dict[str, int]:
         return {each: number for number, each in enumerate(self._known)}
 
-    @cached_property
-    def _lengths(self) -> IntArray:
-        if self.kind is Token.byte:
-            return (np.arange(256) & 0xC0 != 0x80).astype(np.int64)  # what begins with bits 10 continues a character
-        return np.array([1 if each == UNKNOWN else len(each) for each in self.tokens], np.int64)
-
 
 def build_vocabulary(kind: Token, training: Tokens, others: Tokens, most: int) -> tuple[Vocabulary, tuple[str, ...]]:
     """Learn the vocabulary of a text from its training part.
@@ -135,7 +122,8 @@ def build_vocabulary(kind: Token, training: Tokens, others: Tokens, most: int) -
     Args:
         kind: What the text is cut into.
         training: Tokens of the training part.
-        others: Tokens of the other parts: read only to see whether they hold what the training part has not.
+        others: Tokens of the other parts: read only to see whether they hold what the training part has not. That
+            decides whether there is a `<unk>`, one output more, and is accepted: nothing else of them is known.
         most: Words that are known, at most; the commonest ones.
 
     Returns:
@@ -156,7 +144,10 @@ def build_vocabulary(kind: Token, training: Tokens, others: Tokens, most: int) -
         return plain, ()
     parts = ((lost, len(training), "training part"), (lost_later, len(others), "other parts"))
     shares = (f"{missed} of {size} tokens of the {name} ({missed / size:.2%})" for missed, size, name in parts if size)
-    note = f"the network knows {kept}; every other is {UNKNOWN}: {', '.join(shares)}"
+    note = (
+        f"the network knows {kept}; every other is {UNKNOWN}: {', '.join(shares)}; what such a token costs, in bits as "
+        "well, is that it is unknown, not which it is: only xz and bzip2 pay for all of the text"
+    )
     return Vocabulary(kind, (*known, UNKNOWN)), (note,)
 
 

@@ -1,7 +1,7 @@
 """What the test part of a text costs models that need no network, each fitted on the training part."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,11 +9,11 @@ import numpy as np
 from pipeline.baselines.text.ngrams import fit_ngrams
 from pipeline.baselines.text.pieces import Piece
 from pipeline.baselines.text.registry import TEXT_BASELINES, TextTask
-from pipeline.config.schema import Config, Token
+from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.data.text import Stretch, split_text
-from pipeline.data.vocabulary import Vocabulary
+from pipeline.data.tokens import Tokens, spell_tokens
 
 _CONTEXT = 64  # tokens before a piece that a model may look at; the highest order looks at 7
 
@@ -30,44 +30,31 @@ class TextBaselines(NamedTuple):
     order: int
 
 
-class _Text(NamedTuple):
-    """A text and its parts; two are alike if what names them is."""
-
-    name: tuple[object, ...]
-    ids: IntArray
-    vocabulary: Vocabulary
-    pieces: Mapping[str, list[Stretch]]
-
-    def __hash__(self) -> int:
-        return hash(self.name)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Text) and self.name == other.name
+_FOUND: dict[tuple[str, ...], TextBaselines] = {}  # of the text that was looked at last
 
 
 def cost_baselines(config: Config, data: PreparedData) -> TextBaselines:
     """Fit every baseline and let it read the test part; the jobs of a sweep on one text share what is found."""
-    assert data.vocabulary is not None
+    assert data.vocabulary is not None and data.tokens is not None
     pieces = split_text(config, len(data.series))
-    name = (data.series.digest(), data.vocabulary.digest(), repr(pieces))
-    return _cost(_Text(name, data.series.values[:, 0].astype(np.int64), data.vocabulary, pieces))
+    train_text, test_text = (_spell(data.tokens, pieces[part]) for part in ("train", "test"))
+    content = hashlib.sha256(train_text + test_text).hexdigest()  # ids do not tell which tokens are unknown
+    name = (data.series.digest(), data.vocabulary.digest(), repr(pieces), content)
+    if name not in _FOUND:
+        ids = data.series.values[:, 0].astype(np.int64)
+        train = [ids[each.first : each.end] for each in pieces["train"]]
+        ngrams = fit_ngrams(train, _cut(ids, pieces["validation"]), len(data.vocabulary))
+        task = TextTask(_cut(ids, pieces["test"]), ngrams, train_text, test_text)
+        costs = {name: each.costs(task) for name, each in TEXT_BASELINES.items()}
+        _FOUND.clear()
+        _FOUND[name] = TextBaselines(costs, ngrams.order)
+    return _FOUND[name]
 
 
-@lru_cache(maxsize=2)
-def _cost(text: _Text) -> TextBaselines:
-    def cut(part: str) -> list[Piece]:
-        begins = [max(0, each.first - _CONTEXT) for each in text.pieces[part]]
-        return [
-            Piece(text.ids[begin : each.end], each.first - begin)
-            for begin, each in zip(begins, text.pieces[part], strict=True)
-        ]
+def _spell(tokens: Tokens, pieces: Sequence[Stretch]) -> bytes:
+    return b"".join(spell_tokens(tokens[each.first : each.end]) for each in pieces)
 
-    train = [text.ids[each.first : each.end] for each in text.pieces["train"]]
-    ngrams = fit_ngrams(train, cut("validation"), len(text.vocabulary))
 
-    def spell(ids: IntArray) -> bytes:
-        whole = text.vocabulary.kind is not Token.byte  # a piece may begin inside a character
-        return text.vocabulary.decode(ids).encode() if whole else bytes(ids.astype(np.uint8))
-
-    task = TextTask(train, cut("test"), ngrams, spell)
-    return TextBaselines({name: each.costs(task) for name, each in TEXT_BASELINES.items()}, ngrams.order)
+def _cut(ids: IntArray, pieces: Sequence[Stretch]) -> list[Piece]:
+    begins = [max(0, each.first - _CONTEXT) for each in pieces]
+    return [Piece(ids[begin : each.end], each.first - begin) for begin, each in zip(begins, pieces, strict=True)]

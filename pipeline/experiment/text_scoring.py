@@ -8,6 +8,7 @@ from pipeline.artifacts.run_files import Losses
 from pipeline.artifacts.text_files import TextResults
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
+from pipeline.data.tokens import count_characters
 from pipeline.evaluation.tokens import Scored, mix, score_text_run, score_tokens
 from pipeline.experiment.scoring import check_finite, describe_seed
 from pipeline.experiment.text_baselines import cost_baselines
@@ -29,11 +30,11 @@ def score_text(config: Config, data: PreparedData, training: "Training", losses:
     Raises:
         TrainingError: If a score is not a finite number.
     """
-    assert data.vocabulary is not None
+    assert data.tokens is not None
     rows = data.windows.spec.forecast_rows(data.windows.starts)[:, 0]  # (tokens,)
     scored = Scored(
         parts={part: data.split.rows(part)[rows] for part in ("validation", "test")},
-        characters=data.vocabulary.characters(data.series.values[rows, 0].astype(np.int64)),
+        characters=count_characters(data.tokens[rows]),
     )
     kept = training.forecasts  # (seeds, tokens, 2): costs and hits
     costs = kept[..., 0].astype(float)

@@ -16,12 +16,13 @@ from pipeline.artifacts.weights import FILE_NAME, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, DatasetConfig, Source, typed_config
+from pipeline.config.schema import Config, DatasetConfig, Source, Token, typed_config
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
+from pipeline.data.text_files import PACKAGED
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 
@@ -82,7 +83,7 @@ def load_model(
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
     data = prepare_data(config, load_history(config, tags, home, table), origin=last)
     if config.reads_text:
-        _check_history(data.series, tags)
+        _check_history(config, data.series, tags)
     saved = load_weights(folder / FILE_NAME)
     if seed is not None:
         saved = saved.of_seed(seed)
@@ -145,7 +146,8 @@ def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
         return dataset
     path = Path(dataset.path).expanduser()
     found = next((each for each in (path, home / path, home / path.name) if each.is_file()), None)
-    if found is None and dataset.source is Source.text:  # a pattern, or the packaged one
+    is_pattern = dataset.path.startswith(PACKAGED) or any(sign in dataset.path for sign in "*?[")
+    if found is None and dataset.source is Source.text and is_pattern:
         return dataset
     if found is None:
         raise UserError(
@@ -178,13 +180,15 @@ def load_history(
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = leave_out_short(config, load_series(config.dataset, first_rows=rows, data=table))
     if not config.reads_text:  # what a text holds is compared once it has its ids
-        _check_history(series, tags)
+        _check_history(config, series, tags)
     return series
 
 
-def _check_history(series: Series, tags: Mapping[str, str]) -> None:
+def _check_history(config: Config, series: Series, tags: Mapping[str, str]) -> None:
     if series.digest() != tags.get(DIGEST_TAG):
+        words = config.reads_text and config.dataset.token is Token.word  # the last one may have become a longer one
+        where = "at the end, behind a line break" if words else "at the end"
         raise UserError(
             f"{series.origin} no longer holds the values that the run was trained on; restore them (new ones may be "
-            "added at the end), or train the run again"
+            f"added {where}), or train the run again"
         )

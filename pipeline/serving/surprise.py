@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.tokens import Tokens, tokenize
+from pipeline.data.tokens import Tokens, count_characters, tokenize
 from pipeline.models.heads.token import token_costs
 from pipeline.serving.writer import Writer
 
@@ -22,13 +22,11 @@ class ScoredText:
         text: The text.
         tokens: Its tokens. Shape (tokens,).
         costs: Of each token after all before it, in nats. Shape (tokens,).
-        num_characters: That the tokens stand for.
     """
 
     text: str
     tokens: Tokens
     costs: FloatArray
-    num_characters: int
 
     @property
     def nats_per_token(self) -> float:
@@ -38,7 +36,7 @@ class ScoredText:
     @property
     def bits_per_character(self) -> float:
         """Mean cost of a character, in bits."""
-        return float(self.costs.sum() / np.log(2) / self.num_characters)
+        return float(self.costs.sum() / np.log(2) / len(self.text))
 
 
 @dataclass(frozen=True)
@@ -84,13 +82,13 @@ def score_text(writer: Writer, begins: IntArray, text: str) -> ScoredText:
             expected.append(logits[0])
             logits, memory = writer.read(np.array([each]), memory)
         costs[first : first + len(some)] = token_costs(np.stack(expected), some)
-    return ScoredText(text, tokens, costs, int(writer.vocabulary.characters(ids).sum()))
+    return ScoredText(text, tokens, costs)
 
 
 def find_surprises(scored: ScoredText, most: int) -> list[Surprise]:
     """Return the places that cost most, the costliest first; of neighbours only one."""
     costs, found = scored.costs.copy(), list[Surprise]()
-    ends = _characters_before(scored.tokens)
+    ends = np.concatenate([[0], count_characters(scored.tokens).cumsum()])  # of each token, one more: (tokens + 1,)
     for _ in range(min(most, len(costs))):
         place = int(costs.argmax())
         if not costs[place] > 0:
@@ -98,17 +96,6 @@ def find_surprises(scored: ScoredText, most: int) -> list[Surprise]:
         found.append(_describe(scored, place, int(ends[place]), int(ends[place + 1])))
         costs[max(place - _APART, 0) : place + _APART + 1] = 0
     return found
-
-
-def _characters_before(tokens: Tokens) -> IntArray:
-    """Return how many characters have begun before each token, and before the end. Shape (tokens + 1,)."""
-    if tokens.dtype == object:
-        lengths = np.array([len(each) for each in tokens])
-    elif tokens.dtype == np.uint8:
-        lengths = (tokens & 0xC0 != 0x80).astype(int)
-    else:
-        lengths = np.ones(len(tokens), int)
-    return np.concatenate([[0], lengths.cumsum()])
 
 
 def _describe(scored: ScoredText, place: int, first: int, end: int) -> Surprise:

@@ -52,7 +52,10 @@ def _describe_split(params: Params) -> str:
 def _describe_state(params: Params) -> str:
     way = find_way(params)
     if params["stateful"] == "true":
-        return "carried, zero at the start of every epoch, every part is scored after the whole text before it"
+        return (
+            "carried, zero at the start of every epoch, every part is scored by a state that was zero "
+            f"{params['look_back']} characters before it"
+        )
     if way is Way.chunks:
         return "zero at every chunk"
     stride = params.get("dataset.stride", _NONE)

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.config.schema import Token
-from pipeline.data.tokens import reaches, show_tokens, tokenize
+from pipeline.data.tokens import count_characters, reaches, show_tokens, spell_tokens, tokenize
 
 texts = st.text(st.one_of(st.sampled_from(" \n\t.,'-a_9é"), st.characters(exclude_categories=["Cs"])), max_size=40)
 
@@ -17,7 +17,9 @@ def test_tokens_joined_are_the_text(text: str) -> None:
     assert "".join(map(chr, tokenize(text, Token.char))) == text
     assert tokenize(text, Token.byte).tobytes().decode() == text
     for kind in Token:
-        count = len(tokenize(text, kind))
+        tokens = tokenize(text, kind)
+        count = len(tokens)
+        assert spell_tokens(tokens).decode() == text and count_characters(tokens).sum() == len(text)
         assert reaches(text, kind, count) and not reaches(text, kind, count + 1)
 
 

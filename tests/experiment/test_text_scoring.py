@@ -1,5 +1,6 @@
 """Seeds that were trained on a text are scored on its true tokens, beside models that need no network."""
 
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,22 @@ def test_each_part_is_scored_by_its_own_tokens(split: TextSplit, token: Token, t
     assert metrics["baseline_kneser_ney_nats_per_token"] < 0.2 < metrics["baseline_unigram_nats_per_token"]
     assert metrics["skill_unigram"] > 0 > metrics["skill_kneser_ney"]
     assert describe_order(results)[0].startswith("n-grams: the validation part chose order ")
+
+
+def test_unknown_words_are_as_long_as_they_were_written(tmp_path: Path) -> None:
+    """A text of rare words seems to cost more bits for each character, or a compressor is asked for less text."""
+    found = []
+    for most in (3, 99):  # words that are known
+        config = configure(tmp_path / "text.txt", token=Token.word, vocabulary=most)
+        data = prepare_data(config)
+        metrics = score_text(config, data, trained(data, (0.5,)), {1: ([1.0], [1.0])}).metrics
+        found.append([metrics[f"{name}_bits_per_character"] for name in ("test", "baseline_xz", "baseline_bz2")])
+        test = data.split.rows("test")
+        written = re.findall(r" ?\w+|[^\w]", TEXT)
+        assert found[-1][0] == pytest.approx(
+            test.sum() / np.log(2) / sum(len(each) for each, scored in zip(written, test, strict=True) if scored)
+        )
+    assert found[0] == found[1]
 
 
 def spelled(data: PreparedData) -> int:

@@ -45,7 +45,9 @@ def test_scoring_and_stepping_read_the_same_logits(random_writer: Any) -> None:
 def test_unknown_tokens_cost_what_the_unknown_one_costs_or_are_refused(random_writer: Any) -> None:
     """Breaks a score of a text with other characters: they would be left out, or taken for others."""
     writer = random_writer(TEXT, Token.word, most=3)
-    assert np.isfinite(score_text(writer, writer.vocabulary.encode("is"), "the unknown").costs).all()
+    scored = score_text(writer, writer.vocabulary.encode("is"), "the unknown")
+    assert np.isfinite(scored.costs).all()
+    assert scored.bits_per_character == pytest.approx(scored.costs.sum() / np.log(2) / len("the unknown"))
     with pytest.raises(UserError, match=r"1 token\(s\) of the text do not occur .*: 'ß'; the first is token 3"):
         score_text(random_writer(TEXT), np.array([0]), "orß")
 
@@ -55,12 +57,12 @@ def test_surprising_places_are_named_as_an_editor_counts_them() -> None:
     text = "abc\ndef ghi\njkl mno pqr stu vwx yzä" + "." * 30
     costs = np.zeros(len(text))
     costs[[5, 6, 34, 60]] = [3, 2.5, 4, 1]
-    scored = ScoredText(text, np.array([ord(each) for each in text], np.uint32), costs, len(text))
+    scored = ScoredText(text, np.array([ord(each) for each in text], np.uint32), costs)
     first, second, third = find_surprises(scored, 9)
     assert (first.nats, first.line, first.column, first.token, first.after) == (4.0, 3, 23, "ä", "." * 20)
     assert (second.line, second.column, second.before, second.token) == (2, 2, "abc\nd", "e")
     assert third.nats == 1
     assert len(find_surprises(scored, 2)) == 2
     coded = np.frombuffer("aä!".encode(), np.uint8)
-    (place, *_) = find_surprises(ScoredText("aä!", coded, np.array([0.0, 0, 2, 0]), 3), 1)
+    (place, *_) = find_surprises(ScoredText("aä!", coded, np.array([0.0, 0, 2, 0])), 1)
     assert (place.column, place.before, place.token, place.after) == (2, "a", "ä", "!")

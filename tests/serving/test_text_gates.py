@@ -58,8 +58,14 @@ def test_a_logged_run_is_opened_with_its_text(make_text: MakeText, tmp_path: Pat
     opened = load_model(tmp_path, tags, moved.parent)
     assert opened.data.series.digest() == tags[DIGEST_TAG]
     np.testing.assert_array_equal(look(opened)[1].costs, look(model)[1].costs)
+    moved.write_text(TEXT.rstrip() + "ly")  # the last word has become a longer one
+    with pytest.raises(UserError, match="added at the end, behind a line break"):
+        load_model(tmp_path, tags, moved.parent)
     moved.write_text(TEXT.replace("Mary", "Anna"))
     with pytest.raises(UserError, match="no longer holds the values"):
+        load_model(tmp_path, tags, moved.parent)
+    moved.unlink()
+    with pytest.raises(UserError, match=r"which is neither in .* nor beside the store in .*; copy it there"):
         load_model(tmp_path, tags, moved.parent)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.baselines.text.compressors import compress_bz2, compress_xz, measure_bits
 from pipeline.baselines.text.ngrams import NGrams
-from pipeline.baselines.text.pieces import FloatArray, IntArray, Piece
+from pipeline.baselines.text.pieces import FloatArray, Piece
 
 
 @dataclass(frozen=True)
@@ -17,16 +17,16 @@ class TextTask:
     """What is to be predicted, and what a baseline may know.
 
     Attributes:
-        train: Ids of each piece of the training part. Shape (tokens,) each.
         part: Pieces of the part that is predicted; a token may be predicted from all true tokens before it.
         ngrams: What `fit_ngrams` made of the training and the validation part: one fit serves every part.
-        spell: Returns the text of some ids, as bytes.
+        train_text: The training part as bytes, with what is no token of the vocabulary as it was written.
+        part_text: The scored tokens likewise.
     """
 
-    train: Sequence[IntArray]
     part: Sequence[Piece]
     ngrams: NGrams
-    spell: Callable[[IntArray], bytes]
+    train_text: bytes
+    part_text: bytes
 
 
 @dataclass(frozen=True)
@@ -65,10 +65,8 @@ def cost_bigram(task: TextTask) -> FloatArray:
 
 def cost_compressed(task: TextTask, compress: Callable[[bytes], bytes]) -> FloatArray:
     """Return the mean cost of a token by a compressor, for every token. Shape (scored tokens,), nats."""
-    train = b"".join(task.spell(each) for each in task.train)
-    part = b"".join(task.spell(piece.scored) for piece in task.part)
     tokens = sum(len(piece.scored) for piece in task.part)
-    return np.full(tokens, measure_bits(compress, train, part) * math.log(2) / max(tokens, 1))
+    return np.full(tokens, measure_bits(compress, task.train_text, task.part_text) * math.log(2) / max(tokens, 1))
 
 
 TEXT_BASELINES = {

@@ -16,7 +16,7 @@ TRAIN, PART = (IDS[:5000], IDS[5000:9000]), (Piece(IDS[9000:11000], 500), Piece(
 @pytest.fixture(scope="module")
 def task() -> TextTask:
     ngrams = fit_ngrams(TRAIN, [Piece(IDS[8000:9000])], 256, most=6)
-    return TextTask(TRAIN, PART, ngrams, lambda ids: ids.astype(np.uint8).tobytes())
+    return TextTask(PART, ngrams, TEXT[:9000], TEXT[9500:12000])
 
 
 @pytest.mark.parametrize("name", TEXT_BASELINES)
@@ -40,5 +40,5 @@ def test_what_knows_more_costs_less(task: TextTask) -> None:
 def test_an_order_below_2_has_no_bigram_but_its_own(task: TextTask) -> None:
     """A text of which only single tokens are counted would have no baselines at all."""
     ngrams = fit_ngrams(TRAIN, task.part, 256, most=1)
-    single = TextTask(TRAIN, PART, ngrams, task.spell)
+    single = TextTask(PART, ngrams, task.train_text, task.part_text)
     np.testing.assert_array_equal(TEXT_BASELINES["bigram"].costs(single), TEXT_BASELINES["unigram"].costs(single))
