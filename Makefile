@@ -44,7 +44,7 @@ tutorial: $(STAMP) ## Train the airline tutorial's five variants, 32 seeds each,
 
 # Compiled modules are kept, even where an environment says otherwise: every worker and command would compile them anew.
 .PHONY: test
-test: $(STAMP) ## Run the whole test suite
+test: $(STAMP) ## Run the test suite (ARGS=--thorough: also what only CI adds)
 	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest $(ARGS)
 
 .PHONY: check
@@ -117,7 +117,7 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 	sed -n '/^#/p' constraints.txt > "$$folder/constraints.txt"; \
 	"$$folder/venv/bin/python" -m pip freeze --all --exclude-editable --exclude pip >> "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt; \
-	echo "constraints.txt is new: run make test with every supported Python before you commit it."
+	echo "constraints.txt is new: run make test ARGS=--thorough with every supported Python before you commit it."
 
 .PHONY: clean
 clean: ## Remove caches and build products; keeps .venv, mlflow.db and mlruns
@@ -165,7 +165,7 @@ $(VENV)/.docs: $(STAMP)
 	@$(RUN) $(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[docs]'
 	@touch $@
 
-$(PEERS)/.installed: benchmarks/peers-requirements.txt $(STAMP)
+$(PEERS)/.installed: benchmarks/peers-requirements.txt | $(STAMP)
 	@rm -f $@
 	@echo "Installing the peers into $(PEERS): some GB with torch, a few minutes ..."
 	@$(RUN) -m venv --clear $(PEERS)

@@ -26,7 +26,7 @@ THOROUGH = [
     "char_rnn",
     "keras_text",
     "tensorflow_text",
-]  # others of their kind are always executed
+]  # what they train is trained in tests of the runner and the texts; --thorough executes the presets themselves
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
 
 

@@ -1,7 +1,7 @@
 """Measure the search against its peers on public series: MASE, seconds and memory of every contender on every set.
 
 make peers                                             everything: hours; Ctrl-C and the same words go on
-make peers ARGS="--sets airline,wine --quick"          two sets, tiny budgets: minutes, to see that it works
+make peers ARGS="--sets airline,wine --quick --folder peers-quick"   two sets, tiny budgets: does it work?
 make peers ARGS="--contenders search,auto_ets --budget 300s"
 make peers ARGS="--table"                              only the table of what is there
 
@@ -21,7 +21,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.peers import ours
-from benchmarks.peers.sets import HELD_OUT, HORIZONS, SETS
+from benchmarks.peers.sets import HELD_OUT, HORIZONS, SETS, find_test_start
 from benchmarks.peers.table import compute_mase, describe_table, read_records
 
 THEIRS = ("seasonal_naive", "auto_ets", "auto_arima", "auto_theta", "lstm", "auto_lstm", "boosted_trees")
@@ -100,7 +100,7 @@ def run_pair(arguments: argparse.Namespace, name: str, horizon: int, contender: 
     values = pd.read_csv(arguments.folder / "sets" / f"{name}.csv", index_col="step").to_numpy()
     forecasts = pd.read_csv(path, index_col="step").to_numpy()
     try:
-        return measured | {"mase": compute_mase(values, forecasts, SETS[name].period)}
+        return measured | {"mase": compute_mase(values, forecasts, find_test_start(len(values)), SETS[name].period)}
     except ValueError as error:
         return measured | {"error": str(error)}
 

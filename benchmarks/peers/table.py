@@ -8,27 +8,30 @@ from pathlib import Path
 import numpy as np
 
 
-def compute_mase(values: np.ndarray, forecasts: np.ndarray, period: int) -> float:
+def compute_mase(values: np.ndarray, forecasts: np.ndarray, start: int, period: int) -> float:
     """Return the mean absolute scaled error, the mean over the series of a panel.
 
     Args:
         values: The whole set, in its own units. Shape (time, series).
-        forecasts: Of the last steps, which are the test part. Shape (test, series).
+        forecasts: Of the test part. Shape (test, series).
+        start: First step of the test part.
         period: Time steps of a season. One is the error, on the part before the test, of repeating the last season.
 
     Raises:
         ValueError: If a forecast is missing: a contender is scored on every step or not at all.
 
     Example:
-        >>> compute_mase(np.array([[1.0], [2.0], [4.0], [5.0]]), np.array([[7.0]]), 1)  # 2 off; steps of 1 and 2 before
+        >>> compute_mase(np.array([[1.0], [2.0], [4.0], [5.0]]), np.array([[7.0]]), 3, 1)  # 2 off; past steps: 1, 2
         1.3333333333333333
 
     Source:
         Hyndman and Koehler (2006), Another look at measures of forecast accuracy.
     """
-    if forecasts.shape[1] != values.shape[1] or not np.isfinite(forecasts).all():
-        raise ValueError(f"a forecast is missing: {np.isnan(forecasts).sum()} of {forecasts.size} are NaN")
-    past, actual = values[: -len(forecasts)], values[-len(forecasts) :]
+    past, actual = values[:start], values[start:]
+    if forecasts.shape != actual.shape:
+        raise ValueError(f"a forecast is missing: {forecasts.shape} steps and series instead of {actual.shape}")
+    if missing := int((~np.isfinite(forecasts)).sum()):
+        raise ValueError(f"a forecast is missing: {missing} of {forecasts.size} are no numbers")
     scale = np.abs(past[period:] - past[:-period]).mean(axis=0)  # (series,)
     return float((np.abs(actual - forecasts).mean(axis=0) / scale).mean())
 

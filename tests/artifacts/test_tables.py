@@ -38,7 +38,7 @@ def predictions(tmp_path: Path) -> list[dict[str, str]]:
 
 
 def test_columns_of_predictions(predictions) -> None:
-    """A script that reads predictions.csv would not find what design.md promises."""
+    """A script that reads predictions.csv would not find what docs/reference/artifacts.md promises."""
     assert list(predictions[0]) == [
         "timestamp",
         "target",

@@ -41,9 +41,11 @@ def test_mase_is_in_units_of_the_seasonal_naive_error_of_the_past() -> None:
     """The table compares scores of other units, or of a scale that has seen the test part."""
     past = np.array([[1.0, 10.0], [5.0, 50.0], [2.0, 20.0], [8.0, 80.0]])
     values = np.vstack([past, [[3.0, 100.0]]])  # one season later: 1 and 3 off in the mean 2, and ten times as much
-    assert compute_mase(values, np.array([[4.0, 60.0]]), period=2) == pytest.approx((1 / 2 + 40 / 20) / 2)
+    assert compute_mase(values, np.array([[4.0, 60.0]]), start=4, period=2) == pytest.approx((1 / 2 + 40 / 20) / 2)
     with pytest.raises(ValueError, match="a forecast is missing: 1 of 2"):
-        compute_mase(values, np.array([[4.0, np.nan]]), period=2)
+        compute_mase(values, np.array([[4.0, np.nan]]), start=4, period=2)
+    with pytest.raises(ValueError, match=r"1, 2\) steps and series instead of \(2, 2"):
+        compute_mase(values, np.array([[4.0, 60.0]]), start=3, period=2)
 
 
 def test_the_table_counts_only_sets_that_everybody_has_forecast(tmp_path: Path) -> None:

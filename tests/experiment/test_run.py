@@ -2,7 +2,7 @@
 
 import io
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class Place:
     """A folder with one MLflow store, and what was told to the person who waits."""
 
     folder: Path
+    trainer: Trainer  # keeps its programs open for runs of the same shapes
     told: list[str] = field(default_factory=list)
 
     def run(self, config: Config, name: str, log_model: bool = False) -> Run:
@@ -54,7 +55,7 @@ class Place:
         with pytest.MonkeyPatch.context() as patch:
             patch.delenv("MLFLOW_TRACKING_URI", raising=False)
             patch.chdir(self.folder)
-            run_experiment(config, name, self.told.append)
+            run_experiment(config, name, self.told.append, trainer=self.trainer)
         (run,) = self.runs(name)
         return run
 
@@ -72,10 +73,11 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Place:
+def place(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Iterator[Place]:
     folder = tmp_path_factory.mktemp("experiment")
     make_store(folder)
-    return Place(folder)
+    with Trainer() as trainer:
+        yield Place(folder, trainer)
 
 
 def configure(dataset: dict[str, Any], training: dict[str, Any] | None = None, **root: Any) -> Config:

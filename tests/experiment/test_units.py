@@ -57,7 +57,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("units")
 
 
-@pytest.mark.thorough
+@pytest.mark.thorough  # its parts have tests of their own, in tests/evaluation and tests/data
 def test_a_run_tells_the_same_in_a_small_unit(folder: Path) -> None:
     """Squares of small numbers vanish: a spread is 0, a skill or a p value changes, the scaler or a figure fails."""
     plain, found = find(folder, 1.0), find(folder, SMALL)

@@ -23,7 +23,7 @@ from pipeline.tracking.live import track_run
 from pipeline.tracking.past import fetch_files
 from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
 
-NUM_ROUNDS, NUM_WRITERS, NUM_EPOCHS = 3, 8, 50  # ROUNDS=20 for a longer look
+NUM_ROUNDS, NUM_WRITERS, NUM_EPOCHS = 1, 8, 50  # ROUNDS=20 for a longer look
 
 
 @pytest.fixture(scope="module")
@@ -218,7 +218,6 @@ for each in range(num_rounds):
 """
 
 
-@pytest.mark.thorough
 def test_processes_that_start_at_once_in_an_empty_folder_lose_nothing(tmp_path: Path) -> None:
     """A cluster job starts eight trainings together: they die of half-made tables or locks, or values are lost."""
     num_rounds = int(os.environ.get("ROUNDS", NUM_ROUNDS))

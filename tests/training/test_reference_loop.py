@@ -37,7 +37,7 @@ def train_by_hand(config, data, epochs: int) -> list[np.ndarray]:
 def test_stateful_training_is_the_loop_by_hand(
     return_sequences, batch_size, make_config, make_data, ignore_epoch
 ) -> None:
-    """Stateful training would not be what design.md says.
+    """Stateful training would not be what docs/explanation/engines.md says.
 
     Padding changes a gradient, the state is reset at another batch, or the loss is not the mean over rows and steps.
     """

@@ -52,7 +52,7 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-THOROUGH = ("lanes, end", "shuffled chunks", "many to one")  # the first is trained below as well
+THOROUGH = ("lanes, end", "shuffled chunks")  # what they have, the other two have as well
 PARAMS = [pytest.param(name, marks=pytest.mark.thorough) if name in THOROUGH else name for name in MODES]
 
 

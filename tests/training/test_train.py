@@ -1,19 +1,23 @@
 """All seeds of a run: equal seeds give equal bits, in any order and company; different seeds differ."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from pipeline.models.keras_network import build_serving_network
 from pipeline.training.train import Training, train_seeds
 
-pytestmark = pytest.mark.thorough  # the default engine has its own, in test_fused.py
-SETTINGS = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "stateless with dropout": {"batch_size": 4, "model": {"dropout": 0.3, "recurrent_dropout": 0.3}},
     "stateful": {"batch_size": 2, "stateful": True},
 }
 
 
-@pytest.fixture(scope="module", params=SETTINGS)
+BY_NAME = ["stateless with dropout", pytest.param("stateful", marks=pytest.mark.thorough)]
+
+
+@pytest.fixture(scope="module", params=BY_NAME)
 def trainings(request, make_config, make_data, ignore_epoch) -> tuple[Training, Training, object, object]:
     """Seeds 1 and 2 together, then seed 2 alone."""
 

@@ -30,17 +30,11 @@ def draw_svg(explanation: Explanation) -> str:
     drawing.line([(_SPLIT - 22, _TOP - 8), (_SPLIT - 22, _BOTTOM - 8)], RULE, 1.5)
     drawing.line([(_LEFT, _MIDDLE - 16), (_RIGHT, _MIDDLE - 16)], RULE, 1.5)
     _draw_tensors(drawing, explanation)
-    _heading(drawing, _LEFT, _MIDDLE + 12, *_map_heading(explanation))
+    drawing.heading(_LEFT, _MIDDLE + 12, *_map_heading(explanation))
     below = draw_batches(drawing, explanation, _LEFT, _MIDDLE + 28, _SPLIT - _LEFT - 34, _BOTTOM - _MIDDLE - 28)
     _draw_answers(drawing, explanation, below + 22)
     _draw_epoch(drawing, explanation)
     return drawing.render()
-
-
-def _heading(drawing: Drawing, x: float, y: float, heading: str, told: str = "") -> None:
-    drawing.text(x, y, heading, 16, bold=True)
-    if told:
-        drawing.text(x + 16 + text_width(heading, 16) * 1.06, y, told, 13, QUIET)
 
 
 def _map_heading(explanation: Explanation) -> tuple[str, str]:
@@ -56,8 +50,7 @@ def _map_heading(explanation: Explanation) -> tuple[str, str]:
 def _draw_tensors(drawing: Drawing, explanation: Explanation) -> None:
     """Draw the shape of every tensor of one batch, and the parameters that make it."""
     sizes = {layer.name: layer for layer in explanation.layers}
-    _heading(drawing, _SPLIT, _TOP + 2, "One batch")
-    drawing.text(_SPLIT + 92, _TOP + 2, "[samples, time steps, features]", 13, QUIET)
+    drawing.heading(_SPLIT, _TOP + 2, "One batch", "[samples, time steps, features]")
     drawing.text(_RIGHT, _TOP + 2, "parameters", 13, QUIET, "end")
     shown = show_few(len(explanation.tensors), _MOST_TENSORS)
     room = _MIDDLE - _TOP - 76
@@ -88,7 +81,7 @@ def _draw_tensors(drawing: Drawing, explanation: Explanation) -> None:
 def _draw_epoch(drawing: Drawing, explanation: Explanation) -> None:
     """Draw the parts of the series as one bar, and say in words what an epoch holds and what is left over."""
     data = "text" if explanation.vocabulary else "series"
-    _heading(drawing, _SPLIT, _MIDDLE + 12, f"One epoch, and the parts of the {data}")
+    drawing.heading(_SPLIT, _MIDDLE + 12, f"One epoch, and the parts of the {data}")
     length = sum(part.num_rows for part in explanation.parts)
     x, wide = _SPLIT, _RIGHT - _SPLIT
     fills = {"train": "#AFB8C1", "validation": "#D0D7DE", "test": "#EAEEF2"}

@@ -47,6 +47,14 @@ class Drawing:
             f"{escape(text)}</text>"
         )
 
+    def heading(self, x: float, y: float, heading: str, told: str = "") -> None:
+        """Write a heading and, quietly behind it, what else is to be told: the fonts here do not decide where."""
+        quiet = f'<tspan dx="12" font-size="13" font-weight="normal" fill="{QUIET}">{escape(tidy(told))}</tspan>'
+        self.parts.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" font-size="16.0" fill="{INK}" text-anchor="start" font-weight="bold">'
+            f"{escape(tidy(heading))}{quiet if told else ''}</text>"
+        )
+
     def box(
         self, x: float, y: float, width: float, height: float, colour: str, fill: str, dashed: bool = False
     ) -> None:

@@ -111,7 +111,7 @@ def test_is_self_contained(make_explained: Callable[..., Any], read_picture: Cal
     case = make_explained(name="</text><script>alert(1)</script>", columns=("<a href='x'>&\"", "p\x01\nq"))
     svg = draw_svg(case.facts)
     picture = read_picture(svg)
-    assert picture.kinds == {"svg", "title", "desc", "rect", "text", "polyline", "polygon"}
+    assert picture.kinds == {"svg", "title", "desc", "rect", "text", "tspan", "polyline", "polygon"}
     assert not re.search(r"href=\"|url\(|@import|on\w+=\"", svg)
     assert re.findall(r"https?://[^\"]*", svg) == ["http://www.w3.org/2000/svg"]
     assert any("</text><script>" in text for text in picture.texts)
