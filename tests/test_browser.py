@@ -27,13 +27,21 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
+from pipeline.base.document import DatasetFacts, Document
+from pipeline.base.salvage import Salvage
 from pipeline.command.served import ServedRun, fetch_model
 from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source
 from pipeline.data.prepare import prepare_data
+from pipeline.models.heads.point import RMSE
 from pipeline.models.heads.token import token_costs
 from pipeline.models.plan import plan_layers
 from pipeline.models.trace import trace_steps
+from pipeline.report.figures.sweep import Forecast
 from pipeline.report.page.gates import write_gates_page
+from pipeline.report.page.search import SearchFacts, write_search_report
+from pipeline.searching.report import list_coordinates, list_rows
+from pipeline.searching.space import Options, read_space
+from pipeline.searching.trials import State, Trial
 from pipeline.serving.gates import choose_excerpt, look_at_network
 from pipeline.serving.model import make_model
 from tests.commands import start_command
@@ -443,6 +451,62 @@ def test_a_text_fits_every_screen(size: tuple[int, int], dark: bool, text_gates:
     assert offline.evaluate("document.documentElement.scrollWidth") <= size[0]
     picture = offline.screenshot(f"text_gates_{'phone' if size == PHONE else 'desktop'}")
     assert picture.startswith(b"\x89PNG") and len(picture) > 30_000
+    assert offline.complaints() == []
+
+
+@pytest.fixture(scope="module")
+def search_page(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a search of the packaged space for short series, whose 120 trials are made up."""
+    folder, random = tmp_path_factory.mktemp("search"), np.random.default_rng(1)
+    space = read_space("small", 300, [], [])
+    trials = []
+    for number, score in enumerate(10 * random.lognormal(1, 0.6, 120)):
+        values = {
+            key: str(random.choice(axis.texts))
+            if isinstance(axis, Options)
+            else repr(axis.low ** random.uniform(0.6, 1))
+            for key, axis in space.axes.items()
+        }
+        complete = number % 9 == 0
+        ended = State.complete if complete else State.pruned
+        trials.append(Trial(number, values, (float(score),) * (3 if complete else 1), ended))
+    steps = np.arange(30.0)
+    facts = SearchFacts(
+        document=Document("", DatasetFacts("airline", "thousand", "", "", RMSE), (), (), (), (), (), (), ("Better.",)),
+        forecast=Forecast("the champion", [str(step) for step in steps], steps, steps[None] + 1, {}, "passengers"),
+        sentences=["Champion: look_back=3."],
+        trials=list_rows(trials),
+        last=3,
+        naive=40.0,
+        importance={key: 1 / len(space.axes) for key in space.axes},
+        coordinates=list_coordinates(space, trials, 9, "RMSE, first rung"),
+        command=["dataset=airline", "budget=10m"],
+    )
+    return write_search_report(folder, facts, Salvage(pytest.fail)).as_uri()
+
+
+@pytest.mark.parametrize("width", [400, 1200])
+def test_the_page_of_a_search_fits_every_screen(width: int, search_page: str, offline: Browser) -> None:
+    """The page is wider than the screen, a figure or the table of trials is missing, or it blinds in the dark."""
+    for dark in (False, True):
+        offline.open(search_page, (width, 900), dark)
+        assert offline.evaluate("document.documentElement.scrollWidth") <= width
+        shown = "[...document.querySelectorAll('svg')].filter(one => one.getBoundingClientRect().width > 0)"
+        kinds = offline.evaluate(f"{shown}.map(one => one.getAttribute('class'))")
+        assert kinds == ["narrow" if width == 400 else "broad"] * 4
+        assert offline.evaluate(f"{shown}.every(one => one.getBoundingClientRect().right <= innerWidth)")
+        paper = offline.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert paper == ("rgb(22, 24, 27)" if dark else "rgb(255, 255, 255)")
+        # The champion's line is drawn in the page's ink: seen on either paper.
+        ink = 'getComputedStyle(document.querySelector(\'svg [style*="--ink"][style*="2.2"]\')).stroke'
+        assert offline.evaluate(ink) == offline.evaluate("getComputedStyle(document.body).color")
+        offline.screenshot(f"search_{width}_{'dark' if dark else 'light'}")
+    headings = offline.evaluate("[...document.querySelectorAll('h2')].map(each => each.innerText)")
+    assert headings == [
+        "How the search went", "What was tried", "Which keys decided", "Forecast of the champion",
+        "Trials, those that got furthest first", "Repeat it",
+    ]  # fmt: skip
+    assert offline.evaluate("document.querySelectorAll('tbody tr').length") == 30
     assert offline.complaints() == []
 
 

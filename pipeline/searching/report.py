@@ -8,9 +8,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pipeline.base.salvage import Salvage
 from pipeline.base.text import show_number
 from pipeline.experiment.sweep_report import FOLDER, read_parts
+from pipeline.report.figures.coordinates import MOST_LINES, Coordinate
 from pipeline.report.page.search import SearchFacts, TrialRow, write_search_report
 from pipeline.searching.halving import RUNGS
 from pipeline.searching.result import Result
@@ -53,6 +56,9 @@ def report_search(
         last=len(RUNGS),
         naive=result.persistence,
         importance=importance,
+        coordinates=list_coordinates(
+            space, trials, result.champion.trial.number, f"{part.document.dataset.measure.label}, first rung"
+        ),
         command=words,
     )
     with TemporaryDirectory() as folder:
@@ -96,6 +102,35 @@ def _value(space: Space, key: str, text: str) -> str | float | int:
         return text
     assert isinstance(axis, Between)
     return int(text) if axis.whole else float(text)
+
+
+def list_coordinates(space: Space, trials: Sequence[Trial], champion: int, score: str) -> list[Coordinate]:
+    """Return what was chosen of each key, and last the score on the first rung; empty with too few trials.
+
+    Args:
+        space: What was chosen from.
+        trials: All of them.
+        champion: Number of the one that is listed first.
+        score: What the score is called.
+    """
+    scored = sorted((trial for trial in trials if trial.scores), key=lambda trial: trial.scores[0])
+    if len(scored) < 2:
+        return []
+    few = np.linspace(0, len(scored) - 1, min(len(scored), MOST_LINES)).round().astype(int)
+    drawn = [scored[place] for place in few]
+    best = [trial for trial in scored if trial.number == champion]
+    drawn = [*best, *(trial for trial in drawn if trial.number != champion)][:MOST_LINES]
+    found = []
+    for key, axis in space.axes.items():
+        if isinstance(axis, Options):
+            places = [axis.texts.index(trial.values[key]) for trial in drawn]
+            found.append(Coordinate(key, np.array(places), axis.texts))
+        else:
+            numbers = np.array([float(trial.values[key]) for trial in drawn])
+            found.append(Coordinate(key, numbers, (), axis.low, axis.high, axis.log))
+    scores = np.array([trial.scores[0] for trial in drawn])
+    low, high = float(scores.min()), float(scores.max())
+    return [*found, Coordinate(score, scores, (), low, high, low > 0 and high > 4 * low)]
 
 
 def list_rows(trials: Sequence[Trial]) -> list[TrialRow]:

@@ -7,9 +7,10 @@ import numpy as np
 from pipeline.base.document import DatasetFacts, Document
 from pipeline.base.salvage import Salvage
 from pipeline.models.heads.point import RMSE
+from pipeline.report.figures.coordinates import MOST_LINES
 from pipeline.report.page.search import SearchFacts, write_search_report
 from pipeline.searching.halving import RUNGS
-from pipeline.searching.report import list_rows, weigh_keys
+from pipeline.searching.report import list_coordinates, list_rows, weigh_keys
 from pipeline.searching.space import Between, Options, Space
 from pipeline.searching.trials import State, Trial
 
@@ -37,6 +38,24 @@ def test_the_key_that_decides_is_the_important_one() -> None:
     assert weigh_keys(SPACE, make_trials(4)) == {}
 
 
+def test_coordinates_stand_where_the_values_are() -> None:
+    """A line of the figure goes through a value that its trial did not have, or the champion's line is another's."""
+    trials = make_trials()
+    units, rate, score = list_coordinates(SPACE, trials, 9, "RMSE")
+    assert score.values[0] == trials[9].scores[0] and len(score.values) == len(trials)
+    ranks = np.argsort(np.argsort(score.values))
+    np.testing.assert_allclose(10 ** (2 * rate.spread(ranks) - 3), rate.values)
+    assert units.options == ("[4]", "[8]") and units.options[units.values[0]] == "[4]"
+    places = units.spread(ranks)
+    for option, start in enumerate((0, 0.5)):
+        mine = places[units.values == option]
+        assert len(set(mine)) == len(mine) and start < min(mine) and max(mine) < start + 0.5
+        assert (np.argsort(mine) == np.argsort(ranks[units.values == option])).all()
+    many = list_coordinates(SPACE, make_trials(3 * MOST_LINES), 9, "RMSE")[-1].values
+    assert len(many) == MOST_LINES and min(many) < 1.2 and max(many) > 10.5
+    assert list_coordinates(SPACE, trials[:1], 0, "RMSE") == []
+
+
 def test_a_page_shows_the_search(tmp_path: Path) -> None:
     """The page lacks its figures, its best trials or the command; or text from outside becomes markup."""
     trials = [*make_trials(), Trial(40, {"model.units": "[4]", "training.learning_rate": "0.1"}, state=State.failed,
@@ -46,13 +65,17 @@ def test_a_page_shows_the_search(tmp_path: Path) -> None:
             selection="", dataset=DatasetFacts("air<line", "thousand", "", "48 timestamps", RMSE), by=(),
             configurations=(), axes=(), baselines=(), failed=(), sentences=(), verdict=("It beats it.",),
         ), forecast=None, sentences=["Champion: look_back=3."], trials=list_rows(trials), last=len(RUNGS), naive=5.0,
-        importance={"model.units": 0.1, "training.learning_rate": 0.9}, command=["dataset=airline"],
+        importance={"model.units": 0.1, "training.learning_rate": 0.9},
+        coordinates=list_coordinates(SPACE, trials, 0, "RMSE"), command=["dataset=airline"],
     )  # fmt: skip
     salvage = Salvage(lambda text: None)
     page = write_search_report(tmp_path, facts, salvage).read_text()
     assert not salvage.lost
-    for text in ("How the search went", "Which keys decided", "Champion: look_back=3.", "python -m pipeline.search",
+    for text in ("How the search went", "What was tried", "Which keys decided",
+                 "Champion: look_back=3.", "python -m pipeline.search",
                  "11 more trials", "air&lt;line"):  # fmt: skip
         assert text in page
-    assert page.count("<svg") == 4 and "<b>nan" not in page
-    assert {path.name for path in tmp_path.iterdir()} == {"history.png", "importance.png", "report.html"}
+    assert page.count("<svg") == 6 and "<b>nan" not in page
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "history.png", "coordinates.png", "importance.png", "report.html"
+    }  # fmt: skip

@@ -116,9 +116,19 @@ def letters_across(shape: Shape) -> int:
     return int(((_NARROW if shape.narrow else _WIDE) - _LEFT - _RIGHT) / (9 * _LETTER * _POINT))
 
 
+def inside_width(shape: Shape, beside: Sequence[str]) -> float:
+    """Return how wide the axes will be, in inches, with such names beside them."""
+    width = _NARROW if shape.narrow else _WIDE
+    return width - _left_margin(width, beside) - _RIGHT
+
+
+def _left_margin(width: float, beside: Sequence[str]) -> float:
+    return min(max(_LEFT, 0.2 + max(map(len, beside), default=0) * 9 * _LETTER * _POINT), 0.45 * width)
+
+
 def finish(
     figure: Figure, axis: Axes, shape: Shape, value: str, handles: Sequence[Artist],
-    rows: int = 1, columns: int = 1, row_titles: int = 0, beside: Sequence[str] = (),
+    rows: int = 1, columns: int = 1, row_titles: int = 0, beside: Sequence[str] = (), height: float = _HEIGHT,
 ) -> None:  # fmt: skip
     """Write the vertical axis's name above it and the legend below it, where they hide nothing, and fit the margins.
 
@@ -132,9 +142,10 @@ def finish(
         columns: Of panels.
         row_titles: Lines of text above each row of panels.
         beside: Names on the vertical axis, where they are no numbers.
+        height: Of what is inside the axes, inches, where there are no panels.
     """
     width = float(figure.get_size_inches()[0])
-    left = min(max(_LEFT, 0.2 + max(map(len, beside), default=0) * 9 * _LETTER * _POINT), 0.45 * width)
+    left = _left_margin(width, beside)
     letters = int((width - left) / (9 * _LETTER * _POINT))
     lines = textwrap.wrap(show_text(value), letters)
     if lines:
@@ -146,7 +157,7 @@ def finish(
     columns_below, lines_below = _lay_out(handles, width)
     below = (_BELOW if axis.get_xlabel() or rows * columns > 1 else _BELOW - _LINE) + _LINE * lines_below
     between = _LINE * (1 + row_titles) + 0.1
-    height = above + below + (_HEIGHT if rows * columns == 1 else rows * (_PANEL_HEIGHT + between) - between)
+    height = above + below + (height if rows * columns == 1 else rows * (_PANEL_HEIGHT + between) - between)
     figure.set_size_inches(width, height)
     figure.subplots_adjust(
         left=left / width, right=1 - _RIGHT / width, bottom=below / height, top=1 - above / height,

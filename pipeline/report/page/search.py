@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from pipeline.base.document import Document
 from pipeline.base.salvage import Salvage
+from pipeline.report.figures.coordinates import MOST_LINES, Coordinate, draw_coordinates
 from pipeline.report.figures.drawing import Shape, write_figure
 from pipeline.report.figures.search import draw_history, draw_importance
 from pipeline.report.figures.sweep import Forecast, draw_overlay
@@ -50,6 +52,8 @@ class SearchFacts:
         last: The last rung.
         naive: What repeating the last value scores where trials were judged.
         importance: Share of the differences that each key explains; empty with too few trials.
+        coordinates: What was chosen of each key by the trials that are drawn, the champion first, and last their score
+            on the first rung; empty with too few trials.
         command: The words of the command line.
     """
 
@@ -60,6 +64,7 @@ class SearchFacts:
     last: int
     naive: float
     importance: Mapping[str, float]
+    coordinates: Sequence[Coordinate]
     command: Sequence[str]
 
 
@@ -108,6 +113,17 @@ def _figures(facts: SearchFacts) -> list[tuple[str, str, str, Callable[[Shape], 
         caption = "Each trial on the furthest rung that it reached, on folds before the test part; lower is better. "
         caption += "Scores of different rungs are of different folds and seeds: only complete trials are compared."
         found.append(("history", "How the search went", caption, partial(draw, score=score)))
+    if facts.coordinates:
+        *_, last = facts.coordinates
+        ranks = np.argsort(np.argsort(last.values, kind="stable"))
+        caption = (
+            "Each line is a trial: through what was chosen of each key, down to its score on the first rung, where "
+        )
+        caption += "every trial was tried alike. Blue ones have the best scores, orange ones the worst."
+        if len(ranks) == MOST_LINES:
+            caption += f" Of more trials {MOST_LINES} are drawn, from the best to the worst."
+        draw_lines = partial(draw_coordinates, axes=facts.coordinates, ranks=ranks)
+        found.append(("coordinates", "What was tried", caption, draw_lines))
     if facts.importance:
         caption = "fANOVA of the first rung, where every trial has a score: how much of the differences each key "
         caption += "explains by itself. Few trials make a rough estimate."
