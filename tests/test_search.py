@@ -10,6 +10,8 @@ from pathlib import Path
 import mlflow
 import pytest
 
+from pipeline.base.errors import UserError
+from pipeline.searching.run import Task
 from tests.commands import run_command
 from tests.conftest import MakeStore, fill_once
 
@@ -131,6 +133,7 @@ def test_help_needs_neither_tensorflow_nor_optuna(tmp_path: Path) -> None:
         (["output=missing/result.json"], "create it first"),
         (["dataset=tinyshakespeare"], "a series, not a text"),
         (["experiment=tutorial_window"], "protocol=fair"),
+        (["hydra/sweeper=optuna"], "what chooses values as it goes is python -m pipeline.search"),
         (["dataset=csv"], "dataset.path"),
     ],
 )
@@ -146,3 +149,31 @@ def test_wrong_words_are_refused_before_anything_is_made(
     assert search.main(words) == 2
     assert said in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        (["look_back=3"], {"look_back"}),
+        (["model=lstm"], {"model.cell"}),
+        (["model=gru"], {"model.cell"}),
+        (["experiment=airline_best"], {"look_back", "dataset.transforms", "training.epochs"}),
+    ],
+)
+def test_what_the_command_line_sets_is_not_searched(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], taken: set[str]
+) -> None:
+    """Who asks for a GRU, or for a preset, gets a search over LSTMs with other values, without a word."""
+    from pipeline.command import search
+
+    found: list[Task] = []
+
+    def run_search(task: Task) -> None:
+        found.append(task)
+        raise UserError("far enough")
+
+    monkeypatch.setattr("pipeline.searching.run.run_search", run_search)
+    monkeypatch.setattr(search, "listen_for_interrupts", lambda: None)
+    assert search.main([*words, "model.units=choice([4],[8])", "budget=1"]) == 2
+    assert taken <= set(found[0].taken)
+    assert not {"model.units", "dataset.scaler", "training.optimizer"} & set(found[0].taken)

@@ -52,7 +52,10 @@ def plan_settings(settings: Sequence[str], data: "pd.DataFrame | None", multirun
     ConfigStore.instance().store(name="base_config", node=Config)
     for setting in settings:
         if setting.lstrip("+~").startswith(_OF_COMMANDS):
-            raise UserError(f"{setting}: launchers and sweepers are for the command: python -m pipeline.run {setting}")
+            raise UserError(
+                f"{setting}: launchers and sweepers are for the command python -m pipeline.run {setting}; what chooses "
+                "values as it goes is python -m pipeline.search"
+            )
     arguments = Namespace(
         overrides=name_table(settings, data), multirun=multirun, config_path=None, config_dir=None, config_name=None
     )

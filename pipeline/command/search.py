@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
@@ -14,6 +15,9 @@ from pipeline.base.paths import check_folder, replace_file
 from pipeline.base.terminal import prepare_terminal, say
 from pipeline.command.arguments import Manual, describe_arguments, option, parse_arguments
 from pipeline.command.exits import DONE, run_to_exit
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import Config
 
 _REPEAT = "repeat the command with resume=true to go on where it ended"
 
@@ -93,7 +97,7 @@ def _search(words: Sequence[str]) -> int:
             f"{' '.join(settings)} make a sweep; the search chooses: give choices, e.g. look_back=choice(3,6)"
         )
     config = plan.jobs[0]
-    taken = [word.lstrip("+~").partition("=")[0] for word in settings]
+    taken = _set_keys(settings, config)
     task = Task(
         config, plan.series_of(config), arguments.search, choices, taken, words, budget, arguments.seeds,
         arguments.resume,
@@ -111,6 +115,16 @@ def _search(words: Sequence[str]) -> int:
         print(sentence)
     print(f"Registered as {result.champion.model}; python -m pipeline.forecast run=champion steps=12")
     return DONE
+
+
+def _set_keys(settings: Sequence[str], config: "Config") -> list[str]:
+    """Return the keys that the command line sets: by name, or by a preset such as model=gru or experiment=NAME."""
+    from pipeline.config.keys import Role, varying_keys
+    from pipeline.config.schema import Config, flat_config
+
+    named = [word.lstrip("+~").partition("=")[0] for word in settings]
+    by_presets = varying_keys([flat_config(config), flat_config(Config())], {Role.recipe})
+    return [*named, *by_presets, *(["model.cell"] if "model" in named else [])]
 
 
 def _divide(words: Sequence[str]) -> tuple[list[str], list[str]]:

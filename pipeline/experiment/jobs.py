@@ -216,7 +216,10 @@ def _explain_hydra(error: HydraException) -> str:
         ]
         options = [option for option in options if not option.startswith("_")]
         known = f"choose from {', '.join(sorted(options))}" if options else "see --help"
-        return f"unknown {choice.group(1)} '{choice.group(2)}'; {known}"
+        searches = (
+            "; to let a sampler choose the values: python -m pipeline.search" if choice[1] == "hydra/sweeper" else ""
+        )
+        return f"unknown {choice[1]} '{choice[2]}'; {known}{searches}"
     return " ".join(lines[:2])
 
 

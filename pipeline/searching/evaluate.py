@@ -11,7 +11,7 @@ from pipeline.base.environment import hushed_stderr
 from pipeline.base.errors import PipelineError
 from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.base.moments import root_mean_square
-from pipeline.base.programs import forget_programs
+from pipeline.base.terminal import say
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
@@ -125,19 +125,9 @@ def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]"
     with wait_for_safe_point(), hushed_stderr():
         from pipeline.training.groups import Job
         from pipeline.training.programs import Programs
-        from pipeline.training.train import start_tensorflow, train_side_by_side
+        from pipeline.training.train import start_tensorflow, train_or_again
 
         start_tensorflow()
-
-    def train_alike(jobs: Sequence[Job]) -> "Sequence[Training]":
-        with wait_for_safe_point():
-            try:
-                return train_side_by_side(jobs, programs, lambda report: None)
-            except Exception as error:
-                if forget_programs(str(error)) is None:
-                    raise
-            programs.close()
-            return train_side_by_side(jobs, programs, lambda report: None)
 
     def train(pairs: Sequence[Pair]) -> "Sequence[Training]":
         alike: dict[str, list[int]] = {}  # with transforms=auto folds may have chosen differently
@@ -146,7 +136,9 @@ def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]"
         found: dict[int, Training] = {}
         for places in alike.values():
             jobs = [Job(*pairs[place]) for place in places]
-            found |= dict(zip(places, train_alike(jobs), strict=True))
+            with wait_for_safe_point():
+                trainings = train_or_again(jobs, programs, lambda report: None, say)
+            found |= dict(zip(places, trainings, strict=True))
         return [found[place] for place in range(len(pairs))]
 
     with Programs() as programs:

@@ -8,13 +8,13 @@ from pipeline.base.text import show_names
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, flat_config
 from pipeline.searching.folds import Fold, prepare_fold
-from pipeline.searching.space import Axis, Between, Options, Space, Values, set_values
+from pipeline.searching.space import Axis, Between, Options, Space, Values, set_values, write_value
 
 _TRIED_FIRST = ("dataset.transforms", "dataset.normalise")  # what decides most: each value is tried at the beginning
 
 
 def narrow_space(config: Config, space: Space, folds: Sequence[Fold]) -> tuple[Space, list[str]]:
-    """Leave out what does not go with the data, each value looked at by itself; a season is a look-back as well.
+    """Leave out what does not go with the data, each value looked at by itself.
 
     Args:
         config: What all trials share, with what the space sets.
@@ -34,14 +34,11 @@ def narrow_space(config: Config, space: Space, folds: Sequence[Fold]) -> tuple[S
             set_values(config, {key: _text(axis, axis.low)})  # refuses a key that is none
             axes[key] = axis
             continue
-        texts = axis.texts
-        if key == "look_back" and config.dataset.period > 1:
-            texts = tuple(dict.fromkeys([*texts, str(config.dataset.period)]))
-        reasons = {text: _complaint(config, key, text, folds) for text in texts}
+        reasons = {text: _complaint(config, key, text, folds) for text in axis.texts}
         kept = tuple(text for text, reason in reasons.items() if not reason)
-        left_out = [text for text in texts if text not in kept]
+        left_out = [text for text in axis.texts if text not in kept]
         if not kept:
-            raise UserError(f"search: no value of {key} goes with the data: {reasons[texts[0]]}")
+            raise UserError(f"search: no value of {key} goes with the data: {reasons[axis.texts[0]]}")
         if left_out:
             notes.append(f"{key}: {show_names(left_out)} left out: {reasons[left_out[0]]}")
         if len(kept) == 1:
@@ -87,4 +84,4 @@ def _nearest(config: Config, key: str, axis: Axis) -> str:
 
 
 def _text(axis: Between, value: float) -> str:
-    return str(int(value)) if axis.whole else repr(float(value))
+    return write_value(int(value) if axis.whole else float(value))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import TrainingError, UserError
+from pipeline.base.interrupt import hold_interrupts
 from pipeline.base.paths import home_dir
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
@@ -87,6 +88,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
     prepared = _prepare(task)
     store = open_store_to_train(prepared.config.tracking)
     from pipeline.tracking.live import LiveRun, note_incomplete, process_name
+    from pipeline.tracking.search import CHAMPION_TAG
 
     label = head_of(prepared.config).measure(len(task.series.targets)).label
     trials = open_trials(
@@ -116,7 +118,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
         )
         run, salvage = LiveRun(store, parent), Salvage(say)
         run.log_metrics(result.metrics(), {})
-        run.set_tags({"champion": champion.record.run_id})
+        run.set_tags({CHAMPION_TAG: champion.record.run_id})
         with salvage.attempt("the report of the search"):
             report_search(store, parent, result, prepared.space, trials.all(), task.words, salvage)
             say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
@@ -129,7 +131,7 @@ def _prepare(task: Task) -> _Prepared:
     config = task.config
     _refuse(config)
     past = count_past(config, task.series)
-    space = read_space(task.space, past, task.choices, task.taken)
+    space = read_space(task.space, past, config.dataset.period, task.choices, task.taken)
     check_keys(space)
     config = set_values(config, space.fixed)
     _refuse(config)
@@ -139,7 +141,8 @@ def _prepare(task: Task) -> _Prepared:
     for note in notes:
         say(note)
     config = set_values(config, space.fixed)
-    identity = (hash_config(config, cut_series(task.series, past).digest()), space, RUNGS)
+    digest = cut_series(task.series, past).digest()
+    identity = (config.tracking.experiment_name, hash_config(config, digest), space, RUNGS)
     name = hashlib.sha256(repr(identity).encode()).hexdigest()[:16]
     axes = ", ".join(space.axes)
     say(f"searching {axes}: {len(folds)} folds of the {past} time steps before the test part")
@@ -166,14 +169,16 @@ def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trial
         params = flat_config(set_values(prepared.config, trial.values))
         scores = {f"rung_{rung + 1}_rmse": score for rung, score in enumerate(trial.scores)}
         scores |= {"validation_rmse": trial.score} if trial.state is State.complete else {}
-        log_trial(store, parent, trial.number, trial.state.value, trial.reason, params, scores)
+        with hold_interrupts():  # cut off, it would be recorded twice
+            log_trial(store, parent, trial.number, trial.state.value, trial.reason, params, scores)
 
     adopted: list[Trial] = []
     if task.resume:
         adopted = trials.adopt(is_gone)
-        known = logged_trials(store, parent)
-        for trial in trials.all():
-            if trial.state is not State.running and trial.number not in known:
+        ended = [trial for trial in trials.all() if trial.state is not State.running]
+        known = logged_trials(store, parent)  # read after them: whoever ends one more now records it as well
+        for trial in ended:
+            if trial.number not in known:
                 log(trial)  # its process ended between the two records
         if earlier := trials.count():
             say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
@@ -203,9 +208,9 @@ def _open_parent(store: "Store", task: Task, trials: Trials) -> Iterator[str]:
 
     earlier = trials.noted(_PARENT) if task.resume else None
     parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
-    trials.note(_PARENT, parent)
     ending = "FAILED"
     try:
+        trials.note(_PARENT, parent)
         yield parent
         ending = "FINISHED"
     except KeyboardInterrupt:

@@ -21,7 +21,7 @@ from yaml import YAMLError, safe_load
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
-from pipeline.base.text import suggest
+from pipeline.base.text import show_value, suggest
 from pipeline.config.keys import Role, role_of
 from pipeline.config.schema import Config, typed_config
 
@@ -65,24 +65,14 @@ class Space:
     axes: Mapping[str, Axis]
     fixed: Mapping[str, str]
 
-    def size(self) -> float:
-        """Return how many points it has, infinite where a number is not a whole one."""
-        sizes = [
-            len(axis.texts) if isinstance(axis, Options) else axis.high - axis.low + 1 if axis.whole else float("inf")
-            for axis in self.axes.values()
-        ]
-        product = 1.0
-        for each in sizes:
-            product *= each
-        return product
 
-
-def read_space(name: str, num_steps: int, words: Sequence[str], taken: Sequence[str]) -> Space:
+def read_space(name: str, num_steps: int, period: int, words: Sequence[str], taken: Sequence[str]) -> Space:
     """Read the space of a search.
 
     Args:
         name: `auto`: by the length of the series; small, medium, large; or a YAML file.
         num_steps: Time steps before the test part.
+        period: Time steps of a season, 1 without one: a packaged space looks back over it as well.
         words: `key=choice(...)` of the command line: added to the space, or instead of what it says.
         taken: Keys that the command line sets: they are not searched.
 
@@ -94,14 +84,17 @@ def read_space(name: str, num_steps: int, words: Sequence[str], taken: Sequence[
     axes: dict[str, Axis] = {}
     fixed: dict[str, str] = {}
     given = [f"{key}={value}" for key, value in _read_file(name).items() if key not in taken]
-    for override in parse_words([*given, *words]):
+    for place, override in enumerate(parse_words([*given, *words])):
         key = str(override.key_or_group)
         fixed.pop(key, None)
         axes.pop(key, None)
-        if override.is_sweep_override():
-            axes[key] = _axis(override)
-        else:
+        if not override.is_sweep_override():
             fixed[key] = str(override.input_line).partition("=")[2]
+            continue
+        axis = _axis(override)
+        if key == "look_back" and period > 1 and name in _packaged() and place < len(given):
+            axis = _with_option(axis, str(period))
+        axes[key] = axis
     if not axes:
         raise UserError("there is nothing to search: give choices, e.g. 'look_back=choice(3,6,12)', or another search=")
     return Space(axes, fixed)
@@ -182,10 +175,17 @@ def write_value(value: Any) -> str:
     return value if isinstance(value, str) else repr(value)
 
 
+def _packaged() -> dict[str, Path]:
+    return {path.stem: path for path in sorted((conf_dir() / "search").glob("*.yaml"))}
+
+
+def _with_option(axis: Axis, text: str) -> Axis:
+    return Options(tuple(dict.fromkeys([*axis.texts, text]))) if isinstance(axis, Options) else axis
+
+
 def _read_file(name: str) -> dict[str, Any]:
-    folder = conf_dir() / "search"
-    known = sorted(path.stem for path in folder.glob("*.yaml"))
-    path = folder / f"{name}.yaml" if name in known else Path(name)
+    known = _packaged()
+    path = known.get(name, Path(name))
     if not path.is_file():
         raise UserError(
             f"unknown search '{name}'; {suggest(name, ['auto', *known], 'choose from auto, ' + ', '.join(known))}, or "
@@ -212,8 +212,7 @@ def _flat(node: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]
 def _write_yaml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(_write_yaml, value))}]"
-    return {None: "null", True: "true", False: "false"}[value] if value is None or value is True or value is False \
-        else str(value)  # fmt: skip
+    return show_value(value)
 
 
 def _axis(override: Override) -> Axis:

@@ -13,7 +13,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.base.errors import UserError
+from pipeline.base.disk import explain_disk
+from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import hold_interrupts
 from pipeline.searching.space import Axis, Options, Space, Values, write_value
 
@@ -196,8 +197,10 @@ def open_trials(
 
     Raises:
         UserError: If the file cannot be used.
+        TrainingError: If its disk is full.
     """
     import optuna
+    from sqlalchemy.exc import SQLAlchemyError
 
     lock = file.with_name(f".{file.name}.lock")
     try:
@@ -207,8 +210,13 @@ def open_trials(
             newest = max((int(each.rpartition(" ")[2]) for each in alike), default=0)
             number = newest if resume and newest else newest + 1
             return make_trials(storage, f"{name} {number}", space, owner, seed, lock, starts)
-    except OSError as error:
-        raise UserError(f"the trials cannot be kept in {file}: {error}; choose another tracking.uri") from error
+    except (OSError, SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+        if (disk := explain_disk(error)) is not None:
+            raise TrainingError(f"the trials cannot be kept in {file}: {disk}") from error
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"the trials cannot be kept in {file}: {reason}; move that file away, or choose another tracking.uri"
+        ) from error
 
 
 def make_trials(

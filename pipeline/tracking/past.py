@@ -21,15 +21,14 @@ from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
-from pipeline.tracking.search import SEARCH_TAG, TRIAL_TAG, find_champion
-from pipeline.tracking.store import Store, check_experiment, restore_command
+from pipeline.tracking.search import CHAMPION_TAG, SEARCH_TAG, TRIAL_TAG, find_champion
+from pipeline.tracking.store import PAGE, Store, check_experiment, restore_command, search_runs
 
 log = logging.getLogger(__name__)
 
 _SWEEP = "sweep"
 _RESUMED = "resumed."
 _PER_EPOCH = ("loss", "val_loss")
-_PAGE = 1000
 _CRASHED = "the process ended without closing the run (crash or kill)"
 LATEST = "latest"
 BEST = "best"
@@ -92,7 +91,7 @@ def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) 
     found: Sequence[Run] = store.client.search_runs(
         [store.experiment_id],
         "tags.sweep = 'true'",
-        max_results=1 if command is None else _PAGE,
+        max_results=1 if command is None else PAGE,
         order_by=["attributes.start_time DESC"],
     )
     if command is not None:
@@ -107,6 +106,7 @@ def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) 
 
 def _sweep(parent: Run) -> Sweep:
     tags = parent.data.tags
+    _refuse_search(parent, f"sweep={parent.info.run_id}")
     if _SWEEP not in tags:
         raise UserError(
             f"run {parent.info.run_id} is no sweep but one run of it; write runs=[{parent.info.run_id},...]"
@@ -127,6 +127,7 @@ def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
     """
     found = [_get_run(store, run_id) for run_id in dict.fromkeys(run_ids)]
     for run in found:
+        _refuse_search(run, f"run {run.info.run_id}")
         if _SWEEP in run.data.tags:
             raise UserError(f"run {run.info.run_id} is a whole sweep; write sweep={run.info.run_id}")
     return [logged_run(run) for run in found]
@@ -179,21 +180,6 @@ def is_gone(process: str | None) -> bool:
         return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
     except psutil.Error:
         return True
-
-
-def search_runs(store: Store, filter_string: str, experiment_id: str | None = None) -> list[Run]:
-    """Return the runs that MLflow finds in an experiment, by default the store's; the oldest first, no deleted ones."""
-    experiment = store.experiment_id if experiment_id is None else experiment_id
-    runs: list[Run] = []
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [experiment], filter_string, max_results=_PAGE, page_token=token, order_by=["attributes.start_time ASC"]
-        )
-        runs += page
-        token = page.token
-        if not token:
-            return runs
 
 
 def logged_run(run: Run, resumed: bool = False) -> LoggedRun:
@@ -252,9 +238,7 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
     _check_alive(store, run)
     if run.data.tags.get("sweep") == "true":
         raise UserError(f"run={chosen} is the parent of a sweep; give one of its runs, or run=best, or run=latest")
-    if SEARCH_TAG in run.data.tags or TRIAL_TAG in run.data.tags:
-        kind = "a search" if SEARCH_TAG in run.data.tags else "a trial of a search, which keeps no network"
-        raise UserError(f"run={chosen} is {kind}; its champion is run=champion")
+    _refuse_search(run, f"run={chosen}")
     if run.info.status != Status.finished.value:
         raise UserError(f"run={chosen} is {run.info.status}, not FINISHED; choose a run that finished")
     if of_text is True and not _reads_text(run):
@@ -265,6 +249,16 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
             f"run={chosen} continues a text, and with score=FILE it scores one"
         )
     return _record(run)
+
+
+def _refuse_search(run: Run, named: str) -> None:
+    """Refuse a search and its trials where runs with a network of their own are asked for."""
+    tags = run.data.tags
+    if SEARCH_TAG in tags:
+        champion = f"its champion is run {tags[CHAMPION_TAG]}" if CHAMPION_TAG in tags else "it has no champion yet"
+        raise UserError(f"{named} is a search, whose report compares its trials; {champion}")
+    if TRIAL_TAG in tags:
+        raise UserError(f"{named} is a trial of a search, which keeps no network; the champion is run=champion")
 
 
 def _finished(store: Store, of_text: bool | None) -> list[Run]:

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pipeline.base.record import HASH_TAG, LoggedRun, RunRecord, Status
 from pipeline.tracking.artifacts import missing_files
 from pipeline.tracking.live import REASON_TAG
-from pipeline.tracking.past import logged_run, search_runs
-from pipeline.tracking.store import Store
+from pipeline.tracking.past import logged_run
+from pipeline.tracking.store import Store, search_runs
 
 log = logging.getLogger(__name__)
 

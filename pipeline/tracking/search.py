@@ -8,11 +8,12 @@ from mlflow.exceptions import MlflowException
 from pipeline.base.errors import UserError
 from pipeline.base.record import Status
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG, open_parent, process_name, track_run
-from pipeline.tracking.store import Store
+from pipeline.tracking.store import Store, search_runs
 
 SEARCH_TAG = "search"
 TRIAL_TAG = "trial"
 ALIAS = "champion"
+CHAMPION_TAG = "champion"  # of a search: the run that it found
 _STATE_TAG = "state"
 
 
@@ -57,20 +58,9 @@ def log_trial(
 
 def logged_trials(store: Store, parent_run_id: str) -> set[int]:
     """Return the numbers of the trials of a search that are recorded; where one was cut off, it is not counted."""
-    found: set[int] = set()
-    token = None
-    while True:
-        page = store.client.search_runs(
-            [store.experiment_id], f"tags.mlflow.parentRunId = '{parent_run_id}'", max_results=1000, page_token=token
-        )
-        found |= {
-            int(run.data.tags[TRIAL_TAG])
-            for run in page
-            if TRIAL_TAG in run.data.tags and run.info.status in (Status.finished.value, Status.failed.value)
-        }
-        token = page.token
-        if not token:
-            return found
+    ended = (Status.finished.value, Status.failed.value)
+    runs = search_runs(store, f"tags.mlflow.parentRunId = '{parent_run_id}'")
+    return {int(run.data.tags[TRIAL_TAG]) for run in runs if TRIAL_TAG in run.data.tags and run.info.status in ended}
 
 
 def registered_name(experiment: str) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from shlex import quote
 
 import mlflow
-from mlflow.entities import Experiment, LifecycleStage
+from mlflow.entities import Experiment, LifecycleStage, Run
 from mlflow.exceptions import MlflowException
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
 _SERVER_TIMEOUT_SECONDS = 5
+PAGE = 1000  # runs that MLflow returns at once, at most
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,21 @@ def _follow_move(uri: str, database: Path, experiment_id: str) -> Path | None:
         return follow_move(database, experiment_id)
     except (sqlite3.Error, OSError) as error:
         raise _unusable(uri, error) from error
+
+
+def search_runs(store: Store, filter_string: str, experiment_id: str | None = None) -> list[Run]:
+    """Return the runs that MLflow finds in an experiment, by default the store's; the oldest first, no deleted ones."""
+    experiment = store.experiment_id if experiment_id is None else experiment_id
+    runs: list[Run] = []
+    token = None
+    while True:
+        page = store.client.search_runs(
+            [experiment], filter_string, max_results=PAGE, page_token=token, order_by=["attributes.start_time ASC"]
+        )
+        runs += page
+        token = page.token
+        if not token:
+            return runs
 
 
 def check_experiment(uri: str, experiment: Experiment) -> None:

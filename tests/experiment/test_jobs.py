@@ -73,6 +73,7 @@ def test_a_long_check_is_announced(values: str, told: list[str]) -> None:
         ("model=transformer", "unknown model 'transformer'; choose from .*gru, lstm, simple_rnn"),
         ("experiment=nothing", "unknown experiment 'nothing'; choose from .*many_to_many"),
         ("debug=nothing", "unknown debug 'nothing'; choose from .*smoke"),
+        ("-m hydra/sweeper=optuna", r"unknown hydra/sweeper 'optuna'; .*python -m pipeline\.search"),
         ("-m dataset=airline,moon", "unknown dataset 'moon'; choose from .*airline"),
         ("-m dataset=airline,sine dataset.features=[passengers]", r"dataset\.features .*'passengers', but sine has"),
         ("-m look_back=1,0", "look_back must be at least 1, but got look_back=0"),

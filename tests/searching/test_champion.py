@@ -1,5 +1,6 @@
 """The champion: the best trial of which the whole series can train a network."""
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -7,12 +8,12 @@ from typing import Any
 import pytest
 
 from pipeline.base.errors import TrainingError, UserError
-from pipeline.config.schema import Config, DatasetConfig, Source
+from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig
 from pipeline.data.sources import load_series
-from pipeline.searching import champion
+from pipeline.searching import champion, run
 from pipeline.searching.budget import parse_budget
 from pipeline.searching.champion import train_champion
-from pipeline.searching.run import Task, run_search
+from pipeline.searching.run import Task
 from pipeline.searching.trials import State, Trial
 
 AIRLINE = Config(dataset=DatasetConfig(name="airline", source=Source.packaged, path="airline.csv", time_column="month"))
@@ -61,4 +62,24 @@ def test_a_file_of_a_space_is_held_to_what_a_search_needs(tmp_path: Path, line: 
     series = load_series(AIRLINE.dataset)
     task = Task(AIRLINE, series, str(tmp_path / "mine.yaml"), [], [], [], parse_budget("1"), 1, resume=False)
     with pytest.raises(UserError, match=f"a search needs {line.partition(':')[0]}="):
-        run_search(task)
+        run.run_search(task)
+
+
+def test_experiments_of_one_store_have_searches_of_their_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With resume=true a search goes on with the trials of another experiment, and logs its runs there."""
+    names: list[str] = []
+
+    def open_trials(file: Path, name: str, *others: Any) -> None:
+        names.append(name)
+        raise UserError("far enough")
+
+    monkeypatch.setattr(run, "open_trials", open_trials)
+    monkeypatch.setattr(run, "open_store_to_train", lambda tracking: SimpleNamespace(folder=tmp_path))
+    (tmp_path / "mine.yaml").write_text("look_back: choice(1,3)\n")
+    series = load_series(AIRLINE.dataset)
+    for experiment in ("one", "one", "two"):
+        config = replace(AIRLINE, tracking=TrackingConfig(experiment_name=experiment))
+        task = Task(config, series, str(tmp_path / "mine.yaml"), [], [], [], parse_budget("1"), 1, resume=True)
+        with pytest.raises(UserError, match="far enough"):
+            run.run_search(task)
+    assert names[0] == names[1] != names[2]

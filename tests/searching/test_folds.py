@@ -96,15 +96,6 @@ def test_what_does_not_go_with_the_data_is_left_out_and_told() -> None:
         narrow_space(config, Space({"look_back": Options(("70", "80"))}, {}), folds)
 
 
-def test_a_season_is_tried_as_a_look_back() -> None:
-    """A weekly or hourly season is longer than every packaged look-back but one, and no window ever holds it."""
-    config = replace(AIRLINE, dataset=replace(AIRLINE.dataset, period=7))
-    folds = make_folds(config, load_series(config.dataset))
-    space, _ = narrow_space(config, Space({"look_back": Options(("1", "3"))}, {}), folds)
-    look_back = space.axes["look_back"]
-    assert isinstance(look_back, Options) and "7" in look_back.texts
-
-
 def test_too_short_a_past_is_refused() -> None:
     """A series of some rows ends in a traceback of its folds."""
     frame = pd.DataFrame({"value": np.arange(12.0)})

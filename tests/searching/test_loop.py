@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.base.errors import UserError
 from pipeline.searching.budget import Budget
 from pipeline.searching.halving import BRACKET, RUNGS, Rung
 from pipeline.searching.loop import Outcome, Search
@@ -119,6 +120,14 @@ def test_a_killed_search_goes_on_without_a_lost_or_doubled_trial(tmp_path: Path,
     assert {trial.number for trial in adopted} == {trial.number for trial in logged} & set(range(BRACKET))
     asked = killed.asked + trainer.asked
     assert len(set(asked)) == len(asked)
+
+
+def test_a_file_that_holds_no_trials_is_named(tmp_path: Path) -> None:
+    """A search.db that was cut off or is of something else ends in a traceback of SQLAlchemy."""
+    file = tmp_path / "search.db"
+    file.write_bytes(b"not a database, but a text that is long enough to look like one" * 99)
+    with pytest.raises(UserError, match=r"the trials cannot be kept in .*search\.db: .*move that file away"):
+        open_file(tmp_path)
 
 
 def test_the_trials_of_a_living_process_are_left_to_it(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_every_word_of_hydra_becomes_an_axis() -> None:
         "training.learning_rate=tag(log,interval(0.001,0.1))", "training.patience=int(interval(1,4))",
         "model.dropout=interval(0.0,0.5)",
     ]  # fmt: skip
-    space = read_space("small", 100, words, taken=["dataset.transforms", "dataset.scaler"])
+    space = read_space("small", 100, 1, words, taken=["dataset.transforms", "dataset.scaler"])
     assert space.axes["look_back"] == Options(("3", "6"))
     assert space.axes["batch_size"] == Options(("1", "4", "7"))
     assert space.axes["model.units"] == Options(("[4]", "[8,8]"))
@@ -33,7 +33,7 @@ def test_every_word_of_hydra_becomes_an_axis() -> None:
 @pytest.mark.parametrize("name", sorted(path.stem for path in (conf_dir() / "search").glob("*.yaml")))
 def test_every_packaged_space_can_be_set(name: str) -> None:
     """A space of conf/search names a key or a value that no run takes."""
-    space = read_space(name, 100, (), ())
+    space = read_space(name, 100, 1, (), ())
     config = set_values(BASE, space.fixed)
     for key, axis in space.axes.items():
         for text in axis.texts if isinstance(axis, Options) else (str(axis.low), str(axis.high)):
@@ -42,21 +42,33 @@ def test_every_packaged_space_can_be_set(name: str) -> None:
 
 def test_the_length_of_a_series_chooses_its_space() -> None:
     """Thousands of rows are searched with batches of one window, or a hundred with those of many."""
-    sizes = [read_space("auto", steps, (), ()) for steps in (96, 2000, 50_000)]
-    assert sizes == [read_space(name, 1, (), ()) for name in ("small", "medium", "large")]
+    sizes = [read_space("auto", steps, 1, (), ()) for steps in (96, 2000, 50_000)]
+    assert sizes == [read_space(name, 1, 1, (), ()) for name in ("small", "medium", "large")]
+
+
+def test_a_season_is_a_look_back_of_the_packaged_spaces() -> None:
+    """A weekly or hourly season is longer than every packaged look-back but one, or choices of a person get another."""
+
+    def look_backs(*words: str) -> tuple[str, ...]:
+        axis = read_space("small", 100, 7, words, ()).axes["look_back"]
+        assert isinstance(axis, Options)
+        return axis.texts
+
+    assert look_backs().count("7") == 1
+    assert look_backs("look_back=choice(1,3)") == ("1", "3")
 
 
 def test_a_file_is_a_space(tmp_path: Path) -> None:
     """A person's own file needs the words of the packaged ones, but cannot say lists, levels or nothing."""
     (tmp_path / "mine.yaml").write_text("model:\n  units: [8, 8]\n  embedding: null\nlook_back: choice(1,2)\n")
-    space = read_space(str(tmp_path / "mine.yaml"), 100, (), ())
+    space = read_space(str(tmp_path / "mine.yaml"), 100, 12, (), ())
     assert space.fixed == {"model.units": "[8,8]", "model.embedding": "null"}
-    assert space.size() == 2
+    assert space.axes == {"look_back": Options(("1", "2"))}  # no season is added to what a person wrote
     (tmp_path / "mine.yaml").write_text("look_back: 3\n")
     with pytest.raises(UserError, match="nothing to search"):
-        read_space(str(tmp_path / "mine.yaml"), 100, (), ())
+        read_space(str(tmp_path / "mine.yaml"), 100, 12, (), ())
     with pytest.raises(UserError, match=r"unknown search 'smal'.*small"):
-        read_space("smal", 100, (), ())
+        read_space("smal", 100, 1, (), ())
 
 
 def test_values_are_set_as_on_the_command_line() -> None:
@@ -92,7 +104,7 @@ def test_values_are_set_as_on_the_command_line() -> None:
 def test_what_all_trials_share_is_not_searched(word: str, said: str) -> None:
     """The champion's test part has rows that chose it, scores of different tasks compete, or a key changes nothing."""
     with pytest.raises(UserError, match=f"{word.partition('=')[0]} .*{said}"):
-        check_keys(read_space("small", 100, [word], ()))
+        check_keys(read_space("small", 100, 1, [word], ()))
 
 
 def test_an_engine_is_set_in_a_file() -> None:

@@ -35,6 +35,7 @@ from pipeline.tracking.past import (
     sweep_runs,
 )
 from pipeline.tracking.resume import find_finished
+from pipeline.tracking.search import CHAMPION_TAG, log_trial, logged_trials, open_search
 from pipeline.tracking.store import Store, open_store
 
 
@@ -245,3 +246,20 @@ def test_runs_come_with_what_a_comparison_needs(store: Store) -> None:
     assert found.artifact_uri.startswith("file://") and found.started > 0
     assert named_runs(store, [run.run_id, run.run_id]) == [found]
     assert sweep_runs(store, parent) == [found]
+
+
+def test_a_search_and_its_trials_are_called_what_they_are(store: Store) -> None:
+    """`compare sweep=` and `runs=` with the id of a search call it a run of a sweep, or compare what has no scores."""
+    parent = open_search(store, "search", ["dataset=airline"], None)
+    for number, state in enumerate(("complete", "failed")):
+        log_trial(store, parent, number, state, "", {"look_back": "3"}, {"rung_1_rmse": 1.0})
+    assert logged_trials(store, parent) == {0, 1}
+    trial = store.client.search_runs([store.experiment_id], "tags.trial = '0'")[0].info.run_id
+    for choose in (find_sweep, choose_run, lambda store, run_id: named_runs(store, [run_id])):
+        with pytest.raises(UserError, match=f"{parent} is a search, .* it has no champion yet"):
+            choose(store, parent)
+        with pytest.raises(UserError, match=f"{trial} is a trial of a search"):
+            choose(store, trial)
+    store.client.set_tag(parent, CHAMPION_TAG, "abc")
+    with pytest.raises(UserError, match="its champion is run abc"):
+        find_sweep(store, parent)
