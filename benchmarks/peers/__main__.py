@@ -16,15 +16,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from benchmarks.peers import ours
 from benchmarks.peers.sets import HELD_OUT, HORIZONS, SETS, find_test_start
-from benchmarks.peers.table import compute_mase, describe_table, read_records
+from benchmarks.peers.table import compute_mase, describe_pairs, describe_table, read_records
 
-THEIRS = ("seasonal_naive", "auto_ets", "auto_arima", "auto_theta", "lstm", "auto_lstm", "boosted_trees")
+THEIRS = ("seasonal_naive", "auto_ets", "auto_arima", "auto_theta", "lstm", "auto_lstm", "darts_rnn", "boosted_trees")
 _TAIL = 300  # characters of what a failed process said
 
 
@@ -48,9 +49,14 @@ def main() -> None:
         run_pairs(arguments, results)
     records = read_records(results)
     for horizon in HORIZONS:
-        print(f"\n{describe_table(records, horizon, arguments.sets or list(SETS))}")
+        print_tables(records, horizon, arguments.sets or list(SETS))
         if not arguments.sets:
-            print(f"\nheld out of all tuning: {describe_table(records, horizon, HELD_OUT)}")
+            print("\nof these, held out of all tuning:", end="")
+            print_tables(records, horizon, HELD_OUT)
+
+
+def print_tables(records: list[dict[str, object]], horizon: int, names: Sequence[str]) -> None:
+    print(f"\n{describe_table(records, horizon, names)}\n\n{describe_pairs(records, horizon, names, 'search')}")
 
 
 def check_names(parser: argparse.ArgumentParser, option: str, given: list[str], known: object) -> None:

@@ -79,6 +79,42 @@ def describe_table(records: Iterable[Mapping[str, object]], horizon: int, names:
     return "\n".join([*lines, *([f"failed: {', '.join(failed)}"] if failed else [])])
 
 
+def describe_pairs(records: Iterable[Mapping[str, object]], horizon: int, names: Sequence[str], ours: str) -> str:
+    """Return the table of one contender against each other one, over the sets that both have forecast.
+
+    Args:
+        records: As of `describe_table`.
+        horizon: Steps ahead.
+        names: The sets that count.
+        ours: The contender that the others are compared with.
+    """
+    scores: dict[object, dict[object, Mapping[str, object]]] = {}
+    for each in records:
+        if each["horizon"] == horizon and each["set"] in names and "mase" in each:
+            scores.setdefault(each["contender"], {})[each["set"]] = each
+    own = scores.pop(ours, {})
+    lines = [
+        f"{horizon} steps ahead, {ours} against each other one, on the sets that both have forecast",
+        f"{'contender':<16}{'sets':>5}{'mean MASE':>11}{ours:>9}{'median':>9}{ours:>9}{'worse than ' + ours:>20}"
+        f"{'seconds':>10}{ours:>9}",
+    ]
+    for contender, found in scores.items():
+        both = [(found[name], own[name]) for name in found if name in own]
+        if not both:
+            continue
+        (mase, our_mase), (seconds, our_seconds) = (
+            tuple(zip(*((theirs[key], mine[key]) for theirs, mine in both), strict=True)) for key in ("mase", "seconds")
+        )
+        worse = sum(theirs > mine for theirs, mine in zip(mase, our_mase, strict=True))
+        lines.append(
+            f"{contender:<16}{len(both):>5}{statistics.mean(mase):>11.3f}{statistics.mean(our_mase):>9.3f}"
+            f"{statistics.median(mase):>9.3f}{statistics.median(our_mase):>9.3f}"
+            f"{f'{worse} ({worse / len(both):.0%})':>20}"
+            f"{statistics.mean(seconds):>10.1f}{statistics.mean(our_seconds):>9.1f}"
+        )
+    return "\n".join(lines)
+
+
 def count_wins(scores: Iterable[Mapping[str, float]]) -> dict[str, int]:
     """Count on how many sets each contender has the lowest score; equal ones all win.
 

@@ -67,6 +67,31 @@ def forecast_auto_lstm(values: Array, period: int, horizon: int, quick: bool) ->
     return _forecast_neural(model, values, horizon, len(values) - find_test_start(len(values)))
 
 
+def forecast_darts_rnn(values: Array, period: int, horizon: int, quick: bool) -> Array:
+    """Darts' LSTM with its own defaults, each series scaled to 0..1 by what lies before the test part.
+
+    One network for all series of a panel. Further steps are its own forecasts, fed back.
+    """
+    from darts import TimeSeries
+    from darts.dataprocessing.transformers import Scaler
+    from darts.models import RNNModel
+
+    start, lags = find_test_start(len(values)), _num_lags(period)
+    model = RNNModel(
+        input_chunk_length=lags, training_length=lags + horizon, model="LSTM", n_epochs=5 if quick else 100,
+        random_state=1, pl_trainer_kwargs=_trainer(),
+    )  # fmt: skip
+    series = [TimeSeries.from_values(column) for column in values.astype(np.float32).T]
+    scaler = Scaler(global_fit=False).fit([each[:start] for each in series])
+    scaled = scaler.transform(series)
+    model.fit([each[: start - horizon + 1] for each in scaled], verbose=False)
+    found = model.historical_forecasts(
+        scaled, start=start - horizon + 1, start_format="position", forecast_horizon=horizon, retrain=False,
+        last_points_only=True, verbose=False,
+    )  # fmt: skip
+    return np.concatenate([each.values() for each in scaler.inverse_transform(found)], axis=1)
+
+
 def forecast_boosted_trees(values: Array, period: int, horizon: int, quick: bool) -> Array:
     """One model for all series: the change until `horizon` later, from lagged differences, in units of their spread."""
     from sklearn.ensemble import HistGradientBoostingRegressor
@@ -91,6 +116,7 @@ CONTENDERS: dict[str, Callable[[Array, int, int, bool], Array]] = {
     "auto_theta": forecast_auto_theta,
     "lstm": forecast_lstm,
     "auto_lstm": forecast_auto_lstm,
+    "darts_rnn": forecast_darts_rnn,
     "boosted_trees": forecast_boosted_trees,
 }
 
@@ -116,8 +142,11 @@ def _forecast_neural(model: object, values: Array, horizon: int, validation: int
 
 def _common() -> dict[str, object]:
     """Return what every network is given: zeros before a short series, so that none is refused; and a quiet trainer."""
-    quiet = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return {"start_padding_enabled": True, **quiet}
+    return {"start_padding_enabled": True, **_trainer()}
+
+
+def _trainer() -> dict[str, object]:
+    return {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 
 
 def _num_lags(period: int) -> int:

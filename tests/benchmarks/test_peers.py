@@ -11,7 +11,7 @@ import pytest
 from benchmarks.peers.__main__ import THEIRS, run_pairs, run_process
 from benchmarks.peers.ours import forecast_ridge
 from benchmarks.peers.sets import HELD_OUT, LICENCES, SETS, find_test_start, load_values
-from benchmarks.peers.table import compute_mase, describe_table, read_records
+from benchmarks.peers.table import compute_mase, describe_pairs, describe_table, read_records
 from benchmarks.peers.theirs import CONTENDERS, forecast_seasonal_naive
 
 
@@ -66,6 +66,28 @@ def test_the_table_counts_only_sets_that_everybody_has_forecast(tmp_path: Path) 
     table = [line.split() for line in describe_table(records, 1, ["wine", "gas", "wool", "beer"]).splitlines()]
     assert table[0][3:5] == ["3", "sets"]
     assert table[2:] == [["search", "0.800", "0.900", "2", "2.0", "100"], ["lstm", "1.567", "1.000", "1", "2.0", "100"]]
+
+
+def test_a_pair_is_compared_on_the_sets_that_both_have_forecast() -> None:
+    """A peer that was run on the hard sets only looks bad, or one that was run on few of them empties the table."""
+    scores = {
+        "search": {"wine": 0.5, "gas": 1.0, "wool": 3.0},
+        "lstm": {"wine": 1.0, "gas": 0.5, "beer": 0.1},
+        "ridge": {"wine": 2.0, "gas": 2.0, "wool": 2.0},
+        "theta": {"beer": 1.0},
+    }
+    records = [
+        {"set": name, "horizon": 1, "contender": who, "mase": mase, "seconds": 1.0, "megabytes": 100}
+        for who, found in scores.items()
+        for name, mase in found.items()
+    ]
+    table = [
+        line.split() for line in describe_pairs(records, 1, ["wine", "gas", "wool", "beer"], "search").splitlines()
+    ]
+    assert table[2:] == [
+        ["lstm", "2", "0.750", "0.750", "0.750", "0.750", "1", "(50%)", "1.0", "1.0"],
+        ["ridge", "3", "2.000", "1.500", "2.000", "1.000", "2", "(67%)", "1.0", "1.0"],
+    ]
 
 
 @pytest.mark.parametrize("horizon", [1, 12])
