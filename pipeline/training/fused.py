@@ -6,9 +6,8 @@ company, and whatever the number of cores.
 """
 
 import math
-import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -33,7 +32,6 @@ from pipeline.training.programs import Compiled, Programs, name_program
 from pipeline.training.record import (
     EpochReport,
     OnEpoch,
-    Pruning,
     Seeds,
     SeedTraining,
     Trained,
@@ -79,7 +77,6 @@ def train_fused(
     network: NetworkFunction,
     programs: Programs,
     on_epoch: OnEpoch,
-    pruning: Pruning | None = None,
 ) -> list[Seeds]:
     """Train all seeds of some jobs side by side.
 
@@ -89,17 +86,15 @@ def train_fused(
         network: Their network as a function of its weights.
         programs: What is compiled.
         on_epoch: Told now and then about the last finished epoch of each seed.
-        pruning: Stops seeds early.
 
     Returns:
         For each job one record per seed, and the scaled outputs of each at every window. A seed that diverged says so
         in its record; the others are not touched by it.
     """
     start = time.perf_counter()
-    lock = threading.Lock()
     tasks = make_tasks(jobs, network, programs)
     first = next(tasks)  # compiled before a training begins
-    events = run_on_cores(chain([first], tasks), lambda task: _train_group(task, pruning, lock))
+    events = run_on_cores(chain([first], tasks), _train_group)
     return collect_trained(events, len(jobs), start, on_epoch)
 
 
@@ -170,30 +165,18 @@ def _plan(
     return to_arrays(plan), np.zeros((held, 2, size), np.float32)
 
 
-def _train_group(task: Task, pruning: Pruning | None, lock: threading.Lock) -> Iterator[EpochReport | Trained]:
-    asked, group = dict.fromkeys(range(len(task.group.seeds)), 0), task.group
+def _train_group(task: Task) -> Iterator[EpochReport | Trained]:
+    group, reported = task.group, 0
 
     def report(carry: Carry, losses: FloatArray, place: int) -> EpochReport:
         epochs = int(carry.epochs[place])
         loss, val_loss = losses[epochs - 1, :, place].tolist()
         return EpochReport(group.seeds[place], epochs, loss, val_loss, not carry.active[place], group.jobs[place])
 
-    def prune(carry: Carry, losses: FloatArray) -> Carry:
-        if pruning is None:
-            return carry
-        active = carry.active.copy()
-        for place in asked:
-            if carry.active[place] and int(carry.epochs[place]) in pruning.rungs and carry.epochs[place] > asked[place]:
-                asked[place] = int(carry.epochs[place])
-                with lock:
-                    active[place] = not pruning.stops(report(carry, losses, place))
-        return carry._replace(active=active[group.full])
-
-    rungs, reported = () if pruning is None else pruning.rungs, 0
-    for carry, losses in call_by_call(task, rungs, prune):
+    for carry, losses in call_by_call(task):
         if len(losses) > reported:
             reported = len(losses)
-            yield from (report(carry, losses, place) for place in asked)
+            yield from (report(carry, losses, place) for place in range(len(group.seeds)))
     windows, weights = task.data.windows, carry.best_weights  # (seeds, numbers)
     outputs = task.compiled.forecast(windows.inputs, windows.targets, task.everything, weights)
     unpack = task.compiled.program.network.unpack  # outputs: (seeds, windows, kept)
@@ -201,15 +184,11 @@ def _train_group(task: Task, pruning: Pruning | None, lock: threading.Lock) -> I
         yield Trained(_record(carry, losses, place, seed, unpack(weights[place])), outputs[place], job)
 
 
-def call_by_call(
-    task: Task, rungs: Collection[int] = (), prune: Callable[[Carry, FloatArray], Carry] = lambda carry, losses: carry
-) -> Iterator[tuple[Carry, FloatArray]]:
+def call_by_call(task: Task) -> Iterator[tuple[Carry, FloatArray]]:
     """Train a group.
 
     Args:
         task: The group, and what it reads.
-        rungs: Epochs after which a call ends.
-        prune: Given the carry and the losses after each call, may stop seeds in it.
 
     Yields:
         After each call of the program the carry, and the losses of all epochs that ended, (epochs, 2, seeds).
@@ -217,19 +196,18 @@ def call_by_call(
     material, history = task.read(0)
     held, num_batches = len(history), len(material.plan.weights)
     all_batches = max(config.training.epochs for config in task.configs) * num_batches
-    ends = sorted({min(rung * num_batches, all_batches) for rung in rungs} | {all_batches})
     carry, number, count, calls = to_arrays(task.compiled.program.begin(task.group.weights)), 0, 1, 0
     losses = history[:0]
     while number < all_batches and carry.active.any():
         first_epoch = number // num_batches // held * held
         if first_epoch != material.plan.first_epoch:
             material, history = task.read(first_epoch)
-        end = min(number + count, (first_epoch + held) * num_batches, *(end for end in ends if end > number))
+        end = min(number + count, (first_epoch + held) * num_batches, all_batches)
         start = time.perf_counter()
         carry, of_plan = task.compiled.train(material, carry, np.int32(number), np.int32(end), history)
         ended = slice(number // num_batches - first_epoch, end // num_batches - first_epoch)
         losses = np.concatenate([losses, of_plan[ended]])
-        number, calls, carry = end, calls + 1, prune(carry, losses)
+        number, calls = end, calls + 1
         yield carry, losses
         if calls > 1:  # the first call compiled
             faster = _SECONDS_PER_CALL / max(time.perf_counter() - start, 1e-4)

@@ -1,7 +1,7 @@
 """What a training leaves behind, and what it reports while it goes on."""
 
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,20 +23,6 @@ class EpochReport:
 
 
 OnEpoch = Callable[[EpochReport], None]
-
-
-@dataclass(frozen=True)
-class Pruning:
-    """Stops seeds that are not worth going on with; what they have learnt until then is kept.
-
-    Attributes:
-        rungs: The epochs after which a seed can be stopped, from 1.
-        stops: Told about a seed after such an epoch, says whether it stops. Asked in the threads that train, by one at
-            a time; the order in which seeds come depends on the machine.
-    """
-
-    rungs: Collection[int]
-    stops: Callable[[EpochReport], bool]
 
 
 @dataclass(frozen=True)

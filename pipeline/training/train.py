@@ -22,7 +22,7 @@ from pipeline.training.groups import Job, seeds_per_group
 from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.online import train_online
 from pipeline.training.programs import Programs
-from pipeline.training.record import OnEpoch, Pruning, SeedTraining
+from pipeline.training.record import OnEpoch, SeedTraining
 
 
 @dataclass(frozen=True)
@@ -62,20 +62,17 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
         return train_side_by_side([Job(config, data)], programs, on_epoch)[0]
 
 
-def train_side_by_side(
-    jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch, pruning: Pruning | None = None
-) -> list[Training]:
+def train_side_by_side(jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch) -> list[Training]:
     """Train several configurations that one program can train, together.
 
     Each has the same bits as if it were trained alone. What the engine `fit` trains, and training.online, is trained
-    one after another, and is not pruned.
+    one after another.
 
     Args:
         jobs: Configurations that differ only in what `without_hyperparameters` leaves out, and their data. With the
             very same data they share the calls of the program.
         programs: What is compiled; it stays open for the next jobs.
         on_epoch: Told about finished epochs.
-        pruning: Stops seeds early.
 
     Returns:
         One training per job, in their order.
@@ -93,7 +90,7 @@ def train_side_by_side(
     choice = choose_engine(first.config, first.data)
     if choice.network is None or first.config.training.online:
         return [_train_alone(choice, job, on_epoch) for job in jobs]
-    found = train_fused(jobs, choice.network, programs, on_epoch, pruning)
+    found = train_fused(jobs, choice.network, programs, on_epoch)
     share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
     return [Training(choice, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
 

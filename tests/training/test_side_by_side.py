@@ -13,7 +13,6 @@ from pipeline.training.compiled import CompilingSession
 from pipeline.training.groups import Job
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters, without_hyperparameters
 from pipeline.training.programs import Programs
-from pipeline.training.record import EpochReport, Pruning
 from pipeline.training.train import Training, train_seeds, train_side_by_side
 
 STOPPING = {"patience": 3, "clip_norm": 0.5, "epochs": 6}
@@ -111,24 +110,6 @@ def test_a_configuration_that_diverges_fails_alone(make_jobs, together, programs
     assert "the loss is" in failed.seeds[0].failure
     assert_equal_bits(first, together["to the end"][0])
     assert_equal_bits(second, together["to the end"][1])
-
-
-def test_pruning_stops_at_a_rung_and_changes_no_other(make_jobs, together, programs) -> None:
-    """A search would stop at another epoch than it asked for, or what it goes on with would have other numbers."""
-    jobs, told, asked = make_jobs("numbers")[:3], [], []
-
-    def stops(report: EpochReport) -> bool:
-        asked.append((report.job, report.epoch))
-        return report.job == 0 and report.epoch == 4
-
-    pruned = train_side_by_side(jobs, programs, told.append, Pruning((2, 4), stops))
-    first, whole = pruned[0].seeds[0], together["numbers"]
-    assert first.losses == whole[0].seeds[0].losses[:4]
-    assert (0, 4, True) in {(report.job, report.epoch, report.last) for report in told}
-    assert len(asked) == len(set(asked))
-    assert {(0, 2), (0, 4)} <= set(asked) <= {(job, rung) for job in range(3) for rung in (2, 4)}
-    for one, other in zip(pruned[1:], whole[1:3], strict=True):
-        assert_equal_bits(one, other)
 
 
 def test_data_of_equal_shapes_share_a_program(make_jobs, make_data, together, programs, opened, ignore_epoch) -> None:
