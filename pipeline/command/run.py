@@ -25,7 +25,7 @@ from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
 from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, typed_config
 from pipeline.experiment.job import train_job
-from pipeline.experiment.jobs import Plan, explained, plan_jobs
+from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import Trainer
 
@@ -104,7 +104,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
 
     sweep = None
     try:
-        with open_sweep(store, command, arguments.overrides) as sweep, Trainer(plan.jobs) as trainer:
+        with open_sweep(store, command, arguments.overrides) as sweep, Trainer(plan.jobs) as trainer, planned():
             keys = ",".join(plan.differing_keys())
             told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
             sys.argv[1:] = _hydra_arguments(arguments, told)

@@ -7,8 +7,9 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from enum import Enum
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from omegaconf import MISSING, DictConfig, OmegaConf
@@ -377,7 +378,7 @@ def typed_config(config: DictConfig) -> Config:
     try:
         plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         resolved = without_references(OmegaConf.to_container(plain, resolve=True))
-        merged = OmegaConf.merge(OmegaConf.structured(Config), resolved)
+        merged = OmegaConf.merge(_schema(), resolved)
         record = OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise UserError(explain_omegaconf(error)) from error
@@ -385,6 +386,11 @@ def typed_config(config: DictConfig) -> Config:
     record.dataset.transforms = _read_transforms(record.dataset.transforms)
     record.model.head = record.head  # what is logged says it without its dataset
     return record
+
+
+@cache
+def _schema() -> DictConfig:
+    return OmegaConf.structured(Config)  # never changed: what is merged into it is a copy
 
 
 def _read_transforms(given: Any) -> list[Transform]:
@@ -421,12 +427,30 @@ def explain_omegaconf(error: OmegaConfBaseException) -> str:
 
 def plain_config(config: Config) -> dict[str, Any]:
     """Return the configuration as nested dictionaries of plain values (enums by name), ready for YAML or JSON."""
-    container = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
-    assert isinstance(container, dict)
+    container = _plain_node(config)
     container["model"]["head"] = config.head.value
     if container["dataset"]["transforms"] == [Transform.auto.value]:
         container["dataset"]["transforms"] = Transform.auto.value  # as it is written
-    return {str(key): value for key, value in container.items()}
+    return container
+
+
+def _plain_node(node: Any) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    for each in fields(node):
+        value = getattr(node, each.name)
+        if is_dataclass(value) and not isinstance(value, type):
+            plain[each.name] = _plain_node(value)
+        elif each.type in (float, float | None) and value is not None:
+            plain[each.name] = float(value)  # 1 of Python code is the 1.0 of a file, in the name of the run as well
+        elif isinstance(value, list | tuple):
+            plain[each.name] = [_plain_value(item) for item in value]
+        else:
+            plain[each.name] = _plain_value(value)
+    return plain
+
+
+def _plain_value(value: Any) -> Any:
+    return value.name if isinstance(value, Enum) else value
 
 
 def hash_config(config: Config, data_digest: str) -> str:

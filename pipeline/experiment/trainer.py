@@ -15,6 +15,7 @@ from pipeline.base.environment import hushed_stderr
 from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.config.schema import Config, TrackingConfig
 from pipeline.data.prepared import PreparedData
+from pipeline.training.hyperparameters import without_hyperparameters
 
 if TYPE_CHECKING:
     from pipeline.training.programs import Programs
@@ -34,7 +35,7 @@ class Trainer:
     """
 
     def __init__(self, jobs: Sequence[Config] = ()) -> None:
-        self._coming = list(jobs)
+        self._coming = [(_name(job), _kind(job), job) for job in jobs]
         self._trained: dict[tuple[str, int, str], Training] = {}  # by job, origin, and the values that were learnt
         self._programs: Programs | None = None
 
@@ -92,15 +93,13 @@ class Trainer:
         self, job: Config, config: Config, data: PreparedData, is_done: Callable[[Config], bool], on: tuple[int, str]
     ) -> list[Config]:
         """Return the coming jobs that are trained with one: as many as keep the cores busy, and memory holds."""
-        from pipeline.training.hyperparameters import without_hyperparameters
         from pipeline.training.train import most_side_by_side
 
-        names = [_name(each) for each in self._coming]
-        if _name(job) in names:
-            del self._coming[: names.index(_name(job)) + 1]
-        kind = repr(without_hyperparameters(job))
-        alike = {_name(other): other for other in self._coming if repr(without_hyperparameters(other)) == kind}
-        known = {name for name, *at in self._trained if tuple(at) == on} | {_name(job)}
+        own, kind = _name(job), _kind(job)
+        place = next((place for place, (name, *_) in enumerate(self._coming) if name == own), -1)
+        del self._coming[: place + 1]
+        alike = {name: other for name, same, other in self._coming if same == kind}
+        known = {name for name, *at in self._trained if tuple(at) == on} | {own}
         if not alike:
             return []
         waiting = sum(training.forecasts.nbytes for training in self._trained.values())
@@ -139,3 +138,8 @@ class Trainer:
 def _name(job: Config) -> str:
     """Name a job, wherever it is recorded: the parent run of its sweep is opened after the jobs were planned."""
     return repr(replace(job, tracking=TrackingConfig()))
+
+
+def _kind(job: Config) -> str:
+    """Name what jobs that one program trains have in common."""
+    return repr(without_hyperparameters(job))

@@ -1,5 +1,6 @@
 """The first gate: what the typed schema refuses, what names a run, and that conf/ and schema say the same."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +143,19 @@ def test_logged_configuration_rebuilds_the_run() -> None:
     text = OmegaConf.to_yaml(OmegaConf.create(plain_config(config)))
     assert typed_config(OmegaConf.create(text)) == config
     assert yaml.safe_load(text)["dataset"]["transforms"] == ["log", "difference"]
+
+
+@pytest.mark.parametrize(
+    "change", ["look_back=4", "dataset.calendar=[hour]", "training.clip_norm=null", "model.units=[8,4]"]
+)
+def test_a_plain_configuration_is_what_omegaconf_makes_of_it(change: str) -> None:
+    """Breaks every name of a run, and its config.yaml: another way to write a number or a choice is another run."""
+    config = configure(change)
+    config.training.learning_rate = 1  # of Python code
+    expected = OmegaConf.to_container(OmegaConf.structured(config), enum_to_str=True)
+    assert isinstance(expected, dict)
+    expected["model"]["head"] = "point"
+    assert json.dumps(plain_config(config)) == json.dumps(expected)
 
 
 @pytest.mark.parametrize(

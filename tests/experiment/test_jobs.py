@@ -7,11 +7,13 @@ import pytest
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
+from hydra.plugins.sweeper import Sweeper
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data import sources
-from pipeline.experiment.jobs import Plan, explained, plan_jobs
+from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 
 
 @pytest.fixture
@@ -93,6 +95,16 @@ def test_refused(plan: Callable[[str], Plan], line: str, complaint: str) -> None
     with pytest.raises(UserError, match=complaint) as caught:
         plan(line)
     assert len(str(caught.value).splitlines()) <= 2
+
+
+def test_a_planned_job_is_not_composed_once_more() -> None:
+    """A sweep of a thousand jobs waits minutes before its first one; or other sweepers are no longer checked."""
+    (basic,) = (each for each in Plugins.instance().discover(Sweeper) if each.__name__ == "BasicSweeper")
+    sweeper = basic(max_batch_size=None)
+    with planned():
+        sweeper.validate_batch_is_legal([["look_back=4"]])
+    with pytest.raises(AttributeError, match="config_loader"):
+        sweeper.validate_batch_is_legal([["look_back=4"]])
 
 
 def test_keys_that_differ_between_jobs_are_found(plan: Callable[[str], Plan]) -> None:
