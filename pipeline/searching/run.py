@@ -175,11 +175,11 @@ def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trial
     adopted: list[Trial] = []
     if task.resume:
         adopted = trials.adopt(is_gone)
-        ended = [trial for trial in trials.all() if trial.state is not State.running]
-        known = logged_trials(store, parent)  # read after them: whoever ends one more now records it as well
-        for trial in ended:
-            if trial.number not in known:
-                log(trial)  # its process ended between the two records
+        with trials.alone():  # of those that resume together one records what is missing
+            known = logged_trials(store, parent)
+            for trial in trials.all():
+                if trial.state is not State.running and trial.number not in known and is_gone(trial.owner):
+                    log(trial)  # its process ended between the two records
         if earlier := trials.count():
             say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
     try:
@@ -206,11 +206,12 @@ def _open_parent(store: "Store", task: Task, trials: Trials) -> Iterator[str]:
     from pipeline.tracking.live import close_parent
     from pipeline.tracking.search import open_search
 
-    earlier = trials.noted(_PARENT) if task.resume else None
-    parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
+    with trials.alone():  # those that begin together share one run
+        earlier = trials.noted(_PARENT) if task.resume else None
+        parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
+        trials.note(_PARENT, parent)
     ending = "FAILED"
     try:
-        trials.note(_PARENT, parent)
         yield parent
         ending = "FINISHED"
     except KeyboardInterrupt:

@@ -46,6 +46,7 @@ class Trial:
         state: How it ended.
         reason: Why it was pruned or failed.
         folds: Scores of the last rung, fold by fold; empty unless complete.
+        owner: The process that has it, or ended it.
     """
 
     number: int
@@ -54,6 +55,7 @@ class Trial:
     state: State = State.running
     reason: str = ""
     folds: tuple[float, ...] = ()
+    owner: str = ""
 
     @property
     def score(self) -> float:
@@ -82,11 +84,17 @@ class Trials:
         """Translate the space."""
         self._distributions = {key: distribution_of(axis) for key, axis in self.space.axes.items()}
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Inside the block no other process starts a trial, takes one over or is in such a block."""
+        with hold_interrupts(), _hold(self.lock):
+            yield
+
     def ask(self, count: int) -> list[Trial]:
         """Start so many new trials."""
         asked = []
         for _ in range(count):
-            with hold_interrupts(), _hold(self.lock):  # nobody sees a trial that has no owner yet
+            with self.alone():  # nobody sees a trial that has no owner yet
                 trial = self.study.ask(dict(self._distributions))
                 trial.set_user_attr(_OWNER, self.owner)
             asked.append(Trial(trial.number, _texts(trial.params)))
@@ -96,7 +104,7 @@ class Trials:
         """Take over the trials that a process left when it ended."""
         from optuna.trial import TrialState
 
-        with hold_interrupts(), _hold(self.lock):
+        with self.alone():
             running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
             left = [trial for trial in running if _OWNER not in trial.user_attrs or is_gone(trial.user_attrs[_OWNER])]
             whole = [trial for trial in left if self._is_whole(trial)]
@@ -292,4 +300,5 @@ def _frozen(trial: "optuna.trial.FrozenTrial") -> Trial:
         state=states.get(trial.state.name, State.running),
         reason=str(trial.user_attrs.get(_REASON, "")),
         folds=tuple(trial.user_attrs.get(_FOLDS, ())),
+        owner=str(trial.user_attrs.get(_OWNER, "")),
     )
