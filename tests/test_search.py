@@ -151,19 +151,8 @@ def test_wrong_words_are_refused_before_anything_is_made(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize(
-    ("words", "taken"),
-    [
-        (["look_back=3"], {"look_back"}),
-        (["model=lstm"], {"model.cell"}),
-        (["model=gru"], {"model.cell"}),
-        (["experiment=airline_best"], {"look_back", "dataset.transforms", "training.epochs"}),
-    ],
-)
-def test_what_the_command_line_sets_is_not_searched(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], taken: set[str]
-) -> None:
-    """Who asks for a GRU, or for a preset, gets a search over LSTMs with other values, without a word."""
+def read_tasks(monkeypatch: pytest.MonkeyPatch, words: list[str]) -> list[Task]:
+    """Return what would be searched."""
     from pipeline.command import search
 
     found: list[Task] = []
@@ -174,6 +163,41 @@ def test_what_the_command_line_sets_is_not_searched(
 
     monkeypatch.setattr("pipeline.searching.run.run_search", run_search)
     monkeypatch.setattr(search, "listen_for_interrupts", lambda: None)
-    assert search.main([*words, "model.units=choice([4],[8])", "budget=1"]) == 2
-    assert taken <= set(found[0].taken)
-    assert not {"model.units", "dataset.scaler", "training.optimizer"} & set(found[0].taken)
+    assert search.main([*words, "budget=1"]) == 2
+    return found
+
+
+@pytest.mark.parametrize(
+    ("words", "taken"),
+    [
+        (["look_back=3"], {"look_back"}),
+        (["model=lstm"], {"model.cell"}),
+        (["model=gru"], {"model.cell"}),
+        (["experiment=airline_best"], {"look_back", "dataset.transforms", "training.epochs"}),
+    ],
+)
+def test_what_the_command_line_sets_is_not_searched(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], taken: set[str]
+) -> None:
+    """Who asks for a GRU, or for a preset, gets a search over LSTMs with other values, without a word."""
+    (task,) = read_tasks(monkeypatch, [*words, "model.units=choice([4],[8])"])
+    assert taken <= set(task.taken)
+    assert not {"model.units", "dataset.scaler", "training.optimizer"} & set(task.taken)
+
+
+@pytest.mark.parametrize(
+    ("words", "horizons", "told"),
+    [
+        ([], "one", False),
+        (["horizon=3"], "all", True),
+        (["horizon=3", "dataset.horizons=one"], "one", False),
+        (["horizon=3", "dataset.transforms=[difference]"], "all", True),
+    ],
+)
+def test_several_steps_are_all_forecast_unless_a_person_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str], horizons: str, told: bool
+) -> None:
+    """With horizon=12 differences cannot be searched, a person's own word is overruled, or nobody is told."""
+    (task,) = read_tasks(monkeypatch, words)
+    assert task.config.dataset.horizons.value == horizons
+    assert ("every step up to it" in capsys.readouterr().err) == told

@@ -22,7 +22,7 @@ CONTENDERS = ("search", "ridge")
 def forecast_search(values: pd.DataFrame, name: str, horizon: int, budget: str, seeds: int) -> np.ndarray:
     """Return what the champion's seeds forecast in the mean. Shape (test, series), in the data's own units.
 
-    The network forecasts every step up to `horizon`, as those of the peers do, so that differences can be searched.
+    The network forecasts every step up to `horizon`, as those of the peers do.
     """
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -33,7 +33,7 @@ def forecast_search(values: pd.DataFrame, name: str, horizon: int, budget: str, 
                 *(sys.executable, "-m", "pipeline.search", "dataset=csv", "dataset.path=set.csv"),
                 *(f"dataset.name={name}", "dataset.time_column=step", "dataset.features=[observed]", *lanes),
                 *(f"dataset.period={SETS[name].period}", f"dataset.test_fraction={TEST_FRACTION}"),
-                *("output=result.json", f"horizon={horizon}", "dataset.horizons=all"),
+                *("output=result.json", f"horizon={horizon}"),
                 *(f"seeds={seeds}", f"budget={budget}"),
             ],
             cwd=folder,

@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,9 @@ from pipeline.command.exits import DONE, run_to_exit
 
 if TYPE_CHECKING:
     from pipeline.config.schema import Config
+    from pipeline.searching.run import Task
 
+_ALL_STEPS = "dataset.horizons=all"
 _REPEAT = "repeat the command with resume=true to go on where it ended"
 
 
@@ -82,27 +84,9 @@ def _search(words: Sequence[str]) -> int:
         raise UserError(f"seeds must be at least 1, but got seeds={arguments.seeds}")
     if arguments.output is not None:
         check_folder("output", arguments.output)
-    from pipeline.searching.budget import parse_budget
+    from pipeline.searching.run import run_search
 
-    budget = parse_budget(arguments.budget)
-    from pipeline.api.settings import plan_settings
-    from pipeline.searching.run import Task, run_search
-    from pipeline.searching.space import is_searched
-
-    choices = [word for word in others if is_searched(word)]
-    settings = [word for word in others if word not in choices]
-    plan = plan_settings(settings, None, multirun=False)
-    if plan.is_sweep:
-        raise UserError(
-            f"{' '.join(settings)} make a sweep; the search chooses: give choices, e.g. look_back=choice(3,6)"
-        )
-    config = plan.jobs[0]
-    taken = _set_keys(settings, config)
-    task = Task(
-        config, plan.series_of(config), arguments.search, choices, taken, words, budget, arguments.seeds,
-        arguments.resume,
-    )  # fmt: skip
-    store, result = run_search(task)
+    store, result = run_search(_plan_task(arguments, others, words))
     if arguments.output is not None:
         with replace_file(arguments.output) as file:
             file.write(f"{json.dumps(result.as_document(), indent=2)}\n".encode())
@@ -115,6 +99,47 @@ def _search(words: Sequence[str]) -> int:
         print(sentence)
     print(f"Registered as {result.champion.model}; python -m pipeline.forecast run=champion steps=12")
     return DONE
+
+
+def _plan_task(arguments: Arguments, others: Sequence[str], words: Sequence[str]) -> "Task":
+    """Compose and check what is searched.
+
+    Raises:
+        UserError: As `plan_settings`; or if the words make a sweep.
+    """
+    from pipeline.searching.budget import parse_budget
+
+    budget = parse_budget(arguments.budget)
+    from pipeline.api.settings import plan_settings
+    from pipeline.searching.run import Task
+    from pipeline.searching.space import is_searched
+
+    choices = [word for word in others if is_searched(word)]
+    settings = [word for word in others if word not in choices]
+    chosen = any(word.lstrip("+~").startswith("dataset.horizons=") for word in others)
+    plan = plan_settings([*settings, *([] if chosen else [_ALL_STEPS])], None, multirun=False)
+    if plan.is_sweep:
+        raise UserError(
+            f"{' '.join(settings)} make a sweep; the search chooses: give choices, e.g. look_back=choice(3,6)"
+        )
+    config = plan.jobs[0] if chosen else _tell_steps(plan.jobs[0])
+    return Task(
+        config, plan.series_of(plan.jobs[0]), arguments.search, choices, _set_keys(settings, config), words, budget,
+        arguments.seeds, arguments.resume,
+    )  # fmt: skip
+
+
+def _tell_steps(config: "Config") -> "Config":
+    """Say that all steps ahead are forecast; of a single one a run says `one`."""
+    from pipeline.config.schema import Horizons
+
+    if config.horizon == 1:
+        return replace(config, dataset=replace(config.dataset, horizons=Horizons.one))
+    say(
+        f"horizon={config.horizon}: every step up to it is forecast and scored ({_ALL_STEPS}), so that differences and "
+        f"normalised windows can be searched; dataset.horizons=one forecasts step {config.horizon} alone"
+    )
+    return config
 
 
 def _set_keys(settings: Sequence[str], config: "Config") -> list[str]:
