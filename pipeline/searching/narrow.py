@@ -10,7 +10,21 @@ from pipeline.config.schema import Config, flat_config
 from pipeline.searching.folds import Fold, prepare_fold
 from pipeline.searching.space import Axis, Between, Options, Space, Values, set_values, write_value
 
-_TRIED_FIRST = ("dataset.transforms", "dataset.normalise")  # what decides most: each value is tried at the beginning
+# Ways to prepare the data, the most promising first: each takes out a level that moves once, by the past of the window
+# or by a difference; the season by the lags of the window or by a seasonal difference.
+_PREPARATIONS = (
+    ("[]", "window_last", "time_steps"),
+    ("[]", "window_last", "features"),
+    ("[seasonal_difference]", "none", "time_steps"),
+    ("[seasonal_difference]", "none", "features"),
+    ("[log]", "window_last", "features"),
+    ("[log]", "window_last", "time_steps"),
+    ("[log,seasonal_difference]", "none", "time_steps"),
+    ("[difference]", "none", "time_steps"),
+    ("[]", "none", "time_steps"),
+    ("auto", "none", "time_steps"),  # mostly one of these
+)
+_PREPARED_BY = ("dataset.transforms", "dataset.normalise", "dataset.lags_as")
 
 
 def narrow_space(config: Config, space: Space, folds: Sequence[Fold]) -> tuple[Space, list[str]]:
@@ -51,14 +65,26 @@ def narrow_space(config: Config, space: Space, folds: Sequence[Fold]) -> tuple[S
 
 
 def choose_starts(config: Config, space: Space) -> list[Values]:
-    """Return the points that are tried first: the configuration as it is, and with other ways to prepare the data."""
-    base = {key: _nearest(config, key, axis) for key, axis in space.axes.items()}
-    starts: list[Mapping[str, str]] = [base]
-    for key in _TRIED_FIRST:
-        axis = space.axes.get(key)
-        if isinstance(axis, Options):
-            starts += [base | {key: text} for text in axis.texts if text != base[key]]
-    return starts
+    """Return the points that are tried first: the first value of each choice, with every way to prepare the data."""
+    base = {key: _first(config, key, axis) for key, axis in space.axes.items()}
+    starts: list[Mapping[str, str]] = []
+    prepared_by = {key: axis for key, axis in space.axes.items() if key in _PREPARED_BY and isinstance(axis, Options)}
+    for texts in _PREPARATIONS:
+        chosen = {key: text for key, text in zip(_PREPARED_BY, texts, strict=True) if key in prepared_by}
+        if all(text in prepared_by[key].texts for key, text in chosen.items()):
+            starts.append(base | chosen)
+    starts = starts or [base]
+    for key, axis in prepared_by.items():
+        seen = {start[key] for start in starts}
+        plain = base | _without_normalise(prepared_by) if key == "dataset.transforms" else base
+        starts += [plain | {key: text} for text in axis.texts if text not in seen]
+    return [start for place, start in enumerate(starts) if start not in starts[:place]]
+
+
+def _without_normalise(prepared_by: Mapping[str, Options]) -> dict[str, str]:
+    """Return what goes with one more of the transforms: most of them take the level out themselves."""
+    normalise = prepared_by.get("dataset.normalise")
+    return {"dataset.normalise": "none"} if normalise is not None and "none" in normalise.texts else {}
 
 
 def _complaint(config: Config, key: str, text: str, folds: Sequence[Fold]) -> str:
@@ -72,10 +98,11 @@ def _complaint(config: Config, key: str, text: str, folds: Sequence[Fold]) -> st
     return ""
 
 
-def _nearest(config: Config, key: str, axis: Axis) -> str:
-    """Return the configuration's own value, or one of the space where it is not in it."""
+def _first(config: Config, key: str, axis: Axis) -> str:
+    """Return the first choice, a look-back that holds a season; of an interval what the configuration has."""
     if isinstance(axis, Options):
-        return next((text for text in axis.texts if set_values(config, {key: text}) == config), axis.texts[0])
+        seasons = [text for text in axis.texts if text == str(config.dataset.period)] if key == "look_back" else []
+        return seasons[0] if seasons and int(axis.texts[0]) < int(seasons[0]) else axis.texts[0]
     try:
         own = float(flat_config(config)[key])
     except ValueError:  # null

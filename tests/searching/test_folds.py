@@ -14,7 +14,7 @@ from pipeline.data.sources import load_series
 from pipeline.searching.evaluate import score_persistence
 from pipeline.searching.folds import fold_config, make_folds, prepare_fold
 from pipeline.searching.narrow import choose_starts, narrow_space
-from pipeline.searching.space import Between, Options, Space, set_values
+from pipeline.searching.space import Between, Options, Space, read_space, set_values
 
 AIRLINE = Config(
     dataset=DatasetConfig(name="airline", source=Source.packaged, path="airline.csv", time_column="month", period=12)
@@ -94,6 +94,22 @@ def test_what_does_not_go_with_the_data_is_left_out_and_told() -> None:
     assert [start["dataset.transforms"] for start in starts] == ["[]", "[difference]"]
     with pytest.raises(UserError, match="no value of look_back goes with the data"):
         narrow_space(config, Space({"look_back": Options(("70", "80"))}, {}), folds)
+
+
+def test_a_search_begins_with_the_first_choices_and_every_way_to_prepare_the_data() -> None:
+    """A short budget is spent on raw values of three steps, or a way to prepare the data waits for the sampler."""
+    config = replace(AIRLINE, dataset=replace(AIRLINE.dataset, period=52))
+    space = read_space("small", 100, 52, [], [])
+    starts = choose_starts(config, space)
+    assert {start["look_back"] for start in starts} == {"52"} and {start["model.units"] for start in starts} == {"[16]"}
+    assert (starts[0]["dataset.transforms"], starts[0]["dataset.normalise"]) == ("[]", "window_last")
+    assert len({tuple(start.items()) for start in starts}) == len(starts)
+    for key in ("dataset.transforms", "dataset.normalise", "dataset.lags_as"):
+        axis = space.axes[key]
+        assert isinstance(axis, Options) and {start[key] for start in starts} == set(axis.texts)
+    taken = ["dataset.normalise", "dataset.lags_as"]
+    fixed = read_space("small", 100, 52, ["dataset.transforms=choice([log],[difference,log])"], taken)
+    assert [start["dataset.transforms"] for start in choose_starts(config, fixed)] == ["[log]", "[difference,log]"]
 
 
 def test_too_short_a_past_is_refused() -> None:
