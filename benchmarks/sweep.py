@@ -3,6 +3,7 @@
 make bench-overhead                 the README sweep as it is, a minute
 make bench-overhead ARGS=--quick    the same with 10 epochs and one seed
 make bench-overhead ARGS=--jobs=500 only the memory and the seconds of a long sweep of small jobs, as it goes on
+make bench-overhead ARGS=--plan=5000 only the seconds and the memory of checking so many jobs; nothing is trained
 """
 
 import argparse
@@ -30,7 +31,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="10 epochs and one seed instead of the README's sweep")
     parser.add_argument("--jobs", type=int, help="sweep this many small jobs of 50 shapes in one process instead")
+    parser.add_argument("--plan", type=int, help="only check this many jobs, as a sweep does before its first one")
     arguments = parser.parse_args()
+    if arguments.plan:
+        print_plan(arguments.plan)
+        return
     if arguments.jobs:
         print_long_sweep(arguments.jobs)
         return
@@ -73,13 +78,40 @@ def measure_sweep(folder: Path, extra: list[str]) -> tuple[float, float]:
     return time.perf_counter() - start, kilobytes / 1024
 
 
+def name_small_jobs(jobs: int) -> list[str]:
+    """Return the words of a sweep of at least so many small jobs."""
+    look_backs, rates = min(jobs, SHAPES), ",".join(str(0.001 * (1 + number)) for number in range(-(-jobs // SHAPES)))
+    return [
+        "-m",
+        f"training.learning_rate={rates}",
+        f"look_back=range(1,{look_backs + 1})",
+        "seeds=1",
+        "training.epochs=1",
+    ]
+
+
+def print_plan(jobs: int) -> None:
+    """Check the jobs of a sweep, and print what that took."""
+    from hydra._internal.utils import get_args_parser
+    from hydra.core.config_store import ConfigStore
+
+    from pipeline.config.schema import Config
+    from pipeline.experiment.jobs import plan_jobs
+
+    ConfigStore.instance().store(name="base_config", node=Config)
+    begun, used = time.perf_counter(), time.process_time()
+    plan = plan_jobs(get_args_parser().parse_intermixed_args(name_small_jobs(jobs)))
+    megabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"{len(plan.jobs)} jobs planned in {time.perf_counter() - begun:.1f} s, limit 60 s for 5000 jobs")
+    print(f"processor time {time.process_time() - used:.1f} s, peak memory {megabytes:.0f} MB, limit 1000 MB")
+
+
 def print_long_sweep(jobs: int) -> None:
     """Sweep small jobs in one process, and print its resident memory when each of some of them had ended."""
-    look_backs, rates = min(jobs, SHAPES), ",".join(str(0.001 * (1 + number)) for number in range(-(-jobs // SHAPES)))
-    sweep = ["-m", f"training.learning_rate={rates}", f"look_back=range(1,{look_backs + 1})"]
+    sweep = name_small_jobs(jobs)
     shown = {number for number in (1, 2, 5, 10, 25, 50, 100, 150, 200, 250, 300, 400, 500, 1000) if number <= jobs}
     with tempfile.TemporaryDirectory() as folder:
-        command = [*COMMAND, *sweep, "seeds=1", "training.epochs=1"]
+        command = [*COMMAND, *sweep]
         environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
         process = subprocess.Popen(
             command, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True

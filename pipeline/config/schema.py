@@ -375,17 +375,52 @@ def typed_config(config: DictConfig) -> Config:
     Raises:
         UserError: If a key is unknown (also one added with `+`), a type is wrong or a required value is missing.
     """
+    return read_node(typed_node(config))
+
+
+def typed_node(config: DictConfig) -> DictConfig:
+    """Return a composed configuration as a node that knows the type of every key, references resolved.
+
+    Raises:
+        UserError: If a key is unknown or a type is wrong.
+    """
     try:
         plain = OmegaConf.masked_copy(config, [str(key) for key in config if key != "hydra"])
         resolved = without_references(OmegaConf.to_container(plain, resolve=True))
         merged = OmegaConf.merge(_schema(), resolved)
-        record = OmegaConf.to_object(merged)
+    except OmegaConfBaseException as error:
+        raise UserError(explain_omegaconf(error)) from error
+    assert isinstance(merged, DictConfig)
+    return merged
+
+
+def read_node(node: DictConfig) -> Config:
+    """Return the record of a typed node.
+
+    Raises:
+        UserError: If a required value is missing.
+    """
+    try:
+        record = OmegaConf.to_object(node)
     except OmegaConfBaseException as error:
         raise UserError(explain_omegaconf(error)) from error
     assert isinstance(record, Config)
     record.dataset.transforms = _read_transforms(record.dataset.transforms)
     record.model.head = record.head  # what is logged says it without its dataset
     return record
+
+
+def schema_keys() -> Iterator[str]:
+    """Return every key of the schema, dotted, nodes as well as values."""
+    yield from _node_keys(_schema())
+
+
+def _node_keys(node: DictConfig, prefix: str = "") -> Iterator[str]:
+    for key in map(str, node):
+        yield f"{prefix}{key}"
+        child = node._get_node(key)
+        if isinstance(child, DictConfig):
+            yield from _node_keys(child, f"{prefix}{key}.")
 
 
 @cache

@@ -13,6 +13,7 @@ from hydra.plugins.sweeper import Sweeper
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data import sources
+from pipeline.experiment import jobs
 from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 
 
@@ -50,8 +51,9 @@ def test_jobs_of_a_command(plan: Callable[[str], Plan], line: str, jobs: list[tu
 @pytest.mark.parametrize(
     ("values", "told"), [("1,2", []), ("range(1,25)", ["checking 24 jobs before the first one starts"])]
 )
-def test_a_long_check_is_announced(values: str, told: list[str]) -> None:
+def test_a_long_check_is_announced(values: str, told: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A sweep of many jobs is silent for seconds or minutes, and looks as if it hangs."""
+    monkeypatch.setattr(jobs, "_MANY", 20)
     heard: list[str] = []
     plan_jobs(get_args_parser().parse_args(["-m", f"look_back={values}"]), heard.append)
     assert heard == told
