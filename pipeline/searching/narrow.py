@@ -24,6 +24,7 @@ _PREPARATIONS = (
     ("[]", "none", "time_steps"),
     ("auto", "none", "time_steps"),  # mostly one of these
 )
+_LAGS = 24
 _PREPARED_BY = ("dataset.transforms", "dataset.normalise", "dataset.lags_as")
 
 
@@ -72,13 +73,23 @@ def choose_starts(config: Config, space: Space) -> list[Values]:
     for texts in _PREPARATIONS:
         chosen = {key: text for key, text in zip(_PREPARED_BY, texts, strict=True) if key in prepared_by}
         if all(text in prepared_by[key].texts for key, text in chosen.items()):
-            starts.append(base | chosen)
+            starts.append(base | chosen | (_more_lags(config, space) if "features" in chosen.values() else {}))
     starts = starts or [base]
     for key, axis in prepared_by.items():
         seen = {start[key] for start in starts}
         plain = base | _without_normalise(prepared_by) if key == "dataset.transforms" else base
         starts += [plain | {key: text} for text in axis.texts if text not in seen]
     return [start for place, start in enumerate(starts) if start not in starts[:place]]
+
+
+def _more_lags(config: Config, space: Space) -> dict[str, str]:
+    """Return the look-back of lags that are features, which cost no time step: 24, or two seasons if they are more."""
+    axis = space.axes.get("look_back")
+    if not isinstance(axis, Options):
+        return {}
+    most = max(_LAGS, 2 * config.dataset.period)
+    fitting = [text for text in axis.texts if int(text) <= most]
+    return {"look_back": max(fitting, key=int)} if fitting else {}
 
 
 def _without_normalise(prepared_by: Mapping[str, Options]) -> dict[str, str]:
