@@ -3,6 +3,7 @@
 import json
 import math
 import os
+import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,7 @@ def test_help_needs_neither_tensorflow_nor_optuna(tmp_path: Path) -> None:
     [
         (["budget=soon"], "budget=soon; write budget=10m"),
         (["-m", "look_back=1,3"], "-m: a search has no flags"),
-        (["refit=true"], "leave refit out"),
+        (["refit=maybe"], "refit"),
         (["seeds=0"], "seeds must be at least 1"),
         (["look_bak=choice(1,2)"], "look_bak"),
         (["look_back=choice(1,"], "look_back=choice(1,"),
@@ -201,3 +202,24 @@ def test_several_steps_are_all_forecast_unless_a_person_says_otherwise(
     (task,) = read_tasks(monkeypatch, words)
     assert task.config.dataset.horizons.value == horizons
     assert ("every step up to it" in capsys.readouterr().err) == told
+
+
+@pytest.mark.thorough
+def test_a_refit_is_served_beside_the_honest_champion(found: Found, tmp_path: Path) -> None:
+    """The refit hides what the champion scored, is not what is served, or is chosen as best by its training part."""
+    folder = tmp_path / "refit"
+    shutil.copytree(found.folder, folder)
+    again = Found(folder)
+    done = again.run("pipeline.search", *WORDS, "refit=true")
+    assert done.returncode == 0, done.stderr
+    result = json.loads(again.read("result.json"))
+    refit, champion = result["refit"], result["champion"]
+    assert set(refit) == {"run_id", "test_rmse", "ensemble_rmse"} and refit["run_id"] != champion["run_id"]
+    assert "Refit: trained again on all that lies before the test part, for 2 epochs" in done.stdout.replace("\n", " ")
+    client = mlflow.MlflowClient(again.environment["MLFLOW_TRACKING_URI"])
+    runs = {name: client.get_run(each["run_id"]) for name, each in (("refit", refit), ("champion", champion))}
+    assert runs["refit"].data.tags["refit"] == champion["run_id"]
+    assert runs["refit"].data.tags["scored_values_sha256"] == runs["champion"].data.tags["scored_values_sha256"]
+    assert client.get_model_version_by_alias("lstm-pipeline", "champion").run_id == refit["run_id"]
+    assert refit["run_id"] in again.run("pipeline.forecast", "run=champion", "steps=2").stderr
+    assert refit["run_id"] not in again.run("pipeline.forecast", "run=best", "steps=2").stderr

@@ -38,6 +38,9 @@ class Arguments:
     )
     seeds: int = option(16, "Trainings of the champion, with seeds that no trial had.")
     resume: bool = option(False, "Go on with the search that the same words began, also beside it in another process.")
+    refit: bool = option(
+        False, "Train the champion again on its training and validation part together, and register that."
+    )
     output: Path | None = option(None, "A JSON file for the result.")
 
 
@@ -97,7 +100,7 @@ def _search(words: Sequence[str]) -> int:
     print_summary(named_runs(store, [result.champion.record.run_id]), store)
     for sentence in result.sentences():
         print(sentence)
-    print(f"Registered as {result.champion.model}; python -m pipeline.forecast run=champion steps=12")
+    print(f"Registered as {result.model}; python -m pipeline.forecast run=champion steps=12")
     return DONE
 
 
@@ -109,7 +112,7 @@ def _plan_task(arguments: Arguments, others: Sequence[str], words: Sequence[str]
     """
     from pipeline.searching.budget import parse_budget
 
-    budget = parse_budget(arguments.budget)
+    budget = replace(parse_budget(arguments.budget), finals=2 if arguments.refit else 1)
     from pipeline.api.settings import plan_settings
     from pipeline.searching.run import Task
     from pipeline.searching.space import is_searched
@@ -125,7 +128,7 @@ def _plan_task(arguments: Arguments, others: Sequence[str], words: Sequence[str]
     config = plan.jobs[0] if chosen else _tell_steps(plan.jobs[0])
     return Task(
         config, plan.series_of(plan.jobs[0]), arguments.search, choices, _set_keys(settings, config), words, budget,
-        arguments.seeds, arguments.resume,
+        arguments.seeds, arguments.resume, arguments.refit,
     )  # fmt: skip
 
 
@@ -156,15 +159,11 @@ def _divide(words: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the words with the command's own keys, and the others.
 
     Raises:
-        UserError: If a word is a flag, or asks for what a search cannot do.
+        UserError: If a word is a flag.
     """
     known = Arguments.__dataclass_fields__
     for word in words:
         if word.startswith("-"):
             raise UserError(f"{word}: a search has no flags, it is the sweep; --help lists the keys")
-        if word.partition("=")[0] == "refit":
-            raise UserError(
-                "refit: the champion is trained on the training part, and stops by the validation part; leave refit out"
-            )
     own = [word for word in words if word.partition("=")[0] in known]
     return own, [word for word in words if word not in own]

@@ -91,8 +91,10 @@ def _dataset(config: Config) -> Iterator[str]:
     dataset = config.dataset
     for key in ("validation_fraction", "test_fraction"):
         fraction = getattr(dataset, key)
-        if not 0 < fraction < 1:
+        if not (0 < fraction < 1 or (key == "validation_fraction" and fraction == 0)):
             yield f"dataset.{key} must be above 0 and below 1, but got dataset.{key}={fraction}"
+    if dataset.validation_fraction == 0:
+        yield from _without_validation(config)
     if dataset.validation_fraction + dataset.test_fraction >= 1:
         yield (
             f"dataset.validation_fraction={dataset.validation_fraction} and "
@@ -314,6 +316,18 @@ def _online(config: Config) -> Iterator[str]:
     for needed, missing in wrong.items():
         if missing:
             yield f"training.online=true needs {needed}"
+
+
+def _without_validation(config: Config) -> Iterator[str]:
+    wrong = {
+        "training.patience=null: there is no validation part to stop by": config.training.patience is not None,
+        "a series: of a text the validation part chooses the n-grams": config.reads_text,
+        "dataset.validation_start=null and dataset.test_start=null": config.dataset.test_start is not None,
+        "training.online=false": config.training.online,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"dataset.validation_fraction=0 needs {needed}"
 
 
 def _tutorial(config: Config) -> Iterator[str]:

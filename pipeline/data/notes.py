@@ -40,6 +40,11 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
             "with a cold state, and the validation RMSE is that of the training part; protocol=fair is the honest way"
         )
+    elif data.split.judge == "train":
+        yield (
+            "dataset.validation_fraction=0: every step before the test part is trained on, so nothing stops a training "
+            "early, and the validation RMSE is that of the training part; do not choose by it"
+        )
     if config.evaluation.origins > 1:
         yield (
             f"evaluation.origins={config.evaluation.origins}: before each block of the test part scaler and networks "
@@ -101,7 +106,7 @@ def _describe_single(data: PreparedData) -> Iterator[str]:
 
 def _describe_range(config: Config, data: PreparedData) -> Iterator[str]:
     """Say which targets leave what the network learns from before the test part begins, and what can be done."""
-    if config.normalises or config.training.online or config.protocol is Protocol.tutorial:
+    if config.normalises or config.training.online or data.split.judge == "train":
         return
     learnt, judged = (data.windows.targets[data.split.rows(part)] for part in ("train", "validation"))
     outside = (judged < np.nanmin(learnt, axis=0)) | (judged > np.nanmax(learnt, axis=0))  # (time, targets)

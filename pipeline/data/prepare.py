@@ -164,7 +164,7 @@ def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec
                 f"{where}; the seasonal baseline needs a period inside them; lower dataset.period"
             )
     longest = max(int(in_validation[rows].sum()) for rows in series.slices())
-    if config.horizon > longest and config.protocol is Protocol.fair:
+    if 0 < longest < config.horizon:
         raise UserError(
             f"horizon={config.horizon} is longer than the validation part of {longest} steps; lower horizon or raise "
             "dataset.validation_fraction"

@@ -36,14 +36,21 @@ class PreparedData:
     def scored_rows(self, part: str) -> BoolArray:
         """Return the rows of a part on which forecasts are scored. Shape (time,).
 
-        With protocol=tutorial only rows that some window of the part itself predicts, and the training part stands in
-        for the validation part that it has not.
+        Where there is no validation part, rows of the training part stand in for it that are forecast from every step
+        ahead. With protocol=tutorial only such rows are scored in any part.
         """
-        if self.protocol is Protocol.fair:
-            return self.split.rows(part)
-        predicted = np.zeros(len(self.series), dtype=bool)
-        predicted[self.windows.spec.forecast_rows(self.windows.starts)] = True
-        return predicted & self.split.rows("train" if part == "validation" else part)
+        rows = self.split.rows(self.split.judge if part == "validation" else part)
+        if self.protocol is Protocol.fair and (part != "validation" or self.split.judge == part):
+            return rows
+        return rows & self._forecast_rows()
+
+    def _forecast_rows(self) -> BoolArray:
+        """Return the rows that have a forecast from every step ahead. Shape (time,)."""
+        starts, slices = self.windows.starts, self.series.slices()
+        rows = self.windows.spec.forecast_rows(starts)  # (windows, horizon_steps)
+        ends = np.array([each.stop for each in slices])[self.series.series_of_rows()[starts]]  # (windows,)
+        found = np.bincount(rows[rows < ends[:, None]], minlength=len(self.series))
+        return found == rows.shape[1]
 
     def read_outputs(self, outputs: FloatArray, starts: IntArray) -> FloatArray:
         """Turn the network's outputs into the answers of its head, in the data's own units.

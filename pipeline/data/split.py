@@ -10,7 +10,8 @@ after the block are not looked at:
     origin 1   |------- train -------|-- validation --|- test -|
     origin 2   |----------- train ------------|-- validation --|- test -|
 
-With protocol=tutorial there is no validation part: all that comes before the test is trained on.
+With protocol=tutorial or dataset.validation_fraction=0 there is no validation part: all that comes before the test is
+trained on.
 
 The series of a panel share the two timestamps: none is trained on what comes after the test of another began.
 """
@@ -43,6 +44,11 @@ class Split:
     def count(self, part: str) -> int:
         """Return the number of rows of a part."""
         return int(self.rows(part).sum())
+
+    @property
+    def judge(self) -> str:
+        """The part that says how good a training is: validation; train, where there is none."""
+        return "validation" if self.rows("validation").any() else "train"
 
     def part_names(self) -> np.ndarray:
         """Return the part of every row. Shape (time,)."""
@@ -82,7 +88,8 @@ def split_series(
     if protocol is Protocol.tutorial:
         validation_start = test_start
     for part, steps in zip(PARTS, np.diff((0, validation_start, test_start, length)), strict=True):
-        if steps < 1 and not (part == "validation" and protocol is Protocol.tutorial):
+        may_be_empty = part == "validation" and (protocol is Protocol.tutorial or dataset.validation_fraction == 0)
+        if steps < 1 and not may_be_empty:
             raise UserError(
                 f"dataset '{dataset.name}' with {length} time steps leaves no {part} part; change "
                 "dataset.validation_fraction and dataset.test_fraction, or the dates validation_start and test_start"

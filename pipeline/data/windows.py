@@ -157,7 +157,7 @@ def make_windows(
         spec=spec,
         starts=starts,
         train=starts[in_train & measured],
-        validation=starts[(in_validation if protocol is Protocol.fair else in_train) & measured],
+        validation=starts[(in_validation if split.judge == "validation" else in_train) & measured],
         first_of_series=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
     )
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pipeline.config.schema import Config, Order, Protocol, Token
+from pipeline.config.schema import Config, Order, Token
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import take_truth
@@ -60,9 +60,9 @@ def measure_memory(config: Config, data: PreparedData, network: NumpyNetwork, fo
 
     Returns:
         The curves; None where the question has no meaning: a wiring that cannot carry a state, windows that overlap, or
-        protocol=tutorial.
+        no validation part.
     """
-    whole_past = config.protocol is Protocol.fair and config.dataset.order is Order.phases
+    whole_past = data.split.judge == "validation" and config.dataset.order is Order.phases
     if not config.can_carry or not whole_past:
         return None
     windows = data.windows

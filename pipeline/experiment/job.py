@@ -50,6 +50,7 @@ def train_job(config: Config, series: "Series | None" = None, trainer: "Trainer 
     if record.resumed:
         say(f"{label}: already trained, read back from run {record.run_id}")
     else:
-        validation = f"validation {record.measure.label} {show_number(record.score('validation'))}"
-        say(f"{label}: {validation} in {record.metrics['fit_seconds']:.1f} s")
+        part = "validation" if config.dataset.validation_fraction > 0 else "training"
+        judged = f"{part} {record.measure.label} {show_number(record.score('validation'))}"
+        say(f"{label}: {judged} in {record.metrics['fit_seconds']:.1f} s")
     return record

@@ -19,6 +19,7 @@ class Budget:
         trainings: How many networks it may train before the champion; None: as many as there is time for.
         clock: Tells the time in seconds.
         reserved: Seconds that the champion will need.
+        finals: How many runs are trained at the end: the champion, and perhaps its refit.
         used: Networks trained so far.
     """
 
@@ -26,6 +27,7 @@ class Budget:
     trainings: int | None = None
     clock: Callable[[], float] = time.monotonic
     reserved: float = 0.0
+    finals: int = 1
     used: int = 0
     _start: float = field(init=False)
 
@@ -43,7 +45,9 @@ class Budget:
         """Whether nothing more may be tried; at most half of a time is kept for the champion."""
         if self.trainings is not None and self.used >= self.trainings:
             return True
-        return self.seconds is not None and self.elapsed >= self.seconds - min(self.reserved, self.seconds / 2)
+        return self.seconds is not None and self.elapsed >= self.seconds - min(
+            self.finals * self.reserved, self.seconds / 2
+        )
 
     def describe(self) -> str:
         """Say how much is used: `1:20 of 10:00`, `40 of 200 trainings`."""

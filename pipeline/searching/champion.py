@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError
@@ -18,9 +18,6 @@ from pipeline.searching.folds import with_calendar
 from pipeline.searching.space import Values, parse_words, set_values
 from pipeline.searching.trials import Trial
 
-if TYPE_CHECKING:
-    from pipeline.tracking.store import Store
-
 FRESH = 1000  # the champion's first seed is so many after that of the trials
 
 
@@ -32,13 +29,13 @@ class Champion:
         trial: The best trial that can be trained on the whole series.
         values: The text of each key that the search chose or set.
         record: The run that was trained with it.
-        model: What the model registry calls it.
+        config: What was trained.
     """
 
     trial: Trial
     values: Values
     record: RunRecord
-    model: str
+    config: Config
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -59,10 +56,10 @@ class Champion:
 
 
 def train_champion(
-    config: Config, fixed: Mapping[str, str], ranked: Sequence[Trial], series: Series, seeds: int, store: "Store",
+    config: Config, fixed: Mapping[str, str], ranked: Sequence[Trial], series: Series, seeds: int,
     tell: Callable[[str], None],
 ) -> Champion:  # fmt: skip
-    """Train the best trial with fresh seeds, and register it.
+    """Train the best trial with fresh seeds.
 
     Args:
         config: What all trials share; its `tracking` names the search.
@@ -70,14 +67,11 @@ def train_champion(
         ranked: The complete trials, the best first.
         series: The whole series.
         seeds: How many trainings.
-        store: Where it is recorded.
         tell: Shows a sentence to the person who waits.
 
     Raises:
         TrainingError: If no complete trial goes with the whole series and can be trained on it, or a disk is full.
     """
-    from pipeline.tracking.search import register_champion
-
     lost: PipelineError | None = None
     for trial in ranked:
         values = {**fixed, **trial.values}
@@ -94,5 +88,5 @@ def train_champion(
             tell(f"trial {trial.number} is no champion, the next best is taken: {error}")
             lost = error
         else:
-            return Champion(trial, values, record, register_champion(store, record.run_id))
+            return Champion(trial, values, record, chosen)
     raise TrainingError(f"no complete trial can be trained on the whole series; the last one: {lost}") from lost

@@ -9,6 +9,7 @@ from pipeline.comparison.verdict import describe_margin
 from pipeline.config.keys import label_run
 from pipeline.searching.champion import Champion
 from pipeline.searching.folds import NUM_FOLDS
+from pipeline.searching.refit import Refit
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,8 @@ class Result:
         tried: Different configurations among the trials.
         counts: Trials by how they ended.
         seconds: How long the search took, the champion included.
+        model: What the model registry calls the champion, or its refit.
+        refit: The champion trained on more, if it was.
     """
 
     champion: Champion
@@ -31,6 +34,8 @@ class Result:
     tried: int
     counts: dict[str, int]
     seconds: float
+    model: str
+    refit: Refit | None = None
 
     def as_document(self) -> dict[str, Any]:
         """Return the JSON of `output=`; of several targets the scores are RMSSE, which has no unit."""
@@ -44,8 +49,17 @@ class Result:
                 "ensemble_rmse": champion.ensemble,
                 "baselines": champion.baselines,
             },
+            **({} if self.refit is None else {"refit": self._refit_document(self.refit)}),
             "trials": self.counts,
             "seconds": round(self.seconds, 3),
+        }
+
+    @staticmethod
+    def _refit_document(refit: Refit) -> dict[str, Any]:
+        return {
+            "run_id": refit.record.run_id,
+            "test_rmse": refit.record.score("test"),
+            "ensemble_rmse": refit.ensemble,
         }
 
     def metrics(self) -> dict[str, float]:
@@ -58,6 +72,8 @@ class Result:
             "ensemble_rmse": self.champion.ensemble,
             "search_seconds": self.seconds,
         } | {f"trials_{state}": float(count) for state, count in self.counts.items()}
+        if self.refit is not None:
+            found |= {"refit_test_rmse": self.refit.record.score("test"), "refit_ensemble_rmse": self.refit.ensemble}
         return {name: value for name, value in found.items() if math.isfinite(value)}
 
     def sentences(self) -> list[str]:
@@ -75,6 +91,13 @@ class Result:
             f"have {show_number(test)}, {_compare(test, naive)} repeating the last value, and their mean forecast "
             f"{show_number(champion.ensemble)}.",
         ]
+        if (refit := self.refit) is not None:
+            told.append(
+                f"Refit: trained again on all that lies before the test part, for {refit.epochs} epochs, the median of "
+                f"its seeds, because no validation part is left to stop by: {seeds} seeds have "
+                f"{show_number(refit.record.score('test'))} on the test part, and their mean forecast "
+                f"{show_number(refit.ensemble)}."
+            )
         if math.isfinite(self.luck):
             more = "lower than that" if score < self.luck else "not lower, so the choice among trials may be luck"
             told.append(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
-from pipeline.base.errors import TrainingError, UserError
+from pipeline.base.errors import PipelineError, TrainingError, UserError
 from pipeline.base.interrupt import hold_interrupts
 from pipeline.base.paths import home_dir
 from pipeline.base.salvage import Salvage
@@ -22,13 +22,14 @@ from pipeline.experiment.sweep import open_store_to_train
 from pipeline.experiment.sweep_report import FOLDER
 from pipeline.models.heads.registry import head_of
 from pipeline.searching.budget import Budget
-from pipeline.searching.champion import train_champion
+from pipeline.searching.champion import Champion, train_champion
 from pipeline.searching.evaluate import Evaluator, open_trainer, score_persistence
 from pipeline.searching.folds import Fold, make_folds
 from pipeline.searching.halving import RUNGS
 from pipeline.searching.loop import Search
 from pipeline.searching.luck import expect_best
 from pipeline.searching.narrow import choose_starts, narrow_space
+from pipeline.searching.refit import Refit, train_refit
 from pipeline.searching.report import report_search
 from pipeline.searching.result import Result
 from pipeline.searching.space import Space, check_keys, read_space, set_values
@@ -55,6 +56,7 @@ class Task:
         budget: How long.
         seeds: Trainings of the champion.
         resume: Whether to go on with an earlier search of the same.
+        refit: Whether the champion is trained again, on its validation part as well.
     """
 
     config: Config
@@ -66,6 +68,7 @@ class Task:
     budget: Budget
     seeds: int
     resume: bool
+    refit: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
     prepared = _prepare(task)
     store = open_store_to_train(prepared.config.tracking)
     from pipeline.tracking.live import LiveRun, note_incomplete, process_name
-    from pipeline.tracking.search import CHAMPION_TAG
+    from pipeline.tracking.search import CHAMPION_TAG, register_champion
 
     label = head_of(prepared.config).measure(len(task.series.targets)).label
     trials = open_trials(
@@ -102,9 +105,10 @@ def run_search(task: Task) -> tuple["Store", Result]:
             failed = [trial.reason for trial in trials.all() if trial.state is State.failed]
             raise TrainingError(f"no trial could be trained; the last one: {failed[-1] if failed else 'out of time'}")
         champion = train_champion(
-            replace(config, resume=task.resume), prepared.space.fixed, trials.ranked(), task.series, task.seeds, store,
-            say,
-        )  # fmt: skip
+            replace(config, resume=task.resume), prepared.space.fixed, trials.ranked(), task.series, task.seeds, say
+        )
+        refit = _refit(champion, task, store)
+        served = champion.record if refit is None else refit.record
         counts, tried = trials.count(), len({tuple(trial.values.items()) for trial in trials.all()})
         chosen = set_values(config, champion.values)
         folds = [trial.folds for trial in trials.ranked()]
@@ -115,6 +119,8 @@ def run_search(task: Task) -> tuple["Store", Result]:
             tried=tried,
             counts=counts,
             seconds=task.budget.elapsed,
+            model=register_champion(store, served.run_id),
+            refit=refit,
         )
         run, salvage = LiveRun(store, parent), Salvage(say)
         run.log_metrics(result.metrics(), {})
@@ -125,6 +131,18 @@ def run_search(task: Task) -> tuple["Store", Result]:
         if salvage.lost:
             note_incomplete(store, parent, salvage.lost)
     return store, result
+
+
+def _refit(champion: Champion, task: Task, store: "Store") -> Refit | None:
+    if not task.refit:
+        return None
+    try:
+        return train_refit(champion, task.series, store)
+    except PipelineError as error:
+        if explain_disk(error) is not None:
+            raise
+        say(f"the refit could not be trained, so the champion itself is registered: {error}")
+        return None
 
 
 def _prepare(task: Task) -> _Prepared:

@@ -21,7 +21,7 @@ from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
-from pipeline.tracking.search import CHAMPION_TAG, SEARCH_TAG, TRIAL_TAG, find_champion
+from pipeline.tracking.search import CHAMPION_TAG, REFIT_TAG, SEARCH_TAG, TRIAL_TAG, find_champion
 from pipeline.tracking.store import PAGE, Store, check_experiment, restore_command, search_runs
 
 log = logging.getLogger(__name__)
@@ -115,8 +115,9 @@ def _sweep(parent: Run) -> Sweep:
 
 
 def experiment_runs(store: Store) -> list[LoggedRun]:
-    """Return every run of the experiment that trained one configuration."""
-    return [logged_run(run) for run in search_runs(store, f"tags.{HASH_TAG} != ''")]
+    """Return every run of the experiment that trained one configuration, without refits, which nothing judged."""
+    found = search_runs(store, f"tags.{HASH_TAG} != ''")
+    return [logged_run(run) for run in found if REFIT_TAG not in run.data.tags]
 
 
 def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
@@ -289,6 +290,7 @@ def _best(finished: Sequence[Run]) -> Run:
         return run.data.tags.get(DIGEST_TAG), run.data.params["horizon"], run.data.params["dataset.horizons"]
 
     same = [run for run in finished if task(run) == task(newest)]
+    same = [run for run in same if float(run.data.params.get("dataset.validation_fraction", 1)) > 0] or same
     return min(same, key=lambda run: _record(run).score("validation"))
 
 

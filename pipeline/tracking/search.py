@@ -14,6 +14,7 @@ SEARCH_TAG = "search"
 TRIAL_TAG = "trial"
 ALIAS = "champion"
 CHAMPION_TAG = "champion"  # of a search: the run that it found
+REFIT_TAG = "refit"  # of a run: the champion that it trained again on more
 _STATE_TAG = "state"
 
 
@@ -85,6 +86,11 @@ def register_champion(store: Store, run_id: str) -> str:
     version = client.create_model_version(name, source=f"runs:/{run_id}/model", run_id=run_id)
     client.set_registered_model_alias(name, ALIAS, version.version)
     return f"models:/{name}@{ALIAS}"
+
+
+def tag_refit(store: Store, run_id: str, champion: str) -> None:
+    """Note on a run which champion it trained again."""
+    store.client.set_tag(run_id, REFIT_TAG, champion)
 
 
 def find_champion(store: Store) -> str:

@@ -46,7 +46,7 @@ NUMBERS = {
 }
 
 DATASET = {
-    "dataset.validation_fraction=0": "dataset.validation_fraction must be above 0 and below 1, but got .*=0.0",
+    "dataset.validation_fraction=-0.1": "dataset.validation_fraction must be above 0 and below 1, but got .*=-0.1",
     "dataset.test_fraction=1": "dataset.test_fraction must be above 0 and below 1, but got dataset.test_fraction=1.0",
     "dataset.test_fraction=.nan": "dataset.test_fraction must be above 0 and below 1, but got .*nan",
     "dataset.test_fraction=0.5 dataset.validation_fraction=0.5": "=0.5 and .*=0.5 leave nothing to train on; their sum",

@@ -30,16 +30,14 @@ def train(
         return SimpleNamespace(run_id=str(config.look_back))
 
     monkeypatch.setattr(champion, "train_job", train_job)
-    monkeypatch.setattr("pipeline.tracking.search.register_champion", lambda store, run_id: f"models:/{run_id}")
-    store: Any = None
-    return train_champion(AIRLINE, {}, RANKED, load_series(AIRLINE.dataset), 2, store, told.append)
+    return train_champion(AIRLINE, {}, RANKED, load_series(AIRLINE.dataset), 2, told.append)
 
 
 def test_a_champion_that_diverges_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     """One seed of the best trial is not a number, and an hour of searching ends without a champion."""
     told: list[str] = []
     found = train((1,), monkeypatch, told)
-    assert (found.trial.number, found.record.run_id, found.model) == (2, "2", "models:/2")
+    assert (found.trial.number, found.record.run_id, found.config.look_back) == (2, "2", 2)
     assert [text.partition(":")[0] for text in told] == [
         f"trial {number} is no champion, the next best is taken" for number in (0, 1)
     ]
