@@ -19,8 +19,10 @@ from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
+from pipeline.tracking.database import database_path
 from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
+from pipeline.tracking.rows import RunRow, read_tagged
 from pipeline.tracking.search import CHAMPION_TAG, REFIT_TAG, SEARCH_TAG, TRIAL_TAG, find_champion
 from pipeline.tracking.store import PAGE, Store, check_experiment, restore_command, search_runs
 
@@ -58,7 +60,7 @@ def sweep_runs(store: Store, parent_run_id: str, tell: Callable[[str], None] = l
         tell: Told of each earlier run that stood for a job and was deleted since: it is left out.
     """
     parent = store.client.get_run(parent_run_id)
-    found = search_runs(store, f"tags.mlflow.parentRunId = '{parent_run_id}'", parent.info.experiment_id)
+    found = _find_tagged(store, "mlflow.parentRunId", parent_run_id, parent.info.experiment_id)
     noted = [key.removeprefix(_RESUMED) for key in parent.data.tags if key.startswith(_RESUMED)]
     earlier = {run_id: _find_alive(store, run_id) for run_id in noted}
     for run_id, run in earlier.items():
@@ -116,8 +118,19 @@ def _sweep(parent: Run) -> Sweep:
 
 def experiment_runs(store: Store) -> list[LoggedRun]:
     """Return every run of the experiment that trained one configuration, without refits, which nothing judged."""
-    found = search_runs(store, f"tags.{HASH_TAG} != ''")
+    found = _find_tagged(store, HASH_TAG)
     return [logged_run(run) for run in found if REFIT_TAG not in run.data.tags]
+
+
+def _find_tagged(
+    store: Store, tag: str, value: str | None = None, experiment_id: str | None = None
+) -> Sequence[Run | RunRow]:
+    """Return the runs of an experiment, by default the store's, with a tag; value: None is any but an empty one."""
+    experiment = store.experiment_id if experiment_id is None else experiment_id
+    database = database_path(store.uri)
+    if database is not None:
+        return read_tagged(database, experiment, tag, value)
+    return search_runs(store, f"tags.{tag} != ''" if value is None else f"tags.{tag} = '{value}'", experiment)
 
 
 def named_runs(store: Store, run_ids: Sequence[str]) -> list[LoggedRun]:
@@ -183,7 +196,7 @@ def is_gone(process: str | None) -> bool:
         return True
 
 
-def logged_run(run: Run, resumed: bool = False) -> LoggedRun:
+def logged_run(run: Run | RunRow, resumed: bool = False) -> LoggedRun:
     """Return what a comparison needs of a run; `resumed` says that an earlier command trained it."""
     return LoggedRun(
         record=_record(run, resumed),
@@ -194,7 +207,7 @@ def logged_run(run: Run, resumed: bool = False) -> LoggedRun:
     )
 
 
-def _record(run: Run, resumed: bool = False) -> RunRecord:
+def _record(run: Run | RunRow, resumed: bool = False) -> RunRecord:
     found = {unescape_name(name, run.data.tags): value for name, value in run.data.metrics.items()}
     metrics = {name: value for name, value in found.items() if name not in _PER_EPOCH}
     status, reason = Status(run.info.status), run.data.tags.get(REASON_TAG, "")
@@ -262,9 +275,9 @@ def _refuse_search(run: Run, named: str) -> None:
         raise UserError(f"{named} is a trial of a search, which keeps no network; the champion is run=champion")
 
 
-def _finished(store: Store, of_text: bool | None) -> list[Run]:
+def _finished(store: Store, of_text: bool | None) -> list[Run | RunRow]:
     """Return the FINISHED runs that trained a configuration, of them perhaps those of one kind, the newest last."""
-    found = search_runs(store, f"attributes.status = 'FINISHED' and tags.{HASH_TAG} != ''")
+    found = [run for run in _find_tagged(store, HASH_TAG) if run.info.status == Status.finished.value]
     if of_text is not None:
         found = [run for run in found if _reads_text(run) == of_text]
     if not found and of_text:
@@ -277,14 +290,14 @@ def _finished(store: Store, of_text: bool | None) -> list[Run]:
     return found
 
 
-def _reads_text(run: Run) -> bool:
+def _reads_text(run: Run | RunRow) -> bool:
     return run.data.params.get("dataset.source") == Source.text.value
 
 
-def _best(finished: Sequence[Run]) -> Run:
+def _best(finished: Sequence[Run | RunRow]) -> Run | RunRow:
     newest = finished[-1]
 
-    def task(run: Run) -> tuple[str | None, ...]:
+    def task(run: Run | RunRow) -> tuple[str | None, ...]:
         if SCORED_TAG in run.data.tags:
             return (run.data.tags[SCORED_TAG],)
         return run.data.tags.get(DIGEST_TAG), run.data.params["horizon"], run.data.params["dataset.horizons"]

@@ -177,7 +177,7 @@ def test_runs_that_may_be_alive_are_left_alone(store: Store) -> None:
 
 def test_crashed_runs_are_found_beyond_the_first_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a large experiment only the first page of crashed runs is closed."""
-    monkeypatch.setattr("pipeline.tracking.past._PAGE", 2)
+    monkeypatch.setattr("pipeline.tracking.store.PAGE", 2)
     dead = dead_process()
     crashed = [open_run(store, dead) for _ in range(5)]
     assert kill_crashed(store) == len(crashed)
