@@ -24,7 +24,7 @@ import pipeline.experiment.run
 from pipeline.base.record import RunRecord
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, TrainingConfig
 from pipeline.experiment.run import ESSENTIAL_FILES, run_experiment
-from pipeline.tracking.live import PROCESS_TAG, process_name
+from pipeline.tracking.heartbeat import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 from tests.commands import run_command, start_command
 from tests.conftest import ROOT

@@ -50,12 +50,14 @@ def open_sweep(store: "Store", words: Sequence[str], overrides: Sequence[str]) -
         words: The command line that makes the same sweep.
         overrides: Those of them that are settings: they name the sweep.
     """
+    from pipeline.tracking.heartbeat import beating
     from pipeline.tracking.live import close_parent, open_parent
 
     sweep = Sweep(open_parent(store, name=" ".join(["sweep", *overrides]), command=words))
     ending = "FAILED"
     try:
-        yield sweep
+        with beating(store, sweep.parent):
+            yield sweep
         ending = "FAILED" if sweep.failure else "FINISHED"
     except KeyboardInterrupt:
         ending = "KILLED"

@@ -90,7 +90,8 @@ def run_search(task: Task) -> tuple["Store", Result]:
     """
     prepared = _prepare(task)
     store = open_store_to_train(prepared.config.tracking)
-    from pipeline.tracking.live import LiveRun, note_incomplete, process_name
+    from pipeline.tracking.heartbeat import beating, process_name
+    from pipeline.tracking.live import LiveRun, note_incomplete
     from pipeline.tracking.search import CHAMPION_TAG, register_champion
 
     label = head_of(prepared.config).measure(len(task.series.targets)).label
@@ -98,7 +99,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
         (store.folder or home_dir()) / FILE, prepared.name, prepared.space, process_name(), prepared.config.seed,
         task.resume, choose_starts(prepared.config, prepared.space),
     )  # fmt: skip
-    with _open_parent(store, task, trials) as parent:
+    with _open_parent(store, task, trials) as parent, beating(store, parent):
         config = replace(prepared.config, tracking=replace(prepared.config.tracking, parent_run_id=parent))
         _try_all(task, prepared, store, parent, trials, label)
         if not trials.ranked():
@@ -180,7 +181,7 @@ def _refuse(config: Config) -> None:
 
 
 def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trials: Trials, label: str) -> None:
-    from pipeline.tracking.past import is_gone
+    from pipeline.tracking.heartbeat import is_gone
     from pipeline.tracking.search import log_trial, logged_trials
 
     def log(trial: Trial) -> None:

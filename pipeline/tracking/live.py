@@ -1,8 +1,6 @@
 """A run while it goes on: what it logs, and how it ends."""
 
 import json
-import os
-import socket
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +10,6 @@ from pathlib import Path
 
 import mlflow
 import pandas as pd
-import psutil
 from mlflow.data.pandas_dataset import from_pandas
 from mlflow.entities import Metric, Param, RunStatus, RunTag
 from mlflow.models import ModelSignature
@@ -21,20 +18,15 @@ from mlflow.types.schema import AnyType
 
 from pipeline.base.interrupt import hold_interrupts, interrupt_reason
 from pipeline.base.salvage import INCOMPLETE_TAG
+from pipeline.tracking.heartbeat import beating, life_tags
 from pipeline.tracking.names import LONGEST_NAME, escape_name, shorten_value, split_value, tags_of_long
 from pipeline.tracking.store import Store
 
-PROCESS_TAG = "process"
 REASON_TAG = "failure_reason"
 _ANY = AnyType()  # type: ignore[no-untyped-call]  # dates and numbers may be written in many ways
 _LOADER = "pipeline.serving.mlflow_model"
 _METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
 _PARAMS_PER_CALL = 100
-
-
-def process_name() -> str:
-    """Name this process so that no other one, now or later, on this or another machine, has the same name."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
 
 
 class LiveRun:
@@ -117,14 +109,15 @@ def track_run(
                 experiment_id=store.experiment_id,
                 run_name=shorten_value(name, LONGEST_NAME),
                 parent_run_id=parent_run_id,
-                tags={**tags, **sweep, PROCESS_TAG: process_name()},
+                tags={**tags, **sweep, **life_tags()},
                 log_system_metrics=False,
             )
             run_id = active.info.run_id
         rows = [Param(key, shorten_value(value)) for key, value in params.items()]
         for first in range(0, len(rows), _PARAMS_PER_CALL):
             store.client.log_batch(run_id, params=rows[first : first + _PARAMS_PER_CALL])
-        yield LiveRun(store, run_id)
+        with beating(store, run_id):
+            yield LiveRun(store, run_id)
         ending = RunStatus.FINISHED
     except KeyboardInterrupt:
         ending = RunStatus.KILLED
@@ -154,7 +147,7 @@ def _tag_reason(store: Store, run_id: str | None, reason: str, kind: str) -> Non
 
 def open_parent(store: Store, name: str, command: Sequence[str], kind: str = "sweep") -> str:
     """Create the parent run of a sweep, or of a search, and return its id."""
-    tags = {kind: "true", PROCESS_TAG: process_name()} | split_value("command", json.dumps(list(command)))
+    tags = {kind: "true", **life_tags()} | split_value("command", json.dumps(list(command)))
     run = store.client.create_run(store.experiment_id, run_name=shorten_value(name, LONGEST_NAME), tags=tags)
     parent_run_id = str(run.info.run_id)
     store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)

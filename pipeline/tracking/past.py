@@ -2,13 +2,11 @@
 
 import json
 import logging
-import socket
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from shutil import copyfile
 
-import psutil
 from mlflow.entities import LifecycleStage, Run
 from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
@@ -20,7 +18,8 @@ from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.database import database_path
-from pipeline.tracking.live import PROCESS_TAG, REASON_TAG
+from pipeline.tracking.heartbeat import has_ended
+from pipeline.tracking.live import REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.rows import RunRow, read_tagged
 from pipeline.tracking.search import CHAMPION_TAG, REFIT_TAG, SEARCH_TAG, TRIAL_TAG, find_champion
@@ -165,35 +164,18 @@ def _check_alive(store: Store, run: Run) -> None:
 
 
 def kill_crashed(store: Store) -> int:
-    """Mark runs that are still RUNNING although their process on this machine is gone as KILLED.
+    """Mark runs that are still RUNNING although their process is gone as KILLED.
 
     Returns:
-        How many runs were marked. Runs of other machines are left alone: nobody here can tell whether they live.
+        How many runs were marked. On this machine the process is looked for; of others the heartbeat tells.
     """
-    gone = [
-        run.info.run_id
-        for run in search_runs(store, "attributes.status = 'RUNNING'")
-        if is_gone(run.data.tags.get(PROCESS_TAG))
-    ]
+    gone = [run.info.run_id for run in search_runs(store, "attributes.status = 'RUNNING'") if has_ended(run.data.tags)]
     # Read again: between the search and the look at its process it may have ended well.
     crashed = [run_id for run_id in gone if store.client.get_run(run_id).info.status == Status.running.value]
     for run_id in crashed:
         store.client.set_tag(run_id, REASON_TAG, _CRASHED)
         store.client.set_terminated(run_id, Status.killed.value)
     return len(crashed)
-
-
-def is_gone(process: str | None) -> bool:
-    """Return whether a process of this machine, by its `process_name`, has ended; of others nobody knows."""
-    if process is None:
-        return False  # not one of ours
-    host, number, started = process.rsplit(":", 2)
-    if host != socket.gethostname():
-        return False
-    try:
-        return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
-    except psutil.Error:
-        return True
 
 
 def logged_run(run: Run | RunRow, resumed: bool = False) -> LoggedRun:
@@ -211,7 +193,7 @@ def _record(run: Run | RunRow, resumed: bool = False) -> RunRecord:
     found = {unescape_name(name, run.data.tags): value for name, value in run.data.metrics.items()}
     metrics = {name: value for name, value in found.items() if name not in _PER_EPOCH}
     status, reason = Status(run.info.status), run.data.tags.get(REASON_TAG, "")
-    if status is Status.running and is_gone(run.data.tags.get(PROCESS_TAG)):
+    if status is Status.running and has_ended(run.data.tags):
         status, reason = Status.killed, _CRASHED  # as the next training will note in MLflow
     return RunRecord(
         run_id=run.info.run_id,

@@ -7,7 +7,8 @@ from mlflow.exceptions import MlflowException
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import Status
-from pipeline.tracking.live import PROCESS_TAG, REASON_TAG, open_parent, process_name, track_run
+from pipeline.tracking.heartbeat import life_tags
+from pipeline.tracking.live import REASON_TAG, open_parent, track_run
 from pipeline.tracking.store import Store, search_runs
 
 SEARCH_TAG = "search"
@@ -23,7 +24,8 @@ def open_search(store: Store, name: str, command: Sequence[str], earlier: str | 
     if earlier is not None:
         try:
             store.client.update_run(earlier, Status.running.value)
-            store.client.set_tag(earlier, PROCESS_TAG, process_name())
+            for key, value in life_tags().items():
+                store.client.set_tag(earlier, key, value)
             return earlier
         except MlflowException:
             pass  # it was deleted

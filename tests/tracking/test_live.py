@@ -1,5 +1,7 @@
 """A run that goes on: what it logs arrives, and it ends as what happened."""
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -7,11 +9,14 @@ import mlflow
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow import MlflowClient
 from mlflow.entities import Run
+from mlflow.exceptions import MlflowException
 
 from pipeline.base.errors import TrainingError
 from pipeline.config.schema import TrackingConfig
-from pipeline.tracking.live import close_parent, open_parent, process_name, track_run
+from pipeline.tracking.heartbeat import HEARTBEAT_TAG, beating, process_name
+from pipeline.tracking.live import close_parent, open_parent, track_run
 from pipeline.tracking.store import Store, open_store
 
 
@@ -82,6 +87,36 @@ def test_parameters_tags_and_parent_are_there_from_the_start(store: Store) -> No
     assert closed.info.status == "FINISHED"
     assert closed.data.tags["sweep_id"] == parent
     assert closed.data.tags["process"] == process_name()
+
+
+def test_a_run_gives_signs_of_life_while_it_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another machine marks a run as KILLED that is training; or an ended run goes on beating."""
+    monkeypatch.setattr("pipeline.tracking.heartbeat.SECONDS_BETWEEN", 0.01)
+    seen: set[str] = set()
+    with track_run(store, "long", {}, {}, None) as run:
+        monkeypatch.setattr("pipeline.tracking.heartbeat._now", lambda: f"beat {len(seen)}")
+        deadline = time.monotonic() + 60
+        while len(seen) < 4 and time.monotonic() < deadline:
+            seen.add(store.client.get_run(run.run_id).data.tags[HEARTBEAT_TAG])
+    assert len(seen) == 4
+    assert "heartbeat" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_store_that_is_away_ends_no_run_by_its_heartbeat(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A beat that fails for a moment stops all later ones, and another machine kills the run."""
+    monkeypatch.setattr("pipeline.tracking.heartbeat.SECONDS_BETWEEN", 0.01)
+    asked: list[str] = []
+
+    def refuse(*arguments: object) -> None:
+        asked.append("beat")
+        raise MlflowException("the server is away")
+
+    monkeypatch.setattr(MlflowClient, "set_tag", refuse)
+    with beating(store, "a run"):
+        deadline = time.monotonic() + 60
+        while len(asked) < 3 and time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert len(asked) >= 3
 
 
 def test_a_run_without_a_sweep_has_no_parent(store: Store) -> None:

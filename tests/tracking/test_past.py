@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,8 @@ from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
 from pipeline.config.keys import complete_parameters, varying_keys
 from pipeline.config.schema import TrackingConfig
 from pipeline.models.heads.point import RMSE
-from pipeline.tracking.live import (
-    PROCESS_TAG,
-    REASON_TAG,
-    close_parent,
-    open_parent,
-    process_name,
-    track_run,
-)
+from pipeline.tracking.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, SILENCE, process_name
+from pipeline.tracking.live import REASON_TAG, close_parent, open_parent, track_run
 from pipeline.tracking.past import (
     BEST,
     LATEST,
@@ -58,8 +53,9 @@ def log_run(store: Store, config_hash: str, score: float, parent: str | None = N
     return run.run_id
 
 
-def open_run(store: Store, process: str | None) -> str:
-    tags = {HASH_TAG: "open"} | ({PROCESS_TAG: process} if process is not None else {})
+def open_run(store: Store, process: str | None, heartbeat: str | None = None) -> str:
+    life = {PROCESS_TAG: process, HEARTBEAT_TAG: heartbeat}
+    tags = {HASH_TAG: "open"} | {tag: value for tag, value in life.items() if value is not None}
     return str(store.client.create_run(store.experiment_id, tags=tags).info.run_id)
 
 
@@ -173,6 +169,18 @@ def test_runs_that_may_be_alive_are_left_alone(store: Store) -> None:
     assert kill_crashed(store) == 0
     assert {status(store, run_id) for run_id in alive} == {"RUNNING"}
     assert status(store, finished) == "FINISHED"
+
+
+def test_a_run_of_another_machine_is_killed_when_it_has_been_silent(store: Store) -> None:
+    """A run of a node that was lost stays RUNNING for ever; or one whose server was away for a moment is killed."""
+    elsewhere, now = "another-machine:7:1.00", datetime.now(UTC)
+    lost = open_run(store, elsewhere, (now - 1.1 * SILENCE).isoformat())
+    alive = [open_run(store, elsewhere, each) for each in ((now - 0.9 * SILENCE).isoformat(), "", "2026-11-28T01:00")]
+    (read,) = [run.record for run in experiment_runs(store) if run.record.run_id == lost]
+    assert read.status is Status.killed
+    assert kill_crashed(store) == 1
+    assert status(store, lost) == "KILLED"
+    assert {status(store, run_id) for run_id in alive} == {"RUNNING"}
 
 
 def test_crashed_runs_are_found_beyond_the_first_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,80 @@
+"""A sign of life that every open run gives while its process lives, so that other machines can tell when it is gone."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+
+import psutil
+
+from pipeline.tracking.store import Store
+
+PROCESS_TAG = "process"
+HEARTBEAT_TAG = "heartbeat"
+SECONDS_BETWEEN = 30.0
+SILENCE = timedelta(minutes=15)  # clocks that differ and a server that is away for minutes must kill no living run
+_PATIENCE = 5.0  # seconds for a beat that is under way when its run ends: a server may not answer
+
+
+def process_name() -> str:
+    """Name this process so that no other one, now or later, on this or another machine, has the same name."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.2f}"
+
+
+def life_tags() -> dict[str, str]:
+    """Return the tags by which others see that a run is alive: its process, and its sign of life of this moment."""
+    return {PROCESS_TAG: process_name(), HEARTBEAT_TAG: _now()}
+
+
+@contextmanager
+def beating(store: Store, run_id: str) -> Iterator[None]:
+    """Renew the sign of life of a run while the block lasts; a store that is away for a while only misses some."""
+    stop = threading.Event()
+
+    def beat() -> None:
+        while not stop.wait(SECONDS_BETWEEN):
+            with suppress(Exception):  # what matters is logged by the run itself, and fails there
+                store.client.set_tag(run_id, HEARTBEAT_TAG, _now())
+
+    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_PATIENCE)
+
+
+def has_ended(tags: Mapping[str, str]) -> bool:
+    """Return whether the process of an open run is gone: it left this machine, or has been silent for too long.
+
+    Args:
+        tags: Of the run. One that another tool, or an older version on another machine, opened says nothing.
+    """
+    return is_gone(tags.get(PROCESS_TAG)) or _is_silent(tags.get(HEARTBEAT_TAG))
+
+
+def is_gone(process: str | None) -> bool:
+    """Return whether a process of this machine, by its `process_name`, has ended; of others nobody knows."""
+    if process is None:
+        return False  # not one of ours
+    host, number, started = process.rsplit(":", 2)
+    if host != socket.gethostname():
+        return False
+    try:
+        return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
+    except psutil.Error:
+        return True
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _is_silent(heartbeat: str | None) -> bool:
+    try:
+        return heartbeat is not None and datetime.now(UTC) - datetime.fromisoformat(heartbeat) > SILENCE
+    except (ValueError, TypeError):  # written by somebody else
+        return False
