@@ -2,11 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.lib.npyio import NpzFile
 
 from pipeline.base.moments import root_mean_square
 from pipeline.base.record import TestErrors
@@ -88,9 +90,9 @@ def read_test_errors(folder: Path) -> TestErrors:
     Raises:
         FileNotFoundError: If the folder has neither.
     """
-    if not _is_current(folder):
-        return _read_predictions(folder / FALLBACK)
-    with np.load(folder / NAME, allow_pickle=False) as arrays:
+    with _open_current(folder) as arrays:
+        if arrays is None:
+            return _read_predictions(folder / FALLBACK)
         facts = json.loads(arrays["facts"].item())
         return TestErrors(
             errors=arrays["errors"],
@@ -107,20 +109,22 @@ def read_test_errors(folder: Path) -> TestErrors:
 
 def read_scored_rows(folder: Path) -> tuple[str, str]:
     """Return only what identifies the scored values, as digest and in words: `rows` and `span` of TestErrors."""
-    if not _is_current(folder):
-        errors = _read_predictions(folder / FALLBACK)
-        return errors.rows, errors.span
-    with np.load(folder / NAME, allow_pickle=False) as arrays:
+    with _open_current(folder) as arrays:
+        if arrays is None:
+            errors = _read_predictions(folder / FALLBACK)
+            return errors.rows, errors.span
         facts = json.loads(arrays["facts"].item())
-    return facts["rows"], facts["span"]
+        return facts["rows"], facts["span"]
 
 
-def _is_current(folder: Path) -> bool:
-    """Return whether the small file is there, and says which rows share a timestamp: older ones did not."""
+@contextmanager
+def _open_current(folder: Path) -> Iterator[NpzFile | None]:
+    """Open the small file if it is there, and says which rows share a timestamp: older ones did not."""
     if not (folder / NAME).is_file():
-        return False
+        yield None
+        return
     with np.load(folder / NAME, allow_pickle=False) as arrays:
-        return "times" in arrays.files
+        yield arrays if "times" in arrays.files else None
 
 
 def _read_predictions(path: Path) -> TestErrors:

@@ -12,7 +12,8 @@ import numpy as np
 Array = np.ndarray
 _RESAMPLES = 2000
 _RANDOM_STATE = 0
-_AT_ONCE = 200  # resamples; bounds the memory of thousands of samples
+_RESAMPLES_AT_ONCE = 200
+_SAMPLES_AT_ONCE = 500  # of which all resampled means are held, 16 kB each
 
 
 def bootstrap_means(samples: Sequence[Array]) -> Array:
@@ -46,18 +47,20 @@ def _by_size(samples: Sequence[tuple[Array, ...]], statistic: Callable[..., Arra
     for size in np.unique(sizes, axis=0):
         if size.min() < 2:
             continue
-        alike = np.flatnonzero((sizes == size).all(axis=1)).tolist()
-        found = bootstrap(
-            [np.stack([samples[number][side] for number in alike]) for side in range(len(size))],  # (alike, seeds)
-            statistic,
-            axis=-1,
-            vectorized=True,
-            n_resamples=_RESAMPLES,
-            batch=_AT_ONCE,
-            method="percentile",
-            rng=np.random.default_rng(_RANDOM_STATE),
-        ).confidence_interval
-        ends[alike] = np.column_stack([found.low, found.high])
+        every = np.flatnonzero((sizes == size).all(axis=1)).tolist()
+        for first in range(0, len(every), _SAMPLES_AT_ONCE):
+            alike = every[first : first + _SAMPLES_AT_ONCE]
+            found = bootstrap(
+                [np.stack([samples[number][side] for number in alike]) for side in range(len(size))],  # (alike, seeds)
+                statistic,
+                axis=-1,
+                vectorized=True,
+                n_resamples=_RESAMPLES,
+                batch=_RESAMPLES_AT_ONCE,
+                method="percentile",
+                rng=np.random.default_rng(_RANDOM_STATE),  # the same draws for those that come later
+            ).confidence_interval
+            ends[alike] = np.column_stack([found.low, found.high])
     return ends
 
 

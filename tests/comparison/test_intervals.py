@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import bootstrap
 
+from pipeline.comparison import intervals
 from pipeline.comparison.intervals import bootstrap_differences, bootstrap_means
 
 SCORES = [np.random.default_rng(seed).normal(50, 5, size) for seed, size in enumerate([8, 4, 8, 16])]
@@ -71,3 +72,12 @@ def test_coverage_is_as_the_docstring_says(size: int, promised: float) -> None:
     samples = list(np.random.default_rng(5).standard_normal((2000, size)))
     ends = bootstrap_means(samples)
     assert ((ends[:, 0] < 0) & (ends[:, 1] > 0)).mean() == pytest.approx(promised, abs=0.025)
+
+
+def test_many_samples_have_the_intervals_of_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A configuration has another interval among thousands than alone."""
+    samples = list(np.random.default_rng(1).normal(size=(7, 5)))
+    expected = bootstrap_means(samples), bootstrap_differences(samples, samples[::-1])
+    monkeypatch.setattr(intervals, "_SAMPLES_AT_ONCE", 3)
+    np.testing.assert_array_equal(bootstrap_means(samples), expected[0])
+    np.testing.assert_array_equal(bootstrap_differences(samples, samples[::-1]), expected[1])
