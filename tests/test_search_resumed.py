@@ -11,6 +11,7 @@ import mlflow
 import pytest
 
 from pipeline.searching.space import read_space
+from pipeline.searching.storage import lock_by_file
 from pipeline.searching.trials import State, Trial, Trials, make_trials
 from tests.commands import start_command
 from tests.conftest import MakeStore
@@ -51,7 +52,7 @@ def read_trials(folder: Path) -> list[Trial]:
     storage = optuna.storages.RDBStorage(f"sqlite:///{folder / 'search.db'}")
     (name,) = optuna.get_all_study_names(storage)  # of several processes one search
     space = read_space(str(folder / "mine.yaml"), 100, 12, (), ())
-    trials: Trials = make_trials(storage, name, space, "nobody", 1, folder / "lock")
+    trials: Trials = make_trials(storage, name, space, "nobody", 1, lock_by_file(folder / "lock"))
     found = trials.all()
     storage.engine.dispose()
     return found

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from pipeline.base.text import hide_password
 from pipeline.config.schema import Config, plain_config, without_references
 from pipeline.data.prepared import PreparedData
 
@@ -16,7 +17,9 @@ def write_config(folder: Path, config: Config) -> None:
     from omegaconf import OmegaConf
 
     logged = plain_config(config)
-    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": []}
+    uri = config.tracking.uri
+    shown = uri if uri is None else hide_password(uri)  # whoever reads the files of a run may not know it
+    logged["tracking"] |= {"parent_run_id": None, "sweep_keys": [], "uri": shown}
     text = OmegaConf.to_yaml(OmegaConf.create(without_references(logged)))
     (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
 

@@ -50,6 +50,17 @@ def show_name(text: str, most: int = _MOST) -> str:
     return f"{seen[: most - 1 - end]}…{seen[len(seen) - end :]}"
 
 
+def hide_password(text: str) -> str:
+    """Return a text with three stars in place of the passwords of addresses in it.
+
+    Example:
+        >>> hide_password("tracking.uri=postgresql://me:secret@host/runs"), hide_password("http://host:5000")
+        ('tracking.uri=postgresql://me:***@host/runs', 'http://host:5000')
+    """
+    hidden = re.sub(r"(://[^\s:/?#@]*):[^\s]*@", r"\1:***@", text)
+    return re.sub(r"([?&]password=)[^\s&]*", r"\1***", hidden)
+
+
 def show_excerpt(text: str, most: int = _MOST) -> str:
     r"""Return a piece of a text as it can stand in one line: a sign for each line break and tab.
 

@@ -47,7 +47,7 @@ def print_summary(runs: Sequence[LoggedRun], store: "Store", file: TextIO | None
 
 def _way_to(store: "Store") -> str:
     if store.uri.startswith(("http://", "https://")):
-        return f"open {store.uri}"
+        return f"open {store.shown}"
     default = store.uri == f"sqlite:///{Path.cwd() / 'mlflow.db'}"
-    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {quote(store.uri)}"
+    ui = "mlflow ui" if default else f"mlflow ui --backend-store-uri {quote(store.shown)}"
     return f"{ui}   (in a clone: make ui)"

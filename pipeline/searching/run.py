@@ -12,7 +12,7 @@ from pipeline.base.interrupt import hold_interrupts
 from pipeline.base.paths import home_dir
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
-from pipeline.base.text import show_number
+from pipeline.base.text import hide_password, show_number
 from pipeline.config.gates import check_ranges
 from pipeline.config.keys import label_run
 from pipeline.config.schema import Config, Protocol, flat_config, hash_config
@@ -33,12 +33,12 @@ from pipeline.searching.refit import Refit, train_refit
 from pipeline.searching.report import report_search
 from pipeline.searching.result import Result
 from pipeline.searching.space import Space, check_keys, read_space, set_values
+from pipeline.searching.storage import choose_place
 from pipeline.searching.trials import State, Trial, Trials, open_trials
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
-FILE = "search.db"
 _PARENT = "parent_run_id"
 
 
@@ -95,9 +95,10 @@ def run_search(task: Task) -> tuple["Store", Result]:
     from pipeline.tracking.search import CHAMPION_TAG, register_champion
 
     label = head_of(prepared.config).measure(len(task.series.targets)).label
+    place = choose_place(store.uri, store.folder or home_dir())
     trials = open_trials(
-        (store.folder or home_dir()) / FILE, prepared.name, prepared.space, process_name(), prepared.config.seed,
-        task.resume, choose_starts(prepared.config, prepared.space),
+        place, prepared.name, prepared.space, process_name(), prepared.config.seed, task.resume,
+        choose_starts(prepared.config, prepared.space),
     )  # fmt: skip
     with _open_parent(store, task, trials) as parent, beating(store, parent):
         config = replace(prepared.config, tracking=replace(prepared.config.tracking, parent_run_id=parent))
@@ -127,7 +128,8 @@ def run_search(task: Task) -> tuple["Store", Result]:
         run.log_metrics(result.metrics(), {})
         run.set_tags({CHAMPION_TAG: champion.record.run_id})
         with salvage.attempt("the report of the search"):
-            report_search(store, parent, result, prepared.space, trials.all(), task.words, salvage)
+            words = [hide_password(word) for word in task.words]
+            report_search(store, parent, result, prepared.space, trials.all(), words, salvage)
             say(f"report: {FOLDER}/report.html of run {parent} in MLflow")
         if salvage.lost:
             note_incomplete(store, parent, salvage.lost)

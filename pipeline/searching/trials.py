@@ -1,28 +1,27 @@
-"""The trials of a search, kept by Optuna in a file that several processes share and that outlives them.
+"""The trials of a search, kept by Optuna where several processes share them and they outlive these.
 
 A trial is asked for, gets a score on every rung that it reaches, and ends as complete, pruned or failed. One whose
 process ended before it did is taken over by the next that opens the search: with what it has scored, under its number.
 """
 
-import fcntl
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import hold_interrupts
+from pipeline.base.text import hide_password
 from pipeline.searching.space import Axis, Options, Space, Values, write_value
+from pipeline.searching.storage import Lock, Place
 
 if TYPE_CHECKING:
     import optuna
 
 _OWNER, _REASON, _FOLDS = "process", "reason", "folds"
-_LOCK_SECONDS = 60.0
 _STARTUP = 12  # trials drawn at random before the sampler learns from them
 
 
@@ -71,13 +70,13 @@ class Trials:
         study: Optuna's.
         space: What it chooses from.
         owner: Names this process.
-        lock: A file that one process holds while it starts a trial or takes some over.
+        lock: One process holds it while it starts a trial or takes some over.
     """
 
     study: "optuna.Study"
     space: Space
     owner: str
-    lock: Path
+    lock: Lock
     _distributions: Mapping[str, Any] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,7 +86,7 @@ class Trials:
     @contextmanager
     def alone(self) -> Iterator[None]:
         """Inside the block no other process starts a trial, takes one over or is in such a block."""
-        with hold_interrupts(), _hold(self.lock):
+        with hold_interrupts(), self.lock():
             yield
 
     def ask(self, count: int) -> list[Trial]:
@@ -190,12 +189,12 @@ class Trials:
 
 
 def open_trials(
-    file: Path, name: str, space: Space, owner: str, seed: int, resume: bool, starts: Sequence[Values] = ()
+    place: Place, name: str, space: Space, owner: str, seed: int, resume: bool, starts: Sequence[Values] = ()
 ) -> Trials:
     """Open the trials of a search, or begin new ones.
 
     Args:
-        file: The SQLite file; it is made where it is missing.
+        place: Where they are kept.
         name: Names what is searched: equal names, equal searches.
         space: What the search chooses from.
         owner: Names this process.
@@ -204,31 +203,28 @@ def open_trials(
         starts: Points to begin with.
 
     Raises:
-        UserError: If the file cannot be used.
+        UserError: If they cannot be kept there.
         TrainingError: If its disk is full.
     """
     import optuna
     from sqlalchemy.exc import SQLAlchemyError
 
-    lock = file.with_name(f".{file.name}.lock")
     try:
-        with _hold(lock):
-            storage = _open_storage(file)
+        with place.lock():
+            storage = place.open()
             alike = [each for each in optuna.get_all_study_names(storage) if each.rpartition(" ")[0] == name]
             newest = max((int(each.rpartition(" ")[2]) for each in alike), default=0)
             number = newest if resume and newest else newest + 1
-            return make_trials(storage, f"{name} {number}", space, owner, seed, lock, starts)
-    except (OSError, SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
+            return make_trials(storage, f"{name} {number}", space, owner, seed, place.lock, starts)
+    except (OSError, ImportError, SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as error:
         if (disk := explain_disk(error)) is not None:
-            raise TrainingError(f"the trials cannot be kept in {file}: {disk}") from error
-        reason = str(error).strip().splitlines()[0]
-        raise UserError(
-            f"the trials cannot be kept in {file}: {reason}; move that file away, or choose another tracking.uri"
-        ) from error
+            raise TrainingError(f"the trials cannot be kept in {place.name}: {disk}") from error
+        reason = hide_password(str(error).strip().splitlines()[0])
+        raise UserError(f"the trials cannot be kept in {place.name}: {reason}; {place.remedy}") from error
 
 
 def make_trials(
-    storage: Any, name: str, space: Space, owner: str, seed: int, lock: Path, starts: Sequence[Values] = ()
+    storage: Any, name: str, space: Space, owner: str, seed: int, lock: Lock, starts: Sequence[Values] = ()
 ) -> Trials:
     """Open or begin a search in a storage of Optuna's; for the arguments see `open_trials`."""
     with warnings.catch_warnings():
@@ -248,31 +244,6 @@ def make_trials(
         for start in starts:
             study.enqueue_trial(dict(start), skip_if_exists=True)
     return Trials(study, space, owner, lock)
-
-
-def _open_storage(file: Path) -> "optuna.storages.RDBStorage":
-    """Open the file: one write is one append to its log, which a killed process cannot tear."""
-    import optuna
-    from sqlalchemy import event
-
-    def prepare(connection: Any, record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")
-
-    storage = optuna.storages.RDBStorage(
-        f"sqlite:///{file}", engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}}
-    )
-    event.listen(storage.engine, "connect", prepare)
-    storage.engine.dispose()
-    return storage
-
-
-@contextmanager
-def _hold(path: Path) -> Iterator[None]:
-    """Hold a lock that ends with its process."""
-    with path.open("a") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def distribution_of(axis: Axis) -> Any:

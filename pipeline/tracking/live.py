@@ -18,6 +18,7 @@ from mlflow.types.schema import AnyType
 
 from pipeline.base.interrupt import hold_interrupts, interrupt_reason
 from pipeline.base.salvage import INCOMPLETE_TAG
+from pipeline.base.text import hide_password
 from pipeline.tracking.heartbeat import beating, life_tags
 from pipeline.tracking.names import LONGEST_NAME, escape_name, shorten_value, split_value, tags_of_long
 from pipeline.tracking.store import Store
@@ -147,8 +148,10 @@ def _tag_reason(store: Store, run_id: str | None, reason: str, kind: str) -> Non
 
 def open_parent(store: Store, name: str, command: Sequence[str], kind: str = "sweep") -> str:
     """Create the parent run of a sweep, or of a search, and return its id."""
-    tags = {kind: "true", **life_tags()} | split_value("command", json.dumps(list(command)))
-    run = store.client.create_run(store.experiment_id, run_name=shorten_value(name, LONGEST_NAME), tags=tags)
+    told = json.dumps([hide_password(word) for word in command])
+    tags = {kind: "true", **life_tags()} | split_value("command", told)
+    shown = shorten_value(hide_password(name), LONGEST_NAME)
+    run = store.client.create_run(store.experiment_id, run_name=shown, tags=tags)
     parent_run_id = str(run.info.run_id)
     store.client.set_tag(parent_run_id, "sweep_id", parent_run_id)
     return parent_run_id

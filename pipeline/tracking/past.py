@@ -13,6 +13,7 @@ from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.base.text import hide_password
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
@@ -96,7 +97,7 @@ def find_sweep(store: Store, run_id: str, command: Sequence[str] | None = None) 
         order_by=["attributes.start_time DESC"],
     )
     if command is not None:
-        found = [run for run in found if tuple(command) == _sweep(run).command]
+        found = [run for run in found if tuple(map(hide_password, command)) == _sweep(run).command]
     if not found:
         raise UserError(
             "there is no sweep yet in this MLflow experiment; make one (python -m pipeline.run -m look_back=1,3,6), or "
@@ -150,7 +151,7 @@ def _get_run(store: Store, run_id: str) -> Run:
     try:
         run = store.client.get_run(run_id)
     except MlflowException as error:
-        raise UserError(f"there is no run {run_id} in {store.uri}; `mlflow ui` shows the ids of all runs") from error
+        raise UserError(f"there is no run {run_id} in {store.shown}; `mlflow ui` shows the ids of all runs") from error
     _check_alive(store, run)
     return run
 
@@ -228,8 +229,8 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
         run = store.client.get_run(chosen)
     except MlflowException as error:
         raise UserError(
-            f"run={chosen} is not in {store.uri}; give a run id from MLflow, or run=best, run=latest or run=champion, "
-            "or another tracking.uri"
+            f"run={chosen} is not in {store.shown}; give a run id from MLflow, or run=best, run=latest or "
+            "run=champion, or another tracking.uri"
         ) from error
     _check_alive(store, run)
     if run.data.tags.get("sweep") == "true":
@@ -264,11 +265,11 @@ def _finished(store: Store, of_text: bool | None) -> list[Run | RunRow]:
         found = [run for run in found if _reads_text(run) == of_text]
     if not found and of_text:
         raise UserError(
-            f"{store.uri} has no finished run of a text; train one: python -m pipeline.run experiment=char_rnn"
+            f"{store.shown} has no finished run of a text; train one: python -m pipeline.run experiment=char_rnn"
         )
     if not found:
         kind = "" if of_text is None else " of a series"
-        raise UserError(f"{store.uri} has no finished run{kind}; train one: python -m pipeline.run")
+        raise UserError(f"{store.shown} has no finished run{kind}; train one: python -m pipeline.run")
     return found
 
 

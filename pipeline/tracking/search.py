@@ -106,6 +106,6 @@ def find_champion(store: Store) -> str:
         return str(store.client.get_model_version_by_alias(registered_name(experiment), ALIAS).run_id)
     except MlflowException as error:
         raise UserError(
-            f"the MLflow experiment '{experiment}' in {store.uri} has no champion; find one: python -m pipeline.search "
-            "dataset=csv dataset.path=FILE, or choose another tracking.experiment_name"
+            f"the MLflow experiment '{experiment}' in {store.shown} has no champion; find one: python -m "
+            "pipeline.search dataset=csv dataset.path=FILE, or choose another tracking.experiment_name"
         ) from error

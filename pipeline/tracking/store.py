@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError, UserError
 from pipeline.base.paths import home_dir
-from pipeline.base.text import suggest
+from pipeline.base.text import hide_password, suggest
 from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.database import (
     artifact_folder,
@@ -47,6 +47,11 @@ class Store:
     def client(self) -> mlflow.MlflowClient:
         """A client of this store."""
         return mlflow.MlflowClient(self.uri)
+
+    @property
+    def shown(self) -> str:
+        """Its address for people, without a password."""
+        return hide_password(self.uri)
 
     @property
     def folder(self) -> Path | None:
@@ -127,7 +132,7 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
         raise _unusable(uri, error) from error
     if found is None:
         near = suggest(experiment, names, f"it has: {', '.join(sorted(names))}")
-        raise UserError(f"there is no MLflow experiment '{experiment}' in {uri}; {near}")
+        raise UserError(f"there is no MLflow experiment '{experiment}' in {hide_password(uri)}; {near}")
     check_experiment(uri, found)
     return Store(uri, str(found.experiment_id))
 
@@ -163,8 +168,8 @@ def check_experiment(uri: str, experiment: Experiment) -> None:
     if experiment.lifecycle_stage != LifecycleStage.ACTIVE:
         command = restore_command(uri, "experiments", experiment.experiment_id)
         raise UserError(
-            f"the MLflow experiment '{experiment.name}' in {uri} is deleted; restore it: {command}, or choose another "
-            "tracking.experiment_name"
+            f"the MLflow experiment '{experiment.name}' in {hide_password(uri)} is deleted; restore it: {command}, "
+            "or choose another tracking.experiment_name"
         )
 
 
@@ -175,15 +180,17 @@ def restore_command(uri: str, what: str, identity: str) -> str:
         >>> restore_command("sqlite:////my runs/mlflow.db", "experiments", "1")
         "MLFLOW_TRACKING_URI='sqlite:////my runs/mlflow.db' mlflow experiments restore --experiment-id 1"
     """
-    return f"{_VARIABLE}={quote(uri)} mlflow {what} restore --{what.removesuffix('s')}-id {identity}"
+    return f"{_VARIABLE}={quote(hide_password(uri))} mlflow {what} restore --{what.removesuffix('s')}-id {identity}"
 
 
 def _unusable(uri: str, error: Exception) -> PipelineError:
     disk = explain_disk(error)
     if disk is not None:
-        return TrainingError(f"the MLflow store {uri} cannot be used: {disk}")
-    reason = str(error).strip().splitlines()[0]
-    return UserError(f"the MLflow store {uri} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI")
+        return TrainingError(f"the MLflow store {hide_password(uri)} cannot be used: {disk}")
+    reason = hide_password(str(error).strip().splitlines()[0])
+    return UserError(
+        f"the MLflow store {hide_password(uri)} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI"
+    )
 
 
 def _quieten() -> None:
@@ -226,6 +233,6 @@ def _check_server(uri: str) -> None:
         return  # it answered; a proxy may not offer /health
     except (OSError, ValueError) as error:
         raise UserError(
-            f"the MLflow server {uri} does not answer ({error}); start it, or change tracking.uri or "
+            f"the MLflow server {hide_password(uri)} does not answer ({error}); start it, or change tracking.uri or "
             "MLFLOW_TRACKING_URI"
         ) from error

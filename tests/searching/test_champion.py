@@ -72,7 +72,7 @@ def test_experiments_of_one_store_have_searches_of_their_own(tmp_path: Path, mon
         raise UserError("far enough")
 
     monkeypatch.setattr(run, "open_trials", open_trials)
-    monkeypatch.setattr(run, "open_store_to_train", lambda tracking: SimpleNamespace(folder=tmp_path))
+    monkeypatch.setattr(run, "open_store_to_train", lambda tracking: SimpleNamespace(folder=tmp_path, uri="sqlite:///"))
     (tmp_path / "mine.yaml").write_text("look_back: choice(1,3)\n")
     series = load_series(AIRLINE.dataset)
     for experiment in ("one", "one", "two"):

@@ -12,6 +12,7 @@ from pipeline.searching.budget import Budget
 from pipeline.searching.halving import BRACKET, RUNGS, Rung
 from pipeline.searching.loop import Outcome, Search
 from pipeline.searching.space import Between, Options, Space, Values
+from pipeline.searching.storage import lock_by_file, place_in_file
 from pipeline.searching.trials import State, Trial, Trials, make_trials, open_trials
 
 SPACE = Space({"units": Options(("4", "8", "16", "32")), "rate": Between(0.001, 0.1, log=True)}, {})
@@ -48,7 +49,7 @@ class Trainer:
 
 
 def open_file(folder: Path, owner: str = "me", resume: bool = False) -> Trials:
-    return open_trials(folder / "search.db", "name", SPACE, owner, seed=1, resume=resume)
+    return open_trials(place_in_file(folder / "search.db"), "name", SPACE, owner, seed=1, resume=resume)
 
 
 InMemory = Callable[..., Trials]
@@ -57,7 +58,7 @@ InMemory = Callable[..., Trials]
 @pytest.fixture
 def in_memory(tmp_path: Path) -> InMemory:
     def make(space: Space = SPACE) -> Trials:
-        return make_trials(None, "name", space, "me", 1, tmp_path / "lock")
+        return make_trials(None, "name", space, "me", 1, lock_by_file(tmp_path / "lock"))
 
     return make
 
@@ -194,7 +195,8 @@ def test_a_trial_whose_process_died_while_it_was_drawn_is_not_lost(
 ) -> None:
     """A planned start is never tried, a trial runs for ever, or one that lacks a key ends the report."""
     start = {"units": "16", "rate": "0.01"}
-    dying = open_trials(tmp_path / "search.db", "name", SPACE, "gone", 1, resume=False, starts=[start])
+    place = place_in_file(tmp_path / "search.db")
+    dying = open_trials(place, "name", SPACE, "gone", 1, resume=False, starts=[start])
     storage, asked = dying.study._storage, 0
 
     def die(*arguments: Any) -> None:
