@@ -1,5 +1,6 @@
 """The refit: what it is trained on, and that the test part decides nothing of it."""
 
+import math
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import UserError
+from pipeline.base.record import RunRecord, Status
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Horizons, Source, TrainingConfig, Transform
 from pipeline.data.auto_transforms import resolve_transforms
@@ -15,10 +17,13 @@ from pipeline.data.prepare import prepare_data
 from pipeline.data.sources import load_series
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.scores import score_seed
+from pipeline.models.heads.point import RMSE
 from pipeline.searching import refit
+from pipeline.searching.budget import Budget
 from pipeline.searching.champion import Champion
-from pipeline.searching.refit import refit_config, train_refit
-from pipeline.searching.trials import Trial
+from pipeline.searching.refit import Refit, refit_config, train_refit
+from pipeline.searching.result import Result
+from pipeline.searching.trials import State, Trial
 
 AIRLINE = Config(
     dataset=DatasetConfig(
@@ -116,3 +121,32 @@ def test_what_needs_a_validation_part_is_refused(
     )
     with pytest.raises(UserError, match=f"dataset.validation_fraction=0 needs .*{message}"):
         check_ranges(config)
+
+
+def test_a_refit_keeps_time_for_two_runs() -> None:
+    """With refit=true the search ends late: its time was kept for one run at the end, and there are two."""
+    now = 0.0
+    one, two = (Budget(seconds=100, clock=lambda: now, reserved=20, finals=finals) for finals in (1, 2))
+    now = 60.0
+    assert (one.is_over, two.is_over) == (False, True)
+
+
+def test_the_refit_stands_beside_the_champion() -> None:
+    """The refit's score, of a network that nothing judged, takes the place of what was chosen honestly."""
+
+    def run(name: str, score: float) -> Any:
+        names = ("test_rmse", "mean_forecast_rmse", "baseline_persistence_rmse")
+        return RunRecord(name, Status.finished, {"seeds": "16"}, dict.fromkeys(names, score), RMSE)
+
+    trial = Trial(3, {"look_back": "6"}, (9.0,), State.complete)
+    champion = Champion(trial, {"look_back": "6"}, run("old", 8.0), AIRLINE)
+    counts = {"complete": 1, "pruned": 8, "failed": 0}
+    alone = Result(champion, 10.0, math.nan, 9, counts, 1.0, "models:/a@champion")
+    both = replace(alone, refit=Refit(run("new", 7.0), 14))
+    document = both.as_document()
+    assert document["refit"] == {"run_id": "new", "test_rmse": 7.0, "ensemble_rmse": 7.0}
+    assert {**alone.as_document(), "refit": document["refit"]} == document
+    assert (both.metrics()["test_rmse"], both.metrics()["refit_test_rmse"]) == (8.0, 7.0)
+    told = " ".join(both.sentences())
+    assert "for 14 epochs, the median" in told and "8.000" in told and "7.000" in told
+    assert "Refit" not in " ".join(alone.sentences())
