@@ -64,9 +64,18 @@ def pool_seeds(
     head = head_of_run(runs[0].record.params)  # of all: what another head says is not scored on the same values
     typical = first.scale * (float(score_errors(head, first.errors, first.scale).mean()) or 1.0)
     cells = []
+    scored: dict[bytes, float] = {}  # a forecast that needs no network is the same in most runs
+
+    def score_baseline(errors: Array) -> float:
+        content = errors.tobytes()
+        if content not in scored:
+            scored[content] = float(score_errors(head, errors[None], first.scale)[0])
+        return scored[content]
+
     for values, alike in members.items():
         newest_first = [(run, read_errors(run)) for run in alike[::-1]]
-        cells.append(_pool(head, dict(zip(keys, values, strict=True)), newest_first, first.scale, typical))
+        parameters = dict(zip(keys, values, strict=True))
+        cells.append(_pool(head, parameters, newest_first, first.scale, typical, score_baseline))
     return cells
 
 
@@ -76,6 +85,7 @@ def _pool(
     newest_first: Sequence[tuple[LoggedRun, TestErrors]],
     scale: Array,
     typical: Array,
+    score_baseline: Callable[[Array], float],
 ) -> Cell:
     seeds: list[int] = []
     chosen: list[Array] = []
@@ -100,6 +110,6 @@ def _pool(
         test_rmse=score_errors(head, errors, scale),
         test_mae=np.nanmean(np.nanmean(np.abs(head.points(errors)), axis=(1, 2)) / scale, axis=1),
         losses=loss_series(errors, newest.times, typical, head),
-        baselines={name: float(score_errors(head, each[None], scale)[0]) for name, each in known.items()},
+        baselines={name: score_baseline(each) for name, each in known.items()},
         scale=typical,
     )
