@@ -4,6 +4,7 @@ make bench-overhead                 the README sweep as it is, a minute
 make bench-overhead ARGS=--quick    the same with 10 epochs and one seed
 make bench-overhead ARGS=--jobs=500 only the memory and the seconds of a long sweep of small jobs, as it goes on
 make bench-overhead ARGS=--plan=5000 only the seconds and the memory of checking so many jobs; nothing is trained
+make bench-overhead ARGS=--rates=8  only a sweep over so many learning rates, 4 seeds each, against a command for each
 """
 
 import argparse
@@ -32,9 +33,13 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="10 epochs and one seed instead of the README's sweep")
     parser.add_argument("--jobs", type=int, help="sweep this many small jobs of 50 shapes in one process instead")
     parser.add_argument("--plan", type=int, help="only check this many jobs, as a sweep does before its first one")
+    parser.add_argument("--rates", type=int, help="sweep this many learning rates, at once and one after another")
     arguments = parser.parse_args()
     if arguments.plan:
         print_plan(arguments.plan)
+        return
+    if arguments.rates:
+        print_side_by_side(arguments.rates)
         return
     if arguments.jobs:
         print_long_sweep(arguments.jobs)
@@ -139,6 +144,35 @@ def print_long_sweep(jobs: int) -> None:
         part = slice(first, first + 50)
         label = f"{first + 1}-{min(first + 50, len(runs))}"
         print(f"{label:>9}{statistics.mean(beside[part]):>24.2f}{statistics.mean(between[part] or [0]):>36.2f}")
+
+
+def print_side_by_side(count: int) -> None:
+    """Sweep learning rates side by side, then train each by a command of its own; their scores must be equal."""
+    rates = [f"{0.001 * 1.5**number:.5f}" for number in range(count)]
+    at_once = [["-m", f"training.learning_rate={','.join(rates)}"]]
+    ways = {"side by side": at_once, "one after another": [[f"training.learning_rate={rate}"] for rate in rates]}
+    print(f"{'':<20}{'seconds':>9}{'processor seconds':>19}{'training, seconds':>19}")
+    scores = []
+    for name, commands in ways.items():
+        with tempfile.TemporaryDirectory() as folder:
+            environment = {**os.environ, "MLFLOW_TRACKING_URI": f"sqlite:///{folder}/mlflow.db"}
+            start, before = time.perf_counter(), _children_seconds()
+            for words in commands:
+                subprocess.run(
+                    [*COMMAND, *words, "seeds=4"], cwd=folder, env=environment, capture_output=True, check=True
+                )
+            seconds, processor = time.perf_counter() - start, _children_seconds() - before
+            runs = finished_runs(folder)
+        training = sum(run.data.metrics["fit_seconds"] for run, *_ in runs)
+        print(f"{name:<20}{seconds:>9.1f}{processor:>19.1f}{training:>19.1f}", flush=True)
+        scores.append(sorted(run.data.metrics["test_rmse"] for run, *_ in runs))
+    if scores[0] != scores[1]:
+        sys.exit("the scores differ")
+
+
+def _children_seconds() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def finished_runs(folder: str) -> list[tuple]:

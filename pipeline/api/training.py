@@ -63,7 +63,11 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
     plan = plan_settings(settings, data, multirun=True)
     store = open_store_to_train(plan.jobs[0].tracking)
     overrides = name_table(settings, data)
-    with interruptible(), open_sweep(store, ["-m", *overrides], overrides) as going, Trainer(plan.jobs) as trainer:
+    with (
+        interruptible(),
+        open_sweep(store, ["-m", *overrides], overrides) as going,
+        Trainer(plan.jobs, plan.series_of) as trainer,
+    ):
         for job in plan.jobs:
             check_interrupt()
             tracking = replace(job.tracking, parent_run_id=going.parent, sweep_keys=plan.differing_keys())

@@ -104,7 +104,11 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
 
     sweep = None
     try:
-        with open_sweep(store, command, arguments.overrides) as sweep, Trainer(plan.jobs) as trainer, planned():
+        with (
+            open_sweep(store, command, arguments.overrides) as sweep,
+            Trainer(plan.jobs, plan.series_of) as trainer,
+            planned(),
+        ):
             keys = ",".join(plan.differing_keys())
             told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
             sys.argv[1:] = _hydra_arguments(arguments, told)
