@@ -5,7 +5,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Callable, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -103,11 +103,12 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
     from pipeline.tracking.past import sweep_runs
 
     sweep = None
+    checked = planned() if plan.in_turn else nullcontext()  # another sweeper chooses jobs that no plan knows
     try:
         with (
             open_sweep(store, command, arguments.overrides) as sweep,
             Trainer(plan.jobs, plan.series_of) as trainer,
-            planned(),
+            checked,
         ):
             keys = ",".join(plan.differing_keys())
             told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
