@@ -9,10 +9,12 @@ from pipeline.api.settings import compose, name_table, plan_settings
 from pipeline.base.errors import PipelineError, UserError
 from pipeline.base.interrupt import check_interrupt, interruptible
 from pipeline.base.terminal import say
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, Launcher
 from pipeline.experiment.job import train_job
-from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
+from pipeline.experiment.jobs import Plan
+from pipeline.experiment.sweep import Sweep, log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import Trainer
+from pipeline.launching.launch import find_launcher, launch
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,13 +63,24 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
         >>> runs.table()  # doctest: +SKIP
     """
     plan = plan_settings(settings, data, multirun=True)
+    launcher = find_launcher(plan)
     store = open_store_to_train(plan.jobs[0].tracking)
     overrides = name_table(settings, data)
-    with (
-        interruptible(),
-        open_sweep(store, ["-m", *overrides], overrides) as going,
-        Trainer(plan.jobs, plan.series_of) as trainer,
-    ):
+    with interruptible(), open_sweep(store, ["-m", *overrides], overrides) as going:
+        if launcher is Launcher.local:
+            _train_in_turn(plan, going)
+        else:
+            launch(plan, going.parent, store)
+    log_report(store, going.parent)
+    if isinstance(going.failure, UserError):
+        raise going.failure
+    from pipeline.tracking.past import sweep_runs
+
+    return Runs(sweep_runs(store, going.parent, say), store, f"sweep={going.parent}", data)
+
+
+def _train_in_turn(plan: Plan, going: Sweep) -> None:
+    with Trainer(plan.jobs, plan.series_of) as trainer:
         for job in plan.jobs:
             check_interrupt()
             tracking = replace(job.tracking, parent_run_id=going.parent, sweep_keys=plan.differing_keys())
@@ -75,12 +88,6 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
                 train_job(replace(job, tracking=tracking), plan.series_of(job), trainer)
             except PipelineError as error:  # train_job has said why
                 going.failure = going.failure or error
-    log_report(store, going.parent)
-    if isinstance(going.failure, UserError):
-        raise going.failure
-    from pipeline.tracking.past import sweep_runs
-
-    return Runs(sweep_runs(store, going.parent, say), store, f"sweep={going.parent}", data)
 
 
 def _one_config(settings: Sequence[str | Config], data: "pd.DataFrame | None") -> Config:

@@ -23,11 +23,12 @@ from pipeline.base.record import RunRecord
 from pipeline.base.terminal import prepare_terminal, say
 from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
 from pipeline.command.summary import print_summary
-from pipeline.config.schema import Config, typed_config
+from pipeline.config.schema import Config, Launcher, typed_config
 from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import Trainer
+from pipeline.launching.launch import find_launcher, launch
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -102,19 +103,14 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
 def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, plan: Plan) -> int:
     from pipeline.tracking.past import sweep_runs
 
-    sweep = None
-    checked = planned() if plan.in_turn else nullcontext()  # another sweeper chooses jobs that no plan knows
+    launcher, sweep = find_launcher(plan), None
     try:
-        with (
-            open_sweep(store, command, arguments.overrides) as sweep,
-            Trainer(plan.jobs, plan.series_of) as trainer,
-            checked,
-        ):
-            keys = ",".join(plan.differing_keys())
-            told = [f"tracking.parent_run_id={sweep.parent}", f"tracking.sweep_keys=[{keys}]"]
-            sys.argv[1:] = _hydra_arguments(arguments, told)
+        with open_sweep(store, command, arguments.overrides) as sweep:
             check_interrupt()
-            _hydra_main((lambda job: _train_job(job, trainer, plan).score("validation")) if plan.in_turn else run_job)()
+            if launcher is Launcher.local:
+                _run_in_turn(arguments, plan, sweep.parent)
+            else:
+                launch(plan, sweep.parent, store)
     finally:
         if sweep is not None:
             print_summary(sweep_runs(store, sweep.parent, say), store)
@@ -122,6 +118,15 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
     if isinstance(sweep.failure, UserError):
         raise sweep.failure
     return DONE if sweep.failure is None else FAILED
+
+
+def _run_in_turn(arguments: Namespace, plan: Plan, parent: str) -> None:
+    """Let Hydra run the jobs, or whatever launcher of its own it was given."""
+    keys = ",".join(plan.differing_keys())
+    sys.argv[1:] = _hydra_arguments(arguments, [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{keys}]"])
+    checked = planned() if plan.in_turn else nullcontext()  # another sweeper chooses jobs that no plan knows
+    with Trainer(plan.jobs, plan.series_of) as trainer, checked:
+        _hydra_main((lambda job: _train_job(job, trainer, plan).score("validation")) if plan.in_turn else run_job)()
 
 
 def _hydra_main(job: Callable[[DictConfig], object]) -> Callable[[], None]:

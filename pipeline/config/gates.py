@@ -56,6 +56,7 @@ def _numbers(config: Config) -> Iterator[str]:
         "horizon": config.horizon,
         "batch_size": config.batch_size,
         "seeds": config.seeds,
+        "workers": config.workers,
         "dataset.period": config.dataset.period,
         "dataset.segments": config.dataset.segments,
         "dataset.delay": config.dataset.delay,

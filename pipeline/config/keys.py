@@ -20,6 +20,7 @@ class Role(Enum):
     seeds = "which trainings are made of one configuration"
     file = "where the values come from and how they are written; the digest of the values says what they are"
     preset = "the name of several changes; the changed keys say what it did"
+    launcher = "which processes train the jobs of a sweep"
     resume = "whether a finished run is read back instead of trained again"
     tracking = "where runs are recorded, and under which sweep"
 
@@ -49,6 +50,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "dataset.time_zone", "dataset.encoding",
     ),
     Role.preset: ("experiment", "debug"),
+    Role.launcher: ("launcher", "workers"),
     Role.resume: ("resume",),
     Role.tracking: (
         "tracking.uri", "tracking.experiment_name", "tracking.log_model", "tracking.parent_run_id",
@@ -144,7 +146,7 @@ def changes_recipe(key: str) -> bool:
         (True, True, False, True)
     """
     leaves = {role for each, role in _ROLES.items() if each == key or each.startswith(f"{key}.")}
-    return bool(leaves - {Role.engine, Role.seeds, Role.resume, Role.tracking})
+    return bool(leaves - {Role.engine, Role.seeds, Role.launcher, Role.resume, Role.tracking})
 
 
 def label_run(params: Mapping[str, Any], keys: Sequence[str] = ()) -> str:

@@ -184,6 +184,13 @@ class Engine(Enum):
     fit = "fit"
 
 
+class Launcher(Enum):
+    """Where the jobs of a sweep are trained: one after another in this process, or in worker processes."""
+
+    local = "local"
+    processes = "processes"
+
+
 class Optimizer(Enum):
     """The optimizer, with Keras defaults except for the learning rate and the gradient clipping."""
 
@@ -307,6 +314,8 @@ class Config:
     seed: int = 1
     seeds: int = 8
     resume: bool = False
+    launcher: Launcher = Launcher.local
+    workers: int | None = None
     protocol: Protocol = Protocol.fair
     experiment: str | None = None
     debug: str | None = None

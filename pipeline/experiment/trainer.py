@@ -40,10 +40,15 @@ class Trainer:
     """
 
     def __init__(self, jobs: Sequence[Config] = (), series_of: "Callable[[Config], Series] | None" = None) -> None:
-        self._coming = [(_name(job), _kind(job), job) for job in jobs]
+        self._coming: list[tuple[str, str, Config]] = []
+        self.expect(jobs)
         self._series_of = series_of
         self._trained: dict[tuple[str, int, str], Training] = {}  # by job, origin, and the values that were learnt
         self._programs: Programs | None = None
+
+    def expect(self, jobs: Sequence[Config]) -> None:
+        """Learn of more jobs that will come, in their order."""
+        self._coming += [(_name(job), _kind(job), job) for job in jobs]
 
     def __enter__(self) -> "Trainer":
         return self

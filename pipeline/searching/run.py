@@ -15,7 +15,7 @@ from pipeline.base.terminal import say
 from pipeline.base.text import hide_password, show_number
 from pipeline.config.gates import check_ranges
 from pipeline.config.keys import label_run
-from pipeline.config.schema import Config, Protocol, flat_config, hash_config
+from pipeline.config.schema import Config, Launcher, Protocol, flat_config, hash_config
 from pipeline.data.past import count_past, cut_series
 from pipeline.data.series import Series
 from pipeline.experiment.sweep import open_store_to_train
@@ -175,6 +175,9 @@ def _refuse(config: Config) -> None:
         "a series, not a text": config.reads_text,
         "protocol=fair: it chooses by a validation part": config.protocol is Protocol.tutorial,
         "training.online=false": config.training.online,
+        "launcher=local: start the same command with resume=true in more terminals, and they share the trials": (
+            config.launcher is not Launcher.local
+        ),
         "evaluation.origins=1: the folds of its trials are rolling already": config.evaluation.origins > 1,
     }
     for needed, given in wrong.items():

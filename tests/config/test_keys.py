@@ -13,6 +13,7 @@ from pipeline.config.keys import (
     KEYS,
     LABELS,
     MAIN_KEYS,
+    PARAMETERS,
     RESULT,
     Role,
     changes_recipe,
@@ -24,7 +25,8 @@ from pipeline.config.schema import Config, DatasetConfig, Source, flat_config, h
 
 SINE = DatasetConfig(name="sine", source=Source.sine)
 NOT_HASHED = {
-    *("resume", "experiment", "debug", "dataset.path", "dataset.separator", "dataset.decimal", "dataset.thousands"),
+    *("resume", "launcher", "workers", "experiment", "debug"),
+    *("dataset.path", "dataset.separator", "dataset.decimal", "dataset.thousands"),
     *("dataset.date_format", "dataset.time_zone", "dataset.encoding"),
 }
 
@@ -59,7 +61,7 @@ def test_what_decides_no_result_is_known() -> None:
     left_out = {key for key in schema_keys() if role_of(key) not in RESULT and not key.startswith("tracking.")}
     assert left_out == NOT_HASHED
     assert sorted(flat_config(Config(dataset=SINE))) == sorted(
-        key for key in schema_keys() if not key.startswith("tracking.")
+        key for key in schema_keys() if role_of(key) in PARAMETERS
     )
 
 

@@ -15,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from pipeline.base.errors import UserError
 from pipeline.base.paths import conf_dir
 from pipeline.config import keys
+from pipeline.config.keys import PARAMETERS, role_of
 from pipeline.config.schema import (
     Config,
     Engine,
@@ -207,7 +208,7 @@ def test_parameters_as_mlflow_shows_them() -> None:
         "training.epochs": "100",
     }
     assert known.items() <= flat.items()
-    assert sorted(flat) == [key for key in SCHEMA_KEYS if not key.startswith("tracking.")]
+    assert sorted(flat) == [key for key in SCHEMA_KEYS if role_of(key) in PARAMETERS]
 
 
 # ------------------------------------------------------------------------------------------- conf/ and the schema

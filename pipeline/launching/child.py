@@ -1,0 +1,70 @@
+"""A worker process as its parent sees it: started with its cores, asked to train jobs, and ended."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from typing import IO, Any
+
+
+class Child:
+    """A process that runs `pipeline.launching.worker`.
+
+    Args:
+        cores: That it may use.
+        tell: Gets each line of its stderr, from a thread.
+    """
+
+    def __init__(self, cores: Sequence[int], tell: Callable[[str], None]) -> None:
+        self._process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "pipeline.launching.worker", "--parent", str(os.getpid())),
+                *("--cores", ",".join(map(str, cores))),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            start_new_session=True,  # Ctrl-C of a terminal reaches the command, which passes it on once
+        )
+        self._teller = threading.Thread(target=_forward, args=[self._process.stderr, tell], daemon=True)
+        self._teller.start()
+
+    def train(self, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the answer to each job as it ends; too few if the worker dies."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.write(f"{json.dumps({'jobs': jobs})}\n")
+            self._process.stdin.flush()
+        for _ in jobs:
+            line = self._process.stdout.readline()
+            if not line.endswith("\n"):
+                return
+            yield json.loads(line)
+
+    def signal(self, number: int) -> None:
+        """Send a signal; one that has ended gets none."""
+        with suppress(OSError):
+            self._process.send_signal(number)
+
+    def end(self) -> int:
+        """Let it end, and return its exit code: -N if signal N ended it. All it said has been told then."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        code = self._process.wait()
+        self._process.stdout.close()
+        self._teller.join()
+        return code
+
+
+def _forward(stream: IO[str], tell: Callable[[str], None]) -> None:
+    with stream:
+        for line in stream:
+            tell(line.rstrip("\n"))

@@ -1,0 +1,123 @@
+"""Train the jobs of a sweep in worker processes, each with its share of the cores."""
+
+import queue
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from pipeline.base.errors import PipelineError, TrainingError, UserError
+from pipeline.base.interrupt import check_interrupt, interrupt_signal
+from pipeline.config.schema import Config, plain_config
+from pipeline.launching.batches import cut_batches
+from pipeline.launching.child import Child
+
+ATTEMPTS = 2  # of a job whose worker dies: memory that ran out may be there the second time
+_SECONDS_BETWEEN_CHECKS = 0.2
+_KINDS: Mapping[str, type[PipelineError]] = {kind.__name__: kind for kind in (UserError, TrainingError)}
+
+
+@dataclass
+class Processes:
+    """Workers that share the jobs of a sweep. Used once.
+
+    Attributes:
+        jobs: Each is idempotent: with resume=true it is read back if it was finished before.
+        cores: Of each worker: as many workers as there are entries.
+        tell: Shows a sentence, or what a worker says, to the person who waits. Called from threads.
+        bury: Called when a worker has died, before its job is trained again: marks its run as KILLED.
+    """
+
+    jobs: Sequence[Config]
+    cores: Sequence[Sequence[int]]
+    tell: Callable[[str], None]
+    bury: Callable[[], object]
+    _waiting: "queue.SimpleQueue[list[int]]" = field(default_factory=queue.SimpleQueue)
+    _errors: dict[int, PipelineError] = field(default_factory=dict)  # by job
+    _deaths: dict[int, int] = field(default_factory=dict)  # of workers, by the job that they were at
+    _living: dict[int, Child] = field(default_factory=dict)  # by worker
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> list[PipelineError]:
+        """Train every job; return the errors of those that failed, in the order of the jobs.
+
+        Raises:
+            KeyboardInterrupt: If a signal came; the workers have got it, too, and have ended.
+        """
+        for batch in cut_batches(self.jobs, len(self.cores)):
+            self._waiting.put(batch)
+        threads = [
+            threading.Thread(target=self._serve, args=[number], daemon=True) for number in range(len(self.cores))
+        ]
+        for thread in threads:
+            thread.start()
+        try:
+            for thread in threads:
+                while thread.is_alive():
+                    check_interrupt()
+                    thread.join(_SECONDS_BETWEEN_CHECKS)
+        except KeyboardInterrupt:
+            self._stopped.set()
+            self._pass_on(threads)
+            raise
+        return [self._errors[place] for place in sorted(self._errors)]
+
+    def _pass_on(self, threads: Sequence[threading.Thread]) -> None:
+        """Give each signal that comes to the workers, until they have ended."""
+        while any(thread.is_alive() for thread in threads):
+            for child in list(self._living.values()):
+                child.signal(interrupt_signal())
+            with suppress(KeyboardInterrupt):
+                for thread in threads:
+                    thread.join()
+
+    def _serve(self, number: int) -> None:
+        while not self._stopped.is_set():
+            try:
+                batch = self._waiting.get_nowait()
+            except queue.Empty:
+                break
+            try:
+                left = self._train(self._find_child(number), batch)
+            except Exception as error:  # of this program: its jobs must not vanish with the thread
+                self._errors |= {place: TrainingError(f"{type(error).__name__}: {error}") for place in batch}
+                break
+            if left and not self._stopped.is_set():
+                self._retry(left, self._living.pop(number).end())
+        if child := self._living.get(number):
+            child.end()
+
+    def _find_child(self, number: int) -> Child:
+        if number not in self._living:
+            self._living[number] = Child(self.cores[number], self.tell)
+            if self._stopped.is_set():  # an interrupt came while it was started
+                self._living[number].signal(interrupt_signal())
+        return self._living[number]
+
+    def _train(self, child: Child, batch: Sequence[int]) -> list[int]:
+        """Let a worker train a batch; return the jobs that it has not answered for, because it died."""
+        left = list(batch)
+        for answer in child.train([{"place": each, "config": plain_config(self._job(each))} for each in batch]):
+            left.remove(answer["place"])
+            if answer["kind"]:
+                self._errors[answer["place"]] = _KINDS.get(answer["kind"], TrainingError)(answer["error"])
+        return left
+
+    def _job(self, place: int) -> Config:
+        # A worker may have died after its run was finished, before it said so: then that one is read back.
+        return replace(self.jobs[place], resume=True) if place in self._deaths else self.jobs[place]
+
+    def _retry(self, left: Sequence[int], code: int) -> None:
+        """Give what a dead worker has left to a new one; the job that it was at, alone."""
+        first, rest = left[0], list(left[1:])
+        self._deaths[first] = self._deaths.get(first, 0) + 1
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+        with suppress(Exception):  # the next command does it
+            self.bury()
+        if self._deaths[first] < ATTEMPTS:
+            self.tell(f"a worker {how}: its job is trained again")
+            self._waiting.put([first])
+        else:
+            self._errors[first] = TrainingError(f"its worker {how}, {ATTEMPTS} times")
+        if rest:
+            self._waiting.put(rest)

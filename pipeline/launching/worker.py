@@ -1,0 +1,95 @@
+"""A worker of launcher=processes: reads batches of jobs from stdin, trains them, and answers on stdout, line by line.
+
+Both are lines of JSON: `{"jobs": [{"place": 0, "config": {...}}]}` in, `{"place": 0, "kind": "", "error": ""}` out, one
+for each job as it ends. Its compiled programs stay open from batch to batch. It ends when stdin does.
+"""
+
+import argparse
+import json
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, TextIO
+
+from omegaconf import OmegaConf
+
+from pipeline.base.environment import prepare_environment
+from pipeline.base.errors import PipelineError
+from pipeline.base.interrupt import check_interrupt, interrupt_signal, listen_for_interrupts
+from pipeline.base.terminal import prepare_terminal
+from pipeline.config.schema import Config, typed_config
+from pipeline.experiment.job import train_job
+from pipeline.experiment.trainer import Trainer
+
+if TYPE_CHECKING:
+    from pipeline.data.series import Series
+
+_SECONDS_BETWEEN_LOOKS = 1.0
+
+
+def main() -> int:
+    """Serve until stdin ends; 128 + signal after an interrupt, as a shell would have it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cores", required=True, help="that this worker may use, by commas")
+    parser.add_argument("--parent", type=int, required=True, help="process id of the command: without it, it ends")
+    arguments = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, [int(core) for core in arguments.cores.split(",")])
+    with os.fdopen(os.dup(1), "w") as answers:
+        os.dup2(2, 1)  # whatever a library prints is no answer
+        prepare_environment()
+        prepare_terminal(unread=True)
+        listen_for_interrupts()
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        threading.Thread(target=_watch, args=[arguments.parent], daemon=True).start()
+        try:
+            _serve(sys.stdin, answers)
+        except KeyboardInterrupt:
+            return 128 + interrupt_signal()
+    return 0
+
+
+def _serve(batches: TextIO, answers: TextIO) -> None:
+    loaded: dict[str, Series] = {}
+    with Trainer(series_of=lambda job: _load(job, loaded)) as trainer:
+        for place, job in _read_jobs(batches, trainer):
+            check_interrupt()
+            kind = error = ""
+            try:
+                train_job(job, _load(job, loaded), trainer)
+            except PipelineError as failure:  # train_job has said why
+                kind, error = type(failure).__name__, str(failure)
+            answers.write(f"{json.dumps({'place': place, 'kind': kind, 'error': error})}\n")
+            answers.flush()
+
+
+def _read_jobs(batches: TextIO, trainer: Trainer) -> Iterator[tuple[int, Config]]:
+    for line in batches:
+        jobs = [(each["place"], typed_config(OmegaConf.create(each["config"]))) for each in json.loads(line)["jobs"]]
+        trainer.expect([job for _, job in jobs])
+        yield from jobs
+
+
+def _load(job: Config, loaded: "dict[str, Series]") -> "Series":
+    """Read each file once."""
+    from pipeline.data.sources import load_series
+
+    key = repr(job.dataset)
+    if key not in loaded:
+        loaded[key] = load_series(job.dataset)
+    return loaded[key]
+
+
+def _watch(parent: int) -> None:
+    """End as by SIGTERM when the command is gone: the same command with resume=true must not train beside this one."""
+    while os.getppid() == parent:
+        time.sleep(_SECONDS_BETWEEN_LOOKS)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
