@@ -1,4 +1,4 @@
-"""`launcher=processes` as a command: the same runs as in one process, and what is wrong is said before."""
+"""`launcher=processes` as a command: the same runs as in one process; and what it cannot take is said before."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config, DatasetConfig, Launcher, Source
+from pipeline.experiment.jobs import Plan
+from pipeline.launching.launch import find_launcher
 from tests.commands import run_command
 
 WORDS = (
@@ -15,15 +19,13 @@ WORDS = (
 
 
 @pytest.mark.thorough  # the parts have tests of their own, in tests/launching
-def test_processes_train_the_same_runs(
-    tmp_path: Path, make_store: Callable[[Path], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_processes_train_the_same_runs(tmp_path: Path, make_store: Callable[[Path], str]) -> None:
     """A sweep in worker processes loses jobs, has other numbers, or says another thing than the same in one process."""
     uri = make_store(tmp_path)
     found = {}
     for launcher in ("local", "processes"):
         words = (*WORDS, f"launcher={launcher}", f"tracking.uri={uri}", f"tracking.experiment_name={launcher}")
-        ended = run_command("pipeline.run", *words, cwd=tmp_path, capture_output=True)
+        ended = run_command("pipeline.run", *words, cwd=tmp_path)
         assert ended.returncode == 0, ended.stderr
         client = MlflowClient(uri)
         experiment = client.get_experiment_by_name(launcher)
@@ -36,3 +38,20 @@ def test_processes_train_the_same_runs(
         assert "report: " in ended.stderr
     assert len(found["local"]) == 4
     assert found["processes"] == found["local"]
+
+
+@pytest.mark.parametrize(
+    ("launchers", "source", "in_turn", "complaint"),
+    [
+        ([Launcher.local, Launcher.processes], Source.sine, True, "launcher is one for the whole sweep"),
+        ([Launcher.processes], Source.sine, False, "leave hydra/launcher and hydra/sweeper out"),
+        ([Launcher.processes], Source.frame, True, "cannot take a table of this Python; write it to a file first"),
+    ],
+)
+def test_what_a_launcher_cannot_take_is_said_before(
+    launchers: list[Launcher], source: Source, in_turn: bool, complaint: str
+) -> None:
+    """A sweep runs half in one process and half in others, or fails in its workers after the first job was trained."""
+    jobs = [Config(launcher=each, dataset=DatasetConfig(name="data", source=source)) for each in launchers]
+    with pytest.raises(UserError, match=complaint):
+        find_launcher(Plan(True, jobs, {}, in_turn))
