@@ -458,7 +458,7 @@ def test_a_text_fits_every_screen(size: tuple[int, int], dark: bool, text_gates:
 def search_page(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a search of the packaged space for short series, whose 120 trials are made up."""
     folder, random = tmp_path_factory.mktemp("search"), np.random.default_rng(1)
-    space = read_space("small", 300, [], [])
+    space = read_space("small", 300, 12, [], [])
     trials = []
     for number, score in enumerate(10 * random.lognormal(1, 0.6, 120)):
         values = {

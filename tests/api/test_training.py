@@ -57,7 +57,7 @@ def test_settings_make_a_typed_configuration(frame: pd.DataFrame) -> None:
         (("look_bak=2",), "did you mean 'look_back'"),
         (("look_back=1,2",), "look_back=1,2 gives several values"),
         (("experiment=many_to_many",), r"make a sweep; give them to sweep\(...\)"),
-        (("hydra/launcher=joblib",), "for the command: python -m pipeline.run"),
+        (("hydra/launcher=joblib",), "for the command python -m pipeline.run"),
         (("look_back=200",), "lower look_back"),
     ],
 )
