@@ -3,7 +3,8 @@
 make peers                                             everything: hours; Ctrl-C and the same words go on
 make peers ARGS="--sets airline,wine --quick --folder peers-quick"   two sets, tiny budgets: does it work?
 make peers ARGS="--contenders search,auto_ets --budget 300s"
-make peers ARGS="--table"                              only the table of what is there
+make peers ARGS="--table"                              only the tables of what is there
+make peers ARGS="--table --folder benchmarks/peers"    only those of the results that the documentation shows
 
 A pair that has a line in FOLDER/results.jsonl with the same budget is not run again; one that failed, or had another
 budget, is, and its new line counts. Seconds and memory are those of the whole process, imports included.
@@ -47,7 +48,7 @@ def main() -> None:
         (arguments.folder / "forecasts").mkdir(parents=True, exist_ok=True)
         subprocess.run([arguments.python, "-m", "benchmarks.peers.sets", str(arguments.folder / "sets")], check=True)
         run_pairs(arguments, results)
-    records = read_records(results)
+    records = [each for each in read_records(results) if each["contender"] in arguments.contenders]
     for horizon in HORIZONS:
         print_tables(records, horizon, arguments.sets or list(SETS))
         if not arguments.sets:
