@@ -80,7 +80,7 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
 
 
 def _train_in_turn(plan: Plan, going: Sweep) -> None:
-    with Trainer(plan.jobs, plan.series_of) as trainer:
+    with Trainer(plan.jobs) as trainer:
         for job in plan.jobs:
             check_interrupt()
             tracking = replace(job.tracking, parent_run_id=going.parent, sweep_keys=plan.differing_keys())

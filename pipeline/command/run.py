@@ -125,7 +125,7 @@ def _run_in_turn(arguments: Namespace, plan: Plan, parent: str) -> None:
     keys = ",".join(plan.differing_keys())
     sys.argv[1:] = _hydra_arguments(arguments, [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{keys}]"])
     checked = planned() if plan.in_turn else nullcontext()  # another sweeper chooses jobs that no plan knows
-    with Trainer(plan.jobs, plan.series_of) as trainer, checked:
+    with Trainer(plan.jobs) as trainer, checked:
         _hydra_main((lambda job: _train_job(job, trainer, plan).score("validation")) if plan.in_turn else run_job)()
 
 

@@ -14,14 +14,10 @@ from typing import TYPE_CHECKING
 from pipeline.base.environment import hushed_stderr
 from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.config.schema import Config, TrackingConfig
-from pipeline.data.auto_transforms import resolve_transforms
-from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.training.hyperparameters import without_hyperparameters
 
 if TYPE_CHECKING:
-    from pipeline.data.series import Series
-    from pipeline.training.groups import Job
     from pipeline.training.programs import Programs
     from pipeline.training.record import EpochReport
     from pipeline.training.train import Training
@@ -36,13 +32,11 @@ class Trainer:
 
     Args:
         jobs: Those that will come, in their order, as far as it is known. Hydra's own sweeper knows it.
-        series_of: Gives the series of one of them.
     """
 
-    def __init__(self, jobs: Sequence[Config] = (), series_of: "Callable[[Config], Series] | None" = None) -> None:
+    def __init__(self, jobs: Sequence[Config] = ()) -> None:
         self._coming: list[tuple[str, str, Config]] = []
         self.expect(jobs)
-        self._series_of = series_of
         self._trained: dict[tuple[str, int, str], Training] = {}  # by job, origin, and the values that were learnt
         self._programs: Programs | None = None
 
@@ -57,7 +51,7 @@ class Trainer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._programs is not None:
-            self._programs.__exit__(kind, error, trace)
+            self._programs.close()
 
     def train(
         self,
@@ -95,7 +89,7 @@ class Trainer:
         if others:
             tell(f"{label}: trained side by side with {len(others)} other job(s) of this sweep")
         own = [replace(other, dataset=config.dataset) for other in others]  # the same data decide the same
-        trained = self._train([config, *own], data, label, self._find_next(job, is_done))
+        trained = self._train([config, *own], data, label, tell)
         for other, training in zip(others, trained[1:], strict=True):
             self._trained[_name(other), origin, learnt] = training
         return trained[0]
@@ -125,21 +119,8 @@ class Trainer:
                 left -= other.seeds
         return others
 
-    def _find_next(self, job: Config, is_done: Callable[[Config], bool]) -> "Job | None":
-        """Return the next coming job that another program trains, with its data: it is compiled beside this one."""
-        from pipeline.training.groups import Job
-
-        kind, known = _kind(job), {name for name, *_ in self._trained}
-        following = (each for name, other, each in self._coming if other != kind and name not in known)
-        other = next(following, None)
-        if other is None or other.reads_text or self._series_of is None:  # a text is prepared for seconds
-            return None
-        series = self._series_of(other)
-        config = resolve_transforms(other, series)[0]
-        return None if is_done(config) else Job(config, prepare_data(config, series))
-
     def _train(
-        self, configs: Sequence[Config], data: PreparedData, label: str, coming: "Job | None"
+        self, configs: Sequence[Config], data: PreparedData, label: str, tell: Callable[[str], None]
     ) -> "list[Training]":
         from pipeline.report.terminal.progress import show_progress
         from pipeline.training.groups import Job
@@ -156,7 +137,7 @@ class Trainer:
                 number = before[epoch.job] + epoch.seed - configs[epoch.job].seed
                 show(replace(epoch, seed=first + number))
 
-            return train_or_again(jobs, self._programs, report, lambda told: log.warning("%s: %s", label, told), coming)
+            return train_or_again(jobs, self._programs, report, lambda told: log.warning("%s: %s", label, told))
 
 
 def _name(job: Config) -> str:

@@ -55,7 +55,7 @@ def main() -> int:
 
 def _serve(batches: TextIO, answers: TextIO) -> None:
     loaded: dict[str, Series] = {}
-    with Trainer(series_of=lambda job: _load(job, loaded)) as trainer:
+    with Trainer() as trainer:
         for place, job in _read_jobs(batches, trainer):
             check_interrupt()
             kind = error = ""

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 
 Pair = tuple[Config, PreparedData]
-Train = Callable[[Sequence[Pair], Sequence[Pair]], "Sequence[Training]"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +38,12 @@ class Evaluator:
     Attributes:
         config: What all trials share.
         folds: Of the past, the newest last.
-        train: Trains configurations that one program can train, each with its data, and is told those that come next.
+        train: Trains configurations that one program can train, each with its data.
     """
 
     config: Config
     folds: Sequence[Fold]
-    train: "Train"
+    train: "Callable[[Sequence[Pair]], Sequence[Training]]"
 
     def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Mapping[int, Outcome]]:
         """Yield what those scored that one program can train, group after group; first what is refused."""
@@ -58,11 +57,8 @@ class Evaluator:
                 refused[place] = Outcome(failure=str(error), trained=False)
         if refused:
             yield refused
-        prepared = [self._prepare(list(alike.values()), rung) for alike in groups.values()]
-        for alike, pairs, coming in zip(groups.values(), prepared, [*prepared[1:], None], strict=True):
-            following = coming if isinstance(coming, list) else []
-            outcomes = [pairs] * len(alike) if isinstance(pairs, Outcome) else self._try(pairs, following, rung)
-            yield dict(zip(alike, outcomes, strict=True))
+        for alike in groups.values():
+            yield dict(zip(alike, self._try(list(alike.values()), rung), strict=True))
 
     def _on_rung(self, values: Values, rung: Rung) -> Config:
         config = set_values(self.config, values)
@@ -71,22 +67,19 @@ class Evaluator:
         check_ranges(config)
         return config
 
-    def _prepare(self, configs: Sequence[Config], rung: Rung) -> list[Pair] | Outcome:
-        """Return configurations that differ in hyperparameters only, each with all folds of a rung, or why not."""
+    def _try(self, configs: Sequence[Config], rung: Rung) -> list[Outcome]:
+        """Score configurations that differ in hyperparameters only, on all folds of a rung at once."""
         try:
             folds = [(fold, prepare_fold(configs[0], fold)) for fold in self.folds[-rung.folds :]]
-            return [(fold_config(config, fold), data) for config in configs for fold, data in folds]
+            pairs = [(fold_config(config, fold), data) for config in configs for fold, data in folds]
         except PipelineError as error:
-            return Outcome(failure=str(error), trained=False)
-
-    def _try(self, pairs: Sequence[Pair], coming: Sequence[Pair], rung: Rung) -> list[Outcome]:
-        """Score configurations on all folds of a rung at once."""
+            return [Outcome(failure=str(error), trained=False)] * len(configs)
         try:
-            trainings = self.train(pairs, coming)
+            trainings = self.train(pairs)
         except PipelineError as error:
-            return [Outcome(failure=str(error))] * (len(pairs) // rung.folds)
+            return [Outcome(failure=str(error))] * len(configs)
         scored = [_score(data, training) for (_, data), training in zip(pairs, trainings, strict=True)]
-        return [_join(scored[first : first + rung.folds]) for first in range(0, len(scored), rung.folds)]
+        return [_join(scored[first : first + len(folds)]) for first in range(0, len(scored), len(folds))]
 
 
 def _program_of(config: Config) -> str:
@@ -127,7 +120,7 @@ def score_persistence(config: Config, folds: Sequence[Fold]) -> float:
 
 
 @contextmanager
-def open_trainer() -> Iterator[Train]:
+def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]":
     """Give what trains configurations side by side; its programs stay open until the block ends."""
     with wait_for_safe_point(), hushed_stderr():
         from pipeline.training.groups import Job
@@ -136,16 +129,15 @@ def open_trainer() -> Iterator[Train]:
 
         start_tensorflow()
 
-    def train(pairs: Sequence[Pair], coming: Sequence[Pair]) -> "Sequence[Training]":
+    def train(pairs: Sequence[Pair]) -> "Sequence[Training]":
         alike: dict[str, list[int]] = {}  # with transforms=auto folds may have chosen differently
         for place, (config, _) in enumerate(pairs):
             alike.setdefault(_program_of(config), []).append(place)
         found: dict[int, Training] = {}
-        following = Job(*coming[0]) if coming else None
         for places in alike.values():
             jobs = [Job(*pairs[place]) for place in places]
             with wait_for_safe_point():
-                trainings = train_or_again(jobs, programs, lambda report: None, say, following)
+                trainings = train_or_again(jobs, programs, lambda report: None, say)
             found |= dict(zip(places, trainings, strict=True))
         return [found[place] for place in range(len(pairs))]
 

@@ -7,7 +7,7 @@ company, and whatever the number of cores.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any
@@ -77,7 +77,6 @@ def train_fused(
     network: NetworkFunction,
     programs: Programs,
     on_epoch: OnEpoch,
-    compile_next: Callable[[], object] | None = None,
 ) -> list[Seeds]:
     """Train all seeds of some jobs side by side.
 
@@ -87,7 +86,6 @@ def train_fused(
         network: Their network as a function of its weights.
         programs: What is compiled.
         on_epoch: Told now and then about the last finished epoch of each seed.
-        compile_next: Begins to compile what will be trained next: called when the compiling for these has begun.
 
     Returns:
         For each job one record per seed, and the scaled outputs of each at every window. A seed that diverged says so
@@ -96,24 +94,8 @@ def train_fused(
     start = time.perf_counter()
     tasks = make_tasks(jobs, network, programs)
     first = next(tasks)  # compiled before a training begins
-    if compile_next is not None:
-        begin_compiling(first, programs)
-        compile_next()
     events = run_on_cores(chain([first], tasks), _train_group)
     return collect_trained(events, len(jobs), start, on_epoch)
-
-
-def begin_compiling(task: Task, programs: Programs) -> None:
-    """Let XLA compile the programs of a task in a thread, by calls that train nothing; its training waits for it."""
-    compiled, windows, none = task.compiled, task.data.windows, np.int32(0)
-
-    def compile_both() -> None:
-        material, history = task.read(0)
-        carry = to_arrays(compiled.program.begin(task.group.weights))
-        compiled.train(material, carry, none, none, history)
-        compiled.forecast(windows.inputs, windows.targets, task.everything, carry.best_weights)
-
-    programs.start(compile_both)
 
 
 def make_tasks(jobs: Sequence[Job], network: NetworkFunction, programs: Programs) -> Iterator[Task]:

@@ -4,9 +4,7 @@ A program is some seconds of compiling. Jobs with the same network whose data ha
 open, because a sweep goes through its shapes again and again, and each is 25 MB.
 """
 
-import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
@@ -50,7 +48,6 @@ class Programs:
 
     def __init__(self) -> None:
         self._open: dict[str, tuple[CompilingSession, Compiled]] = {}
-        self._threads: list[threading.Thread] = []
 
     def __enter__(self) -> "Programs":
         return self
@@ -58,8 +55,6 @@ class Programs:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, KeyboardInterrupt):
-            self._threads.clear()  # the process ends at once, or lives on
         self.close()
 
     def find(self, key: str, compile_in: Callable[[CompilingSession], Compiled]) -> Compiled:
@@ -83,21 +78,8 @@ class Programs:
             raise
         return self._open[key][1]
 
-    def start(self, compile_now: Callable[[], None]) -> None:
-        """Compile in a thread; whoever needs the program tells its errors."""
-
-        def compile_quietly() -> None:
-            with suppress(Exception):
-                compile_now()
-
-        self._threads = [thread for thread in self._threads if thread.is_alive()]
-        self._threads.append(threading.Thread(target=compile_quietly, daemon=True))
-        self._threads[-1].start()
-
     def close(self) -> None:
         """Close all of them: what is asked for later is compiled again."""
-        for thread in self._threads:
-            thread.join()  # Python would end under it and crash
         while self._open:
             session, _ = self._open.popitem()[1]
             session.close()

@@ -3,9 +3,7 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 
 import keras
 import numpy as np
@@ -19,7 +17,7 @@ from pipeline.training.cores import count_cores
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.fused import begin_compiling, make_tasks, train_fused
+from pipeline.training.fused import train_fused
 from pipeline.training.groups import Job, seeds_per_group
 from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.online import train_online
@@ -37,9 +35,8 @@ class Training:
         forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
             windows, outputs).
         fit_seconds: Wall time of training all seeds, compilation included unless a job before it left its program open;
-            with the fused engine, where groups of seeds train and forecast side by side, the forecasts as well, and
-            the begin of compiling what comes next. Of jobs that were trained side by side, a share of their time: by
-            the number of its seeds.
+            with the fused engine, where groups of seeds train and forecast side by side, the forecasts as well. Of jobs
+            that were trained side by side, a share of their time: by the number of its seeds.
     """
 
     choice: Choice
@@ -65,9 +62,7 @@ def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Traini
         return train_side_by_side([Job(config, data)], programs, on_epoch)[0]
 
 
-def train_side_by_side(
-    jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch, coming: Job | None = None
-) -> list[Training]:
+def train_side_by_side(jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch) -> list[Training]:
     """Train several configurations that one program can train, together.
 
     Each has the same bits as if it were trained alone. What the engine `fit` trains, and training.online, is trained
@@ -78,7 +73,6 @@ def train_side_by_side(
             very same data they share the calls of the program.
         programs: What is compiled; it stays open for the next jobs.
         on_epoch: Told about finished epochs.
-        coming: What will be trained next, with another program: it is compiled beside these.
 
     Returns:
         One training per job, in their order.
@@ -96,29 +90,17 @@ def train_side_by_side(
     choice = choose_engine(first.config, first.data)
     if choice.network is None or first.config.training.online:
         return [_train_alone(choice, job, on_epoch) for job in jobs]
-    compile_next = None if coming is None else partial(_compile_next, coming, programs)
-    found = train_fused(jobs, choice.network, programs, on_epoch, compile_next)
+    found = train_fused(jobs, choice.network, programs, on_epoch)
     share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
     return [Training(choice, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
 
 
-def _compile_next(job: Job, programs: Programs) -> None:
-    with suppress(Exception):  # its own training meets it again, and says whose it is
-        choice = choose_engine(job.config, job.data)
-        if choice.network is not None and not job.config.training.online:
-            begin_compiling(next(make_tasks([job], choice.network, programs)), programs)
-
-
 def train_or_again(
-    jobs: Sequence[Job],
-    programs: Programs,
-    on_epoch: OnEpoch,
-    tell: Callable[[str], None],
-    coming: Job | None = None,
+    jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoch, tell: Callable[[str], None]
 ) -> list[Training]:
     """Train side by side; where compiled programs could not be read or kept, forget them, say so and train again."""
     try:
-        return train_side_by_side(jobs, programs, on_epoch, coming)
+        return train_side_by_side(jobs, programs, on_epoch)
     except Exception as error:
         programs.close()
         if (told := forget_programs(str(error))) is None:

@@ -9,7 +9,6 @@ import pytest
 
 from pipeline.config.schema import Config, DatasetConfig, TrainingConfig
 from pipeline.data.prepared import PreparedData
-from pipeline.experiment import trainer as trainer_module
 from pipeline.experiment.trainer import Trainer
 from pipeline.models.heads.point import PointHead
 from pipeline.training import train as train_module
@@ -47,7 +46,7 @@ def companies(monkeypatch) -> list[list[Config]]:
     """The configurations of each call of the engine; every training remembers what it was made of."""
     found: list[list[Config]] = []
 
-    def train(jobs: list[Job], programs: object, report: object, coming: Job | None) -> list[Trained]:
+    def train(jobs: list[Job], programs: object, report: object) -> list[Trained]:
         found.append([job.config for job in jobs])
         return [Trained(job.config, job.data, np.zeros(1)) for job in jobs]
 
@@ -123,24 +122,6 @@ def test_what_the_data_decided_goes_to_all(companies) -> None:
         chosen = replace(RATES[0], dataset=replace(RATES[0].dataset, period=12))
         trainer.train(RATES[0], chosen, DATA, "job", print)
     assert {config.dataset.period for config in companies[0]} == {12}
-
-
-def test_the_next_program_is_compiled_beside_this_one(monkeypatch) -> None:
-    """A sweep over shapes compiles what it has, or what a finished run stands for, or not the one that comes next."""
-    coming: list[int | None] = []
-
-    def train(jobs: list[Job], programs: object, report: object, following: Job | None) -> list[Trained]:
-        coming.append(None if following is None else following.config.look_back)
-        return [Trained(job.config, job.data, np.zeros(1)) for job in jobs]
-
-    monkeypatch.setattr(train_module, "train_side_by_side", train)
-    monkeypatch.setattr(train_module, "most_side_by_side", lambda config, data: 4)
-    monkeypatch.setattr(trainer_module, "prepare_data", lambda config, series: DATA)
-    jobs = [RATES[0], make_job(look_back=5), RATES[1], make_job(look_back=7), make_job(look_back=9)]
-    with Trainer(jobs, lambda job: cast(Any, None)) as trainer:
-        for job in jobs:
-            trainer.train(job, job, DATA, "job", print, lambda config: config.look_back == 9)
-    assert coming == [5, 7, None, None]  # the second rate was trained with the first; it is only found
 
 
 def test_a_file_that_has_grown_is_learnt_again(companies) -> None:

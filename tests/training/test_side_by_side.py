@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pytest
@@ -110,27 +110,6 @@ def test_a_configuration_that_diverges_fails_alone(make_jobs, together, programs
     assert "the loss is" in failed.seeds[0].failure
     assert_equal_bits(first, together["to the end"][0])
     assert_equal_bits(second, together["to the end"][1])
-
-
-def test_what_cannot_be_compiled_beside_is_another_job_s_failure(make_jobs, together, programs, ignore_epoch) -> None:
-    """A job that goes wrong takes the one before it along, or is told under its name."""
-    job = make_jobs("to the end")[0]
-    broken = Job(job.config, cast(Any, None))
-    (training,) = train_side_by_side([job], programs, ignore_epoch, coming=broken)
-    assert_equal_bits(training, together["to the end"][0])
-
-
-@pytest.mark.thorough
-def test_what_comes_next_is_compiled_beside(make_jobs, together, ignore_epoch) -> None:
-    """A sweep over shapes compiles one after another, compiles twice, or numbers depend on what is compiled beside."""
-    one, other = make_jobs("to the end")[0], make_jobs("numbers")[0]
-    with Programs() as fresh:
-        (first,) = train_side_by_side([one], fresh, ignore_epoch, coming=other)
-        assert len(fresh._open) == 2
-        (second,) = train_side_by_side([other], fresh, ignore_epoch)
-        assert len(fresh._open) == 2
-    assert_equal_bits(first, together["to the end"][0])
-    assert_equal_bits(second, together["numbers"][0])
 
 
 def test_data_of_equal_shapes_share_a_program(make_jobs, make_data, together, programs, opened, ignore_epoch) -> None:
