@@ -23,6 +23,7 @@ from pathlib import Path
 import pandas as pd
 
 from benchmarks.peers import ours
+from benchmarks.peers.files import forecast_file, read_set
 from benchmarks.peers.sets import HELD_OUT, HORIZONS, SETS, find_test_start
 from benchmarks.peers.table import compute_mase, describe_pairs, describe_table, read_records
 
@@ -95,7 +96,7 @@ def run_pair(arguments: argparse.Namespace, name: str, horizon: int, contender: 
     else:
         quick = ["--quick"] if arguments.quick else []
         command = [arguments.python, "-m", "benchmarks.peers.theirs"]
-    path = arguments.folder / "forecasts" / f"{name}-{horizon}-{contender}.csv"
+    path = forecast_file(arguments.folder, name, horizon, contender)
     path.unlink(missing_ok=True)
     log = path.with_suffix(".log")
     words = [*command, contender, name, str(horizon), str(arguments.folder), *quick]
@@ -104,7 +105,7 @@ def run_pair(arguments: argparse.Namespace, name: str, horizon: int, contender: 
     if code != 0 or not path.exists():
         said = log.read_text(errors="replace").strip()[-_TAIL:]
         return measured | {"error": f"over the limit of {arguments.limit:g} s" if code is None else said}
-    values = pd.read_csv(arguments.folder / "sets" / f"{name}.csv", index_col="step").to_numpy()
+    values = read_set(arguments.folder, name).to_numpy()
     forecasts = pd.read_csv(path, index_col="step").to_numpy()
     try:
         return measured | {"mase": compute_mase(values, forecasts, find_test_start(len(values)), SETS[name].period)}

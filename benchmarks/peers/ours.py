@@ -3,7 +3,6 @@
 python -m benchmarks.peers.ours search airline 12 FOLDER --budget 120s
 """
 
-import argparse
 import json
 import os
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from benchmarks.peers.files import forecast_file, make_parser, read_set, write_forecast
 from benchmarks.peers.sets import SETS, TEST_FRACTION, find_test_start
 
 CONTENDERS = ("search", "ridge")
@@ -67,23 +67,18 @@ def forecast_ridge(values: np.ndarray, period: int, horizon: int) -> np.ndarray:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("name", choices=SETS)
-    parser.add_argument("horizon", type=int)
-    parser.add_argument("folder", type=Path)
+    parser = make_parser(__doc__, CONTENDERS)
     parser.add_argument("--budget", default="120s", help="of the search, as its own budget=")
     parser.add_argument("--seeds", type=int, default=16, help="of the champion")
     arguments = parser.parse_args()
     name, horizon = arguments.name, arguments.horizon
-    values = pd.read_csv(arguments.folder / "sets" / f"{name}.csv", index_col="step")
+    values = read_set(arguments.folder, arguments.name)
     if arguments.contender == "ridge":
         found = forecast_ridge(values.to_numpy(), SETS[name].period, horizon)
     else:
         found = forecast_search(values, name, horizon, arguments.budget, arguments.seeds)
-    index = values.index[find_test_start(len(values)) :]
-    path = arguments.folder / "forecasts" / f"{name}-{horizon}-{arguments.contender}.csv"
-    pd.DataFrame(found, index=index, columns=values.columns).to_csv(path)
+    path = forecast_file(arguments.folder, arguments.name, arguments.horizon, arguments.contender)
+    write_forecast(path, values, found)
 
 
 if __name__ == "__main__":

@@ -6,16 +6,15 @@ A forecast of step t, `horizon` steps ahead, knows the values up to step t - hor
 once, on what lies before the first such origin of the test part, and is not fitted again as the origin moves on.
 """
 
-import argparse
 import logging
 import os
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from benchmarks.peers.files import forecast_file, make_parser, read_set, write_forecast
 from benchmarks.peers.sets import SETS, find_test_start
 
 Array = np.ndarray
@@ -166,23 +165,18 @@ def _as_wide(found: pd.DataFrame, horizon: int) -> Array:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("contender", choices=CONTENDERS)
-    parser.add_argument("name", choices=SETS)
-    parser.add_argument("horizon", type=int)
-    parser.add_argument("folder", type=Path)
+    parser = make_parser(__doc__, CONTENDERS)
     parser.add_argument("--quick", action="store_true", help="a few steps and samples, to see that it works")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
     logging.getLogger("pytorch_lightning").setLevel(logging.ERROR)
     os.environ["NIXTLA_ID_AS_COL"] = "1"
-    values = pd.read_csv(arguments.folder / "sets" / f"{arguments.name}.csv", index_col="step")
+    values = read_set(arguments.folder, arguments.name)
     found = CONTENDERS[arguments.contender](
         values.to_numpy(), SETS[arguments.name].period, arguments.horizon, arguments.quick
     )
-    index = values.index[find_test_start(len(values)) :]
-    path = arguments.folder / "forecasts" / f"{arguments.name}-{arguments.horizon}-{arguments.contender}.csv"
-    pd.DataFrame(found, index=index, columns=values.columns).to_csv(path)
+    path = forecast_file(arguments.folder, arguments.name, arguments.horizon, arguments.contender)
+    write_forecast(path, values, found)
 
 
 if __name__ == "__main__":
