@@ -26,10 +26,9 @@ def find_launcher(plan: Plan) -> Launcher:
     Raises:
         UserError: If its jobs name several, or it cannot take them.
     """
-    named = {job.launcher for job in plan.jobs}
-    if len(named) > 1:
-        raise UserError("launcher is one for the whole sweep; give one value")
-    (launcher,) = named
+    if len({(job.launcher, job.workers) for job in plan.jobs}) > 1:
+        raise UserError("launcher and workers are those of the whole sweep; give one value of each")
+    launcher = plan.jobs[0].launcher
     if launcher is Launcher.local:
         return launcher
     if not plan.in_turn:

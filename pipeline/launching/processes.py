@@ -78,14 +78,15 @@ class Processes:
             except queue.Empty:
                 break
             try:
-                left = self._train(self._find_child(number), batch)
-            except Exception as error:  # of this program: its jobs must not vanish with the thread
-                self._errors |= {place: TrainingError(f"{type(error).__name__}: {error}") for place in batch}
-                break
+                child = self._find_child(number)
+            except OSError as error:  # no process, or no memory for one
+                self._errors |= {place: TrainingError(f"no worker could be started: {error}") for place in batch}
+                continue
+            left = self._train(child, batch)
             if left and not self._stopped.is_set():
                 self._retry(left, self._living.pop(number).end())
-        if child := self._living.get(number):
-            child.end()
+        if number in self._living:
+            self._living[number].end()
 
     def _find_child(self, number: int) -> Child:
         if number not in self._living:
