@@ -9,7 +9,7 @@ from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.record import RunRecord
 from pipeline.baselines.registry import BASELINES
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, flat_config
 from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
@@ -76,7 +76,8 @@ def train_champion(
     for trial in ranked:
         values = {**fixed, **trial.values}
         chosen = set_values(config, values)
-        tracking = replace(chosen.tracking, log_model=True, sweep_keys=list(trial.values))
+        names = [key for key in trial.values if flat_config(chosen)[key] != flat_config(config)[key]]
+        tracking = replace(chosen.tracking, log_model=True, sweep_keys=names)
         chosen = replace(chosen, seeds=seeds, seed=config.seed + FRESH, tracking=tracking)
         try:
             whole = with_calendar(chosen, series)

@@ -123,14 +123,23 @@ def list_coordinates(space: Space, trials: Sequence[Trial], champion: int, score
     found = []
     for key, axis in space.axes.items():
         if isinstance(axis, Options):
-            places = [axis.texts.index(trial.values[key]) for trial in drawn]
-            found.append(Coordinate(key, np.array(places), axis.texts))
+            options = _in_order(axis.texts)
+            places = [options.index(trial.values[key]) for trial in drawn]
+            found.append(Coordinate(key, np.array(places), options))
         else:
             numbers = np.array([float(trial.values[key]) for trial in drawn])
             found.append(Coordinate(key, numbers, (), axis.low, axis.high, axis.log))
     scores = np.array([trial.scores[0] for trial in drawn])
     low, high = float(scores.min()), float(scores.max())
     return [*found, Coordinate(score, scores, (), low, high, low > 0 and high > 4 * low)]
+
+
+def _in_order(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Return numbers by their size, and anything else as the space has it."""
+    try:
+        return tuple(sorted(texts, key=float))
+    except ValueError:
+        return texts
 
 
 def list_rows(trials: Sequence[Trial]) -> list[TrialRow]:

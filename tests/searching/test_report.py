@@ -56,6 +56,18 @@ def test_coordinates_stand_where_the_values_are() -> None:
     assert list_coordinates(SPACE, trials[:1], 0, "RMSE") == []
 
 
+def test_numbers_stand_on_their_axis_by_size() -> None:
+    """The look-backs stand as 12, 1, 3, 24: a trend along the axis cannot be seen, or a line goes to a wrong tick."""
+    texts = ("12", "1", "3", "24")
+    space = Space({"look_back": Options(texts), "model.dropout": Options(("0.1", "0.0"))}, {})
+    trials = [
+        Trial(number, {"look_back": text, "model.dropout": "0.1"}, (1.0 + number,)) for number, text in enumerate(texts)
+    ]
+    back, dropout, _ = list_coordinates(space, trials, 0, "RMSE")
+    assert back.options == ("1", "3", "12", "24") and dropout.options == ("0.0", "0.1")
+    assert [back.options[place] for place in back.values] == list(texts)
+
+
 def test_a_page_shows_the_search(tmp_path: Path) -> None:
     """The page lacks its figures, its best trials or the command; or text from outside becomes markup."""
     trials = [*make_trials(), Trial(40, {"model.units": "[4]", "training.learning_rate": "0.1"}, state=State.failed,
