@@ -136,5 +136,5 @@ def find_run(chosen: str, tracking: TrackingConfig, of_text: bool | None = None)
     store = find_store(tracking, tracking.experiment_name if sought else None)
     record = choose_run(store, chosen, of_text)
     if sought:
-        say(f"run {record.run_id}: validation {record.measure.label} {show_number(record.score('validation'))}")
+        say(f"run {record.run_id}: {record.judged} {show_number(record.score('validation'))}")
     return store, record.run_id

@@ -82,6 +82,17 @@ class RunRecord:
         """Return the mean over seeds of what the run is judged by, on `validation` or `test`."""
         return self.metrics[self.measure.of(part)]
 
+    @property
+    def validates(self) -> bool:
+        """Whether what it is chosen by is of a validation part; where there is none it is of the training part."""
+        tutorial = self.params.get("protocol") == "tutorial"
+        return not tutorial and float(self.params.get("dataset.validation_fraction", 1)) > 0
+
+    @property
+    def judged(self) -> str:
+        """What it is chosen by, in words, for example `validation RMSE`."""
+        return f"{'validation' if self.validates else 'training'} {self.measure.label}"
+
     def baseline(self, name: str) -> float:
         """Return the same score of a baseline on the test part."""
         return self.metrics[self.measure.of(f"baseline_{name}")]

@@ -50,7 +50,6 @@ def train_job(config: Config, series: "Series | None" = None, trainer: "Trainer 
     if record.resumed:
         say(f"{label}: already trained, read back from run {record.run_id}")
     else:
-        part = "validation" if config.dataset.validation_fraction > 0 else "training"
-        judged = f"{part} {record.measure.label} {show_number(record.score('validation'))}"
+        judged = f"{record.judged} {show_number(record.score('validation'))}"
         say(f"{label}: {judged} in {record.metrics['fit_seconds']:.1f} s")
     return record

@@ -286,7 +286,7 @@ def _best(finished: Sequence[Run | RunRow]) -> Run | RunRow:
         return run.data.tags.get(DIGEST_TAG), run.data.params["horizon"], run.data.params["dataset.horizons"]
 
     same = [run for run in finished if task(run) == task(newest)]
-    same = [run for run in same if float(run.data.params.get("dataset.validation_fraction", 1)) > 0] or same
+    same = [run for run in same if _record(run).validates] or same
     return min(same, key=lambda run: _record(run).score("validation"))
 
 

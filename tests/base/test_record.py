@@ -28,6 +28,21 @@ def test_scores_are_those_the_run_was_judged_by(
     assert (record.score("validation"), record.score("test"), record.baseline("linear")) == scores
 
 
+@pytest.mark.parametrize(
+    ("params", "judged"),
+    [
+        ({"dataset.validation_fraction": "0.17", "protocol": "fair"}, "validation RMSE"),
+        ({}, "validation RMSE"),  # of before these keys
+        ({"dataset.validation_fraction": "0.0", "protocol": "fair"}, "training RMSE"),
+        ({"dataset.validation_fraction": "0.17", "protocol": "tutorial"}, "training RMSE"),
+    ],
+)
+def test_a_score_is_named_by_the_part_that_it_is_of(params: dict[str, str], judged: str) -> None:
+    """The error of what was trained on is told, or chosen by, as if it were of a validation part."""
+    record = RunRecord("id", Status.finished, params, ONE, RMSE)
+    assert (record.judged, record.validates) == (judged, judged.startswith("validation"))
+
+
 def test_a_run_without_scores_has_a_measure_but_no_score() -> None:
     """A failed run counts as a score, or its table cannot be drawn."""
     record = RunRecord("id", Status.failed, {}, {}, RMSE, reason="diverged")
