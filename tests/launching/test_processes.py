@@ -1,5 +1,6 @@
 """Workers of a sweep: each job is answered for once, whatever becomes of its worker."""
 
+import errno
 import signal
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_a_job_that_kills_its_workers_fails_alone(seen: Path) -> None:
     (error,) = Processes(same, [[0]], lambda text: None, lambda: None).run()
     assert str(error) == "its worker was ended by signal 9, 2 times"
     assert sorted(seen.read_text().splitlines()) == ["1 False", "2 False", "2 True", "3 False", "4 False"]
+
+
+def test_every_job_fails_where_no_worker_can_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the machine has no process left, the last jobs of a sweep are neither trained nor told as failed."""
+
+    def refuse(*words: object, **settings: object) -> None:
+        raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    errors = Processes(make(1, 1, 1), [[0], [1]], lambda text: None, lambda: None).run()
+    assert len(errors) == 3
+    assert {str(error).partition(":")[0] for error in errors} == {"no worker could be started"}
 
 
 def test_an_interrupt_ends_the_workers(seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
