@@ -1,6 +1,7 @@
 """`launcher=processes` as a command: the same runs as in one process; and what it cannot take is said before."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from mlflow import MlflowClient
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, DatasetConfig, Launcher, Source
 from pipeline.experiment.jobs import Plan
-from pipeline.launching.launch import find_launcher
+from pipeline.launching.launch import ENGINES, find_launcher
 from tests.commands import run_command
 
 WORDS = (
@@ -55,3 +56,9 @@ def test_what_a_launcher_cannot_take_is_said_before(
     jobs = [Config(launcher=each, dataset=DatasetConfig(name="data", source=source)) for each in launchers]
     with pytest.raises(UserError, match=complaint):
         find_launcher(Plan(True, jobs, {}, in_turn))
+
+
+def test_every_launcher_has_an_engine() -> None:
+    """A value of `launcher` that the configuration allows ends with a KeyError, or a module that is not there."""
+    assert set(ENGINES) == set(Launcher) - {Launcher.local}
+    assert all(find_spec(module) is not None for module in ENGINES.values())

@@ -1,20 +1,55 @@
-"""Train the jobs of a sweep in worker processes, each with its share of the cores."""
+"""`launcher=processes`: the jobs of a sweep in worker processes, each with its share of the cores."""
 
+import os
 import queue
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from pipeline.base.errors import PipelineError, TrainingError, UserError
+import psutil
+
+from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.interrupt import check_interrupt, interrupt_signal
-from pipeline.config.schema import Config, plain_config
+from pipeline.config.schema import Config
+from pipeline.launching.answers import read_error, write_job
 from pipeline.launching.batches import cut_batches
 from pipeline.launching.child import Child
+from pipeline.training.cores import count_cores
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
 
 ATTEMPTS = 2  # of a job whose worker dies: memory that ran out may be there the second time
 _SECONDS_BETWEEN_CHECKS = 0.2
-_KINDS: Mapping[str, type[PipelineError]] = {kind.__name__: kind for kind in (UserError, TrainingError)}
+_BYTES_OF_A_WORKER = 1.5e9  # TensorFlow, MLflow and a small network need 0.8 GB; data and large networks more
+
+
+def check(config: Config) -> None:
+    """Every machine has processes."""
+
+
+def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], None]) -> list[PipelineError]:
+    """Train the jobs of a sweep; as `pipeline.launching.launch.Engine` says."""
+    from pipeline.tracking.past import kill_crashed
+
+    cores = share_cores(jobs[0].workers, len(jobs))
+    tell(f"launcher=processes: {len(cores)} worker(s) with {len(cores[0])} core(s) each, for {len(jobs)} jobs")
+    return Processes(jobs, cores, tell, lambda: kill_crashed(store)).run()
+
+
+def share_cores(workers: int | None, jobs: int) -> list[list[int]]:
+    """Return the cores of each worker; without a number as many workers as cores, jobs and free memory allow."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(count_cores()))
+    allowed = max(1, int(psutil.virtual_memory().available / _BYTES_OF_A_WORKER))
+    number = min(jobs, len(cores), allowed) if workers is None else min(jobs, workers)
+    return [_share(cores, place, number) for place in range(number)]
+
+
+def _share(cores: Sequence[int], place: int, number: int) -> list[int]:
+    """Return a worker's own cores, the leftover ones given to the first; where there are too few, two share one."""
+    return list(cores[place::number]) or [cores[place % len(cores)]]
 
 
 @dataclass
@@ -98,10 +133,10 @@ class Processes:
     def _train(self, child: Child, batch: Sequence[int]) -> list[int]:
         """Let a worker train a batch; return the jobs that it has not answered for, because it died."""
         left = list(batch)
-        for answer in child.train([{"place": each, "config": plain_config(self._job(each))} for each in batch]):
+        for answer in child.train([write_job(each, self._job(each)) for each in batch]):
             left.remove(answer["place"])
-            if answer["kind"]:
-                self._errors[answer["place"]] = _KINDS.get(answer["kind"], TrainingError)(answer["error"])
+            if (error := read_error(answer)) is not None:
+                self._errors[answer["place"]] = error
         return left
 
     def _job(self, place: int) -> Config:

@@ -12,18 +12,13 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, TextIO
 
-from omegaconf import OmegaConf
-
 from pipeline.base.environment import prepare_environment
-from pipeline.base.errors import PipelineError
-from pipeline.base.interrupt import check_interrupt, interrupt_signal, listen_for_interrupts
+from pipeline.base.interrupt import interrupt_signal, listen_for_interrupts
 from pipeline.base.terminal import prepare_terminal
-from pipeline.config.schema import Config, typed_config
-from pipeline.experiment.job import train_job
 from pipeline.experiment.trainer import Trainer
+from pipeline.launching.answers import answer_jobs
 
 if TYPE_CHECKING:
     from pipeline.data.series import Series
@@ -56,32 +51,10 @@ def main() -> int:
 def _serve(batches: TextIO, answers: TextIO) -> None:
     loaded: dict[str, Series] = {}
     with Trainer() as trainer:
-        for place, job in _read_jobs(batches, trainer):
-            check_interrupt()
-            kind = error = ""
-            try:
-                train_job(job, _load(job, loaded), trainer)
-            except PipelineError as failure:  # train_job has said why
-                kind, error = type(failure).__name__, str(failure)
-            answers.write(f"{json.dumps({'place': place, 'kind': kind, 'error': error})}\n")
-            answers.flush()
-
-
-def _read_jobs(batches: TextIO, trainer: Trainer) -> Iterator[tuple[int, Config]]:
-    for line in batches:
-        jobs = [(each["place"], typed_config(OmegaConf.create(each["config"]))) for each in json.loads(line)["jobs"]]
-        trainer.expect([job for _, job in jobs])
-        yield from jobs
-
-
-def _load(job: Config, loaded: "dict[str, Series]") -> "Series":
-    """Read each file once."""
-    from pipeline.data.sources import load_series
-
-    key = repr(job.dataset)
-    if key not in loaded:
-        loaded[key] = load_series(job.dataset)
-    return loaded[key]
+        for line in batches:
+            for answer in answer_jobs(json.loads(line)["jobs"], trainer, loaded):
+                answers.write(f"{json.dumps(answer)}\n")
+                answers.flush()
 
 
 def _watch(parent: int) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source, TrainingConfig
 from pipeline.launching.batches import cut_batches
-from pipeline.launching.launch import share_cores
+from pipeline.launching.processes import share_cores
 
 JOB = Config(dataset=DatasetConfig(name="sine", source=Source.sine))
 RATES = [replace(JOB, training=TrainingConfig(learning_rate=rate)) for rate in (0.001, 0.003, 0.01, 0.03)]
