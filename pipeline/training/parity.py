@@ -25,7 +25,7 @@ from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_core, plan_layers
 
 LIMIT = 1e-4  # of the target's scale
-_CHUNKS = 6
+_CHUNKS = 3  # the second one reads what the first one left, the third one what was carried through
 _SHORTEST_CHUNK = 4  # steps
 _LANES = 3
 

@@ -33,7 +33,7 @@ def test_every_cell_is_certified(cell, make_config, make_data) -> None:
     assert set(certificate.differences) == EVERY_WAY
     assert certificate.largest < LIMIT == 1e-4
     assert certificate.largest == max(certificate.differences.values())
-    assert certificate.steps == 24  # six chunks of four steps
+    assert certificate.steps == 12  # three chunks of four steps
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_panels_are_certified_on_their_longest_lane(lengths, make_config, make_p
     series = make_panel([random.normal(size=length) for length in lengths])
     certificate = certify(config, prepare_data(config, series))
     assert certificate.largest < LIMIT
-    assert certificate.steps == (24 if max(lengths) == 40 else 8)
+    assert certificate.steps == (12 if max(lengths) == 40 else 8)
 
 
 # ------------------------------------------------------------------------------------------------- one is spoiled
