@@ -11,3 +11,7 @@ class UserError(PipelineError):
 
 class TrainingError(PipelineError):
     """A run that started and failed, for example with a loss that is not a number. Exit code 1."""
+
+
+class TakenOverError(TrainingError):
+    """A run that another process closed while it was trained, because it took this process for dead."""

@@ -42,6 +42,7 @@ def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], Non
 def share_cores(workers: int | None, jobs: int) -> list[list[int]]:
     """Return the cores of each worker; without a number as many workers as cores, jobs and free memory allow."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else list(range(count_cores()))
+    cores = cores[: count_cores()]
     allowed = max(1, int(psutil.virtual_memory().available / _BYTES_OF_A_WORKER))
     number = min(jobs, len(cores), allowed) if workers is None else min(jobs, workers)
     return [_share(cores, place, number) for place in range(number)]

@@ -13,6 +13,7 @@ from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
 HEARTBEAT_TAG = "heartbeat"
+SLURM_TAG = "slurm_job"
 SECONDS_BETWEEN = 30.0
 SILENCE = timedelta(minutes=15)  # clocks that differ and a server that is away for minutes must kill no living run
 _PATIENCE = 5.0  # seconds for a beat that is under way when its run ends: a server may not answer
@@ -25,7 +26,14 @@ def process_name() -> str:
 
 def life_tags() -> dict[str, str]:
     """Return the tags by which others see that a run is alive: its process, and its sign of life of this moment."""
-    return {PROCESS_TAG: process_name(), HEARTBEAT_TAG: _now()}
+    job = slurm_job()
+    return {PROCESS_TAG: process_name(), HEARTBEAT_TAG: _now()} | ({} if job is None else {SLURM_TAG: job})
+
+
+def slurm_job() -> str | None:
+    """Name the Slurm job that this process runs in, as `squeue` does: 12, or 12_3 of an array; None outside Slurm."""
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ.get("SLURM_JOB_ID")
 
 
 @contextmanager

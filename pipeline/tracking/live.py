@@ -16,6 +16,7 @@ from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, Schema
 from mlflow.types.schema import AnyType
 
+from pipeline.base.errors import TakenOverError
 from pipeline.base.interrupt import hold_interrupts, interrupt_reason
 from pipeline.base.salvage import INCOMPLETE_TAG
 from pipeline.base.text import hide_password
@@ -101,7 +102,11 @@ def _requirements() -> list[str]:
 def track_run(
     store: Store, name: str, params: Mapping[str, str], tags: Mapping[str, str], parent_run_id: str | None
 ) -> Iterator[LiveRun]:
-    """Open a run, and close it as what happened: FINISHED, FAILED with its reason, or KILLED when interrupted."""
+    """Open a run, and close it as what happened: FINISHED, FAILED with its reason, or KILLED when interrupted.
+
+    Raises:
+        TakenOverError: If another process closed it meanwhile: it stays as it is, and may be trained elsewhere.
+    """
     sweep = {"sweep_id": parent_run_id} if parent_run_id is not None else {}
     run_id, ending = None, RunStatus.FAILED
     try:
@@ -119,7 +124,11 @@ def track_run(
             store.client.log_batch(run_id, params=rows[first : first + _PARAMS_PER_CALL])
         with beating(store, run_id):
             yield LiveRun(store, run_id)
+        _check_open(store, run_id)
         ending = RunStatus.FINISHED
+    except TakenOverError:
+        ending = RunStatus.KILLED  # with the reason of whoever closed it
+        raise
     except KeyboardInterrupt:
         ending = RunStatus.KILLED
         _tag_reason(store, run_id, interrupt_reason(), "KeyboardInterrupt")
@@ -130,6 +139,15 @@ def track_run(
     finally:
         if run_id is not None:
             _end(ending)
+
+
+def _check_open(store: Store, run_id: str) -> None:
+    status = store.client.get_run(run_id).info.status
+    if status != RunStatus.to_string(RunStatus.RUNNING):
+        raise TakenOverError(
+            f"run {run_id} was closed as {status} by another process, which took this one for dead; its job may be "
+            "trained elsewhere, and resume=true trains what is missing"
+        )
 
 
 def _end(ending: int) -> None:

@@ -19,7 +19,7 @@ from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.database import database_path
-from pipeline.tracking.heartbeat import has_ended
+from pipeline.tracking.heartbeat import PROCESS_TAG, SLURM_TAG, has_ended, process_name
 from pipeline.tracking.live import REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.rows import RunRow, read_tagged
@@ -177,6 +177,28 @@ def kill_crashed(store: Store) -> int:
         store.client.set_tag(run_id, REASON_TAG, _CRASHED)
         store.client.set_terminated(run_id, Status.killed.value)
     return len(crashed)
+
+
+def close_left_open(store: Store, parent_run_id: str, reason: str, slurm_job: str | None = None) -> int:
+    """Mark the runs of a sweep that are RUNNING in other processes, of which it is known that they ended, as KILLED.
+
+    A process that is alive against all knowledge, on a machine that the network has lost, cannot finish its run then.
+
+    Args:
+        store: Where it is.
+        parent_run_id: The parent run of the sweep.
+        reason: Why they are closed.
+        slurm_job: Only those of this job; None: all.
+    """
+    of_job = "" if slurm_job is None else f" and tags.{SLURM_TAG} = '{slurm_job}'"
+    children = f"attributes.status = 'RUNNING' and tags.`mlflow.parentRunId` = '{parent_run_id}'"
+    experiment = store.client.get_run(parent_run_id).info.experiment_id
+    found = search_runs(store, children + of_job, experiment)
+    others = [run.info.run_id for run in found if run.data.tags.get(PROCESS_TAG) != process_name()]
+    for run_id in others:
+        store.client.set_tag(run_id, REASON_TAG, reason)
+        store.client.set_terminated(run_id, Status.killed.value)
+    return len(others)
 
 
 def logged_run(run: Run | RunRow, resumed: bool = False) -> LoggedRun:

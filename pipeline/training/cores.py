@@ -18,8 +18,10 @@ Event = TypeVar("Event")
 
 
 def count_cores() -> int:
-    """Return the cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Return the cores this process may use: a Slurm job those that it asked for, although it may see all of a node."""
+    seen = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    asked = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    return min(seen, int(asked)) if asked.isdigit() and int(asked) > 0 else seen
 
 
 def run_on_cores(tasks: Iterable[Task], work: Callable[[Task], Iterator[Event]]) -> Iterator[Event]:

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 
-from pipeline.base.errors import TrainingError
+from pipeline.base.errors import TakenOverError, TrainingError
 from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.heartbeat import HEARTBEAT_TAG, beating, process_name
 from pipeline.tracking.live import close_parent, open_parent, track_run
@@ -69,6 +69,28 @@ def test_a_run_that_raises_is_failed_with_its_reason(store: Store, error: BaseEx
 def test_a_run_that_is_interrupted_is_killed(store: Store) -> None:
     """Ctrl-C looks like a defect of the configuration."""
     assert end_run(store, KeyboardInterrupt()).info.status == "KILLED"
+
+
+def test_a_run_that_another_process_closed_is_not_finished(store: Store) -> None:
+    """A node that was taken for lost finishes a job that another node has, too: two FINISHED runs of one job."""
+    with (
+        pytest.raises(TakenOverError, match="was closed as KILLED by another process"),
+        track_run(store, "lost", {}, {}, None) as run,
+    ):
+        store.client.set_tag(run.run_id, "failure_reason", "its node was lost")
+        store.client.set_terminated(run.run_id, "KILLED")
+    assert mlflow.active_run() is None
+    closed = store.client.get_run(run.run_id)
+    assert (closed.info.status, closed.data.tags["failure_reason"]) == ("KILLED", "its node was lost")
+
+
+def test_a_run_names_its_slurm_job(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody finds the log of a run that a cluster trained; or a job that begins anew leaves its first run open."""
+    monkeypatch.setenv("SLURM_JOB_ID", "17")
+    assert end_run(store, None).data.tags["slurm_job"] == "17"
+    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "12")
+    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "3")
+    assert end_run(store, None).data.tags["slurm_job"] == "12_3"
 
 
 def test_parameters_tags_and_parent_are_there_from_the_start(store: Store) -> None:

@@ -15,13 +15,14 @@ from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
 from pipeline.config.keys import complete_parameters, varying_keys
 from pipeline.config.schema import TrackingConfig
 from pipeline.models.heads.point import RMSE
-from pipeline.tracking.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, SILENCE, process_name
+from pipeline.tracking.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, SILENCE, SLURM_TAG, process_name
 from pipeline.tracking.live import REASON_TAG, close_parent, open_parent, track_run
 from pipeline.tracking.past import (
     BEST,
     LATEST,
     Sweep,
     choose_run,
+    close_left_open,
     experiment_runs,
     find_sweep,
     kill_crashed,
@@ -181,6 +182,32 @@ def test_a_run_of_another_machine_is_killed_when_it_has_been_silent(store: Store
     assert kill_crashed(store) == 1
     assert status(store, lost) == "KILLED"
     assert {status(store, run_id) for run_id in alive} == {"RUNNING"}
+
+
+def test_what_a_lost_job_left_open_is_closed(store: Store) -> None:
+    """A Slurm job that begins anew leaves its first run RUNNING; or it closes runs that are trained."""
+    parent, other = (open_parent(store, name, ["-m"]) for name in ("sweep", "other"))
+
+    def run(parent: str, job: str, process: str, status: str = "RUNNING") -> str:
+        tags = {"mlflow.parentRunId": parent, SLURM_TAG: job, PROCESS_TAG: process}
+        run_id = str(store.client.create_run(store.experiment_id, tags=tags).info.run_id)
+        if status != "RUNNING":
+            store.client.set_terminated(run_id, status)
+        return run_id
+
+    lost, ended = run(parent, "12_3", "node:7:1.00"), run(parent, "12_3", "node:7:1.00", "FINISHED")
+    task, own, namesake = (
+        run(parent, "12_4", "node:8:1.00"),
+        run(parent, "12_3", process_name()),
+        run(other, "12_3", ""),
+    )
+    assert close_left_open(store, parent, "its node was lost", "12_3") == 1
+    assert [status(store, each) for each in (lost, ended, task, own, namesake)] == [
+        "KILLED", "FINISHED", "RUNNING", "RUNNING", "RUNNING",
+    ]  # fmt: skip
+    assert store.client.get_run(lost).data.tags[REASON_TAG] == "its node was lost"
+    assert close_left_open(store, parent, "the sweep is over") == 1
+    assert [status(store, each) for each in (task, own, namesake)] == ["KILLED", "RUNNING", "RUNNING"]
 
 
 def test_crashed_runs_are_found_beyond_the_first_page(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -48,3 +48,13 @@ def test_an_interrupt_does_not_wait_for_a_computation(monkeypatch) -> None:
         list(run_on_cores([1, 2, 3], work))
     assert time.monotonic() - start < 2
     release.set()
+
+
+@pytest.mark.parametrize(("asked", "cores_of_job"), [("2", 2), ("9", 3), ("", 3), ("0", 3)])
+def test_a_slurm_job_uses_the_cores_that_it_asked_for(
+    asked: str, cores_of_job: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every job of a node trains on all of its cores, and each is slower than alone on one."""
+    monkeypatch.setattr("os.sched_getaffinity", lambda process: {1, 4, 6}, raising=False)
+    monkeypatch.setenv("SLURM_CPUS_PER_TASK", asked)
+    assert cores.count_cores() == cores_of_job
