@@ -153,12 +153,13 @@ def compiled(overrides: list[str]):
     """Return a run, and its groups of seeds with their compiled programs."""
     config, data = prepare(overrides)
     from pipeline.training import fused
+    from pipeline.training.devices import ON_CORES
     from pipeline.training.engine import choose_engine
     from pipeline.training.groups import Job
     from pipeline.training.programs import Programs
 
     job = Job(config, data)
-    tasks = list(fused.make_tasks([job], choose_engine(config, data).network, Programs()))
+    tasks = list(fused.make_tasks([job], choose_engine(config, data).network, Programs(), ON_CORES))
     next(fused.call_by_call(tasks[0]))  # compiles
     return job, tasks
 

@@ -43,7 +43,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "training.decay_after", "training.rho", "training.epsilon", "training.loss",
         "training.clip_norm", "training.patience", "evaluation.origins",
     ),
-    Role.engine: ("training.engine",),
+    Role.engine: ("training.engine", "training.device"),
     Role.seeds: ("seed", "seeds"),
     Role.file: (
         "dataset.path", "dataset.separator", "dataset.decimal", "dataset.thousands", "dataset.date_format",
@@ -68,7 +68,7 @@ PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 NEUTRAL: Mapping[str, Any] = {
     "dataset.token": "char", "dataset.vocabulary": 10_000, "dataset.split": "end", "dataset.stride": None,
     "dataset.calendar": [], "dataset.normalise": "none", "model.embedding": None, "training.decay": 1.0,
-    "training.decay_after": 1, "training.rho": 0.9, "training.epsilon": 1e-7,
+    "training.decay_after": 1, "training.rho": 0.9, "training.epsilon": 1e-7, "training.device": "auto",
 }  # fmt: skip
 
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart

@@ -200,6 +200,14 @@ class Optimizer(Enum):
     adamw = "adamw"
 
 
+class Device(Enum):
+    """Where compiled programs run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    gpu = "gpu"
+
+
 class Loss(Enum):
     """The training loss, in scaled units."""
 
@@ -271,6 +279,7 @@ class TrainingConfig:
     """The training. Units and meanings: conf/training/."""
 
     engine: Engine = Engine.auto
+    device: Device = Device.auto
     online: bool = False
     epochs: int = 100
     optimizer: Optimizer = Optimizer.adam

@@ -177,7 +177,7 @@ def _train_and_score(
         for number, each in enumerate(origins)
     ]
     choice, last = trainings[-1].choice, trainings[-1]
-    run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason})
+    run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason, "device": last.placement.tell()})
     if config.training.engine is Engine.auto:
         tell(f"{label}: engine {choice.engine.value}: {choice.reason}")
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}

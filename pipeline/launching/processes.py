@@ -12,7 +12,7 @@ import psutil
 
 from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.interrupt import check_interrupt, interrupt_signal
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, Device
 from pipeline.launching.answers import read_error, write_job
 from pipeline.launching.batches import cut_batches
 from pipeline.launching.child import Child
@@ -34,7 +34,8 @@ def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], Non
     """Train the jobs of a sweep; as `pipeline.launching.launch.Engine` says."""
     from pipeline.tracking.past import kill_crashed
 
-    cores = share_cores(jobs[0].workers, len(jobs))
+    on_gpu = any(job.training.device is Device.gpu for job in jobs)  # a second worker would only halve its memory
+    cores = share_cores(1 if on_gpu and jobs[0].workers is None else jobs[0].workers, len(jobs))
     tell(f"launcher=processes: {len(cores)} worker(s) with {len(cores[0])} core(s) each, for {len(jobs)} jobs")
     return Processes(jobs, cores, tell, lambda: kill_crashed(store)).run()
 

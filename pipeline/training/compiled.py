@@ -21,16 +21,21 @@ Nested = Any  # arrays in (named) tuples and lists
 class CompilingSession:
     """Compiles pure functions; leaving the block frees them.
 
+    Args:
+        device: TensorFlow's name of the device they run on.
+
     Example:
         with CompilingSession() as session:
             double = session.compile(lambda x: 2 * x, example)
             doubled = double(example)  # may be called from several threads
     """
 
-    def __init__(self) -> None:
+    def __init__(self, device: str = "/CPU:0") -> None:
+        self._device = device
         self._known_gradients = set(ops.gradient_registry.list())
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
+        config.gpu_options.allow_growth = True  # a session shares its GPU with others
         config.graph_options.rewrite_options.disable_meta_optimizer = True  # XLA is given what was written, and sooner
         self._session = tf.compat.v1.Session(graph=self._graph, config=config)
 
@@ -66,7 +71,7 @@ class CompilingSession:
             Takes arguments like the examples, and returns what the function does, as arrays.
         """
         flat = tf.nest.flatten(to_arrays(examples))
-        with self._graph.as_default():
+        with self._graph.as_default(), tf.device(self._device):
             places = [tf.compat.v1.placeholder(value.dtype, value.shape) for value in flat]
             arguments = tf.nest.pack_sequence_as(examples, places)
             returned = tf.function(function, jit_compile=whole or None, autograph=False)(*arguments)

@@ -24,12 +24,15 @@ def count_cores() -> int:
     return min(seen, int(asked)) if asked.isdigit() and int(asked) > 0 else seen
 
 
-def run_on_cores(tasks: Iterable[Task], work: Callable[[Task], Iterator[Event]]) -> Iterator[Event]:
+def run_on_cores(
+    tasks: Iterable[Task], work: Callable[[Task], Iterator[Event]], workers: int | None = None
+) -> Iterator[Event]:
     """Yield what the tasks yield, as it comes.
 
     Args:
         tasks: Made in the main thread, while the first of them already run.
         work: Yields events now and then; an interrupt ends it there.
+        workers: At most so many tasks at the same time; None: one per core.
 
     Raises:
         KeyboardInterrupt: If a signal came. What a worker computes at that moment goes on in a daemon thread until its
@@ -51,8 +54,8 @@ def run_on_cores(tasks: Iterable[Task], work: Callable[[Task], Iterator[Event]])
             events.put(error)
         events.put(None)
 
-    busy = count_cores()
-    for _ in range(busy):
+    busy = started = count_cores() if workers is None else workers
+    for _ in range(started):
         threading.Thread(target=serve, daemon=True).start()
     try:
         for task in tasks:
@@ -74,5 +77,5 @@ def run_on_cores(tasks: Iterable[Task], work: Callable[[Task], Iterator[Event]])
                 yield event
     finally:
         stop.set()
-        for _ in range(count_cores()):
+        for _ in range(started):
             waiting.put(None)

@@ -2,7 +2,8 @@
 
 A group is a few seeds in one call of the compiled program, of one job or of several that differ in hyperparameters. Its
 size depends on the network only, and a group that is not full is filled up: so a seed has the same numbers whatever its
-company, and whatever the number of cores.
+company, and whatever the number of cores. On a GPU all seeds are one group (training/devices.py), and the last bits of
+a seed's numbers may depend on its company: XLA adds up in another order for another size.
 """
 
 import math
@@ -23,6 +24,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.arrays import BatchPlan, Carry, Material, ReadingPlan
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
+from pipeline.training.devices import Placement
 from pipeline.training.groups import Group, Job, count_parts, group_by_data, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.parts import compile_in_parts
@@ -76,6 +78,7 @@ def train_fused(
     jobs: Sequence[Job],
     network: NetworkFunction,
     programs: Programs,
+    placement: Placement,
     on_epoch: OnEpoch,
 ) -> list[Seeds]:
     """Train all seeds of some jobs side by side.
@@ -85,6 +88,7 @@ def train_fused(
             data share the calls of a program, those of equal shapes the program.
         network: Their network as a function of its weights.
         programs: What is compiled.
+        placement: Where they are trained.
         on_epoch: Told now and then about the last finished epoch of each seed.
 
     Returns:
@@ -92,25 +96,27 @@ def train_fused(
         in its record; the others are not touched by it.
     """
     start = time.perf_counter()
-    tasks = make_tasks(jobs, network, programs)
+    tasks = make_tasks(jobs, network, programs, placement)
     first = next(tasks)  # compiled before a training begins
-    events = run_on_cores(chain([first], tasks), _train_group)
+    events = run_on_cores(chain([first], tasks), _train_group, 1 if placement.on_gpu else None)
     return collect_trained(events, len(jobs), start, on_epoch)
 
 
-def make_tasks(jobs: Sequence[Job], network: NetworkFunction, programs: Programs) -> Iterator[Task]:
+def make_tasks(
+    jobs: Sequence[Job], network: NetworkFunction, programs: Programs, placement: Placement
+) -> Iterator[Task]:
     """Divide the seeds of jobs into groups, and find what each reads; the program of equal shapes is compiled once."""
     configs = [job.config for job in jobs]
     for data, mine in group_by_data(jobs):
         windows, readings = data.windows, None
-        for group in make_groups([configs[job] for job in mine], data, network, mine):
+        for group in make_groups([configs[job] for job in mine], data, network, placement, mine):
             places = [configs[group.jobs[place]] for place in group.full]
             if readings is None:
                 readings = (
                     _read_at(places[0], windows, windows.validation, windows.validation),
                     _read_at(places[0], windows, windows.starts, windows.starts[:0]),
                 )
-                compiled = compile_training(places, data, network, group, *readings, programs)
+                compiled = compile_training(places, data, network, group, *readings, programs, placement)
             yield Task(group, places, data, compiled, *readings, stack_hyperparameters(places))
 
 
@@ -127,6 +133,7 @@ def compile_training(
     validation: ReadingPlan,
     everything: ReadingPlan,
     programs: Programs,
+    placement: Placement,
 ) -> Compiled:
     """Turn a training into graphs, under names that a repeated command gives again, or find those that are open.
 
@@ -136,7 +143,7 @@ def compile_training(
     """
     windows, size, config = data.windows, len(group.weights), configs[0]
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
-    program = Program(config, network, windows.without_rows(), size, counted, count_parts(config, network))
+    program = Program(config, network, windows.without_rows(), size, counted, count_parts(config, network, placement))
     plan, history = _plan(config, data, group, 0, 1)
     carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
     series = windows.inputs, windows.targets
@@ -152,7 +159,8 @@ def compile_training(
         return Compiled(program, train, session.compile(program.reader.forecast, *series, everything, carry.weights))
 
     arguments = material, carry, history, everything
-    return programs.find(name_program(config, network, windows, counted, size, arguments), compile_in)
+    name = name_program(config, network, windows, counted, size, arguments)
+    return programs.find(f"{placement.name} {name}", compile_in, placement.name)
 
 
 def _plan(

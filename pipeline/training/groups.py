@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
-import tensorflow as tf
 
 from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.xla_network import NetworkFunction, Recurrent
+from pipeline.training.devices import Placement
 
 _SMALL = 32768  # multiplications per time step up to which a group of seeds costs little more than one seed
 _SEEDS_PER_GROUP = 4
@@ -55,13 +55,21 @@ def seeds_per_group(config: Config, network: NetworkFunction) -> int:
     return _SEEDS_PER_GROUP if largest * config.batch_size <= _SMALL else 1
 
 
-def count_parts(config: Config, network: NetworkFunction) -> int:
+def size_groups(config: Config, network: NetworkFunction, placement: Placement, seeds: int) -> int:
+    """Return how many seeds share a call: on a GPU all of them, or equal groups of as many as fit."""
+    if placement.most_seeds is None:
+        return seeds_per_group(config, network)
+    groups = -(-seeds // placement.most_seeds)
+    return -(-seeds // groups)
+
+
+def count_parts(config: Config, network: NetworkFunction, placement: Placement) -> int:
     """Return into how many parts a batch is cut, so that one seed has work for several cores.
 
     It depends on the run only, and on no core: the sum over the parts is rounded in another way than that of a whole.
     """
-    if seeds_per_group(config, network) > 1 or config.batch_size % _PARTS or tf.config.list_physical_devices("GPU"):
-        return 1  # a GPU is busy with a whole batch
+    if placement.on_gpu or seeds_per_group(config, network) > 1 or config.batch_size % _PARTS:
+        return 1
     per_row = sum(layer.rule.gates * layer.units**2 for layer in network.layers if isinstance(layer, Recurrent))
     return _PARTS if per_row * config.batch_size * config.time_steps >= _WORTH_CUTTING else 1
 
@@ -75,7 +83,11 @@ def group_by_data(jobs: Sequence[Job]) -> list[tuple[PreparedData, list[int]]]:
 
 
 def make_groups(
-    configs: Sequence[Config], data: PreparedData, network: NetworkFunction, numbers: Sequence[int] = (0,)
+    configs: Sequence[Config],
+    data: PreparedData,
+    network: NetworkFunction,
+    placement: Placement,
+    numbers: Sequence[int] = (0,),
 ) -> Iterator[Group]:
     """Divide the seeds of jobs into groups.
 
@@ -83,9 +95,10 @@ def make_groups(
         configs: Of the jobs; they differ in hyperparameters and seeds.
         data: What all of them learn.
         network: As a function of its weights.
+        placement: Where they are trained.
         numbers: Of the jobs.
     """
-    size = seeds_per_group(configs[0], network)
+    size = size_groups(configs[0], network, placement, sum(config.seeds for config in configs))
     initial = cache(lambda seed: _initial_weights(configs[0], data, network, seed))
     places = [
         (number, seed)

@@ -10,6 +10,7 @@ state is carried throughout. With look_back=3, at row t:
 
 import time
 from collections.abc import Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.arrays import Carry, Rows
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.cores import run_on_cores
+from pipeline.training.devices import Placement
 from pipeline.training.groups import Group, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.program import Program
@@ -54,7 +56,7 @@ class OnlinePlan(NamedTuple):
 
 
 def train_online(
-    config: Config, data: PreparedData, network: NetworkFunction, on_epoch: OnEpoch
+    config: Config, data: PreparedData, network: NetworkFunction, placement: Placement, on_epoch: OnEpoch
 ) -> tuple[list[SeedTraining], FloatArray]:
     """Take one pass over the whole series with every seed.
 
@@ -62,6 +64,7 @@ def train_online(
         config: The configuration of the run.
         data: The prepared data.
         network: The network as a function of its weights.
+        placement: Where it is trained.
         on_epoch: Told about each seed when its pass is over.
 
     Returns:
@@ -70,14 +73,15 @@ def train_online(
     """
     start = time.perf_counter()
     starts, weights, present = plan_online(config, data.series, data.windows)
-    groups = list(make_groups([config], data, network))
+    groups = list(make_groups([config], data, network, placement))
     program = Program(config, network, data.windows, len(groups[0].weights), int(weights.sum()))
     plan = _in_calls(starts, weights, present)
-    with CompilingSession() as session:
+    with CompilingSession(placement.name) as session:
         hyperparameters = stack_hyperparameters([config] * program.seeds)
         example = _arguments(data, hyperparameters, plan[0], program.begin(groups[0].weights), 0)
         learn = session.compile(lambda *arguments: _learn(program, *arguments), *example)
-        events = run_on_cores(groups, lambda group: _pass(config, program, learn, data, hyperparameters, plan, group))
+        pass_of = partial(_pass, config, program, learn, data, hyperparameters, plan)
+        events = run_on_cores(groups, pass_of, 1 if placement.on_gpu else None)
         return collect_trained(events, 1, start, on_epoch)[0]
 
 

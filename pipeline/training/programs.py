@@ -57,12 +57,13 @@ class Programs:
     ) -> None:
         self.close()
 
-    def find(self, key: str, compile_in: Callable[[CompilingSession], Compiled]) -> Compiled:
+    def find(self, key: str, compile_in: Callable[[CompilingSession], Compiled], device: str = "/CPU:0") -> Compiled:
         """Return what was compiled for a key, or compile it, and close what was longest not asked for.
 
         Args:
             key: As `name_program` gives it.
             compile_in: Compiles it in a session.
+            device: TensorFlow's name of the device it runs on.
         """
         if key in self._open:
             self._open[key] = self._open.pop(key)  # the latest comes last
@@ -70,7 +71,7 @@ class Programs:
         while len(self._open) >= _MOST_OPEN:
             session, _ = self._open.pop(next(iter(self._open)))
             session.close()
-        session = CompilingSession()
+        session = CompilingSession(device)
         try:
             self._open[key] = session, compile_in(session)
         except BaseException:

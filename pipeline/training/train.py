@@ -15,6 +15,7 @@ from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.training.cores import count_cores
+from pipeline.training.devices import Placement, place_training, train_as_fits
 from pipeline.training.engine import Choice, choose_engine
 from pipeline.training.fit import train_seed
 from pipeline.training.forecaster import Forecaster
@@ -32,6 +33,7 @@ class Training:
 
     Attributes:
         choice: Which engine trained them, and why.
+        placement: On which device, and why.
         seeds: One record per seed.
         forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
             windows, outputs).
@@ -41,6 +43,7 @@ class Training:
     """
 
     choice: Choice
+    placement: Placement
     seeds: list[SeedTraining]
     forecasts: FloatArray
     fit_seconds: float
@@ -89,11 +92,16 @@ def train_side_by_side(jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoc
     start = time.perf_counter()
     first = jobs[0]
     choice = choose_engine(first.config, first.data)
-    if choice.network is None or first.config.training.online:
-        return [_train_alone(choice, job, on_epoch) for job in jobs]
-    found = train_fused(jobs, choice.network, programs, on_epoch)
+    asked, seeds = first.config.training.device, sum(job.config.seeds for job in jobs)
+    placement = place_training(first.config, first.data)
+    network = choice.network
+    if network is None or first.config.training.online:
+        return [_train_alone(choice, placement, job, on_epoch) for job in jobs]
+    found, placement = train_as_fits(
+        placement, asked, seeds, lambda place: train_fused(jobs, network, programs, place, on_epoch)
+    )
     share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
-    return [Training(choice, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
+    return [Training(choice, placement, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
 
 
 def train_or_again(
@@ -111,22 +119,36 @@ def train_or_again(
 
 
 def most_side_by_side(config: Config, data: PreparedData) -> int:
-    """Return how many seeds are worth training side by side: two calls of the program for every core."""
+    """Return how many seeds are worth training side by side: two calls for every core, or what fits into a GPU."""
     network = None if config.training.online else choose_engine(config, data).network
-    return 1 if network is None else 2 * count_cores() * seeds_per_group(config, network)
+    if network is None:
+        return 1
+    most = place_training(config, data).most_seeds
+    return 2 * count_cores() * seeds_per_group(config, network) if most is None else most
 
 
-def _train_alone(choice: Choice, job: Job, on_epoch: OnEpoch) -> Training:
+def _train_alone(choice: Choice, placement: Placement, job: Job, on_epoch: OnEpoch) -> Training:
     start, config, data = time.perf_counter(), job.config, job.data
-    if choice.network is not None:
-        seeds, forecasts = train_online(config, data, choice.network, on_epoch)
-        return Training(choice, seeds, forecasts, time.perf_counter() - start)
+    if (network := choice.network) is not None:
+        (seeds, forecasts), placement = train_as_fits(
+            placement,
+            config.training.device,
+            config.seeds,
+            lambda place: train_online(config, data, network, place, on_epoch),
+        )
+        return Training(choice, placement, seeds, forecasts, time.perf_counter() - start)
+    with tf.device(placement.name):
+        return _train_by_keras(choice, placement, job, on_epoch)
+
+
+def _train_by_keras(choice: Choice, placement: Placement, job: Job, on_epoch: OnEpoch) -> Training:
+    start, config, data = time.perf_counter(), job.config, job.data
     forecaster = Forecaster(config, data.windows)
     numbers = range(config.seed, config.seed + config.seeds)
     seeds = [train_seed(config, data, forecaster, seed, on_epoch) for seed in numbers]
     fit_seconds = time.perf_counter() - start
     forecasts = np.stack([forecaster.forecast(seed.weights, data.windows.starts) for seed in seeds])
-    return Training(choice, seeds, forecasts, fit_seconds)
+    return Training(choice, placement, seeds, forecasts, fit_seconds)
 
 
 @cache  # counting what is frozen takes 0.06 s, in every job of a sweep

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config.schema import Engine
 from pipeline.training import fused, groups, plans
+from pipeline.training.devices import ON_CORES
 from pipeline.training.engine import choose_engine
 from pipeline.training.forecaster import Forecaster
 from pipeline.training.fused import train_fused
@@ -53,7 +54,7 @@ def train(make_config, make_data, ignore_epoch, programs) -> Iterator[Callable[.
         data = make_data(config)
         network = choose_engine(config, data).network
         tell = ignore_epoch if told is None else told.append
-        return train_fused([Job(config, data)], network, programs, tell)[0]
+        return train_fused([Job(config, data)], network, programs, ON_CORES, tell)[0]
 
     yield run
     programs.close()

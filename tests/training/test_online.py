@@ -16,6 +16,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.models.keras_network import build_training_network
 from pipeline.training import online
+from pipeline.training.devices import ON_CORES
 from pipeline.training.engine import choose_engine
 from pipeline.training.groups import make_groups
 from pipeline.training.train import Training, train_seeds
@@ -82,7 +83,7 @@ def plain_loop(passed: Passed, seed: int) -> tuple[np.ndarray, list[np.ndarray]]
     windows, series = data.windows, data.series
     function = choose_engine(config, data).network
     assert function is not None
-    group = next(iter(make_groups([config], data, function)))
+    group = next(iter(make_groups([config], data, function, ON_CORES)))
     network = build_training_network(config, windows.num_features, windows.num_outputs)
     network.set_weights(function.unpack(group.weights[group.seeds.index(seed)]))
     _, recurrent, head = network.layers
@@ -156,7 +157,7 @@ def test_it_learns(one_step: Passed) -> None:
     """The pass would forecast without learning: its last weights are its first."""
     function = choose_engine(one_step.config, one_step.data).network
     assert function is not None
-    group = next(iter(make_groups([one_step.config], one_step.data, function)))
+    group = next(iter(make_groups([one_step.config], one_step.data, function, ON_CORES)))
     first = function.unpack(group.weights[0])
     assert all((one != other).any() for one, other in zip(first, one_step.training.seeds[0].weights, strict=True))
 

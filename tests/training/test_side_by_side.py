@@ -45,8 +45,8 @@ def opened() -> list[CompilingSession]:
 def programs(opened) -> Iterator[Programs]:
     with pytest.MonkeyPatch.context() as patch, Programs() as programs:
 
-        def open_session() -> CompilingSession:
-            opened.append(CompilingSession())
+        def open_session(device: str) -> CompilingSession:
+            opened.append(CompilingSession(device))
             return opened[-1]
 
         patch.setattr(programs_module, "CompilingSession", open_session)
@@ -161,7 +161,7 @@ def test_a_few_programs_stay_open_and_all_are_closed(monkeypatch) -> None:
     closed = []
 
     class Session:
-        def __init__(self) -> None:
+        def __init__(self, device: str) -> None:
             self.key = ""
 
         def close(self) -> None:
