@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
+from pipeline.models.plan import plan_layers
 from pipeline.models.xla_network import NetworkFunction, Recurrent
 from pipeline.training.devices import Placement
 
@@ -18,6 +18,9 @@ _SMALL = 32768  # multiplications per time step up to which a group of seeds cos
 _SEEDS_PER_GROUP = 4
 _WORTH_CUTTING = 2**25  # multiplications per batch, some milliseconds, from which on a batch is cut
 _PARTS = 2
+_SMALL_TO_KEEP, _MOST_KEPT = 2**15, 256  # numbers, and seeds, whose initial weights are kept: 32 MB
+
+_kept: dict[tuple[str, int], FloatArray] = {}  # initial weights, by network and seed
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ def make_groups(
         numbers: Of the jobs.
     """
     size = size_groups(configs[0], network, placement, sum(config.seeds for config in configs))
-    initial = cache(lambda seed: _initial_weights(configs[0], data, network, seed))
+    network_name = repr((configs[0].model, plan_layers(configs[0], *data.windows.interface)))
     places = [
         (number, seed)
         for number, config in zip(numbers, configs, strict=True)
@@ -107,15 +110,24 @@ def make_groups(
     ]
     for first in range(0, len(places), size):
         jobs, seeds = zip(*places[first : first + size], strict=True)
-        rows = [initial(seed) for seed in seeds]
+        rows = [_initial_weights(network_name, configs[0], data, network, seed) for seed in seeds]
         yield Group(list(jobs), list(seeds), np.stack(rows + rows[-1:] * (size - len(rows))))
 
 
-def _initial_weights(config: Config, data: PreparedData, network: NetworkFunction, seed: int) -> FloatArray:
-    """Take initial weights from an ordinary Keras network, built with its own seed as the reference engine does."""
+def _initial_weights(name: str, config: Config, data: PreparedData, network: NetworkFunction, seed: int) -> FloatArray:
+    """Take initial weights from an ordinary Keras network, built with its own seed as the reference engine does.
+
+    Equal layers have equal ones, whatever the look-back and the state: jobs of a sweep build them once, 10 ms a seed.
+    """
+    if (name, seed) in _kept:
+        return _kept[name, seed]
     # What keras.utils.set_random_seed does for initial weights. It would also drop TensorFlow's compiled kernels, and
     # building a network would take three times as long.
     random.seed(seed)
     built = build_training_network(config, *data.windows.interface)
     packed: FloatArray = network.pack(built.get_weights())
+    if packed.size <= _SMALL_TO_KEEP:
+        while len(_kept) >= _MOST_KEPT:
+            del _kept[next(iter(_kept))]  # the oldest
+        _kept[name, seed] = packed
     return packed

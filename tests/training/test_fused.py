@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Engine
+from pipeline.config.schema import Cell, Engine
 from pipeline.training import fused, groups, plans
 from pipeline.training.devices import ON_CORES
 from pipeline.training.engine import choose_engine
@@ -191,3 +191,23 @@ def test_auto_falls_back_and_says_why(make_config, make_data) -> None:
     choice = choose_engine(config, make_data(config))
     assert choice.engine is Engine.fit
     assert choice.reason == "not covered by the fused engine: the layer lstm_1 (LSTM) has recurrent_dropout=0.2"
+
+
+def test_initial_weights_that_are_kept_are_those_of_the_seed(make_config, make_data, monkeypatch) -> None:
+    """A job of a sweep would start from the weights of another network or seed, and its scores hang on its company."""
+    monkeypatch.setattr(groups, "_kept", {})
+
+    def weights(**changes) -> np.ndarray:
+        config = make_config(seeds=1, **changes)
+        data = make_data(config)
+        return next(iter(groups.make_groups([config], data, choose_engine(config, data).network, ON_CORES))).weights[0]
+
+    first = weights(look_back=2)
+    assert len(groups._kept) == 1
+    np.testing.assert_array_equal(weights(look_back=5, stateful=True), first)
+    assert len(groups._kept) == 1
+    for changes in ({"seed": 9}, {"model": {"cell": Cell.gru}}, {"model": {"units": [5]}}):
+        kept = weights(**{"look_back": 2} | changes)
+        groups._kept.clear()
+        np.testing.assert_array_equal(weights(**{"look_back": 2} | changes), kept)
+        assert kept.shape != first.shape or not np.array_equal(kept, first)
