@@ -175,11 +175,13 @@ def _combinations(config: Config) -> Iterator[str]:
         return
     yield from _keys_of_texts(config)
     yield from _auto(config)
-    if Transform.seasonal_difference in dataset.transforms and dataset.period < 2:
-        yield f"seasonal_difference needs dataset.period of at least 2, but got dataset.period={dataset.period}"
+    for step in (Transform.seasonal_difference, Transform.seasonal_average):
+        if step in dataset.transforms and dataset.period < 2:
+            yield f"{step.value} needs dataset.period of at least 2, but got dataset.period={dataset.period}"
     if Transform.log in dataset.transforms[1:]:
         yield "log must come first in dataset.transforms, because a difference has negative values: [log,difference]"
-    lags = {Transform.difference: 1, Transform.seasonal_difference: dataset.period}
+    seasonal = (Transform.seasonal_difference, Transform.seasonal_average)
+    lags = {Transform.difference: 1} | dict.fromkeys(seasonal, dataset.period)
     shortest = min((lags[step] for step in dataset.transforms if step in lags), default=config.horizon)
     if dataset.horizons is Horizons.one and config.horizon > shortest:
         yield (

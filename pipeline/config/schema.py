@@ -69,6 +69,7 @@ class Transform(Enum):
     log = "log"
     difference = "difference"
     seasonal_difference = "seasonal_difference"
+    seasonal_average = "seasonal_average"
     auto = "auto"
 
 

@@ -1,6 +1,7 @@
 """The transforms of pipeline.data.transforms for rows that arrive one by one, in many lanes at once.
 
-Each difference of lag m needs the last m rows of what it is taken of: its tail. The same tail inverts a forecast.
+Each difference of lag m needs the last m rows of what it is taken of: its tail; the seasonal average what it is after
+each of the last m rows. The same tail inverts a forecast.
 
     tail of a lane, lag 3    [r-2  r-1  r]      a new row s becomes s - (r-2), and the tail [r-1  r  s]
     forecast of s+1          difference + (r-1): the row 3 before it
@@ -13,17 +14,17 @@ import numpy as np
 
 from pipeline.config.schema import Transform
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.transforms import Transformed, lag_of
+from pipeline.data.transforms import Transformed, lag_of, taken_off
 
 
 @dataclass(frozen=True)
 class Tails:
-    """What the differences remember of each lane.
+    """What differences and averages remember of each lane.
 
     Attributes:
         steps: The transforms, in order.
         lags: Rows that each step looks back; 0 for log.
-        rows: Of each step the last rows before it. Each (lanes, lag, columns that change); changed in place.
+        rows: Of each step what it takes off the next rows. Each (lanes, lag, columns that change); changed in place.
         untouched: Columns at the end that are left as they are.
     """
 
@@ -56,7 +57,7 @@ class Tails:
             known = tail[lanes]  # (n, lag, columns)
             after = values - known[:, 0]
             known[:, :-1] = known[:, 1:]
-            known[:, -1] = values
+            known[:, -1] = taken_off(step, values, after)
             tail[lanes] = known
             values = after
         return np.concatenate([values, as_read], axis=1) if self.untouched else values
@@ -78,11 +79,13 @@ class Tails:
                 with np.errstate(over="ignore"):
                     result = np.exp(result)
                 continue
+            changes = result.copy()
             for position, ahead in enumerate(horizon_steps):
                 if ahead <= lag:
                     base = tail[lanes, ahead - 1][:, list(columns)]  # (n, targets)
                 else:
-                    base = result[:, list(horizon_steps).index(ahead - lag)]
+                    last = list(horizon_steps).index(ahead - lag)
+                    base = taken_off(step, result[:, last], changes[:, last])
                 result[:, position] += base
         return result
 
@@ -94,8 +97,10 @@ class Tails:
             transformed: Every stage of the series.
             rows: The rows of the history.
         """
-        for lag, tail, stage in zip(self.lags, self.rows, transformed.stages, strict=False):
-            last = stage[rows, : stage.shape[1] - self.untouched][-lag:] if lag else stage[:0]
+        stages = zip(transformed.stages[:-1], transformed.stages[1:], strict=True)
+        for step, lag, tail, (before, after) in zip(self.steps, self.lags, self.rows, stages, strict=True):
+            columns = slice(0, before.shape[1] - self.untouched)
+            last = taken_off(step, before[rows, columns][-lag:], after[rows, columns][-lag:]) if lag else before[:0]
             if lag and len(last):
                 tail[lane, -len(last) :] = last
 

@@ -9,6 +9,7 @@ from pipeline.config.schema import Transform
 from pipeline.data.transforms import Transformed, forward_transforms, inverse_transforms
 
 LOG, DIFFERENCE, SEASONAL = Transform.log, Transform.difference, Transform.seasonal_difference
+AVERAGE = Transform.seasonal_average
 COMPOSITIONS = [
     [],
     [LOG],
@@ -21,6 +22,9 @@ COMPOSITIONS = [
     [DIFFERENCE, DIFFERENCE],
     [LOG, DIFFERENCE, SEASONAL],
     [LOG, SEASONAL, DIFFERENCE],
+    [LOG, AVERAGE],
+    [DIFFERENCE, AVERAGE],
+    [AVERAGE, DIFFERENCE],
 ]
 AIRLINE_START = np.array([112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126.0])[:, None]
 
@@ -38,7 +42,9 @@ def make_case(case: tuple) -> tuple[np.ndarray, Transformed, np.ndarray, list[in
     steps, period, horizon, every_step, seed = case
     values = np.random.default_rng(seed).uniform(1.0, 600.0, (60, 3))
     transformed = forward_transforms(values, steps, period)
-    shortest = min(({DIFFERENCE: 1, SEASONAL: period}[step] for step in steps if step is not LOG), default=horizon)
+    shortest = min(
+        ({DIFFERENCE: 1, SEASONAL: period, AVERAGE: period}[step] for step in steps if step is not LOG), default=horizon
+    )
     ahead = list(range(1, horizon + 1)) if every_step else [min(horizon, shortest)]  # what the second gate lets pass
     return values, transformed, np.arange(transformed.lost, 60 - max(ahead)), ahead
 
@@ -88,6 +94,15 @@ def test_known_numbers() -> None:
     np.testing.assert_allclose(both[12:], [np.log(115 / 112), np.log(126 / 118)])
     twice = forward_transforms(AIRLINE_START, [SEASONAL, DIFFERENCE], 12).values.ravel()
     np.testing.assert_allclose(twice[13:], [5])
+
+
+def test_known_average_of_the_season() -> None:
+    """Breaks the seasonal average: it would forget earlier seasons, or never learn from a new one."""
+    values = np.array([10.0, 20.0, 15.0, 20.0, 15.0, 30.0])[:, None]
+    transformed = forward_transforms(values, [AVERAGE], 2)
+    np.testing.assert_allclose(transformed.values.ravel(), [np.nan, np.nan, 5, 0, 4, 10])  # averages 10, 20, 11, 20
+    found = inverse_transforms(transformed, np.zeros((1, 4, 1)), np.array([5]), [1, 2, 3, 4], [0])
+    np.testing.assert_allclose(found.ravel(), [11.8, 22, 11.8, 22])
 
 
 def test_known_inverse() -> None:

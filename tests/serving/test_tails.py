@@ -9,6 +9,7 @@ from pipeline.data.transforms import forward_transforms, inverse_transforms
 from pipeline.serving.tails import empty_tails
 
 LOG, DIFFERENCE, SEASONAL = Transform.log, Transform.difference, Transform.seasonal_difference
+AVERAGE = Transform.seasonal_average
 COMPOSITIONS = [
     [],
     [LOG],
@@ -19,6 +20,9 @@ COMPOSITIONS = [
     [SEASONAL, DIFFERENCE],
     [DIFFERENCE, DIFFERENCE],
     [LOG, SEASONAL, DIFFERENCE],
+    [AVERAGE],
+    [DIFFERENCE, AVERAGE],
+    [LOG, AVERAGE, DIFFERENCE],
 ]
 compositions, periods = st.sampled_from(COMPOSITIONS), st.integers(2, 6)
 
@@ -44,7 +48,7 @@ def test_forecasts_are_brought_back_like_those_of_the_whole_series(
     steps: list[Transform], period: int, horizon: int, every_step: bool, seed: int
 ) -> None:
     """Forecasts of a stream are in other units, or on another level, than those that were scored."""
-    lags = {DIFFERENCE: 1, SEASONAL: period}
+    lags = {DIFFERENCE: 1, SEASONAL: period, AVERAGE: period}
     shortest = min((lags[step] for step in steps if step in lags), default=horizon)
     ahead = list(range(1, horizon + 1)) if every_step or horizon > shortest else [horizon]
     values = make_values(seed)[:, 0]
