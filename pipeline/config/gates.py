@@ -204,6 +204,8 @@ def _combinations(config: Config) -> Iterator[str]:
         )
     if config.normalises:
         yield from _normalise(config)
+    if config.skips:
+        yield from _skip(config)
     if config.training.online:
         yield from _online(config)
     if config.protocol is Protocol.tutorial:
@@ -254,6 +256,7 @@ def _text(config: Config) -> Iterator[str]:
         f"model.wiring=many_to_one or many_to_many, but got model.wiring={config.wiring.value}": not config.can_carry,
         "dataset.transforms=[]: tokens are no numbers": bool(dataset.transforms),
         "dataset.normalise=none: tokens are no numbers": config.normalises,
+        "model.skip=none: tokens are no numbers": config.skips,
         "dataset.calendar=[]: tokens have no timestamps": bool(dataset.calendar),
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
@@ -300,6 +303,21 @@ def _normalise(config: Config) -> Iterator[str]:
         )
     if config.look_back == 1:
         yield f"{given} of one row leaves the network a zero to read, but got look_back=1; set look_back=2 or more"
+
+
+def _skip(config: Config) -> Iterator[str]:
+    given = f"model.skip={config.model.skip.value}"
+    if config.stateful:
+        yield (
+            f"{given} adds a linear map of a whole window, but got stateful=true (which training.online=true needs, "
+            "too), where a forecast follows from the state; set stateful=false, or model.skip=none"
+        )
+    if config.answers_every_step:
+        yield (
+            f"{given} adds a linear map of a whole window, but with return_sequences=true or "
+            "model.wiring=many_to_many its first steps are asked for rows that come later in it; set "
+            "return_sequences=false model.wiring=many_to_one, or model.skip=none"
+        )
 
 
 def _online(config: Config) -> Iterator[str]:

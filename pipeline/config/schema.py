@@ -107,6 +107,13 @@ class Normalise(Enum):
     window_standard = "window_standard"
 
 
+class Skip(Enum):
+    """What stands beside the network and is added to its forecast: nothing, or a linear map of the same window."""
+
+    none = "none"
+    linear = "linear"
+
+
 class LagsAs(Enum):
     """How the past steps of a window reach the network: (look_back, features) or (1, look_back * features)."""
 
@@ -270,6 +277,7 @@ class ModelConfig:
     wiring: Wiring = Wiring.auto
     head: HeadName = HeadName.auto
     embedding: int | None = None
+    skip: Skip = Skip.none
     units: list[int] = field(default_factory=lambda: [4])
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -375,6 +383,16 @@ class Config:
     def normalises(self) -> bool:
         """Whether the network shifts each window by its own past, and its outputs back."""
         return self.dataset.normalise is not Normalise.none
+
+    @property
+    def skips(self) -> bool:
+        """Whether a linear map of the window is added to what the network says."""
+        return self.model.skip is not Skip.none
+
+    @property
+    def reads_whole_windows(self) -> bool:
+        """Whether something beside the layers that read step by step needs all rows of a window at once."""
+        return self.normalises or self.skips
 
     @property
     def time_steps(self) -> int:

@@ -35,6 +35,8 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
     if config.normalises:
         yield describe_normalise(config)
+    if config.skips:
+        yield describe_skip()
     if config.protocol is Protocol.tutorial:
         yield (
             "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
@@ -84,6 +86,14 @@ def describe_normalise(config: Config) -> str:
     return (
         f"dataset.normalise={how.value}: each window {measure}, each feature by itself, and the forecast is brought "
         "back by what its target measures there; loss and scores are as without"
+    )
+
+
+def describe_skip() -> str:
+    """Say what is added to what the network says."""
+    return (
+        "model.skip=linear: the forecast is that of the recurrent layers plus a linear map of the same window; both "
+        "are learnt together"
     )
 
 

@@ -101,7 +101,7 @@ def describe_memory(config: Config, memory: Memory) -> str:
     step = name_step(config)
     noun = step if steps == 1 else f"{step}s"
     judged = "nats of a validation token" if config.reads_text else "validation error"
-    longer = "a longer look_back" + ("" if config.normalises else " or stateful=true")
+    longer = "a longer look_back" + ("" if config.reads_whole_windows else " or stateful=true")
     if not config.stateful and longest == 1:
         return f"look_back={config.look_back} shows the network one {step}; {longer} may lower the {judged}"
     if not config.stateful and steps < longest:
@@ -145,7 +145,7 @@ def _afford(data: PreparedData, network: NumpyNetwork, longest: int, origins: in
 
 def _warm_up(network: NumpyNetwork, data: PreparedData, starts: IntArray, longest: int) -> FloatArray:
     """Forecast at each origin after 1, 2, ... steps from a zero state. Shape (longest, origins, kept)."""
-    if network.layers[0].rule is not None:  # a window of fewer steps is measured by those alone
+    if network.reads_whole_windows:  # a window of fewer steps is measured by those alone
         samples = data.windows.gather_inputs(starts)
         return np.stack([network.answer(samples[:, -steps:]) for steps in range(1, longest + 1)])
     last_steps = data.windows.spec.last_steps(starts)

@@ -1,4 +1,4 @@
-"""Build a network from its plan, in standard Keras layers, and two of ours where windows are normalised.
+"""Build a network from its plan, in standard Keras layers, and ours where windows are normalised or skip the core.
 
 All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
@@ -16,6 +16,7 @@ import keras
 from pipeline.config.schema import Cell, Config
 from pipeline.models.normalise_layers import Denormalise, Normalise
 from pipeline.models.plan import Kind, LayerPlan, plan_core, plan_layers
+from pipeline.models.skip_layer import Skip
 
 _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple_rnn: keras.layers.SimpleRNN}
 
@@ -74,12 +75,14 @@ def _build(
     every_step: bool = False,
 ) -> keras.Model:
     inputs = keras.Input(batch_shape=batch_shape, name="window")
-    hidden = inputs  # (batch, time_steps, features)
+    hidden = read = inputs  # (batch, time_steps, features): read is what the core reads
     for layer in layers:
         if layer.kind is Kind.embedding:  # Keras' takes ids without an axis of features
             hidden = keras.layers.Reshape((-1,), name="ids")(hidden)  # (batch, time_steps)
         made = _make_layer(config, layer, stateful, every_step)
-        hidden = made([hidden, inputs]) if layer.kind is Kind.denormalise else made(hidden)
+        beside = {Kind.denormalise: inputs, Kind.skip: read}.get(layer.kind)
+        hidden = made(hidden) if beside is None else made([hidden, beside])
+        read = hidden if layer.kind is Kind.normalise else read
     return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
 
 
@@ -98,6 +101,8 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         return kind(
             layer.rule.how.value, layer.rule.features, layer.rule.columns, layer.rule.untouched, name=layer.name
         )
+    if layer.kind is Kind.skip:
+        return Skip(layer.outputs, name=layer.name)
     if layer.kind is Kind.dense:
         return keras.layers.Dense(layer.outputs, activation=layer.activation, name=layer.name)
     if layer.kind is Kind.one_hot:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.config.schema import Cell
-from pipeline.models.plan import GATES, NUM_STATES, Kind, LayerPlan
+from pipeline.models.plan import GATES, NUM_STATES, WHOLE_WINDOW, Kind, LayerPlan
 from pipeline.models.window_rule import WindowRule
 
 Array = np.ndarray
@@ -32,9 +32,15 @@ class NumpyNetwork:
 
     @property
     def core(self) -> "NumpyNetwork":
-        """The layers that read one time step after another: without those that normalise windows."""
-        pairs = [(layer, own) for layer, own in zip(self.layers, self.weights, strict=True) if layer.rule is None]
+        """The layers that read one time step after another: without those that need whole windows."""
+        both = zip(self.layers, self.weights, strict=True)
+        pairs = [(layer, own) for layer, own in both if layer.kind not in WHOLE_WINDOW]
         return NumpyNetwork(tuple(layer for layer, _ in pairs), tuple(own for _, own in pairs))
+
+    @property
+    def reads_whole_windows(self) -> bool:
+        """Whether there is more than the core."""
+        return any(layer.kind in WHOLE_WINDOW for layer in self.layers)
 
     def zero_states(self, rows: int) -> States:
         """Return states of zero: h (and c) of every recurrent layer, each (rows, units), float32."""
@@ -84,17 +90,20 @@ class NumpyNetwork:
         """Answer samples from a zero state, in any wiring: what Keras' `predict` gives, for many-to-many the last step.
 
         Args:
-            samples: Shape (rows, time_steps, features), float32.
+            samples: Shape (rows, time_steps, features), float32. With fewer time steps the last ones of a window.
 
         Returns:
             Shape (rows, outputs), float32.
         """
-        hidden = np.swapaxes(samples, 0, 1)  # (steps, rows, features)
+        hidden, read = np.swapaxes(samples, 0, 1), samples  # (steps, rows, features); read is what the core reads
         for layer, weights in zip(self.layers, self.weights, strict=True):
             if layer.rule is not None and layer.kind is Kind.normalise:
-                hidden = np.swapaxes(normalise(layer.rule, samples), 0, 1)
+                read = normalise(layer.rule, samples)
+                hidden = np.swapaxes(read, 0, 1)
             elif layer.rule is not None:
                 hidden = denormalise(layer.rule, samples, hidden)
+            elif layer.kind is Kind.skip:
+                hidden = hidden + skip_over(weights[0], read)
             elif layer.kind is Kind.repeat:
                 hidden = np.repeat(hidden[-1:], layer.repeats, 0)
             elif layer.kind is Kind.flatten:
@@ -139,6 +148,20 @@ def denormalise(rule: WindowRule, samples: Array, outputs: Array) -> Array:
     """Bring outputs of the core, (..., rows, outputs), back to where their windows are. Shape (..., rows, outputs)."""
     shift, scale = rule.measure(samples.reshape(len(samples), -1, rule.features), np)
     return np.asarray(rule.bring_back(outputs, shift, scale, np), np.float32)
+
+
+def skip_over(kernel: Array, read: Array) -> Array:
+    """Return what a skip adds to the outputs. Of fewer steps than a window has, only the last ones count.
+
+    Args:
+        kernel: Shape (time_steps * features, outputs).
+        read: What the core reads. Shape (rows, time_steps, features).
+
+    Returns:
+        Shape (rows, outputs).
+    """
+    flat = read.reshape(len(read), -1)
+    return np.asarray(flat @ kernel[len(kernel) - flat.shape[1] :])
 
 
 def _prepare(layer: LayerPlan, weights: list[Array], reads_ids: bool) -> tuple[Array, ...]:

@@ -18,11 +18,17 @@ A text has one feature, the id of a token. Its first layer makes numbers of it, 
 With dataset.normalise the layers above, the core, stand between two that measure each window by itself:
 
     (?, steps, features)  -> normalise  -> the layers above  -> (?, outputs)  -> denormalise, by the same window
+
+With model.skip=linear a linear map of what the core reads, all its steps at once, is added to what it says; it is the
+autoregressive part of LSTNet (Lai et al., "Modeling long- and short-term temporal patterns", 2018):
+
+    (?, steps, features)  -> the layers above  -> (?, outputs)  -> skip: plus (?, steps x features) x kernel
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from pipeline.config.schema import Cell, Config, Wiring
 from pipeline.models.window_rule import WindowRule
@@ -39,6 +45,10 @@ class Kind(Enum):
     embedding = "embedding"  # an id becomes a row of a learnt matrix
     normalise = "normalise"  # a window is shifted, and perhaps divided, by what it measures itself
     denormalise = "denormalise"  # outputs are brought back to where their window was
+    skip = "skip"  # a linear map of all that the core read is added to what it says
+
+
+WHOLE_WINDOW = (Kind.normalise, Kind.denormalise, Kind.skip)  # kinds around the core, which reads step by step
 
 
 # Gates of a cell, and arrays of its state: h, and for an LSTM c.
@@ -53,7 +63,7 @@ class LayerPlan:
     Attributes:
         kind: What it does.
         name: Its name in Keras.
-        inputs: Numbers that enter at one time step.
+        inputs: Numbers that enter at one time step; of a skip those of all time steps.
         outputs: Numbers that leave at one time step; of a recurrent layer its units.
         cell: Of a recurrent layer.
         return_sequences: Whether a recurrent layer gives every time step, or the last one only.
@@ -82,6 +92,8 @@ class LayerPlan:
         """
         if self.kind is Kind.embedding:
             return [(self.vocabulary, self.outputs)]
+        if self.kind is Kind.skip:
+            return [(self.inputs, self.outputs)]
         if self.kind is Kind.dense:
             return [(self.inputs, self.outputs), (self.outputs,)]
         if self.cell is None:
@@ -125,6 +137,8 @@ def plan_layers(
         [96, 5]
     """
     core = plan_core(config, num_features, num_outputs)
+    if config.skips:
+        core.append(LayerPlan(Kind.skip, "skip", num_features * config.time_steps, num_outputs))
     if not config.normalises:
         return core
     if not target_inputs:
@@ -141,8 +155,16 @@ def plan_layers(
     ]
 
 
+def weights_of(layers: Sequence[LayerPlan], weights: Sequence[Any]) -> Sequence[Any]:
+    """Return those weights of a network that belong to its core, or to other layers it begins with."""
+    return weights[: sum(len(layer.weight_shapes) for layer in layers)]
+
+
 def plan_core(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
-    """Plan what reads one time step after another: the network, without the layers that normalise its windows."""
+    """Plan what reads one time step after another: the network, without the layers that need whole windows.
+
+    Its weights come first among those of the network.
+    """
     if config.reads_text:
         tokens = _read_tokens(config, num_outputs)
         return [tokens, *_wire(config, tokens.outputs, num_outputs)]

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from pipeline.config.schema import Cell
-from pipeline.models import normalise_layers
+from pipeline.models import normalise_layers, skip_layer
 from pipeline.models.cells import CELL_RULES
 from pipeline.models.xla_network import (
     Denormalise,
@@ -18,6 +18,7 @@ from pipeline.models.xla_network import (
     OneHot,
     Recurrent,
     Repeat,
+    Skip,
 )
 
 _CELLS = {keras.layers.LSTM: Cell.lstm, keras.layers.GRU: Cell.gru, keras.layers.SimpleRNN: Cell.simple_rnn}
@@ -67,10 +68,13 @@ def read_network(network: keras.Model) -> NetworkFunction:
     inputs, *layers = network.layers
     if not isinstance(inputs, keras.layers.InputLayer) or len(network.outputs) != 1:
         raise NotCoveredError("the network has several inputs or outputs")
-    previous = inputs.output
+    previous = core_input = inputs.output
     read = []
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
-        given = layer.input if type(layer) is not normalise_layers.Denormalise else _outputs_of(layer, inputs)
+        beside = {normalise_layers.Denormalise: inputs.output, skip_layer.Skip: core_input}.get(type(layer))
+        given = layer.input if beside is None else _outputs_of(layer, beside)
+        if type(layer) is normalise_layers.Normalise:
+            core_input = layer.output
         if given is not previous:
             raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
         previous = layer.output
@@ -79,10 +83,10 @@ def read_network(network: keras.Model) -> NetworkFunction:
     return NetworkFunction(tuple(read), tuple(tuple(weight.shape) for weight in network.weights))
 
 
-def _outputs_of(layer: normalise_layers.Denormalise, inputs: keras.layers.InputLayer) -> Any:
-    """Return what a layer brings back; None if it is not by the window that the network is given."""
+def _outputs_of(layer: keras.layers.Layer, beside: Any) -> Any:
+    """Return which outputs a layer takes; None if what it takes beside them is something else than the given one."""
     outputs, window = layer.input
-    return outputs if window is inputs.output else None
+    return outputs if window is beside else None
 
 
 def _brings_ids(layer: keras.layers.Layer, following: keras.layers.Layer | None) -> bool:
@@ -101,6 +105,8 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Normalise(layer.name, layer.rule)
     if kind is normalise_layers.Denormalise:
         return Denormalise(layer.name, layer.rule)
+    if kind is skip_layer.Skip:
+        return Skip(layer.name)
     if kind not in _SETTINGS:
         raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
     expected: dict[str, Any] = {"use_bias": True, "trainable": True}

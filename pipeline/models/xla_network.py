@@ -88,8 +88,16 @@ class Denormalise:
     num_weights: int = 0
 
 
+@dataclass(frozen=True)
+class Skip:
+    """A linear map of all that the core read is added to what it says; its weight is the kernel."""
+
+    name: str
+    num_weights: int = 1
+
+
 Plain = Dense | Repeat | Flatten | OneHot | Embedding
-Layer = Recurrent | Plain | Normalise | Denormalise
+Layer = Recurrent | Plain | Normalise | Denormalise | Skip
 
 
 @dataclass(frozen=True)
@@ -176,13 +184,17 @@ class NetworkFunction:
         draws: Tensor | None = None,
         dropout: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        hidden = inputs  # (steps, seeds or 1, rows, features)
+        hidden = read = inputs  # (steps, seeds or 1, rows, features): read is what the core reads
         weights_left, states_left = self._unpack_seeds(weights), list(states)
         after: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
             if isinstance(layer, Normalise | Denormalise):
                 hidden = _apply_rule(layer, inputs, hidden)
+                read = hidden if isinstance(layer, Normalise) else read
+                continue
+            if isinstance(layer, Skip):
+                hidden = hidden + learn_product(_flatten(read), own[0])
                 continue
             if not isinstance(layer, Recurrent):
                 hidden = _apply_plain(layer, own, hidden)
@@ -244,10 +256,14 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
     if isinstance(layer, Repeat):
         return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
     if isinstance(layer, Flatten):
-        side_by_side = tf.transpose(inputs, (1, 2, 0, 3))  # (seeds or 1, rows, steps, features)
-        return tf.reshape(side_by_side, (*side_by_side.shape[:2], -1))
+        return _flatten(inputs)
     outputs = _apply_dense(weights, inputs)
     return tf.tanh(outputs) if layer.activation == "tanh" else outputs
+
+
+def _flatten(inputs: Tensor) -> Tensor:
+    side_by_side = tf.transpose(inputs, (1, 2, 0, 3))  # (seeds or 1, rows, steps, features)
+    return tf.reshape(side_by_side, (*side_by_side.shape[:2], -1))
 
 
 def _apply_dense(weights: Sequence[Tensor], inputs: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import saturation
 from pipeline.models.numpy_network import NumpyNetwork, States
+from pipeline.models.plan import weights_of
 from pipeline.models.trace import LayerTrace, trace_steps
 from pipeline.report.page.gates import LayerLook, Look
 from pipeline.serving.excerpt import Excerpt, Study
@@ -67,13 +68,14 @@ def look_at_network(
     before, core = len(reading.before), model.network.core
     trace = trace_steps(core, inputs[before:], reading.resets, _read(core, inputs[:before]))
     study = (study_text if config.reads_text else study_series)(model, reading, trace)
-    size = sum(weight.size for weight in model.weights)
+    weights = weights_of(core.layers, model.weights)
+    size = sum(weight.size for weight in weights)
     return Look(
         name=name,
         about=_describe(config),
         trace=trace,
         layers=[_describe_layer(layer, study) for layer in trace.layers],
-        weights=model.weights if most_weights is None or size <= most_weights else None,
+        weights=weights if most_weights is None or size <= most_weights else None,
         times=[show_time(time) for time in data.series.timestamps[reading.rows]],
         parts=data.split.part_names()[reading.rows].tolist(),
         gradients=study.gradients,
@@ -116,6 +118,11 @@ def _describe(config: Config) -> str:
         reads += (
             f"; dataset.normalise={config.dataset.normalise.value}: inputs, gates and what moved a forecast are those "
             "of the normalised window, which has a forecast at its last step"
+        )
+    if config.skips:
+        reads += (
+            f"; model.skip={config.model.skip.value}: forecasts hold the linear map of the window; gates, and "
+            "what moved a forecast, are those of the layers beside it"
         )
     return f"{config.model.cell.value} with {units} units, look_back={config.look_back}; {reads}"
 

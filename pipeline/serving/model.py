@@ -95,6 +95,8 @@ def load_model(
     identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
     if config.normalises:
         identity.update(dataset.normalise.value.encode())
+    if config.skips:
+        identity.update(config.model.skip.value.encode())
     return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
 
 

@@ -8,7 +8,8 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import follow
 from pipeline.models.gradient import input_gradients
-from pipeline.models.numpy_network import denormalise, normalise
+from pipeline.models.numpy_network import denormalise, normalise, skip_over
+from pipeline.models.plan import Kind
 from pipeline.models.trace import Trace
 from pipeline.report.page.shown import SeriesShown
 from pipeline.serving.excerpt import Excerpt, Reading, Study
@@ -44,7 +45,7 @@ def find_series_reading(model: ServedModel, excerpt: Excerpt, most_before: int |
     reached = np.flatnonzero(rows >= excerpt.first_row)  # with overlapping windows rows come again
     first = int(reached[0]) if reached.size else len(rows) - 1
     zero = int(np.flatnonzero(resets[: first + 1])[-1])
-    began = zero if most_before is None or config.normalises else max(zero, first - most_before)
+    began = zero if most_before is None or config.reads_whole_windows else max(zero, first - most_before)
     chosen = slice(first, first + excerpt.steps)
     return Reading(first_rows[began:first], first_rows[chosen], rows[chosen], resets[chosen])
 
@@ -74,7 +75,7 @@ def _in_units(model: ServedModel, reading: Reading, outputs: FloatArray) -> tupl
     data, rows = model.data, reading.rows
     starts = rows - data.windows.spec.origin
     known = np.isin(starts, data.windows.starts)
-    if model.config.normalises:
+    if model.config.reads_whole_windows:
         known &= reading.count_since_zero() == data.windows.spec.time_steps - 1
     inverse, forecasts = np.full((len(rows), 2), np.nan), np.full(len(rows), np.nan)
     if known.any():
@@ -90,9 +91,15 @@ def _in_units(model: ServedModel, reading: Reading, outputs: FloatArray) -> tupl
 
 def _points(model: ServedModel, outputs: FloatArray, starts: IntArray) -> FloatArray:
     """Return the nearest forecast that outputs of the core stand for, in the data's own units. Shape (windows,)."""
-    data, rule = model.data, model.network.layers[-1].rule
-    if rule is not None:
-        outputs = denormalise(rule, data.windows.gather_inputs(starts), outputs)
+    data, samples = model.data, model.data.windows.gather_inputs(starts)
+    read = samples
+    for layer, weights in zip(model.network.layers, model.network.weights, strict=True):
+        if layer.kind is Kind.skip:
+            outputs = outputs + skip_over(weights[0], read)
+        elif layer.rule is not None and layer.kind is Kind.normalise:
+            read = normalise(layer.rule, samples)
+        elif layer.rule is not None:
+            outputs = denormalise(layer.rule, samples, outputs)
     return data.head.points(data.read_outputs(outputs, starts))[:, 0, 0]
 
 

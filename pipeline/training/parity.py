@@ -4,8 +4,8 @@ Whole sequence = chunks with carried state = one step at a time = any number of 
 recurrence, so a difference means that one of the programs which train, forecast or serve is wrong, and no score can be
 trusted.
 
-Where windows are normalised, that is certified of the core, which reads the steps; and the windows as the engine
-answered them are compared with the whole network in NumPy, which serves.
+Where windows are normalised or skip the core, that is certified of the core, which reads the steps; and the windows as
+the engine answered them are compared with the whole network in NumPy, which serves.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_chunk_network, build_streaming_network
 from pipeline.models.numpy_network import build_numpy_network
-from pipeline.models.plan import plan_core, plan_layers
+from pipeline.models.plan import plan_core, plan_layers, weights_of
 
 LIMIT = 1e-4  # of the target's scale
 _CHUNKS = 3  # the second one reads what the first one left, the third one what was carried through
@@ -58,7 +58,7 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         data: The prepared data.
         weights: Of one seed, as `get_weights` gives them.
         forecasts: Scaled outputs of that seed at every window; compared where the engine read each row once with a
-            carried state, and where windows are normalised. Shape (windows, outputs).
+            carried state, and where whole windows are read. Shape (windows, outputs).
 
     Returns:
         The certificate.
@@ -74,11 +74,12 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
     length = min(max(before + 1, _SHORTEST_CHUNK), inside)
     steps = min(_CHUNKS * length, inside) // length * length
     sequence = windows.gather_steps(first + np.arange(steps))  # (steps, features)
-    whole = _read_whole(config, windows.num_outputs, weights, sequence)  # (steps, outputs)
+    core = weights_of(plan_core(config, windows.num_features, windows.num_outputs), weights)
+    whole = _read_whole(config, windows.num_outputs, core, sequence)  # (steps, outputs)
     ways = {
-        "chunks": _read_chunks(config, windows.num_outputs, weights, sequence, length),
-        "one step at a time": _read_steps(config, windows.num_outputs, weights, sequence, lanes=1),
-        f"{_LANES} lanes": _read_steps(config, windows.num_outputs, weights, sequence, lanes=_LANES),
+        "chunks": _read_chunks(config, windows.num_outputs, core, sequence, length),
+        "one step at a time": _read_steps(config, windows.num_outputs, core, sequence, lanes=1),
+        f"{_LANES} lanes": _read_steps(config, windows.num_outputs, core, sequence, lanes=_LANES),
     }
     spread = windows.gather_last_targets(windows.train) if data.vocabulary is None else whole
     scale = float(np.ptp(spread)) or 1.0
@@ -90,7 +91,7 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         if data.vocabulary is not None:
             apart = apart[:, :1]  # the cost; which of two equal logits is higher, nobody can say
         differences["engine"] = float(np.abs(apart).max()) / scale
-    if config.normalises:
+    if config.reads_whole_windows:
         plain = build_numpy_network(plan_layers(config, *windows.interface), [np.asarray(each) for each in weights])
         some = slice(steps)
         apart = forecasts[some] - plain.answer(windows.gather_inputs(windows.starts[some]))

@@ -62,6 +62,10 @@ DATASET = {
 
 COMBINATIONS = {
     "dataset.transforms=[seasonal_difference]": "seasonal_difference needs dataset.period of at least 2, but got .*=1",
+    "dataset.transforms=[seasonal_average]": "seasonal_average needs dataset.period of at least 2, but got .*=1",
+    "dataset.transforms=[seasonal_average] dataset.period=4 horizon=5": "horizon=5 .* add dataset.horizons=all",
+    "model.skip=linear stateful=true": "skip=linear adds .* stateful=true .*set stateful=false, or model.skip=none",
+    "model.skip=linear return_sequences=true": "skip=linear adds .*return_sequences=true.* set return_sequences=f",
     "dataset.transforms=[difference,log]": "log must come first in dataset.transforms",
     "dataset.transforms=[log,log]": "log must come first in dataset.transforms",
     "dataset.transforms=[difference] horizon=2": "horizon=2 .*difference.* cannot be inverted .*dataset.horizons=all",

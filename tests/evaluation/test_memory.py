@@ -17,6 +17,7 @@ from pipeline.config.schema import (
     Normalise,
     Order,
     Scaler,
+    Skip,
     Source,
     Token,
     TrainingConfig,
@@ -34,7 +35,12 @@ SMALL = 1e-3  # tanh(x) is x for inputs this small
 
 
 def configure(
-    look_back: int = 2, stateful: bool = True, units: int = 4, cell: Cell = Cell.simple_rnn, **changes: Any
+    look_back: int = 2,
+    stateful: bool = True,
+    units: int = 4,
+    cell: Cell = Cell.simple_rnn,
+    skip: Skip = Skip.none,
+    **changes: Any,
 ) -> Config:
     dataset = {"name": "copy", "source": Source.delayed_copy, "scaler": Scaler.none, **changes.pop("dataset", {})}
     return Config(
@@ -42,7 +48,7 @@ def configure(
         stateful=stateful,
         **changes,
         dataset=DatasetConfig(**dataset),
-        model=ModelConfig(cell=cell, units=[units]),
+        model=ModelConfig(cell=cell, units=[units], skip=skip),
         training=TrainingConfig(),
     )
 
@@ -180,20 +186,23 @@ def test_curves_are_those_of_a_plain_loop(name: str) -> None:
     assert memory.whole == pytest.approx(rmse(firsts if config.stateful else windows.validation), rel=1e-4)
 
 
-def test_a_window_of_fewer_steps_is_measured_by_those_alone() -> None:
+@pytest.mark.parametrize("skip", Skip)
+def test_a_window_of_fewer_steps_is_measured_by_those_alone(skip: Skip) -> None:
     """A person would be told that fewer steps are enough, and a network of so many has another level to start from."""
     dataset = {"normalise": Normalise.window_mean}
     series = replace(delayed_copy(2), targets=("signal",))
-    config = configure(look_back=4, stateful=False, dataset=dataset)
+    config = configure(look_back=4, stateful=False, dataset=dataset, skip=skip)
     data = prepare_data(config, series)
     weights = [np.random.default_rng(6).normal(0, 0.7, shape) for shape in ((1, 4), (4, 4), (4,), (4, 1), (1,))]
-    network = build_numpy_network(plan_layers(config, *data.windows.interface), weights)
+    kernel = [] if skip is Skip.none else [np.array([[-0.3], [0.8], [0.5], [-1.0]])]
+    network = build_numpy_network(plan_layers(config, *data.windows.interface), weights + kernel)
     memory = measure_memory(config, data, network, network.answer(data.windows.gather_inputs(data.windows.starts)))
     assert memory is not None and len(memory.warm_up) == 4
     for steps in (2, 4):
-        shorter = configure(look_back=steps, stateful=False, dataset=dataset)
+        shorter = configure(look_back=steps, stateful=False, dataset=dataset, skip=skip)
         windows = prepare_data(shorter, series).windows
-        alone = build_numpy_network(plan_layers(shorter, *windows.interface), weights)
+        last = [each[-steps:] for each in kernel]
+        alone = build_numpy_network(plan_layers(shorter, *windows.interface), weights + last)
         outputs = alone.answer(windows.gather_inputs(windows.validation))
         rows = windows.spec.origins(windows.validation) + 1
         errors = data.in_units(outputs, data.windows.validation)[:, 0] - data.series.actual()[rows]

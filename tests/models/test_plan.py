@@ -10,7 +10,18 @@ import tensorflow as tf
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Cell, Config, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Source, Wiring
+from pipeline.config.schema import (
+    Cell,
+    Config,
+    DatasetConfig,
+    Horizons,
+    LagsAs,
+    ModelConfig,
+    Normalise,
+    Skip,
+    Source,
+    Wiring,
+)
 from pipeline.models.keras_network import build_serving_network, build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
@@ -59,13 +70,20 @@ def test_three_ways_to_compute_a_network_agree(wiring: Wiring, cell: Cell) -> No
     np.testing.assert_allclose(outputs[-1, 0] if config.answers_every_step else outputs[0], expected, atol=2e-5)
 
 
-@pytest.mark.parametrize("wiring", [Wiring.many_to_one, Wiring.encoder_decoder])
-@pytest.mark.parametrize("how", [how for how in Normalise if how is not Normalise.none])
-def test_three_ways_to_normalise_windows_agree(how: Normalise, wiring: Wiring, tmp_path: Path) -> None:
+WHOLE_WINDOWS = [
+    *((how, Wiring.many_to_one, Skip.none) for how in Normalise if how is not Normalise.none),
+    *((how, Wiring.encoder_decoder, Skip.none) for how in Normalise if how is not Normalise.none),
+    (Normalise.none, Wiring.many_to_one, Skip.linear),
+    (Normalise.window_standard, Wiring.encoder_decoder, Skip.linear),
+]
+
+
+@pytest.mark.parametrize(("how", "wiring", "skip"), WHOLE_WINDOWS)
+def test_three_ways_to_read_whole_windows_agree(how: Normalise, wiring: Wiring, skip: Skip, tmp_path: Path) -> None:
     """A served forecast would lie elsewhere than that of training, or a saved network could not be loaded safely."""
     lags = LagsAs.time_steps if wiring is Wiring.many_to_one else LagsAs.features
     dataset = DatasetConfig(normalise=how, lags_as=lags, horizons=Horizons.all)
-    model = ModelConfig(units=[4, 3], wiring=wiring)
+    model = ModelConfig(units=[4, 3], wiring=wiring, skip=skip)
     config = Config(look_back=5, horizon=2, dataset=dataset, model=model)
     interface = (FEATURES * (5 // config.time_steps), 2 * FEATURES, (1, 0))  # two steps ahead, of b and of a
     network = build_training_network(config, *interface)
@@ -77,6 +95,7 @@ def test_three_ways_to_normalise_windows_agree(how: Normalise, wiring: Wiring, t
     expected = network(samples).numpy()
     assert np.isfinite(expected).all()
     plain = build_numpy_network(plan_layers(config, *interface), weights)
+    assert network.count_params() == sum(layer.num_parameters for layer in plain.layers)
     np.testing.assert_allclose(plain.answer(samples), expected, atol=1e-5)
     function = read_network(network)
     packed, inputs = tf.constant(function.pack(weights))[None], tf.constant(np.swapaxes(samples, 0, 1)[:, None])

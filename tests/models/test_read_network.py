@@ -3,7 +3,9 @@
 import keras
 import pytest
 
+from pipeline.models.normalise_layers import Normalise
 from pipeline.models.read_network import NotCoveredError, read_network
+from pipeline.models.skip_layer import Skip
 
 FEATURES = 2
 
@@ -48,3 +50,13 @@ def test_a_network_that_branches_is_refused() -> None:
     both = [keras.layers.LSTM(2)(inputs), keras.layers.LSTM(2)(inputs)]
     with pytest.raises(NotCoveredError, match="does not follow the one before it"):
         read_network(keras.Model(inputs, keras.layers.Add()(both)))
+
+
+def test_a_skip_over_something_else_than_the_core_is_refused() -> None:
+    """A linear map of the raw window would be trained where the network has one of the normalised window."""
+    inputs = keras.Input((4, FEATURES))
+    read = Normalise("window_last", FEATURES, (0,))(inputs)
+    outputs = keras.layers.Dense(1)(keras.layers.LSTM(2)(read))
+    assert read_network(keras.Model(inputs, Skip(1)([outputs, read]))).layers[-1].num_weights == 1
+    with pytest.raises(NotCoveredError, match=r"the layer skip.* does not follow the one before it"):
+        read_network(keras.Model(inputs, Skip(1)([outputs, inputs])))

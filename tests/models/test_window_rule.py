@@ -1,11 +1,13 @@
 """Networks that measure each window by its own past: what moves the series moves their forecasts, and nothing else."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Source
+from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Skip, Source
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network, normalise
 from pipeline.models.plan import plan_layers
 from pipeline.models.window_rule import WindowRule
@@ -106,8 +108,10 @@ def test_what_cannot_be_measured_is_refused(changes: dict[str, object], complain
         check_ranges(Config(**({"look_back": 3} | changes), dataset=dataset))
 
 
-def test_a_text_is_not_normalised() -> None:
-    """The ids of tokens would be shifted like values."""
+def test_a_text_is_neither_normalised_nor_mapped() -> None:
+    """The ids of tokens would be shifted like values, or their sum would be a logit."""
     dataset = DatasetConfig(name="text", source=Source.text, path="a.txt", normalise=Normalise.window_last)
     with pytest.raises(UserError, match=r"a text needs dataset.normalise=none: tokens are no numbers"):
         check_ranges(Config(dataset=dataset))
+    with pytest.raises(UserError, match=r"a text needs model.skip=none: tokens are no numbers"):
+        check_ranges(Config(dataset=replace(dataset, normalise=Normalise.none), model=ModelConfig(skip=Skip.linear)))

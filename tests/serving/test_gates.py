@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cell, LagsAs, Normalise, Order, Transform, Wiring
+from pipeline.config.schema import Cell, LagsAs, Normalise, Order, Skip, Transform, Wiring
 from pipeline.report.page.gates import Look, write_gates_page
 from pipeline.serving.excerpt import Excerpt
 from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
@@ -29,6 +29,7 @@ MODES = {
     "log of differences": {"stateful": True, "dataset": {"transforms": [Transform.log, Transform.difference]}},
     "normalised": {"dataset": {"normalise": Normalise.window_standard, "transforms": [Transform.log]}},
     "normalised, lags as features": {"dataset": {"normalise": Normalise.window_last, "lags_as": LagsAs.features}},
+    "skip": {"dataset": {"normalise": Normalise.window_mean}, "model": {"skip": Skip.linear}},
     "two layers": {"stateful": True, "return_sequences": True, "model": {"units": [3, 2]}},
 }
 

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Transform
+from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Skip, Transform
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
 
@@ -18,6 +18,7 @@ Expect = Callable[[ServedModel, np.ndarray], np.ndarray]
 STATEFUL, ALL = {"stateful": True}, {"horizons": Horizons.all}
 FEATURES, OVERLAPPING = {"lags_as": LagsAs.features}, {"order": Order.overlapping}
 SEASONAL = {"transforms": [Transform.log, Transform.seasonal_difference, Transform.difference]}
+AVERAGE = {"transforms": [Transform.log, Transform.seasonal_average]}
 MANY = {"features": ["a", "b", "c"], "targets": ["c", "a"]}
 STANDARD = {"normalise": Normalise.window_standard}
 PANEL = {"lanes": ["x", "y", "z"]}
@@ -44,6 +45,8 @@ KINDS: dict[str, dict[str, Any]] = {
     "overlapping, differences": STATEFUL | {"dataset": OVERLAPPING | SEASONAL},
     "normalised, every horizon": {"horizon": 3, "dataset": ALL | MANY | STANDARD | SEASONAL},
     "normalised, lags as features": {"dataset": FEATURES | MANY | {"normalise": Normalise.window_last}},
+    "skip": {"horizon": 3, "dataset": ALL | MANY | STANDARD, "model": {"skip": Skip.linear}},
+    "seasonal average": {"horizon": 3, "dataset": ALL | AVERAGE},
     "panel": PANEL | {"dataset": SEASONAL},
     "panel, scaler per lane": PANEL | STATEFUL | {"dataset": {"scaler_per_lane": True} | SEASONAL | MANY},
     "panel, overlapping": PANEL | STATEFUL | {"dataset": OVERLAPPING},

@@ -11,7 +11,7 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Normalise, Optimizer, Order, Wiring
+from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Normalise, Optimizer, Order, Skip, Wiring
 from pipeline.training.train import train_seeds
 
 # Loss, clipping, epochs: the steps of mae jump where an error changes its sign, and clipping amplifies rounding.
@@ -117,6 +117,7 @@ OTHERS = {
             "targets": ["b"],
             "normalise": Normalise.window_standard,
         },
+        "model": {"skip": Skip.linear},
     },
     "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
     "one to many": {
@@ -128,7 +129,7 @@ OTHERS = {
     "encoder-decoder": {
         "horizon": 3,
         "batch_size": 4,
-        "model": {"wiring": Wiring.encoder_decoder, "cell": Cell.gru},
+        "model": {"wiring": Wiring.encoder_decoder, "cell": Cell.gru, "skip": Skip.linear},
         "dataset": {"horizons": Horizons.all},
     },
 }

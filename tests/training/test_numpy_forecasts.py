@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Protocol, Wiring
+from pipeline.config.schema import Cell, Horizons, LagsAs, Normalise, Order, Protocol, Skip, Wiring
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
@@ -21,7 +21,7 @@ MODES = {
         "horizon": 2, "dataset": {"horizons": Horizons.all}, "model": {"wiring": Wiring.encoder_decoder}
     },
     "normalised": {"dataset": {"normalise": Normalise.window_standard}},
-    "GRU": {"model": {"cell": Cell.gru}},
+    "GRU, skip": {"model": {"cell": Cell.gru, "skip": Skip.linear}},
     "stateful": {"stateful": True},
     "stateful many-to-many": {"stateful": True, "return_sequences": True},
     "stateful lags as features": {"stateful": True, "dataset": {"lags_as": LagsAs.features}},

@@ -76,7 +76,7 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
             return (*shape[:-1], layer.outputs)
         case Kind.repeat:
             return (layer.repeats, layer.inputs)
-        case Kind.normalise | Kind.denormalise:
+        case Kind.normalise | Kind.denormalise | Kind.skip:
             return shape
         case Kind.flatten:
             length = 1
@@ -99,7 +99,7 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return ("horizon steps", axes[-1])
         case Kind.flatten:
             return axes[-1:]
-        case Kind.normalise | Kind.denormalise:
+        case Kind.normalise | Kind.denormalise | Kind.skip:
             return axes
 
 
@@ -107,6 +107,8 @@ def _formula(layer: LayerPlan) -> str:
     units, inputs = layer.outputs, layer.inputs
     if layer.kind is Kind.embedding:
         return f"{layer.vocabulary} x {units}"
+    if layer.kind is Kind.skip:
+        return f"{inputs} x {units}"
     if layer.cell is None:
         return f"{inputs} x {units} + {units}"
     biases = f"2 x {units}" if layer.cell is Cell.gru else f"{units}"

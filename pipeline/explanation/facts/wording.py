@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.schema import Config, Horizons, LagsAs, Order, TextSplit, Wiring
-from pipeline.data.notes import describe_data, describe_normalise
+from pipeline.data.notes import describe_data, describe_normalise, describe_skip
 from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
 from pipeline.explanation.facts.labels import Labels, name_frequency, name_some
@@ -62,6 +62,8 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if config.normalises:
         yield f"{describe_normalise(config)}."
+    if config.skips:
+        yield f"{describe_skip()}."
     if config.dataset.order is Order.overlapping:
         for note in describe_data(config, data):
             if note.startswith("dataset.order=overlapping"):
@@ -79,7 +81,7 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         yield (
             f"The windows may be shuffled, and batch_size={config.batch_size} only says how many share a weight "
             "update: no window ever sees the state of another."
-            + (" stateful=true would carry it." if not config.normalises else "")
+            + (" stateful=true would carry it." if not config.reads_whole_windows else "")
         )
     if config.answers_every_step:
         yield (
