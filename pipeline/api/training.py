@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 from pipeline.api.records import Run, Runs
 from pipeline.api.settings import compose, name_table, plan_settings
-from pipeline.base.errors import PipelineError, UserError
+from pipeline.base.errors import PipelineError, TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt, interruptible
 from pipeline.base.terminal import say
 from pipeline.config.schema import Config, Launcher
 from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import Plan
-from pipeline.experiment.sweep import Sweep, log_report, open_store_to_train, open_sweep
+from pipeline.experiment.sweep import Sweep, log_kept, log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import Trainer
 from pipeline.launching.launch import find_launcher, launch
 
@@ -42,6 +42,8 @@ def train(*settings: str | Config, data: "pd.DataFrame | None" = None) -> Run:
     store = open_store_to_train(config.tracking)
     with interruptible():
         record = train_job(config, series)
+    if (kept := log_kept(store)) is not None:
+        raise TrainingError(kept)
     return Run(record, store, data)
 
 
@@ -71,6 +73,8 @@ def sweep(*settings: str, data: "pd.DataFrame | None" = None) -> Runs:
             _train_in_turn(plan, going)
         else:
             launch(plan, going.parent, store)
+    if (kept := log_kept(store)) is not None:
+        raise TrainingError(kept)
     log_report(store, going.parent)
     if isinstance(going.failure, UserError):
         raise going.failure

@@ -12,6 +12,7 @@ AUTO_TAG = "transforms_auto"  # what dataset.transforms=auto chose, and why
 DIGEST_TAG = "dataset_sha256"
 LENGTH_TAG = "dataset_rows"
 SCORED_TAG = "scored_values_sha256"
+REASON_TAG = "failure_reason"  # why a run did not finish
 
 
 class Status(Enum):

@@ -26,7 +26,7 @@ from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, Launcher, typed_config
 from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
-from pipeline.experiment.sweep import log_report, open_store_to_train, open_sweep
+from pipeline.experiment.sweep import log_kept, log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import Trainer
 from pipeline.launching.launch import find_launcher, launch
 
@@ -95,6 +95,8 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
         return FAILED
     from pipeline.tracking.past import named_runs
 
+    if (kept := log_kept(store)) is not None:
+        raise TrainingError(kept)
     (logged,) = named_runs(store, [records[0].run_id])
     print_summary([replace(logged, record=records[0])], store)
     return DONE
@@ -103,7 +105,7 @@ def _run_once(store: "Store", arguments: Namespace) -> int:
 def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, plan: Plan) -> int:
     from pipeline.tracking.past import sweep_runs
 
-    launcher, sweep = find_launcher(plan), None
+    launcher, sweep, kept = find_launcher(plan), None, None
     try:
         with open_sweep(store, command, arguments.overrides) as sweep:
             check_interrupt()
@@ -113,7 +115,13 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
                 launch(plan, sweep.parent, store)
     finally:
         if sweep is not None:
-            print_summary(sweep_runs(store, sweep.parent, say), store)
+            kept = log_kept(store)
+            if kept is None:
+                print_summary(sweep_runs(store, sweep.parent, say), store)
+            else:
+                say(f"error: {kept}")
+    if kept is not None:
+        return FAILED
     log_report(store, sweep.parent)
     if isinstance(sweep.failure, UserError):
         raise sweep.failure

@@ -53,7 +53,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
     Role.launcher: ("launcher", "workers"),
     Role.resume: ("resume",),
     Role.tracking: (
-        "tracking.uri", "tracking.experiment_name", "tracking.log_model", "tracking.parent_run_id",
+        "tracking.uri", "tracking.experiment_name", "tracking.log_model", "tracking.spool", "tracking.parent_run_id",
         "tracking.sweep_keys",
     ),
 }  # fmt: skip

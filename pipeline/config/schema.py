@@ -316,6 +316,7 @@ class TrackingConfig:
     uri: str | None = None
     experiment_name: str = "lstm-pipeline"
     log_model: bool = True
+    spool: str | None = None
     parent_run_id: str | None = None
     sweep_keys: list[str] = field(default_factory=list)
 

@@ -83,9 +83,11 @@ def run_experiment(
     from pipeline.tracking.live import track_run
     from pipeline.tracking.past import note_resumed
     from pipeline.tracking.resume import fail_damaged, find_finished
+    from pipeline.tracking.spool import log_spool
     from pipeline.tracking.store import open_store
 
-    store = open_store(config.tracking)
+    store = open_store(config.tracking, wait=True)
+    log_spool(store, tell)
     parent = config.tracking.parent_run_id
     digest = data.series.digest()
     config_hash = hash_config(config, digest)

@@ -16,14 +16,31 @@ if TYPE_CHECKING:
 
 
 def open_store_to_train(tracking: TrackingConfig) -> "Store":
-    """Open the store, and close in it what a crash of another process left open."""
+    """Open the store, log what was kept for it, and close in it what a crash of another process left open."""
     from pipeline.tracking.past import kill_crashed
+    from pipeline.tracking.spool import log_spool
     from pipeline.tracking.store import open_store
 
     store = open_store(tracking)
+    log_spool(store, say)
     if crashed := kill_crashed(store):
         say(f"{crashed} run(s) that a crash left open are now marked KILLED")
     return store
+
+
+def log_kept(store: "Store") -> str | None:
+    """Log what was kept while the store did not answer, so that the runs of a command can be read.
+
+    Returns:
+        Why they cannot be read yet, and what to do then; None if they can.
+    """
+    from pipeline.tracking.spool import log_spool
+    from pipeline.tracking.store import ask_store
+
+    kept = log_spool(store, say)
+    if kept is None and (reason := ask_store(store)) is not None:
+        return f"the MLflow store {store.shown} does not answer: {reason}; when it does, repeat with resume=true"
+    return kept
 
 
 @dataclass

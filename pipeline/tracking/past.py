@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
-from pipeline.base.record import DIGEST_TAG, HASH_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.base.record import DIGEST_TAG, HASH_TAG, REASON_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
 from pipeline.base.text import hide_password
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
@@ -20,7 +20,6 @@ from pipeline.models.heads.registry import measure_of_run
 from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.database import database_path
 from pipeline.tracking.heartbeat import PROCESS_TAG, SLURM_TAG, has_ended, process_name
-from pipeline.tracking.live import REASON_TAG
 from pipeline.tracking.names import join_value, unescape_name
 from pipeline.tracking.rows import RunRow, read_tagged
 from pipeline.tracking.search import CHAMPION_TAG, REFIT_TAG, SEARCH_TAG, TRIAL_TAG, find_champion

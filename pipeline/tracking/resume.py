@@ -3,9 +3,8 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 
-from pipeline.base.record import HASH_TAG, LoggedRun, RunRecord, Status
+from pipeline.base.record import HASH_TAG, REASON_TAG, LoggedRun, RunRecord, Status
 from pipeline.tracking.artifacts import missing_files
-from pipeline.tracking.live import REASON_TAG
 from pipeline.tracking.past import logged_run
 from pipeline.tracking.store import Store, search_runs
 

@@ -6,9 +6,9 @@ from mlflow.entities import RunStatus
 from mlflow.exceptions import MlflowException
 
 from pipeline.base.errors import UserError
-from pipeline.base.record import Status
+from pipeline.base.record import REASON_TAG, Status
 from pipeline.tracking.heartbeat import life_tags
-from pipeline.tracking.live import REASON_TAG, open_parent, track_run
+from pipeline.tracking.live import open_parent, track_run
 from pipeline.tracking.store import Store, search_runs
 
 SEARCH_TAG = "search"

@@ -5,7 +5,7 @@ import os
 import sqlite3
 import urllib.error
 import urllib.request
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
 
@@ -27,11 +27,13 @@ from pipeline.tracking.database import (
     follow_move,
     make_database,
 )
+from pipeline.tracking.outage import describe_outage, patient_client
 
 log = logging.getLogger(__name__)
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
+_SPOOL = "spool"
 _SERVER_TIMEOUT_SECONDS = 5
 PAGE = 1000  # runs that MLflow returns at once, at most
 
@@ -42,11 +44,12 @@ class Store:
 
     uri: str
     experiment_id: str
+    spool: Path = field(default_factory=lambda: home_dir() / _SPOOL)  # keeps records while the store does not answer
 
     @property
     def client(self) -> mlflow.MlflowClient:
-        """A client of this store."""
-        return mlflow.MlflowClient(self.uri)
+        """A client of this store: while that does not answer, it asks again for minutes."""
+        return patient_client(self.uri)
 
     @property
     def shown(self) -> str:
@@ -66,17 +69,22 @@ def tracking_uri(tracking: TrackingConfig) -> str:
     return given if given else f"{_SQLITE}{home_dir() / 'mlflow.db'}"
 
 
-def open_store(tracking: TrackingConfig) -> Store:
+def open_store(tracking: TrackingConfig, wait: bool = False) -> Store:
     """Create the database and the experiment where they are missing, and make them MLflow's current ones.
 
     Any number of processes may do so at once.
 
+    Args:
+        tracking: Where the store is.
+        wait: Whether a store that does not answer is asked again for minutes, as in the middle of a sweep.
+
     Raises:
         UserError: If the store cannot be used.
+        TrainingError: If it could be used before, and does not answer.
     """
     _quieten()
     uri = tracking_uri(tracking)
-    if uri.startswith(("http://", "https://")):
+    if not wait:
         _check_server(uri)
     database = database_path(uri)
     try:
@@ -85,18 +93,31 @@ def open_store(tracking: TrackingConfig) -> Store:
             check_database(database)
             check_writable(database)
         _set_tracking_uri(uri)
-        client = mlflow.MlflowClient(uri)
+        client = patient_client(uri) if wait else mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)
         experiment_id = (
             found.experiment_id if found is not None else _create_experiment(client, uri, tracking.experiment_name)
         )
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
+        if wait and (reason := describe_outage(error)) is not None:
+            raise TrainingError(f"the MLflow store {hide_password(uri)} does not answer: {reason}") from error
         raise _unusable(uri, error) from error
     if found is not None:
         check_experiment(uri, found)
         if database is not None and (before := _follow_move(uri, database, experiment_id)) is not None:
             log.warning("the store has moved: new runs log their files beside %s, no longer in %s", database, before)
-    return Store(uri, experiment_id)
+    return Store(uri, experiment_id, Path(tracking.spool or home_dir() / _SPOOL).absolute())
+
+
+def ask_store(store: Store) -> str | None:
+    """Ask a store once; return why it does not answer, None if it does."""
+    if (reason := _ask_server(store.uri)) is not None:
+        return reason
+    try:
+        mlflow.MlflowClient(store.uri).get_experiment(store.experiment_id)
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        return describe_outage(error)
+    return None
 
 
 def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
@@ -116,8 +137,7 @@ def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
             f"there is no MLflow store {uri}; train something first (python -m pipeline.run), or check tracking.uri "
             "and MLFLOW_TRACKING_URI"
         )
-    if uri.startswith(("http://", "https://")):
-        _check_server(uri)
+    _check_server(uri)
     _quieten()
     try:
         if database is not None:
@@ -226,13 +246,21 @@ def _artifact_location(uri: str) -> str | None:
 
 
 def _check_server(uri: str) -> None:
-    """Ask the server once: MLflow's own retries would wait for minutes."""
+    if (reason := _ask_server(uri)) is not None:
+        raise UserError(
+            f"the MLflow server {hide_password(uri)} does not answer ({reason}); start it, or change tracking.uri or "
+            "MLFLOW_TRACKING_URI"
+        )
+
+
+def _ask_server(uri: str) -> str | None:
+    """Ask a server once, a database not at all: MLflow's own retries would wait for minutes."""
+    if not uri.startswith(("http://", "https://")):
+        return None
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SERVER_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError:
-        return  # it answered; a proxy may not offer /health
+        return None  # it answered; a proxy may not offer /health
     except (OSError, ValueError) as error:
-        raise UserError(
-            f"the MLflow server {hide_password(uri)} does not answer ({error}); start it, or change tracking.uri or "
-            "MLFLOW_TRACKING_URI"
-        ) from error
+        return hide_password(str(error))
+    return None

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.base.record import DIGEST_TAG, HASH_TAG, RunRecord, Status
+from pipeline.base.record import DIGEST_TAG, HASH_TAG, REASON_TAG, RunRecord, Status
 from pipeline.config.keys import complete_parameters, varying_keys
 from pipeline.config.schema import TrackingConfig
 from pipeline.models.heads.point import RMSE
 from pipeline.tracking.heartbeat import HEARTBEAT_TAG, PROCESS_TAG, SILENCE, SLURM_TAG, process_name
-from pipeline.tracking.live import REASON_TAG, close_parent, open_parent, track_run
+from pipeline.tracking.live import close_parent, open_parent, track_run
 from pipeline.tracking.past import (
     BEST,
     LATEST,

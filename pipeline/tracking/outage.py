@@ -1,0 +1,99 @@
+"""A store that does not answer for a while: what is asked of it is asked again, and what it may not take is told apart.
+
+MLflow's client repeats a request to a server itself, for four minutes (MLFLOW_HTTP_REQUEST_MAX_RETRIES and
+MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR say how often); to a database it does not. There the same numbers hold.
+"""
+
+import logging
+import re
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
+
+import mlflow
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR, MLFLOW_HTTP_REQUEST_MAX_RETRIES
+from mlflow.exceptions import MlflowException, RestException
+from sqlalchemy.exc import InterfaceError, OperationalError
+
+from pipeline.base.disk import explain_disk
+from pipeline.base.text import hide_password
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+_LONGEST_PAUSE = 120.0  # seconds, as MLflow's client has it
+_LONGEST_REASON = 200  # characters
+_ASKED_LONG = "API request to http"  # what MLflow's client says when it has given up
+_DENIED = re.compile(r"error code 40[13] ")  # a password that was changed while something was trained
+_STORES = ("botocore.", "boto3.", "google.", "azure.", "requests.", "urllib3.")  # libraries that carry files
+
+
+def describe_outage(error: BaseException) -> str | None:
+    """Say in one line that a store did not answer, or let nobody in; None if the error is about something else.
+
+    Example:
+        >>> describe_outage(ConnectionRefusedError(111, "Connection refused"))
+        '[Errno 111] Connection refused'
+        >>> describe_outage(ValueError("no such colour")) is None
+        True
+    """
+    if explain_disk(error) is not None or isinstance(error, RestException):
+        return None
+    for each in _chain(error):
+        text = str(each).strip()
+        if _is_outage(each, text):
+            line = next(iter(text.splitlines()), type(each).__name__)
+            return hide_password(line.rpartition("Caused by ")[2])[:_LONGEST_REASON]
+    return None
+
+
+def patiently(act: Callable[[], Answer]) -> Answer:
+    """Act; while the store does not answer act again, with longer and longer pauses, for four minutes."""
+    for pause in _pauses():
+        try:
+            return act()
+        except Exception as error:
+            reason = describe_outage(error)
+            if reason is None or _ASKED_LONG in str(error):
+                raise
+            log.warning("the MLflow store does not answer, asked again in %.0f s: %s", pause, reason)
+            time.sleep(pause)
+    return act()
+
+
+def patient_client(uri: str) -> mlflow.MlflowClient:
+    """Return a client of a store, each of whose calls is patient."""
+    return cast(mlflow.MlflowClient, _Patient(mlflow.MlflowClient(uri)))
+
+
+class _Patient:
+    def __init__(self, client: mlflow.MlflowClient) -> None:
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+        return lambda *given, **named: patiently(lambda: method(*given, **named))
+
+
+def _pauses() -> Iterator[float]:
+    retries: Any = MLFLOW_HTTP_REQUEST_MAX_RETRIES  # MLflow has no types here
+    factor: Any = MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR
+    for attempt in range(retries.get()):
+        yield min(factor.get() * 2.0**attempt, _LONGEST_PAUSE)
+
+
+def _is_outage(error: BaseException, text: str) -> bool:
+    if isinstance(error, ConnectionError | TimeoutError | InterfaceError):
+        return True
+    if isinstance(error, OperationalError):
+        return "(sqlite3." not in text or "locked" in text  # of a file nothing else passes by waiting
+    if isinstance(error, MlflowException):
+        return _ASKED_LONG in text or _DENIED.search(text) is not None
+    return type(error).__module__.startswith(_STORES) and "Connect" in type(error).__name__
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__

@@ -1,0 +1,109 @@
+"""What is logged on a run, step by step: as plain values and files, so that it can be kept and logged later."""
+
+import json
+import shutil
+import warnings
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.models import Model, ModelSignature
+from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
+
+from pipeline.tracking.store import Store
+
+_METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
+_PARAMS_PER_CALL = 100
+_LOADER = "pipeline.serving.mlflow_model"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that is logged on a run; to log it twice is to log it once.
+
+    Attributes:
+        kind: params, metrics, tags, dataset, files, model or end.
+        values: What is logged, as JSON holds it.
+        path: The file or folder that it needs.
+    """
+
+    kind: str
+    values: Any = field(default_factory=dict)
+    path: Path | None = None
+
+
+def take_step(store: Store, run_id: str, step: Step) -> None:
+    """Log one thing on a run.
+
+    Args:
+        store: Where the run is.
+        run_id: The run.
+        step: What is logged.
+    """
+    client = store.client
+    if step.kind == "params":
+        params = [Param(key, value) for key, value in step.values.items()]
+        for first in range(0, len(params), _PARAMS_PER_CALL):
+            client.log_batch(run_id, params=params[first : first + _PARAMS_PER_CALL])
+    elif step.kind == "metrics":
+        metrics = [Metric(*row) for row in step.values]
+        for first in range(0, len(metrics), _METRICS_PER_CALL):
+            client.log_batch(run_id, metrics=metrics[first : first + _METRICS_PER_CALL])
+    elif step.kind == "tags":
+        client.log_batch(run_id, tags=[RunTag(key, value) for key, value in step.values.items()])
+    elif step.kind == "dataset":
+        context = InputTag(MLFLOW_DATASET_CONTEXT, "training")
+        client.log_inputs(run_id, datasets=[DatasetInput(Dataset(**step.values), [context])])
+    elif step.kind == "end":
+        client.set_terminated(run_id, step.values)
+    elif step.path is None:
+        raise ValueError(f"nothing of the kind {step.kind} can be logged without a path")
+    elif step.kind == "model":
+        _log_model(run_id, step.path, step.values)
+    elif step.path.is_dir():
+        client.log_artifacts(run_id, str(step.path))
+    else:
+        client.log_artifact(run_id, str(step.path))
+
+
+def write_step(step: Step, folder: Path, number: int) -> str:
+    """Return a step as a line of JSON, and copy what it needs into a folder.
+
+    Args:
+        step: What is to be logged later.
+        folder: It, and everything in it, outlasts the run.
+        number: Of the step; names the copy.
+    """
+    kept = None
+    if step.path is not None:
+        kept = f"{number:03}/{step.path.name if step.path.is_file() else 'files'}"
+        (folder / kept).parent.mkdir()
+        if step.path.is_dir():
+            shutil.copytree(step.path, folder / kept)
+        else:
+            shutil.copyfile(step.path, folder / kept)
+    return json.dumps({"kind": step.kind, "values": step.values, "path": kept})
+
+
+def read_step(line: str, folder: Path) -> Step:
+    """Return the step that `write_step` wrote."""
+    read = json.loads(line)
+    return Step(read["kind"], read["values"], None if read["path"] is None else folder / read["path"])
+
+
+def _log_model(run_id: str, folder: Path, values: dict[str, Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
+        Model.log(
+            None,
+            mlflow.pyfunc,
+            name="model",
+            run_id=run_id,
+            loader_module=_LOADER,  # named, not pickled: what is loaded is this package and files of plain values
+            data_path=str(folder),
+            signature=ModelSignature.from_dict(values["signature"]),
+            # Without this list MLflow starts a second Python that loads the model: seconds a run.
+            pip_requirements=values["requirements"],
+        )
