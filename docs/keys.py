@@ -119,6 +119,8 @@ def _show_kind(kind: Any) -> str:
         return f"list of {_show_kind(Transform)}; or the word `auto`"
     if isinstance(kind, types.UnionType):
         return ", ".join("`null`" if each is type(None) else _show_kind(each) for each in typing.get_args(kind))
+    if typing.get_origin(kind) is dict:
+        return "dictionary"
     if typing.get_origin(kind) is list:
         return f"list of {_show_kind(typing.get_args(kind)[0])}"
     if issubclass(kind, Enum):

@@ -44,7 +44,7 @@ def test_processes_train_the_same_runs(tmp_path: Path, make_store: Callable[[Pat
 @pytest.mark.parametrize(
     ("launchers", "source", "in_turn", "complaint"),
     [
-        ([Launcher.local, Launcher.processes], Source.sine, True, "launcher and workers are those of the whole sweep"),
+        ([Launcher.local, Launcher.processes], Source.sine, True, "launcher, workers and slurm are those of the whole"),
         ([Launcher.processes], Source.sine, False, "leave hydra/launcher and hydra/sweeper out"),
         ([Launcher.processes], Source.frame, True, "cannot take a table of this Python; write it to a file first"),
     ],

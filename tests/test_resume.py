@@ -23,7 +23,8 @@ from mlflow.exceptions import MlflowException
 import pipeline.experiment.run
 from pipeline.base.record import RunRecord
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, TrainingConfig
-from pipeline.experiment.run import ESSENTIAL_FILES, run_experiment
+from pipeline.experiment.resumed import ESSENTIAL_FILES
+from pipeline.experiment.run import run_experiment
 from pipeline.tracking.heartbeat import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
 from tests.commands import run_command, start_command

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting
 from pipeline.config.keys import NEUTRAL, write_parameter
+from pipeline.config.launcher_gates import complain_of_slurm
 from pipeline.config.schema import (
     COMPUTED,
     DATE_NAMES,
@@ -41,6 +42,7 @@ def _complaints(config: Config) -> Iterator[str]:
     yield from _numbers(config)
     yield from _dataset(config)
     yield from _combinations(config)
+    yield from complain_of_slurm(config.slurm)
 
 
 def _texts(config: Config) -> Iterator[str]:

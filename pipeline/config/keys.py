@@ -50,7 +50,10 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "dataset.time_zone", "dataset.encoding",
     ),
     Role.preset: ("experiment", "debug"),
-    Role.launcher: ("launcher", "workers"),
+    Role.launcher: (
+        "launcher", "workers", "slurm.partition", "slurm.time", "slurm.memory", "slurm.cpus", "slurm.requeue",
+        "slurm.cancel", "slurm.folder", "slurm.extra",
+    ),
     Role.resume: ("resume",),
     Role.tracking: (
         "tracking.uri", "tracking.experiment_name", "tracking.log_model", "tracking.spool", "tracking.parent_run_id",
@@ -86,10 +89,15 @@ _ROLES = {key: role for role, keys in KEYS.items() for key in keys}
 def role_of(key: str) -> Role:
     """Return what a key decides; one that an older version logged, and this one does not know, decided a result.
 
+    Args:
+        key: Dotted; an entry of a key that holds a dictionary decides what that key does.
+
     Example:
-        >>> role_of("look_back").name, role_of("horizon").name, role_of("seeds").name
-        ('recipe', 'task', 'seeds')
+        >>> role_of("look_back").name, role_of("horizon").name, role_of("slurm.extra.account").name
+        ('recipe', 'task', 'launcher')
     """
+    while key not in _ROLES and "." in key:
+        key = key.rpartition(".")[0]
     return _ROLES.get(key, Role.recipe)
 
 

@@ -193,10 +193,11 @@ class Engine(Enum):
 
 
 class Launcher(Enum):
-    """Where the jobs of a sweep are trained: one after another in this process, or in worker processes."""
+    """Where the jobs of a sweep are trained: one after another in this process, or by an engine."""
 
     local = "local"
     processes = "processes"
+    slurm = "slurm"
 
 
 class Optimizer(Enum):
@@ -322,6 +323,20 @@ class TrackingConfig:
 
 
 @dataclass
+class SlurmConfig:
+    """The jobs of launcher=slurm. Units and meanings: conf/slurm/."""
+
+    partition: str | None = None
+    time: int | None = None
+    memory: float | None = None
+    cpus: int = 1
+    requeue: bool = True
+    cancel: bool = True
+    folder: str = "outputs/slurm"
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
 class Config:
     """One run: everything that decides its result. Units and meanings: conf/config.yaml."""
 
@@ -343,6 +358,7 @@ class Config:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
+    slurm: SlurmConfig = field(default_factory=SlurmConfig)
 
     @property
     def horizon_steps(self) -> tuple[int, ...]:

@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.run_files import Losses, Results, draw_run_figures, write_run_files
 from pipeline.artifacts.tables import write_history
 from pipeline.artifacts.text_files import TextResults, draw_text_figures, write_text_files
-from pipeline.artifacts.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.artifacts.weights import save_weights
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import TrainingError
@@ -30,6 +28,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
+from pipeline.experiment.resumed import ESSENTIAL_FILES, find_resumed
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
 from pipeline.experiment.trainer import Trainer
@@ -43,8 +42,6 @@ from pipeline.serving.packed import pack_model
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
     from pipeline.training.train import Training
-
-ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
 
 
 def run_experiment(
@@ -81,7 +78,6 @@ def run_experiment(
         tell(f"{label}: {choice.tell()}")
     prepare_environment()
     from pipeline.tracking.live import track_run
-    from pipeline.tracking.past import note_resumed
     from pipeline.tracking.resume import fail_damaged, find_finished
     from pipeline.tracking.spool import log_spool
     from pipeline.tracking.store import open_store
@@ -91,15 +87,11 @@ def run_experiment(
     parent = config.tracking.parent_run_id
     digest = data.series.digest()
     config_hash = hash_config(config, digest)
-    finished = find_finished(store, config_hash, ESSENTIAL_FILES, tell) if config.resume else None
-    salvage = Salvage(lambda text: tell(f"{label}: {text}"))
+    finished = find_resumed(config, config_hash, label, store, tell) if config.resume else None
     if finished is not None:
-        if parent is not None:
-            note_resumed(store, parent, finished.run_id)
-        with salvage.attempt("the mark of damaged runs"):
-            fail_damaged(store, config_hash, ESSENTIAL_FILES, finished.run_id, tell)
         return finished
 
+    salvage = Salvage(lambda text: tell(f"{label}: {text}"))
     for note in describe_data(config, data):
         tell(f"{label}: {note}")
     tags = {

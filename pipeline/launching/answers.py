@@ -7,13 +7,15 @@ from omegaconf import OmegaConf
 
 from pipeline.base.errors import PipelineError, TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt
-from pipeline.config.schema import Config, plain_config, typed_config
+from pipeline.config.keys import label_run
+from pipeline.config.schema import Config, flat_config, plain_config, typed_config
 from pipeline.experiment.job import train_job
 from pipeline.experiment.trainer import Trainer
 
 if TYPE_CHECKING:
     from pipeline.data.series import Series
 
+ATTEMPTS = 2  # of a job whose worker dies: memory that ran out may be there the second time
 _KINDS: Mapping[str, type[PipelineError]] = {kind.__name__: kind for kind in (UserError, TrainingError)}
 
 
@@ -42,6 +44,11 @@ def answer_jobs(
         except PipelineError as failure:  # train_job has said why
             kind, error = type(failure).__name__, str(failure)
         yield {"place": place, "kind": kind, "error": error}
+
+
+def label_job(job: Config) -> str:
+    """Name a job for people, by the keys in which the jobs of its sweep differ."""
+    return label_run(flat_config(job), job.tracking.sweep_keys)
 
 
 def read_error(answer: Mapping[str, Any]) -> PipelineError | None:

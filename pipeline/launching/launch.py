@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 # The module of each engine, imported when it is asked for: what it needs may not be installed.
 ENGINES: Mapping[Launcher, str] = {
     Launcher.processes: "pipeline.launching.processes",
+    Launcher.slurm: "pipeline.launching.slurm",
 }
 
 
@@ -56,8 +57,8 @@ def find_launcher(plan: Plan) -> Launcher:
         UserError: If its jobs name several, it cannot take them, or it is not there.
     """
     first = plan.jobs[0]
-    if len({(job.launcher, job.workers) for job in plan.jobs}) > 1:
-        raise UserError("launcher and workers are those of the whole sweep; give one value of each")
+    if len({repr((job.launcher, job.workers, job.slurm)) for job in plan.jobs}) > 1:
+        raise UserError("launcher, workers and slurm are those of the whole sweep; give one value of each")
     launcher = first.launcher
     if launcher is Launcher.local:
         return launcher

@@ -13,7 +13,7 @@ import psutil
 from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.interrupt import check_interrupt, interrupt_signal
 from pipeline.config.schema import Config, Device
-from pipeline.launching.answers import read_error, write_job
+from pipeline.launching.answers import ATTEMPTS, read_error, write_job
 from pipeline.launching.batches import cut_batches
 from pipeline.launching.child import Child
 from pipeline.training.cores import count_cores
@@ -21,7 +21,6 @@ from pipeline.training.cores import count_cores
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
-ATTEMPTS = 2  # of a job whose worker dies: memory that ran out may be there the second time
 _SECONDS_BETWEEN_CHECKS = 0.2
 _BYTES_OF_A_WORKER = 1.5e9  # TensorFlow, MLflow and a small network need 0.8 GB; data and large networks more
 

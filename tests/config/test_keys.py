@@ -28,6 +28,8 @@ NOT_HASHED = {
     *("resume", "launcher", "workers", "experiment", "debug"),
     *("dataset.path", "dataset.separator", "dataset.decimal", "dataset.thousands"),
     *("dataset.date_format", "dataset.time_zone", "dataset.encoding"),
+    *("slurm.partition", "slurm.time", "slurm.memory", "slurm.cpus", "slurm.requeue", "slurm.cancel", "slurm.folder"),
+    "slurm.extra",
 }
 
 
