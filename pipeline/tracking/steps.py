@@ -16,6 +16,7 @@ from pipeline.tracking.store import Store
 
 _METRICS_PER_CALL = 1000  # MLflow servers refuse larger batches
 _PARAMS_PER_CALL = 100
+_MODEL = "model"
 _LOADER = "pipeline.serving.mlflow_model"
 
 
@@ -61,7 +62,7 @@ def take_step(store: Store, run_id: str, step: Step) -> None:
     elif step.path is None:
         raise ValueError(f"nothing of the kind {step.kind} can be logged without a path")
     elif step.kind == "model":
-        _log_model(run_id, step.path, step.values)
+        _log_model(client, run_id, step.path, step.values)
     elif step.path.is_dir():
         client.log_artifacts(run_id, str(step.path))
     else:
@@ -93,14 +94,19 @@ def read_step(line: str, folder: Path) -> Step:
     return Step(read["kind"], read["values"], None if read["path"] is None else folder / read["path"])
 
 
-def _log_model(run_id: str, folder: Path, values: dict[str, Any]) -> None:
+def _log_model(client: mlflow.MlflowClient, run_id: str, folder: Path, values: dict[str, Any]) -> None:
+    run = client.get_run(run_id)
+    model = client.create_logged_model(  # MLflow itself would put it into the experiment called Default
+        run.info.experiment_id, name=_MODEL, source_run_id=run_id, params=run.data.params
+    )
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
         Model.log(
             None,
             mlflow.pyfunc,
-            name="model",
+            name=_MODEL,
             run_id=run_id,
+            model_id=model.model_id,
             loader_module=_LOADER,  # named, not pickled: what is loaded is this package and files of plain values
             data_path=str(folder),
             signature=ModelSignature.from_dict(values["signature"]),

@@ -104,6 +104,12 @@ def describe(run: Run) -> dict[str, Any]:
     }
 
 
+def find_models(store: Store, run_id: str) -> list[str]:
+    """Return the models of a run in its own experiment, where people look for them."""
+    found = store.client.search_logged_models([store.experiment_id])
+    return [model.name for model in found if model.source_run_id == run_id and model.params == {"look_back": "3"}]
+
+
 def test_a_run_whose_store_goes_away_is_logged_whole_when_it_is_back(server: Server, tmp_path: Path) -> None:
     """A finished training is lost, or a part of its record, because the server was away for a while."""
     usual = train(server, tmp_path, away=False, config_hash="usual", model=True)
@@ -119,6 +125,7 @@ def test_a_run_whose_store_goes_away_is_logged_whole_when_it_is_back(server: Ser
     assert log_spool(server.store, told.append) is None
     assert server.kept == [] and len(told) == 1 and late.run_id in told[0]
     assert describe(server.run(late.run_id)) == describe(server.run(usual.run_id))
+    assert find_models(server.store, usual.run_id) == find_models(server.store, late.run_id) == ["model"]
     history = server.store.client.get_metric_history(late.run_id, "loss")
     assert [(point.step, point.value) for point in history] == [(1, 2.0), (2, 1.0)]
     assert log_spool(server.store, told.append) is None and len(told) == 1
