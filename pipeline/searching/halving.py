@@ -34,7 +34,7 @@ class Rung:
         return self.folds * self.seeds
 
 
-RUNGS = (Rung(folds=1, seeds=2, epochs=0.25), Rung(folds=2, seeds=4, epochs=0.5), Rung(folds=3, seeds=8, epochs=1.0))
+RUNGS = (Rung(folds=3, seeds=1, epochs=0.5), Rung(folds=3, seeds=3, epochs=1.0), Rung(folds=3, seeds=8, epochs=1.0))
 LAST = len(RUNGS) - 1
 
 

@@ -11,20 +11,29 @@ from pipeline.searching.folds import Fold, prepare_fold
 from pipeline.searching.space import Axis, Between, Options, Space, Values, set_values, write_value
 
 # Ways to prepare the data, the most promising first: each takes out a level that moves once, by the past of the window
-# or by a difference; the season by the lags of the window or by a seasonal difference.
+# or by a difference; the season by its average in earlier years, or by many lags. Beside each how many lags it reads.
+_FEW, _SEASON, _MANY = "few", "season", "many"
 _PREPARATIONS = (
-    ("[]", "window_last", "time_steps"),
-    ("[]", "window_last", "features"),
-    ("[seasonal_difference]", "none", "time_steps"),
-    ("[seasonal_difference]", "none", "features"),
-    ("[log]", "window_last", "features"),
-    ("[log]", "window_last", "time_steps"),
-    ("[log,seasonal_difference]", "none", "time_steps"),
-    ("[difference]", "none", "time_steps"),
-    ("[]", "none", "time_steps"),
-    ("auto", "none", "time_steps"),  # mostly one of these
+    (("[log,seasonal_average]", "window_last", "features"), _FEW),
+    (("[]", "window_last", "features"), _MANY),
+    (("[log]", "window_last", "features"), _FEW),
+    (("[log,seasonal_average]", "window_last", "features"), _SEASON),
+    (("[log]", "window_last", "features"), _MANY),
+    (("[log,seasonal_average]", "window_standard", "features"), _SEASON),
+    (("[seasonal_average]", "none", "features"), _SEASON),
+    (("[log,seasonal_average]", "window_last", "time_steps"), _SEASON),
+    (("[log,seasonal_average]", "none", "features"), _FEW),
+    (("[seasonal_average]", "window_last", "features"), _SEASON),
+    (("[]", "window_last", "time_steps"), _SEASON),
+    (("[seasonal_average]", "window_last", "features"), _FEW),
+    (("[seasonal_average]", "window_mean", "features"), _MANY),
+    (("[]", "window_standard", "features"), _SEASON),
+    (("[difference]", "none", "time_steps"), _SEASON),
+    (("[]", "window_last", "features"), _FEW),
+    (("[]", "none", "features"), _SEASON),
+    (("[log]", "window_last", "time_steps"), _SEASON),
+    (("auto", "none", "time_steps"), _SEASON),  # mostly one of these
 )
-_LAGS = 24
 _PREPARED_BY = ("dataset.transforms", "dataset.normalise", "dataset.lags_as")
 
 
@@ -70,10 +79,10 @@ def choose_starts(config: Config, space: Space) -> list[Values]:
     base = {key: _first(config, key, axis) for key, axis in space.axes.items()}
     starts: list[Mapping[str, str]] = []
     prepared_by = {key: axis for key, axis in space.axes.items() if key in _PREPARED_BY and isinstance(axis, Options)}
-    for texts in _PREPARATIONS:
+    for texts, lags in _PREPARATIONS:
         chosen = {key: text for key, text in zip(_PREPARED_BY, texts, strict=True) if key in prepared_by}
         if all(text in prepared_by[key].texts for key, text in chosen.items()):
-            starts.append(base | chosen | (_more_lags(config, space) if "features" in chosen.values() else {}))
+            starts.append(base | chosen | _choose_lags(config, space, lags))
     starts = starts or [base]
     for key, axis in prepared_by.items():
         seen = {start[key] for start in starts}
@@ -82,14 +91,13 @@ def choose_starts(config: Config, space: Space) -> list[Values]:
     return [start for place, start in enumerate(starts) if start not in starts[:place]]
 
 
-def _more_lags(config: Config, space: Space) -> dict[str, str]:
-    """Return the look-back of lags that are features, which cost no time step: 24, or two seasons if they are more."""
+def _choose_lags(config: Config, space: Space, lags: str) -> dict[str, str]:
+    """Return the look-back of a start: 3 rows, those of a season, or 24, two seasons if they are more."""
     axis = space.axes.get("look_back")
-    if not isinstance(axis, Options):
+    if lags == _SEASON or not isinstance(axis, Options):
         return {}
-    most = max(_LAGS, 2 * config.dataset.period)
-    fitting = [text for text in axis.texts if int(text) <= most]
-    return {"look_back": max(fitting, key=int)} if fitting else {}
+    most = {_FEW: 3, _MANY: max(24, 2 * config.dataset.period)}[lags]
+    return {"look_back": min(axis.texts, key=lambda text: (int(text) > most, abs(int(text) - most)))}
 
 
 def _without_normalise(prepared_by: Mapping[str, Options]) -> dict[str, str]:

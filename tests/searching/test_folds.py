@@ -101,12 +101,16 @@ def test_a_search_begins_with_the_first_choices_and_every_way_to_prepare_the_dat
     config = replace(AIRLINE, dataset=replace(AIRLINE.dataset, period=52))
     space = read_space("small", 100, 52, [], [])
     starts = choose_starts(config, space)
-    assert {start["look_back"] for start in starts} == {"52"}
+    assert {start["look_back"] for start in starts} == {"3", "52"}
     monthly = choose_starts(AIRLINE, read_space("small", 100, 12, [], []))
     lags = {(start["dataset.lags_as"], start["look_back"]) for start in monthly}
-    assert AIRLINE.dataset.period == 12 and lags == {("time_steps", "12"), ("features", "24")}
-    assert {start["model.units"] for start in starts} == {"[16]"}
-    assert (starts[0]["dataset.transforms"], starts[0]["dataset.normalise"]) == ("[]", "window_last")
+    assert AIRLINE.dataset.period == 12
+    assert lags == {("time_steps", "12"), ("features", "3"), ("features", "12"), ("features", "24")}
+    assert {(start["model.units"], start["model.skip"]) for start in starts} == {("[16]", "linear")}
+    assert (starts[0]["dataset.transforms"], starts[0]["dataset.normalise"]) == (
+        "[log,seasonal_average]",
+        "window_last",
+    )
     assert len({tuple(start.items()) for start in starts}) == len(starts)
     for key in ("dataset.transforms", "dataset.normalise", "dataset.lags_as"):
         axis = space.axes[key]
