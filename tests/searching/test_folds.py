@@ -117,7 +117,8 @@ def test_a_search_begins_with_the_first_choices_and_every_way_to_prepare_the_dat
         assert isinstance(axis, Options) and {start[key] for start in starts} == set(axis.texts)
     taken = ["dataset.normalise", "dataset.lags_as"]
     fixed = read_space("small", 100, 52, ["dataset.transforms=choice([log],[difference,log])"], taken)
-    assert [start["dataset.transforms"] for start in choose_starts(config, fixed)] == ["[log]", "[difference,log]"]
+    found = [(start["dataset.transforms"], start["look_back"]) for start in choose_starts(config, fixed)]
+    assert found == [("[log]", "3"), ("[log]", "52"), ("[difference,log]", "52")]
 
 
 def test_too_short_a_past_is_refused() -> None:
