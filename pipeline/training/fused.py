@@ -219,7 +219,7 @@ def call_by_call(task: Task) -> Iterator[tuple[Carry, FloatArray]]:
         yield carry, losses
         if calls > 1:  # the first call compiled
             faster = _SECONDS_PER_CALL / max(time.perf_counter() - start, 1e-4)
-            count = max(1, math.ceil(count * min(faster, 64)))
+            count = max(1, math.ceil(min(count * min(faster, 64), all_batches)))
 
 
 def _record(carry: Carry, losses: FloatArray, place: int, seed: int, weights: list[Any]) -> SeedTraining:

@@ -1,8 +1,11 @@
 """The fused engine's own promises: a seed's numbers depend on nothing but the seed, however the training is cut up."""
 
+from collections import namedtuple
 from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
+from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -211,3 +214,21 @@ def test_initial_weights_that_are_kept_are_those_of_the_seed(make_config, make_d
         groups._kept.clear()
         np.testing.assert_array_equal(weights(**{"look_back": 2} | changes), kept)
         assert kept.shape != first.shape or not np.array_equal(kept, first)
+
+
+def test_a_training_of_many_short_calls_ends() -> None:
+    """Thousands of epochs of a small network fail: how much the next call should train outgrows all numbers."""
+    plan = SimpleNamespace(weights=[1], first_epoch=0)
+    losses = np.zeros((1, 2, 1))
+    carry = namedtuple("Carry", "active")(np.array([True]))
+
+    def read(first_epoch: int) -> tuple[SimpleNamespace, np.ndarray]:
+        plan.first_epoch = first_epoch
+        return SimpleNamespace(plan=plan), losses  # the losses of one epoch are held at a time: each call is short
+
+    program = SimpleNamespace(begin=lambda weights: carry)
+    compiled = SimpleNamespace(program=program, train=lambda *given: (carry, losses))
+    configs = [SimpleNamespace(training=SimpleNamespace(epochs=400))]
+    task = SimpleNamespace(read=read, configs=configs, compiled=compiled, group=SimpleNamespace(weights=None))
+    *_, (_, all_losses) = fused.call_by_call(cast(fused.Task, task))
+    assert all_losses.shape == (400, 2, 1)
