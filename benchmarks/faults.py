@@ -2,6 +2,7 @@
 
 make bench-faults                                   10 faults of every kind in turn, some minutes
 make bench-faults ARGS="--faults 50 --seed 7"       more of them, other moments
+make bench-faults ARGS="--kills 20 --kinds processes-worker,slurm-node"   of these 20 each
 
 One round: a sweep in an empty folder, one fault, the same command with resume=true, `compare`. Nothing may be lost:
 one FINISHED run per configuration with files that can be read, no run and no sweep left RUNNING, exit code 0, and
@@ -13,6 +14,8 @@ int      SIGINT, Ctrl-C: exit code 130
 hup      SIGHUP, a lost terminal: exit code 129
 disk     the disk of the folder is filled to its last byte, and emptied before the sweep is repeated. With `unshare`
          (util-linux, an ordinary user) on a disk of its own in memory, else by a limit to the size of a file
+
+With launcher=processes and launcher=slurm, only when they are named in --kinds: launcher_faults.py.
 """
 
 import argparse
@@ -31,6 +34,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import is_zipfile
+
+from launcher_faults import CODES, Launchers, open_launchers
 
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "hup": signal.SIGHUP}
 KINDS = (*SIGNALS, "disk")
@@ -65,28 +70,30 @@ class Round:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=10, help="how many sweeps are hit (default 10)")
-    parser.add_argument("--kinds", default=",".join(KINDS), help=f"which faults, in turn (default {','.join(KINDS)})")
+    parser.add_argument("--kinds", default=",".join(KINDS), help=f"which, in turn: {', '.join((*KINDS, *CODES))}")
+    parser.add_argument("--kills", type=int, help="how many sweeps are hit by each kind; instead of --faults")
     parser.add_argument("--jobs", type=int, choices=(2, 4), default=4, help="configurations of a sweep (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
     parser.add_argument("--ended", type=int, help="hit while a job runs after so many have ended, not at any moment")
     parser.add_argument("--folder", type=Path, help="keep the stores in this empty folder; default: a temporary one")
     arguments = parser.parse_args()
     kinds = arguments.kinds.split(",")
-    if unknown := set(kinds) - set(KINDS):
-        parser.error(f"unknown kind {', '.join(sorted(unknown))}; choose from {', '.join(KINDS)}")
+    if unknown := set(kinds) - {*KINDS, *CODES}:
+        parser.error(f"unknown kind {', '.join(sorted(unknown))}; choose from {', '.join((*KINDS, *CODES))}")
+    faults = arguments.faults if arguments.kills is None else arguments.kills * len(kinds)
     if "disk" in kinds:
         enter_own_disk()
     chance = random.Random(arguments.seed)
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, open_launchers(kinds) as launchers:
         root = arguments.folder or Path(scratch)
         root.mkdir(parents=True, exist_ok=True)
         rounds = []
-        for number in range(arguments.faults):
+        for number in range(faults):
             folder = root / f"fault_{number + 1}"
             planned = plan(kinds[number % len(kinds)], chance, arguments)
-            rounds.append(hit(planned, folder, arguments.jobs))
+            rounds.append(hit(planned, folder, arguments.jobs, launchers))
             told = "; ".join(rounds[-1].lost) or "nothing lost"
-            print(f"{number + 1}/{arguments.faults} {planned.kind} {planned.moment}: {told}", file=sys.stderr)
+            print(f"{number + 1}/{faults} {planned.kind} {planned.moment}: {told}", file=sys.stderr)
     print_table(rounds)
     sys.exit(1 if any(each.lost for each in rounds) else 0)
 
@@ -115,7 +122,7 @@ def enter_own_disk() -> None:
         os.execvp("unshare", [*begin, sys.executable, *sys.argv])
 
 
-def hit(planned: Round, folder: Path, jobs: int) -> Round:
+def hit(planned: Round, folder: Path, jobs: int, launchers: Launchers) -> Round:
     """Do one round, and note in it what was lost."""
     folder.mkdir()
     mounted = OWN_DISK in os.environ and planned.kind == "disk"
@@ -123,7 +130,9 @@ def hit(planned: Round, folder: Path, jobs: int) -> Round:
         size = f"size={DISK_MEGABYTES}m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", str(folder)], check=True)
     sweep = ["-m", *JOBS[: jobs // 2], *(["stateful=false"] if jobs == 2 else []), *SMALL]
-    strike(planned, sweep, folder, mounted)
+    sweep += launchers.words(planned.kind) if planned.kind in CODES else []
+    strike(planned, sweep, folder, mounted, launchers)
+    launchers.mend()
     (folder / "filler").unlink(missing_ok=True)
     before = {run.run_id for run in read_runs(folder) if run.status == "FINISHED" and "config_hash" in run.tags}
     planned.finished_before = len(before)
@@ -141,7 +150,7 @@ def hit(planned: Round, folder: Path, jobs: int) -> Round:
     return planned
 
 
-def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> None:
+def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launchers: Launchers) -> None:
     """Start the sweep, let the fault happen, and wait for the end."""
     table = folder.with_name(f"{folder.name}_table.txt")  # beside the folder, which may be on a disk that is filled
     with table.open("w") as stdout:
@@ -163,17 +172,24 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> Non
     deadline = time.monotonic() + planned.seconds
     while time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
-    if process.poll() is None:
+    is_hit = False
+    while planned.kind in CODES and process.poll() is None and not is_hit:
+        is_hit = launchers.kill(planned.kind, process.pid, folder)
+        time.sleep(0.1)
+    if is_hit or (process.poll() is None and planned.kind in KINDS):
         planned.moment = f"{time.monotonic() - begun:.1f} s, {len(lines)} lines"
         if planned.kind in SIGNALS:
             os.killpg(process.pid, SIGNALS[planned.kind])
         elif mounted:
             fill(folder)
-        else:
+        elif planned.kind == "disk":
             resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
-    try:
-        planned.code = process.wait(PATIENCE_SECONDS)
-    except subprocess.TimeoutExpired:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while process.poll() is None and time.monotonic() < deadline:
+        launchers.hurry()
+        time.sleep(0.2)
+    planned.code = process.poll()
+    if planned.code is None:
         os.killpg(process.pid, signal.SIGKILL)
         planned.lost.append(f"it still ran {PATIENCE_SECONDS} s after the fault")
         planned.code = process.wait()
@@ -182,7 +198,8 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool) -> Non
     if planned.moment == Round.moment:
         return
     early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program
-    allowed = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), "disk": (0, 1)}[planned.kind]
+    codes = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), "disk": (0, 1)}
+    allowed = codes.get(planned.kind) or (CODES[planned.kind],)
     if planned.kind in ("term", "int", "hup") and not early and "resume=true" not in lines[-1]:
         planned.lost.append("the interrupted sweep does not say how to go on")
     if planned.code not in allowed and not early:
@@ -281,10 +298,15 @@ def last_line(text: str) -> str:
 
 
 def print_table(rounds: list[Round]) -> None:
-    print(f"{'fault':<7}{'moment':<24}{'exit':>5}  {'finished before':>15}  lost")
+    print(f"{'fault':<18}{'moment':<24}{'exit':>5}  {'finished before':>15}  lost")
     for each in rounds:
         told = "; ".join(each.lost) or "nothing"
-        print(f"{each.kind:<7}{each.moment:<24}{each.code!s:>5}  {each.finished_before:>15}  {told}")
+        print(f"{each.kind:<18}{each.moment:<24}{each.code!s:>5}  {each.finished_before:>15}  {told}")
+    print(f"\n{'fault':<18}{'sweeps':>6}{'hit':>5}{'lost':>6}")
+    for kind in dict.fromkeys(each.kind for each in rounds):
+        own = [each for each in rounds if each.kind == kind]
+        hits = sum(each.moment != Round.moment for each in own)
+        print(f"{kind:<18}{len(own):>6}{hits:>5}{sum(bool(each.lost) for each in own):>6}")
     hits = sum(each.moment != Round.moment for each in rounds)
     print(f"{hits} faults in {len(rounds)} sweeps, {sum(bool(each.lost) for each in rounds)} of them lost something")
 

@@ -20,6 +20,10 @@ CONF = ROOT / "conf"
 PAGE = ROOT / "docs" / "reference" / "keys.md"
 LINE = re.compile(r"^(?P<key>[a-z_]+): *(?P<value>.*?) +# (?P<meaning>.+)$", re.MULTILINE)
 KINDS = {str: "text", int: "integer", float: "number", bool: "true, false"}
+UNTYPED = {  # keys for which OmegaConf has no type
+    "dataset.transforms": f"list of {', '.join(f'`{each.value}`' for each in Transform)}; or the word `auto`",
+    "slurm.extra": "dictionary, `null`",
+}
 HEAD = """# Configuration keys
 
 <!-- Written by docs/keys.py from the comments in conf/ and the schema: change those, then `make docs-outputs`. -->
@@ -73,8 +77,9 @@ def _table(prefix: str, record: type[Any], described: dict[str, Described]) -> s
         if is_dataclass(kinds[each.name]):
             continue
         key = described[each.name]
-        takes, role = _show_kind(kinds[each.name]), role_of(f"{prefix}{each.name}").name
-        rows.append(f"| `{prefix}{each.name}` | {takes} | `{key.value}` | {role} | {_escape(key.meaning)} |")
+        name, kind = f"{prefix}{each.name}", kinds[each.name]
+        takes, role = UNTYPED[name] if kind is Any else _show_kind(kind), role_of(name).name
+        rows.append(f"| `{name}` | {takes} | `{key.value}` | {role} | {_escape(key.meaning)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -115,12 +120,8 @@ def _show_kind(kind: Any) -> str:
     Example:
         list[int] is "list of integer", int | None is "integer, null", an Enum its values.
     """
-    if kind is Any:  # of transforms, for which OmegaConf has no type
-        return f"list of {_show_kind(Transform)}; or the word `auto`"
     if isinstance(kind, types.UnionType):
         return ", ".join("`null`" if each is type(None) else _show_kind(each) for each in typing.get_args(kind))
-    if typing.get_origin(kind) is dict:
-        return "dictionary"
     if typing.get_origin(kind) is list:
         return f"list of {_show_kind(typing.get_args(kind)[0])}"
     if issubclass(kind, Enum):

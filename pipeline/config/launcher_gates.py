@@ -26,7 +26,10 @@ def complain_of_slurm(slurm: SlurmConfig) -> Iterator[str]:
             yield f"slurm.{key} must be at least 1, but got slurm.{key}={number}"
     if slurm.memory is not None and not 0 < slurm.memory < float("inf"):
         yield f"slurm.memory must be above 0 (GB), or null for Slurm's default, but got slurm.memory={slurm.memory}"
-    for name, value in slurm.extra.items():
+    if not isinstance(slurm.extra, dict | None):
+        yield f"slurm.extra must be a dictionary such as {{qos:high}}, or null, but got slurm.extra={slurm.extra}"
+        return
+    for name, value in (slurm.extra or {}).items():
         if re.fullmatch(r"[a-z][a-z0-9-]*", str(name)) is None or not isinstance(value, str | int | float | bool):
             yield (
                 f"slurm.extra holds long options of sbatch, each with one value, e.g. slurm.extra={{account:physics}}, "

@@ -333,7 +333,7 @@ class SlurmConfig:
     requeue: bool = True
     cancel: bool = True
     folder: str = "outputs/slurm"
-    extra: dict[str, Any] = field(default_factory=dict)
+    extra: Any = None  # a dictionary: of one that has a type no command line may set a new entry
 
 
 @dataclass

@@ -60,7 +60,7 @@ def write_words(slurm: SlurmConfig) -> list[str]:
         "mem": None if slurm.memory is None else f"{max(1, round(slurm.memory * 1024))}M",
         "cpus-per-task": slurm.cpus,
         "requeue" if slurm.requeue else "no-requeue": True,
-        **slurm.extra,
+        **(slurm.extra or {}),
     }
     words = {name: value for name, value in given.items() if value is not None and value is not False}
     return [f"--{name}" if value is True else f"--{name}={value}" for name, value in words.items()]

@@ -307,6 +307,7 @@ def test_settings_of_a_job_are_options_of_sbatch() -> None:
         ({"time": 0}, "slurm.time must be at least 1"),
         ({"cpus": 0}, "slurm.cpus must be at least 1"),
         ({"memory": 0.0}, "slurm.memory must be above 0"),
+        ({"extra": 3}, "slurm.extra must be a dictionary"),
         ({"extra": {"wrap": "rm -rf /"}}, "slurm.extra must not hold wrap"),
         ({"extra": {"time": 3}}, r"give slurm.time \(minutes\)"),
         ({"extra": {"qos=high --wrap": "x"}}, "long options of sbatch, each with one value"),
