@@ -216,8 +216,10 @@ def test_initial_weights_that_are_kept_are_those_of_the_seed(make_config, make_d
         assert kept.shape != first.shape or not np.array_equal(kept, first)
 
 
-def test_a_training_of_many_short_calls_ends() -> None:
+def test_a_training_of_many_short_calls_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """Thousands of epochs of a small network fail: how much the next call should train outgrows all numbers."""
+    monkeypatch.setattr("time.perf_counter", lambda: 0.0)
+    monkeypatch.setattr(fused, "_SECONDS_PER_CALL", 0.005)  # fifty times as long as a call
     plan = SimpleNamespace(weights=[1], first_epoch=0)
     losses = np.zeros((1, 2, 1))
     carry = namedtuple("Carry", "active")(np.array([True]))
