@@ -223,3 +223,29 @@ def test_a_refit_is_served_beside_the_honest_champion(found: Found, tmp_path: Pa
     assert client.get_model_version_by_alias("lstm-pipeline", "champion").run_id == refit["run_id"]
     assert refit["run_id"] in again.run("pipeline.forecast", "run=champion", "steps=2").stderr
     assert refit["run_id"] not in again.run("pipeline.forecast", "run=best", "steps=2").stderr
+
+
+@pytest.mark.thorough  # the parts have tests of their own, in tests/searching/test_asking.py and tests/launching
+def test_worker_processes_find_the_same_champion(tmp_path: Path, make_store: MakeStore) -> None:
+    """A search in worker processes tries, scores or chooses something else than the same in one process."""
+    uri = make_store(tmp_path)
+    space = "look_back: choice(1,3)\nmodel.units: choice([2],[3])\ntraining.epochs: 2\nbatch_size: 16\n"
+    (tmp_path / "mine.yaml").write_text(space)
+    client = mlflow.MlflowClient(uri)
+    found = {}
+    for launcher in ("local", "processes"):
+        words = [f"launcher={launcher}", f"tracking.uri={uri}", f"tracking.experiment_name={launcher}", "refit=true"]
+        done = run_command("pipeline.search", *WORDS[:2], "budget=40", *WORDS[3:], *words, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("launcher=processes: ") == (0 if launcher == "local" else 2)
+        experiment = client.get_experiment_by_name(launcher)
+        assert experiment is not None
+        runs = client.search_runs([experiment.experiment_id])
+        trials = {run.data.tags["trial"]: run for run in runs if "trial" in run.data.tags}
+        kept = ("champion", "trials")
+        document = {name: json.loads((tmp_path / "result.json").read_text())[name] for name in kept}
+        document["champion"].pop("run_id")
+        refit = [run.data.metrics["test_rmse"] for run in runs if "refit" in run.data.tags]
+        found[launcher] = document, refit, {name: (run.data.params, run.data.metrics) for name, run in trials.items()}
+    assert found["processes"] == found["local"]
+    assert len(found["local"][1]) == 1 and len(found["local"][2]) >= 9

@@ -4,7 +4,9 @@ import errno
 from collections.abc import Iterator
 
 _NUMBERS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EROFS)
+_TOLD = "the disk is full or cannot be written to"
 _WORDS = (
+    _TOLD,  # by another process, which told it on
     "database or disk is full",  # SQLite
     "disk I/O error",
     "No space left on device",  # C++ libraries, which have no error number
@@ -30,7 +32,7 @@ def explain_disk(error: BaseException) -> str | None:
         told = [line for line in lines if any(word in line for word in _WORDS)]
         if told or (isinstance(each, OSError) and each.errno in _NUMBERS):
             line = told[0] if told else str(each)
-            return f"the disk is full or cannot be written to: {line[:_LONGEST]}"
+            return line[:_LONGEST] if line.startswith(_TOLD) else f"{_TOLD}: {line[:_LONGEST]}"
     return None
 
 

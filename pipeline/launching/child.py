@@ -1,4 +1,4 @@
-"""A worker process as its parent sees it: started with its cores, asked to train jobs, and ended."""
+"""A worker process as its parent sees it: started with its cores, asked to do something, and ended."""
 
 import json
 import os
@@ -14,15 +14,16 @@ class Child:
     """A process that runs `pipeline.launching.worker`.
 
     Args:
+        work: The module that says what it does, see `pipeline.launching.worker`.
         cores: That it may use.
         tell: Gets each line of its stderr, from a thread.
     """
 
-    def __init__(self, cores: Sequence[int], tell: Callable[[str], None]) -> None:
+    def __init__(self, work: str, cores: Sequence[int], tell: Callable[[str], None]) -> None:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pipeline.launching.worker", "--parent", str(os.getpid())),
-                *("--cores", ",".join(map(str, cores))),
+                *("--work", work, "--cores", ",".join(map(str, cores))),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -36,13 +37,13 @@ class Child:
         self._teller = threading.Thread(target=_forward, args=[self._process.stderr, tell], daemon=True)
         self._teller.start()
 
-    def train(self, jobs: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
-        """Yield the answer to each job as it ends; too few if the worker dies."""
+    def ask(self, tasks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any]]:
+        """Yield the answer to each task as it comes; too few if the worker dies."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(BrokenPipeError):
-            self._process.stdin.write(f"{json.dumps({'jobs': jobs})}\n")
+            self._process.stdin.write(f"{json.dumps(tasks)}\n")
             self._process.stdin.flush()
-        for _ in jobs:
+        for _ in tasks:
             line = self._process.stdout.readline()
             if not line.endswith("\n"):
                 return
@@ -53,15 +54,15 @@ class Child:
         with suppress(OSError):
             self._process.send_signal(number)
 
-    def end(self) -> int:
-        """Let it end, and return its exit code: -N if signal N ended it. All it said has been told then."""
+    def end(self) -> str:
+        """Let it end, and say how it did. All it said has been told then."""
         assert self._process.stdin is not None and self._process.stdout is not None
         with suppress(OSError):
             self._process.stdin.close()
         code = self._process.wait()
         self._process.stdout.close()
         self._teller.join()
-        return code
+        return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
 
 
 def _forward(stream: IO[str], tell: Callable[[str], None]) -> None:

@@ -1,6 +1,7 @@
 """Where the jobs of a sweep are trained: `launcher=local`, in this process, or by one of the engines."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, cast
@@ -9,8 +10,10 @@ from pipeline.base.errors import PipelineError, UserError
 from pipeline.base.terminal import say
 from pipeline.config.schema import Config, Launcher, Source
 from pipeline.experiment.jobs import Plan
+from pipeline.launching.workers import Asked, Here
 
 if TYPE_CHECKING:
+    from pipeline.data.series import Series
     from pipeline.tracking.store import Store
 
 # The module of each engine, imported when it is asked for: what it needs may not be installed.
@@ -47,6 +50,23 @@ class Engine(Protocol):
 
         Raises:
             KeyboardInterrupt: If a signal came; nothing is trained then, or what is has been told.
+        """
+
+
+class WarmEngine(Engine, Protocol):
+    """An engine whose workers can do one thing after another, as a search needs them."""
+
+    def open_workers(
+        self, config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None]
+    ) -> AbstractContextManager[Asked]:
+        """Return workers, which start in the block when there is something to do.
+
+        Args:
+            config: The largest of what is trained, with the keys of the launcher.
+            tasks: That are asked at the same time, at most.
+            work: The module that says what they do, see `pipeline.launching.worker`.
+            store: Where runs are recorded.
+            tell: Shows a sentence to the person who waits; may be called from threads.
         """
 
 
@@ -89,6 +109,46 @@ def launch(plan: Plan, parent: str, store: "Store") -> None:
     errors = _engine(plan.jobs[0].launcher).train_jobs(tracked, store, say)
     if errors:
         raise errors[0]
+
+
+def check_to_search(config: Config) -> None:
+    """Check that a search can use the launcher of its configuration.
+
+    Raises:
+        UserError: If it cannot, or the launcher is not there.
+    """
+    if config.launcher is Launcher.local:
+        return
+    engine = _engine(config.launcher)
+    if not hasattr(engine, "open_workers"):
+        warm = [each.value for each, module in ENGINES.items() if hasattr(import_module(module), "open_workers")]
+        raise UserError(
+            f"launcher={config.launcher.value} starts every job anew, too slow for the trials of a search; choose "
+            f"launcher={' or '.join([Launcher.local.value, *warm])}"
+        )
+    engine.check(config)
+
+
+@contextmanager
+def open_asked(
+    config: Config, tasks: int, work: str, store: "Store", series: "Mapping[str, Series]"
+) -> Iterator[Asked]:
+    """Open what does tasks: the workers of launcher=, or this process.
+
+    Args:
+        config: The largest of what is trained, with the keys of the launcher.
+        tasks: That are asked at the same time, at most.
+        work: The module that says what is done, see `pipeline.launching.worker`.
+        store: Where runs are recorded.
+        series: What has been read, by `name_dataset`; a worker reads it itself.
+    """
+    if config.launcher is Launcher.local:
+        with import_module(work).open_work(dict(series)) as answer:
+            yield Here(answer)
+        return
+    engine = cast(WarmEngine, _engine(config.launcher))
+    with engine.open_workers(config, tasks, work, store, say) as workers:
+        yield workers
 
 
 def _engine(launcher: Launcher) -> Engine:

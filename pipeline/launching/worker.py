@@ -1,7 +1,8 @@
-"""A worker of launcher=processes: reads batches of jobs from stdin, trains them, and answers on stdout, line by line.
+"""A worker process: reads batches of tasks from stdin, does them, and answers on stdout, line by line.
 
-Both are lines of JSON: `{"jobs": [{"place": 0, "config": {...}}]}` in, `{"place": 0, "kind": "", "error": ""}` out, one
-for each job as it ends. Its compiled programs stay open from batch to batch. It ends when stdin does.
+A line is JSON: in a list of tasks, `[{"place": 0, ...}]`; out `{"place": 0, "kind": "", ...}` for each task as it ends.
+What it does is said by a module that has `open_work`, see `pipeline.launching.answers`; what that opens stays open from
+batch to batch. It ends when stdin does.
 """
 
 import argparse
@@ -12,16 +13,15 @@ import signal
 import sys
 import threading
 import time
+from importlib import import_module
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.interrupt import interrupt_signal, listen_for_interrupts
 from pipeline.base.terminal import prepare_terminal
-from pipeline.experiment.trainer import Trainer
-from pipeline.launching.answers import answer_jobs
 
 if TYPE_CHECKING:
-    from pipeline.data.series import Series
+    from pipeline.launching.answers import Loaded
 
 _SECONDS_BETWEEN_LOOKS = 1.0
 
@@ -29,6 +29,7 @@ _SECONDS_BETWEEN_LOOKS = 1.0
 def main() -> int:
     """Serve until stdin ends; 128 + signal after an interrupt, as a shell would have it."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--work", required=True, help="the module that says what it does")
     parser.add_argument("--cores", required=True, help="that this worker may use, by commas")
     parser.add_argument("--parent", type=int, required=True, help="process id of the command: without it, it ends")
     arguments = parser.parse_args()
@@ -42,17 +43,17 @@ def main() -> int:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
         threading.Thread(target=_watch, args=[arguments.parent], daemon=True).start()
         try:
-            _serve(sys.stdin, answers)
+            _serve(arguments.work, sys.stdin, answers)
         except KeyboardInterrupt:
             return 128 + interrupt_signal()
     return 0
 
 
-def _serve(batches: TextIO, answers: TextIO) -> None:
-    loaded: dict[str, Series] = {}
-    with Trainer() as trainer:
+def _serve(work: str, batches: TextIO, answers: TextIO) -> None:
+    loaded: Loaded = {}
+    with import_module(work).open_work(loaded) as answer_tasks:
         for line in batches:
-            for answer in answer_jobs(json.loads(line)["jobs"], trainer, loaded):
+            for answer in answer_tasks(json.loads(line)):
                 answers.write(f"{json.dumps(answer)}\n")
                 answers.flush()
 

@@ -13,7 +13,6 @@ from pipeline.config.schema import Config, flat_config
 from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
-from pipeline.experiment.job import train_job
 from pipeline.searching.folds import with_calendar
 from pipeline.searching.space import Values, parse_words, set_values
 from pipeline.searching.trials import Trial
@@ -57,7 +56,7 @@ class Champion:
 
 def train_champion(
     config: Config, fixed: Mapping[str, str], ranked: Sequence[Trial], series: Series, seeds: int,
-    tell: Callable[[str], None],
+    tell: Callable[[str], None], train: Callable[[Config], RunRecord],
 ) -> Champion:  # fmt: skip
     """Train the best trial with fresh seeds.
 
@@ -68,6 +67,7 @@ def train_champion(
         series: The whole series.
         seeds: How many trainings.
         tell: Shows a sentence to the person who waits.
+        train: Trains a configuration on the whole series.
 
     Raises:
         TrainingError: If no complete trial goes with the whole series and can be trained on it, or a disk is full.
@@ -82,7 +82,7 @@ def train_champion(
         try:
             whole = with_calendar(chosen, series)
             prepare_data(resolve_transforms(chosen, whole)[0], whole)
-            record = train_job(chosen, whole)
+            record = train(chosen)
         except PipelineError as error:
             if explain_disk(error) is not None:
                 raise

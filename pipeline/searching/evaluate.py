@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 
 Pair = tuple[Config, PreparedData]
+Train = Callable[[Sequence[Pair]], "Sequence[Training]"]
 
 
 @dataclass(frozen=True)
@@ -37,13 +38,12 @@ class Evaluator:
 
     Attributes:
         config: What all trials share.
-        folds: Of the past, the newest last.
-        train: Trains configurations that one program can train, each with its data.
+        score: Scores groups of configurations, each of which one program can train, one group after another; what it is
+            not asked for is not begun.
     """
 
     config: Config
-    folds: Sequence[Fold]
-    train: "Callable[[Sequence[Pair]], Sequence[Training]]"
+    score: Callable[[Sequence[Sequence[Config]], Rung], Iterator[Sequence[Outcome]]]
 
     def __call__(self, candidates: Sequence[Values], rung: Rung) -> Iterator[Mapping[int, Outcome]]:
         """Yield what those scored that one program can train, group after group; first what is refused."""
@@ -57,8 +57,9 @@ class Evaluator:
                 refused[place] = Outcome(failure=str(error), trained=False)
         if refused:
             yield refused
-        for alike in groups.values():
-            yield dict(zip(alike, self._try(list(alike.values()), rung), strict=True))
+        scored = self.score([list(alike.values()) for alike in groups.values()], rung)
+        for alike, outcomes in zip(groups.values(), scored, strict=True):
+            yield dict(zip(alike, outcomes, strict=True))
 
     def _on_rung(self, values: Values, rung: Rung) -> Config:
         config = set_values(self.config, values)
@@ -67,7 +68,20 @@ class Evaluator:
         check_ranges(config)
         return config
 
-    def _try(self, configs: Sequence[Config], rung: Rung) -> list[Outcome]:
+
+@dataclass(frozen=True)
+class Scorer:
+    """Scores configurations as they are on a rung.
+
+    Attributes:
+        folds: Of the past, the newest last.
+        train: Trains configurations that one program can train, each with its data.
+    """
+
+    folds: Sequence[Fold]
+    train: Train
+
+    def score(self, configs: Sequence[Config], rung: Rung) -> list[Outcome]:
         """Score configurations that differ in hyperparameters only, on all folds of a rung at once."""
         try:
             folds = [(fold, prepare_fold(configs[0], fold)) for fold in self.folds[-rung.folds :]]
@@ -120,7 +134,7 @@ def score_persistence(config: Config, folds: Sequence[Fold]) -> float:
 
 
 @contextmanager
-def open_trainer() -> "Iterator[Callable[[Sequence[Pair]], Sequence[Training]]]":
+def open_trainer() -> Iterator[Train]:
     """Give what trains configurations side by side; its programs stay open until the block ends."""
     with wait_for_safe_point(), hushed_stderr():
         from pipeline.training.groups import Job

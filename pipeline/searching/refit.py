@@ -1,6 +1,7 @@
 """The refit: the champion trained again on all that lies before the test part, the validation part included."""
 
 import statistics
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,9 +15,7 @@ from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.past import count_past, count_steps
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
-from pipeline.experiment.job import train_job
 from pipeline.searching.champion import Champion
-from pipeline.searching.folds import with_calendar
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
@@ -40,15 +39,15 @@ class Refit:
         return self.record.metrics[self.record.measure.of("mean_forecast")]
 
 
-def train_refit(champion: Champion, series: Series, store: "Store") -> Refit:
+def train_refit(champion: Champion, store: "Store", train: Callable[[Config, int], RunRecord]) -> Refit:
     """Train the champion again, with the same seeds, on its training and validation part together.
 
     Scaler and dataset.transforms=auto are decided anew by both parts; the test part is the champion's.
 
     Args:
         champion: It has been trained.
-        series: The whole series.
         store: Where it is recorded.
+        train: Trains the `refit_job` of a configuration for so many epochs.
 
     Raises:
         PipelineError: If it cannot be trained, although the champion could.
@@ -56,11 +55,21 @@ def train_refit(champion: Champion, series: Series, store: "Store") -> Refit:
     from pipeline.tracking.search import tag_refit
 
     epochs = _median_epoch(store, champion.record.run_id)
-    whole = with_calendar(champion.config, series)
-    whole = leave_out_short(resolve_transforms(champion.config, whole)[0], whole)  # the same lanes are scored
-    record = train_job(refit_config(champion.config, whole, epochs), whole)
+    record = train(champion.config, epochs)
     tag_refit(store, record.run_id, champion.record.run_id)
     return Refit(record, epochs)
+
+
+def refit_job(config: Config, series: Series, epochs: int) -> tuple[Config, Series]:
+    """Return what a refit trains: the configuration without a validation part, and the lanes that it is scored on.
+
+    Args:
+        config: The champion's.
+        series: The whole series.
+        epochs: How long.
+    """
+    whole = leave_out_short(resolve_transforms(config, series)[0], series)  # the same lanes are scored
+    return refit_config(config, whole, epochs), whole
 
 
 def refit_config(config: Config, series: Series, epochs: int) -> Config:

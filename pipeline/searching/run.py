@@ -15,15 +15,17 @@ from pipeline.base.terminal import say
 from pipeline.base.text import hide_password, show_number
 from pipeline.config.gates import check_ranges
 from pipeline.config.keys import label_run
-from pipeline.config.schema import Config, Launcher, Protocol, flat_config, hash_config
+from pipeline.config.schema import Config, Protocol, flat_config, hash_config
 from pipeline.data.past import count_past, cut_series
 from pipeline.data.series import Series
 from pipeline.experiment.sweep import open_store_to_train
 from pipeline.experiment.sweep_report import FOLDER
+from pipeline.launching.launch import check_to_search
 from pipeline.models.heads.registry import head_of
+from pipeline.searching.asking import Finals, open_finals, open_trials_work
 from pipeline.searching.budget import Budget
 from pipeline.searching.champion import Champion, train_champion
-from pipeline.searching.evaluate import Evaluator, open_trainer, score_persistence
+from pipeline.searching.evaluate import Evaluator, score_persistence
 from pipeline.searching.folds import Fold, make_folds
 from pipeline.searching.halving import RUNGS
 from pipeline.searching.loop import Search
@@ -106,10 +108,12 @@ def run_search(task: Task) -> tuple["Store", Result]:
         if not trials.ranked():
             failed = [trial.reason for trial in trials.all() if trial.state is State.failed]
             raise TrainingError(f"no trial could be trained; the last one: {failed[-1] if failed else 'out of time'}")
-        champion = train_champion(
-            replace(config, resume=task.resume), prepared.space.fixed, trials.ranked(), task.series, task.seeds, say
-        )
-        refit = _refit(champion, task, store)
+        final = replace(config, resume=task.resume, seeds=task.seeds)
+        with open_finals(task.config, final, task.series, store) as finals:
+            champion = train_champion(
+                final, prepared.space.fixed, trials.ranked(), task.series, task.seeds, say, finals.train
+            )
+            refit = _refit(champion, finals, store) if task.refit else None
         served = champion.record if refit is None else refit.record
         counts, tried = trials.count(), len({tuple(trial.values.items()) for trial in trials.all()})
         chosen = set_values(config, champion.values)
@@ -136,11 +140,9 @@ def run_search(task: Task) -> tuple["Store", Result]:
     return store, result
 
 
-def _refit(champion: Champion, task: Task, store: "Store") -> Refit | None:
-    if not task.refit:
-        return None
+def _refit(champion: Champion, finals: Finals, store: "Store") -> Refit | None:
     try:
-        return train_refit(champion, task.series, store)
+        return train_refit(champion, store, finals.train)
     except PipelineError as error:
         if explain_disk(error) is not None:
             raise
@@ -175,14 +177,12 @@ def _refuse(config: Config) -> None:
         "a series, not a text": config.reads_text,
         "protocol=fair: it chooses by a validation part": config.protocol is Protocol.tutorial,
         "training.online=false": config.training.online,
-        "launcher=local: start the same command with resume=true in more terminals, and they share the trials": (
-            config.launcher is not Launcher.local
-        ),
         "evaluation.origins=1: the folds of its trials are rolling already": config.evaluation.origins > 1,
     }
     for needed, given in wrong.items():
         if given:
             raise UserError(f"a search needs {needed}")
+    check_to_search(config)
 
 
 def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trials: Trials, label: str) -> None:
@@ -207,8 +207,8 @@ def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trial
         if earlier := trials.count():
             say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
     try:
-        with open_trainer() as train:
-            evaluator = Evaluator(prepared.config, prepared.folds, train)
+        with open_trials_work(task.config, prepared.config, task.series, store) as score:
+            evaluator = Evaluator(prepared.config, score)
             Search(trials, evaluator, task.budget, f"validation {label}", say, log).run(adopted)
     except KeyboardInterrupt:
         say(describe_best(trials, f"validation {label}"))

@@ -10,7 +10,7 @@ import pytest
 from pipeline.base.errors import TrainingError, UserError
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig
 from pipeline.data.sources import load_series
-from pipeline.searching import champion, run
+from pipeline.searching import run
 from pipeline.searching.budget import parse_budget
 from pipeline.searching.champion import train_champion
 from pipeline.searching.run import Task
@@ -21,35 +21,32 @@ TEXTS = ("90", "1", "2", "3")  # the best cannot be prepared, the next one diver
 RANKED = [Trial(number, {"look_back": text}, (float(number),), State.complete) for number, text in enumerate(TEXTS)]
 
 
-def train(
-    failing: tuple[int, ...], monkeypatch: pytest.MonkeyPatch, told: list[str], error: Exception | None = None
-) -> Any:
-    def train_job(config: Config, series: Any) -> Any:
+def train(failing: tuple[int, ...], told: list[str], error: Exception | None = None) -> Any:
+    def train_one(config: Config) -> Any:
         if config.look_back in failing:
             raise TrainingError(f"seed 1001: the loss of look_back={config.look_back} is nan") from error
         return SimpleNamespace(run_id=str(config.look_back))
 
-    monkeypatch.setattr(champion, "train_job", train_job)
-    return train_champion(AIRLINE, {}, RANKED, load_series(AIRLINE.dataset), 2, told.append)
+    return train_champion(AIRLINE, {}, RANKED, load_series(AIRLINE.dataset), 2, told.append, train_one)
 
 
-def test_a_champion_that_diverges_gives_way_to_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_champion_that_diverges_gives_way_to_the_next() -> None:
     """One seed of the best trial is not a number, and an hour of searching ends without a champion."""
     told: list[str] = []
-    found = train((1,), monkeypatch, told)
+    found = train((1,), told)
     assert (found.trial.number, found.record.run_id, found.config.look_back) == (2, "2", 2)
     assert [text.partition(":")[0] for text in told] == [
         f"trial {number} is no champion, the next best is taken" for number in (0, 1)
     ]
     with pytest.raises(TrainingError, match=r"no complete trial .* the last one: seed 1001: the loss of look_back=3"):
-        train((1, 2, 3), monkeypatch, told)
+        train((1, 2, 3), told)
 
 
-def test_a_full_disk_is_no_reason_to_take_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_no_reason_to_take_the_next() -> None:
     """A worse champion is registered because the disk was full, or it is asked for again and again."""
     told: list[str] = []
     with pytest.raises(TrainingError, match="look_back=1 is nan"):
-        train((1, 2, 3), monkeypatch, told, OSError(28, "No space left on device"))
+        train((1, 2, 3), told, OSError(28, "No space left on device"))
     assert len(told) == 1
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from pipeline.config.schema import Config, DatasetConfig, Source
 from pipeline.data.sources import load_series
-from pipeline.searching.evaluate import Evaluator
+from pipeline.searching.evaluate import Evaluator, Scorer
 from pipeline.searching.folds import make_folds
 from pipeline.searching.halving import RUNGS
 
@@ -30,7 +30,8 @@ def test_each_configuration_has_the_score_it_has_alone() -> None:
         return found
 
     folds = make_folds(CONFIG, load_series(CONFIG.dataset))
-    evaluator = Evaluator(CONFIG, folds, train)
+    scorer = Scorer(folds, train)
+    evaluator = Evaluator(CONFIG, lambda groups, rung: (scorer.score(group, rung) for group in groups))
     candidates = [
         {"training.learning_rate": rate, "model.units": units}
         for units, rate in (("[4]", "0.1"), ("[8]", "0.2"), ("[4]", "2.0"), ("[4]", "0.2"), ("[0]", "0.1"))

@@ -18,10 +18,9 @@ from pipeline.data.sources import load_series
 from pipeline.evaluation.alignment import align_outputs, take_truth
 from pipeline.evaluation.scores import score_seed
 from pipeline.models.heads.point import RMSE
-from pipeline.searching import refit
 from pipeline.searching.budget import Budget
 from pipeline.searching.champion import Champion
-from pipeline.searching.refit import Refit, refit_config, train_refit
+from pipeline.searching.refit import Refit, refit_config, refit_job, train_refit
 from pipeline.searching.result import Result
 from pipeline.searching.trials import State, Trial
 
@@ -86,18 +85,17 @@ def test_a_refit_lasts_as_long_as_the_champions_seeds_did(monkeypatch: pytest.Mo
     def fetch_files(store: Any, run_id: str, names: list[str], folder: Any) -> None:
         (folder / names[0]).write_text("seed,epochs,kept_epoch\n1,30,12\n2,40,200\n3,20,14\n")
 
-    def train_job(config: Config, series: Any) -> Any:
-        trained.append(config)
+    def train(config: Config, epochs: int) -> Any:
+        trained.append(refit_job(config, load_series(config.dataset), epochs)[0])
         return SimpleNamespace(run_id="new")
 
     tagged: list[str] = []
-    monkeypatch.setattr(refit, "train_job", train_job)
     monkeypatch.setattr("pipeline.tracking.past.fetch_files", fetch_files)
     monkeypatch.setattr("pipeline.tracking.search.tag_refit", lambda store, *ids: tagged.extend(ids))
     record: Any = SimpleNamespace(run_id="old")
     champion = Champion(Trial(0, {}), {}, record, replace(AIRLINE, seed=1001, seeds=3))
     store: Any = None
-    found = train_refit(champion, load_series(AIRLINE.dataset), store)
+    found = train_refit(champion, store, train)
     assert found.epochs == trained[0].training.epochs == 14
     assert (trained[0].seed, trained[0].seeds) == (1001, 3)
     assert tagged == ["new", "old"]
