@@ -143,12 +143,17 @@ def test_jobs_outlive_their_command_and_are_waited_for(place: Place) -> None:
     """Kill -9 of the command loses what its jobs train, or the next command trains the same beside them."""
     words = (*SMALL, UNITS, "training.learning_rate=0.01,0.03")
     command = place.start(*words)
-    place.worker_of()
+    worker = place.worker_of()
+    worker.suspend()  # it must not be done before the next command looks
     command.kill()
     command.communicate()
-    code, said = place.run(*words, "resume=true")
-    assert code == 0, said
-    assert "Slurm jobs of an earlier command train 4 of these jobs: waiting for them" in said
+    command = place.start(*words, "resume=true")
+    assert command.stderr is not None
+    waited = next(line for line in command.stderr if "waiting for them" in line)
+    worker.resume()
+    _, said = command.communicate(timeout=SECONDS)
+    assert command.returncode == 0, said
+    assert waited.startswith("Slurm jobs of an earlier command train 4 of these jobs")
     assert said.count("already trained, read back from run") == 4
     place.assert_complete(4)
 
