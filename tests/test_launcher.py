@@ -44,7 +44,12 @@ def test_processes_train_the_same_runs(tmp_path: Path, make_store: Callable[[Pat
 @pytest.mark.parametrize(
     ("launchers", "source", "in_turn", "complaint"),
     [
-        ([Launcher.local, Launcher.processes], Source.sine, True, "launcher, workers and slurm are those of the whole"),
+        (
+            [Launcher.local, Launcher.processes],
+            Source.sine,
+            True,
+            "launcher, workers, slurm and ray are those of",
+        ),
         ([Launcher.processes], Source.sine, False, "leave hydra/launcher and hydra/sweeper out"),
         ([Launcher.processes], Source.frame, True, "cannot take a table of this Python; write it to a file first"),
     ],

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting
 from pipeline.config.keys import NEUTRAL, write_parameter
-from pipeline.config.launcher_gates import complain_of_slurm
+from pipeline.config.launcher_gates import complain_of_ray, complain_of_slurm
 from pipeline.config.schema import (
     COMPUTED,
     DATE_NAMES,
@@ -43,6 +43,7 @@ def _complaints(config: Config) -> Iterator[str]:
     yield from _dataset(config)
     yield from _combinations(config)
     yield from complain_of_slurm(config.slurm)
+    yield from complain_of_ray(config.ray)
 
 
 def _texts(config: Config) -> Iterator[str]:

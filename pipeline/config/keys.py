@@ -52,7 +52,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
     Role.preset: ("experiment", "debug"),
     Role.launcher: (
         "launcher", "workers", "slurm.partition", "slurm.time", "slurm.memory", "slurm.cpus", "slurm.requeue",
-        "slurm.cancel", "slurm.folder", "slurm.extra",
+        "slurm.cancel", "slurm.folder", "slurm.extra", "ray.address", "ray.cores", "ray.memory",
     ),
     Role.resume: ("resume",),
     Role.tracking: (

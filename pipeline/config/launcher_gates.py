@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from pipeline.config.schema import SlurmConfig
+from pipeline.config.schema import RayConfig, SlurmConfig
 
 # Long options of sbatch that the launcher gives itself, with what to do instead.
 _OWN = {
@@ -17,6 +17,14 @@ _OWN = {
     ),
     "",
 )  # fmt: skip
+
+
+def complain_of_ray(ray: RayConfig) -> Iterator[str]:
+    """Yield what is wrong."""
+    if ray.cores is not None and ray.cores < 1:
+        yield f"ray.cores must be at least 1, or null for as many as a job can use, but got ray.cores={ray.cores}"
+    if ray.memory is not None and not 0 < ray.memory < float("inf"):
+        yield f"ray.memory must be above 0 (GB), or null for what a job needs, but got ray.memory={ray.memory}"
 
 
 def complain_of_slurm(slurm: SlurmConfig) -> Iterator[str]:

@@ -198,6 +198,7 @@ class Launcher(Enum):
     local = "local"
     processes = "processes"
     slurm = "slurm"
+    ray = "ray"
 
 
 class Optimizer(Enum):
@@ -337,6 +338,15 @@ class SlurmConfig:
 
 
 @dataclass
+class RayConfig:
+    """The cluster of launcher=ray. Units and meanings: conf/ray/."""
+
+    address: str | None = None
+    cores: int | None = None
+    memory: float | None = None
+
+
+@dataclass
 class Config:
     """One run: everything that decides its result. Units and meanings: conf/config.yaml."""
 
@@ -359,6 +369,7 @@ class Config:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     tracking: TrackingConfig = field(default_factory=TrackingConfig)
     slurm: SlurmConfig = field(default_factory=SlurmConfig)
+    ray: RayConfig = field(default_factory=RayConfig)
 
     @property
     def horizon_steps(self) -> tuple[int, ...]:

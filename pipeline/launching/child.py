@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 
@@ -17,13 +18,23 @@ class Child:
         work: The module that says what it does, see `pipeline.launching.worker`.
         cores: That it may use.
         tell: Gets each line of its stderr, from a thread.
+        series: A file with what was read for its tasks; None: it reads for itself.
+        environment: Variables beside those of this process.
     """
 
-    def __init__(self, work: str, cores: Sequence[int], tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        work: str,
+        cores: Sequence[int],
+        tell: Callable[[str], None],
+        series: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self._process = subprocess.Popen(
             [
                 *(sys.executable, "-m", "pipeline.launching.worker", "--parent", str(os.getpid())),
                 *("--work", work, "--cores", ",".join(map(str, cores))),
+                *(() if series is None else ("--series", str(series))),
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -31,7 +42,7 @@ class Child:
             text=True,
             encoding="utf-8",
             errors="replace",
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            env={**os.environ, **(environment or {}), "PYTHONIOENCODING": "utf-8"},
             start_new_session=True,  # Ctrl-C of a terminal reaches the command, which passes it on once
         )
         self._teller = threading.Thread(target=_forward, args=[self._process.stderr, tell], daemon=True)
@@ -48,6 +59,10 @@ class Child:
             if not line.endswith("\n"):
                 return
             yield json.loads(line)
+
+    def is_ready(self) -> bool:
+        """It can be asked at once."""
+        return True
 
     def signal(self, number: int) -> None:
         """Send a signal; one that has ended gets none."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ENGINES: Mapping[Launcher, str] = {
     Launcher.processes: "pipeline.launching.processes",
     Launcher.slurm: "pipeline.launching.slurm",
+    Launcher.ray: "pipeline.launching.ray",
 }
 
 
@@ -57,7 +58,13 @@ class WarmEngine(Engine, Protocol):
     """An engine whose workers can do one thing after another, as a search needs them."""
 
     def open_workers(
-        self, config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None]
+        self,
+        config: Config,
+        tasks: int,
+        work: str,
+        store: "Store",
+        tell: Callable[[str], None],
+        series: "Mapping[str, Series]",
     ) -> AbstractContextManager[Asked]:
         """Return workers, which start in the block when there is something to do.
 
@@ -67,6 +74,7 @@ class WarmEngine(Engine, Protocol):
             work: The module that says what they do, see `pipeline.launching.worker`.
             store: Where runs are recorded.
             tell: Shows a sentence to the person who waits; may be called from threads.
+            series: What has been read, by `name_dataset`; for workers that have not the same files.
         """
 
 
@@ -77,8 +85,8 @@ def find_launcher(plan: Plan) -> Launcher:
         UserError: If its jobs name several, it cannot take them, or it is not there.
     """
     first = plan.jobs[0]
-    if len({repr((job.launcher, job.workers, job.slurm)) for job in plan.jobs}) > 1:
-        raise UserError("launcher, workers and slurm are those of the whole sweep; give one value of each")
+    if len({repr((job.launcher, job.workers, job.slurm, job.ray)) for job in plan.jobs}) > 1:
+        raise UserError("launcher, workers, slurm and ray are those of the whole sweep; give one value of each")
     launcher = first.launcher
     if launcher is Launcher.local:
         return launcher
@@ -140,14 +148,14 @@ def open_asked(
         tasks: That are asked at the same time, at most.
         work: The module that says what is done, see `pipeline.launching.worker`.
         store: Where runs are recorded.
-        series: What has been read, by `name_dataset`; a worker reads it itself.
+        series: What has been read, by `name_dataset`.
     """
     if config.launcher is Launcher.local:
         with import_module(work).open_work(dict(series)) as answer:
             yield Here(answer)
         return
     engine = cast(WarmEngine, _engine(config.launcher))
-    with engine.open_workers(config, tasks, work, store, say) as workers:
+    with engine.open_workers(config, tasks, work, store, say, series) as workers:
         yield workers
 
 

@@ -1,7 +1,7 @@
 """`launcher=processes`: worker processes on this machine, each with its share of the cores."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import psutil
@@ -14,6 +14,7 @@ from pipeline.launching.workers import Workers
 from pipeline.training.cores import count_cores
 
 if TYPE_CHECKING:
+    from pipeline.data.series import Series
     from pipeline.tracking.store import Store
 
 _BYTES_OF_A_WORKER = 1.5e9  # TensorFlow, MLflow and a small network need 0.8 GB; data and large networks more
@@ -26,10 +27,12 @@ def check(config: Config) -> None:
 def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], None]) -> list[PipelineError]:
     """Train the jobs of a sweep; as `pipeline.launching.launch.Engine` says."""
     widest = next((job for job in jobs if job.training.device is Device.gpu), jobs[0])
-    return train_in_batches(jobs, lambda work: open_workers(widest, len(jobs), work, store, tell))
+    return train_in_batches(jobs, lambda work: open_workers(widest, len(jobs), work, store, tell, {}))
 
 
-def open_workers(config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None]) -> Workers:
+def open_workers(
+    config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None], series: "Mapping[str, Series]"
+) -> Workers:
     """Return workers; as `pipeline.launching.launch.WarmEngine` says."""
     from pipeline.tracking.past import kill_crashed
 

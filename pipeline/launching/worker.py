@@ -9,11 +9,13 @@ import argparse
 import json
 import logging
 import os
+import pickle
 import signal
 import sys
 import threading
 import time
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from pipeline.base.environment import prepare_environment
@@ -31,6 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", required=True, help="the module that says what it does")
     parser.add_argument("--cores", required=True, help="that this worker may use, by commas")
+    parser.add_argument("--series", type=Path, help="file with what was read for its tasks, pickled, by name_dataset")
     parser.add_argument("--parent", type=int, required=True, help="process id of the command: without it, it ends")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
@@ -43,14 +46,14 @@ def main() -> int:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
         threading.Thread(target=_watch, args=[arguments.parent], daemon=True).start()
         try:
-            _serve(arguments.work, sys.stdin, answers)
+            _serve(arguments.work, arguments.series, sys.stdin, answers)
         except KeyboardInterrupt:
             return 128 + interrupt_signal()
     return 0
 
 
-def _serve(work: str, batches: TextIO, answers: TextIO) -> None:
-    loaded: Loaded = {}
+def _serve(work: str, series: Path | None, batches: TextIO, answers: TextIO) -> None:
+    loaded: Loaded = {} if series is None else pickle.loads(series.read_bytes())
     with import_module(work).open_work(loaded) as answer_tasks:
         for line in batches:
             for answer in answer_tasks(json.loads(line)):

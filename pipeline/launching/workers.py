@@ -20,6 +20,9 @@ Answer = Mapping[str, Any]  # likewise; has the `place` of its task
 class Worker(Protocol):
     """One that answers tasks, in a process of its own."""
 
+    def is_ready(self) -> bool:
+        """Return whether it can be asked; it may wait for a place in a cluster."""
+
     def ask(self, tasks: Sequence[Task]) -> Iterator[Answer]:
         """Yield the answer to each task as it comes; too few if the worker dies."""
 
@@ -136,6 +139,10 @@ class Workers:
             except OSError as error:  # no process, or no memory for one
                 for task in tasks:
                     asked.answers.put(write_failure(task, f"no worker could be started: {error}"))
+                continue
+            if not worker.is_ready():
+                self._waiting.put(waiting)  # for one that is; all others may have nothing to do
+                self._stopped.wait(_SECONDS_BETWEEN_CHECKS)  # else this one would take it again
                 continue
             left = {task["place"]: task for task in tasks}
             for answer in self._work(number, worker, tasks):

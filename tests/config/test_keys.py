@@ -30,6 +30,7 @@ NOT_HASHED = {
     *("dataset.date_format", "dataset.time_zone", "dataset.encoding"),
     *("slurm.partition", "slurm.time", "slurm.memory", "slurm.cpus", "slurm.requeue", "slurm.cancel", "slurm.folder"),
     "slurm.extra",
+    *("ray.address", "ray.cores", "ray.memory"),
 }
 
 

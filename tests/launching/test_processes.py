@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,6 +117,29 @@ def test_every_job_fails_where_no_worker_can_start(monkeypatch: pytest.MonkeyPat
     errors = train(make(1, 1, 1), 2)
     assert len(errors) == 3
     assert {str(error).partition(":")[0] for error in errors} == {"no worker could be started"}
+
+
+def test_a_task_does_not_wait_for_a_worker_that_waits_for_a_place() -> None:
+    """A node is lost, its worker waits for a place that others hold, and the last job waits with it for ever."""
+
+    class Slow:
+        def __init__(self, place: int) -> None:
+            self.place = place
+
+        def is_ready(self) -> bool:
+            time.sleep(0.01)
+            return self.place > 0
+
+        def ask(self, tasks: Sequence[Any]) -> Any:
+            yield from ({"place": task["place"], "kind": "", "error": ""} for task in tasks)
+
+        def signal(self, number: int) -> None: ...
+
+        def end(self) -> str:
+            return ""
+
+    with Workers(2, Slow, print, print) as pool:
+        assert sorted(answer["place"] for answer in pool.ask([[{"place": place}] for place in range(9)])) == [*range(9)]
 
 
 def test_an_interrupt_ends_the_workers(seen: Path, monkeypatch: pytest.MonkeyPatch) -> None:
