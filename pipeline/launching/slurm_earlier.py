@@ -13,7 +13,7 @@ from pipeline.base.interrupt import check_interrupt
 from pipeline.config.schema import Config
 from pipeline.experiment.resumed import read_back
 from pipeline.launching import slurm_queue as queue
-from pipeline.launching.answers import label_job, write_job
+from pipeline.launching.answers import label_job, load_once, write_job
 from pipeline.launching.slurm_folder import collect_work, name_work
 
 if TYPE_CHECKING:
@@ -33,16 +33,12 @@ def find_left(jobs: Sequence[Config], folder: Path, store: "Store", tell: Callab
         store: Where they are recorded.
         tell: Told what is waited for, and what is read back.
     """
-    from pipeline.data.sources import load_series
-
     _await_earlier(jobs, folder, store, tell)
     loaded: dict[str, Series] = {}
     left = []
     for place, job in enumerate(jobs):
         check_interrupt()
-        if (key := repr(job.dataset)) not in loaded:
-            loaded[key] = load_series(job.dataset)
-        if not read_back(job, loaded[key], label_job(job), store, tell):
+        if not read_back(job, load_once(job.dataset, loaded), label_job(job), store, tell):
             left.append(place)
     return left
 
