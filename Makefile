@@ -6,8 +6,10 @@
 PYTHON ?=
 # Added to the command of sweep, tutorial, test, ui, docs and bench, e.g. `make sweep ARGS="seeds=5 training.epochs=50"`.
 ARGS ?=
-# Where `make ui` listens, on 127.0.0.1 only.
+# Where `make ui` listens, on 127.0.0.1 only, and `make server`.
 PORT ?= 5000
+# Where `make server` keeps database, artifacts and logs.
+FOLDER ?=
 # Resolves `make constraints`: the oldest supported Python, so that every version also exists for the newer ones.
 OLDEST_PYTHON ?= python3.11
 
@@ -64,6 +66,12 @@ ui: $(STAMP) ## Open MLflow on what was logged (http://127.0.0.1:5000, or PORT=.
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false $(VENV)/bin/mlflow ui --workers 1 \
 	    --host 127.0.0.1 --port $(PORT) --backend-store-uri "$$store" $(ARGS)
 
+# PostgreSQL from the system (Debian: apt-get install postgresql); what Python needs for it is installed here.
+.PHONY: server
+server: $(VENV)/.server ## Run PostgreSQL and an MLflow server with accounts for a team: make server FOLDER=/srv/lstm
+	@test -n "$(FOLDER)" || { echo "make: name the folder of the data: make server FOLDER=/srv/lstm" >&2; exit 2; }
+	@exec $(RUN) deploy/server.py "$(FOLDER)" --port $(PORT) $(ARGS)
+
 .PHONY: docs
 docs: $(VENV)/.docs ## Build the documentation into site/, with broken links as errors; nothing is loaded from the network
 	@NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict $(ARGS)
@@ -113,7 +121,7 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 	$(OLDEST_PYTHON) -m venv "$$folder/venv"; \
 	echo "Resolving and installing the newest versions in $$folder ..."; \
 	"$$folder/venv/bin/python" $(PIP_INSTALL) --upgrade $(BUILDERS); \
-	"$$folder/venv/bin/python" $(PIP_INSTALL) --no-build-isolation -e '.[dev,docs]'; \
+	"$$folder/venv/bin/python" $(PIP_INSTALL) --no-build-isolation -e '.[dev,docs,server]'; \
 	sed -n '/^#/p' constraints.txt > "$$folder/constraints.txt"; \
 	"$$folder/venv/bin/python" -m pip freeze --all --exclude-editable --exclude pip >> "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt; \
@@ -163,6 +171,12 @@ $(STAMP): pyproject.toml constraints.txt
 $(VENV)/.docs: $(STAMP)
 	@rm -f $@
 	@$(RUN) $(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[docs]'
+	@touch $@
+
+# What only a server for a team needs, and its tests.
+$(VENV)/.server: $(STAMP)
+	@rm -f $@
+	@$(RUN) $(PIP_INSTALL) -c constraints.txt --no-build-isolation -e '.[server]'
 	@touch $@
 
 $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(STAMP)

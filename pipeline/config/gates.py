@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Iterator
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import show_setting
+from pipeline.base.text import hide_password, show_setting
 from pipeline.config.keys import NEUTRAL, write_parameter
 from pipeline.config.launcher_gates import complain_of_ray, complain_of_slurm
 from pipeline.config.schema import (
@@ -35,6 +35,23 @@ def check_ranges(config: Config) -> None:
     """
     for complaint in _complaints(config):
         raise UserError(complaint)
+
+
+def check_address(uri: str | None) -> None:
+    """Refuse a password on the command line: Hydra writes its words into outputs/, and everybody can list processes.
+
+    Args:
+        uri: tracking.uri.
+
+    Raises:
+        UserError: If there is one, with where it belongs.
+    """
+    if uri is not None and (shown := hide_password(uri)) != uri:
+        raise UserError(
+            f"tracking.uri={shown} holds a password, which would be kept in outputs/; give it in the environment: "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD for an MLflow server, PGPASSWORD for PostgreSQL, or "
+            "the whole address in MLFLOW_TRACKING_URI"
+        )
 
 
 def _complaints(config: Config) -> Iterator[str]:

@@ -18,7 +18,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting, suggest
-from pipeline.config.gates import check_ranges
+from pipeline.config.gates import check_address, check_ranges
 from pipeline.config.keys import GROUPS, LABELS, varying_keys
 from pipeline.config.schema import Config, flat_config, schema_keys, typed_config
 from pipeline.experiment.composing import open_composer
@@ -99,6 +99,7 @@ def plan_jobs(
             configs = [typed_config(base)]
     for config in configs:
         check_ranges(config)
+        check_address(config.tracking.uri)
     basic = [base.hydra.sweeper._target_ == _BASIC_SWEEPER, base.hydra.launcher._target_ == _BASIC_LAUNCHER]
     return Plan(is_sweep, configs, _check_data(configs, data), all(basic))
 

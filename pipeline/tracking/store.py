@@ -8,6 +8,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 from shlex import quote
+from urllib.parse import unquote, urlsplit
 
 import mlflow
 from mlflow.entities import Experiment, LifecycleStage, Run
@@ -18,6 +19,7 @@ from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError, UserError
 from pipeline.base.paths import home_dir
 from pipeline.base.text import hide_password, suggest
+from pipeline.config.gates import check_address
 from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.database import (
     artifact_folder,
@@ -33,6 +35,7 @@ log = logging.getLogger(__name__)
 
 _VARIABLE = "MLFLOW_TRACKING_URI"
 _SQLITE = "sqlite:///"
+_SERVER = ("http://", "https://")
 _SPOOL = "spool"
 _SERVER_TIMEOUT_SECONDS = 5
 PAGE = 1000  # runs that MLflow returns at once, at most
@@ -64,9 +67,31 @@ class Store:
 
 
 def tracking_uri(tracking: TrackingConfig) -> str:
-    """Return MLFLOW_TRACKING_URI if it is set, else tracking.uri, else the SQLite file in the project's folder."""
-    given = os.environ.get(_VARIABLE) or tracking.uri
-    return given if given else f"{_SQLITE}{home_dir() / 'mlflow.db'}"
+    """Return MLFLOW_TRACKING_URI if it is set, else tracking.uri, else the SQLite file in the project's folder.
+
+    A name and password in the address of a server go where MLflow's client looks for them as well: in an address they
+    would be part of its error messages.
+
+    Raises:
+        UserError: If tracking.uri holds a password.
+    """
+    given = os.environ.get(_VARIABLE)
+    if not given:
+        check_address(tracking.uri)
+        given = tracking.uri
+    if not given:
+        return f"{_SQLITE}{home_dir() / 'mlflow.db'}"
+    return _take_credentials(given) if given.startswith(_SERVER) else given
+
+
+def _take_credentials(uri: str) -> str:
+    parts = urlsplit(uri)
+    names, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return uri
+    name, _, password = names.partition(":")
+    os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"] = unquote(name), unquote(password)
+    return parts._replace(netloc=host).geturl()
 
 
 def open_store(tracking: TrackingConfig, wait: bool = False) -> Store:
@@ -208,6 +233,11 @@ def _unusable(uri: str, error: Exception) -> PipelineError:
     if disk is not None:
         return TrainingError(f"the MLflow store {hide_password(uri)} cannot be used: {disk}")
     reason = hide_password(str(error).strip().splitlines()[0])
+    if "error code 401" in reason or "error code 403" in reason:
+        return UserError(
+            f"the MLflow server {hide_password(uri)} lets nobody in by this name and password; set "
+            "MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD"
+        )
     return UserError(
         f"the MLflow store {hide_password(uri)} cannot be used: {reason}; check tracking.uri and MLFLOW_TRACKING_URI"
     )
@@ -255,7 +285,7 @@ def _check_server(uri: str) -> None:
 
 def _ask_server(uri: str) -> str | None:
     """Ask a server once, a database not at all: MLflow's own retries would wait for minutes."""
-    if not uri.startswith(("http://", "https://")):
+    if not uri.startswith(_SERVER):
         return None
     try:
         urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=_SERVER_TIMEOUT_SECONDS).close()

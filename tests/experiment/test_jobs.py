@@ -138,3 +138,9 @@ def test_an_error_of_the_grammar_shows_the_quotes(override: str, proposal: str) 
     with pytest.raises(UserError) as caught, explained():
         OverridesParser.create().parse_overrides([override])
     assert proposal in str(caught.value)
+
+
+def test_a_password_is_refused_in_every_job(plan: Callable[[str], Plan]) -> None:
+    """Only the first job of a sweep is looked at, and Hydra writes the password of the second one into outputs/."""
+    with pytest.raises(UserError, match=r"tracking\.uri=http://me:\*\*\*@host holds a password"):
+        plan("-m tracking.uri='http://host','http://me:secret@host'")

@@ -19,6 +19,7 @@ import pipeline
 from pipeline.base.errors import UserError
 from pipeline.base.paths import home_dir
 from pipeline.config.schema import TrackingConfig
+from pipeline.tracking.artifacts import local_folder
 from pipeline.tracking.live import track_run
 from pipeline.tracking.past import fetch_files
 from pipeline.tracking.store import Store, find_store, open_store, tracking_uri
@@ -188,6 +189,33 @@ def test_the_environment_variable_wins(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tracking_uri(TrackingConfig()) == f"sqlite:///{home_dir() / 'mlflow.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert tracking_uri(given) == tracking_uri(TrackingConfig()) == "http://127.0.0.1:5000"
+
+
+@pytest.mark.parametrize("uri", ["http://me:secret@host:5000", "postgresql://me:secret@host/runs?x=1"])
+def test_a_password_on_the_command_line_is_refused(uri: str) -> None:
+    """Hydra keeps it in outputs/.hydra, and everybody who lists processes reads it."""
+    with pytest.raises(UserError, match=r"MLFLOW_TRACKING_PASSWORD.*PGPASSWORD.*MLFLOW_TRACKING_URI") as refused:
+        tracking_uri(TrackingConfig(uri=uri))
+    assert "secret" not in str(refused.value)
+
+
+def test_a_password_in_the_environment_is_taken_out_of_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's client writes the address, with the password, into each of its error messages."""
+    for name in ("MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD"):
+        monkeypatch.setenv(name, "of another server")
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "https://me:s%40cret@host:5000/path")
+    assert tracking_uri(TrackingConfig()) == "https://host:5000/path"
+    assert (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == ("me", "s@cret")
+
+
+def test_artifacts_go_where_an_experiment_says(store: Store) -> None:
+    """A team keeps its files in S3, and the program sends them to a folder of its own."""
+    store.client.create_experiment("in a cloud", artifact_location="s3://bucket/path")
+    opened = open_store(TrackingConfig(uri=store.uri, experiment_name="in a cloud"))
+    assert store.client.get_experiment(opened.experiment_id).artifact_location == "s3://bucket/path"
+    run = store.client.create_run(opened.experiment_id).info
+    assert run.artifact_uri == f"s3://bucket/path/{run.run_id}/artifacts"
+    assert local_folder(opened, run.run_id, run.artifact_uri) is None
 
 
 WRITE_RUNS = """

@@ -1,0 +1,253 @@
+"""`make server`: PostgreSQL and MLflow with accounts, on which many train at once, and which may fail in between."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import mlflow
+import psutil
+import pytest
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from tests.commands import run_command, start_command
+from tests.conftest import ROOT
+from tests.test_served import free_port
+
+SCRIPT = ROOT / "deploy" / "server.py"
+DATABASE_PASSWORD, ADMIN_PASSWORD = "not-for-the-eyes-of-anybody", "nor-this-one-for-anybodys"
+PASSWORDS = {"POSTGRES_PASSWORD": DATABASE_PASSWORD, "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD}
+SMALL = ("dataset=sine", "dataset.length=60", "seeds=1", "training.epochs=2")
+START_SECONDS = 600
+
+
+@dataclass
+class Team:
+    """A server that can be stopped and started, and how one trains with it."""
+
+    folder: Path
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        words = [sys.executable, SCRIPT, self.folder / "server", "--port", str(self.port), "--workers", "1"]
+        with (self.folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(words, env={**os.environ, **PASSWORDS}, stdout=log, stderr=log)
+        deadline = time.monotonic() + START_SECONDS
+        while not self.answers():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.log
+            time.sleep(0.2)
+
+    def stop(self) -> int:
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(120)
+
+    def answers(self) -> bool:
+        with suppress(OSError):
+            urllib.request.urlopen(f"{self.address}/health", timeout=60).close()
+            return True
+        return False
+
+    def children(self, name: str) -> list[psutil.Process]:
+        """Return what was started for MLflow, or for PostgreSQL."""
+        assert self.process is not None
+        return [
+            each
+            for service in psutil.Process(self.process.pid).children()
+            if name in " ".join(service.cmdline())
+            for each in (service, *service.children(recursive=True))
+        ]
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "server.log").read_text()
+
+    @property
+    def address(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        account = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": ADMIN_PASSWORD}
+        return {**os.environ, "MLFLOW_TRACKING_URI": self.address, **account}
+
+    def runs(self, experiment: str) -> tuple[list[Run], list[Run]]:
+        """Return the jobs and the sweeps of an experiment."""
+        client = MlflowClient(self.address)
+        found = client.get_experiment_by_name(experiment)
+        assert found is not None
+        runs = client.search_runs([found.experiment_id], max_results=1000)
+        return [run for run in runs if "config_hash" in run.data.tags], [
+            run for run in runs if "sweep" in run.data.tags
+        ]
+
+
+@pytest.fixture(scope="module")
+def team() -> Iterator[Team]:
+    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) and shutil.which("initdb") is None:
+        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
+    if find_spec("psycopg") is None or find_spec("flask_wtf") is None:
+        pytest.skip("what a server needs is not installed: pip install -c constraints.txt -e '.[server]'")
+    folder = Path(tempfile.mkdtemp())  # the user postgres cannot enter the folders of pytest
+    folder.chmod(0o755)
+    team = Team(folder)
+    team.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
+        patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
+        try:
+            yield team
+        finally:
+            mlflow.set_tracking_uri("")
+            assert team.stop() == 0
+            assert not team.answers()
+            shutil.rmtree(folder)
+
+
+def sweep(experiment: str, *more: str) -> tuple[str, ...]:
+    return ("pipeline.run", "-m", "look_back=1,3", *SMALL, f"tracking.experiment_name={experiment}", *more)
+
+
+def check(team: Team, experiment: str, sweeps: Sequence[int]) -> None:
+    """Every configuration has one FINISHED run that is whole, and nothing is left open."""
+    jobs, parents = team.runs(experiment)
+    finished = [run for run in jobs if run.info.status == "FINISHED"]
+    assert sorted(run.data.params["look_back"] for run in finished) == ["1", "3"]
+    assert not [run.info.status for run in jobs + parents if run.info.status == "RUNNING"]
+    client = MlflowClient(team.address)
+    for run in finished:
+        files = {file.path for file in client.list_artifacts(run.info.run_id)}
+        assert {"weights.npz", "test_errors.npz", "predictions.csv", "config.yaml"} <= files
+        assert {"test_rmse", "validation_rmse", "loss"} <= set(run.data.metrics) and "dataset.length" in run.data.params
+        assert len(run.outputs.model_outputs) == 1
+    assert len(parents) == len(sweeps)
+
+
+@pytest.mark.parametrize("missing", sorted(PASSWORDS))
+def test_a_server_without_a_password_does_not_start(missing: str, tmp_path: Path) -> None:
+    """A server is open to everybody because nobody chose a password; or one is asked for that ends in a file."""
+    kept = {name: value for name, value in PASSWORDS.items() if name != missing}
+    environment = {name: value for name, value in os.environ.items() if name not in PASSWORDS}
+    words = [sys.executable, SCRIPT, tmp_path / "server"]
+    done = subprocess.run(words, env={**environment, **kept}, capture_output=True, text=True)
+    assert done.returncode == 2 and f"export {missing}=" in done.stderr
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.thorough
+def test_eight_sweeps_at_once_lose_no_row_and_show_no_password(team: Team, tmp_path: Path) -> None:
+    """People who train at once lose runs or rows of each other; a password is written to a file that others read."""
+    running = []
+    for number in range(8):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        words = sweep(f"team-{number}" if number < 4 else "shared", f"seed={number + 1}")
+        with (folder / "output.txt").open("w") as output:
+            running.append(start_command(*words, cwd=folder, env=team.environment, stdout=output, stderr=output))
+    commands = [" ".join(each.cmdline()) for each in (*team.children("/bin/postgres -D"), *team.children("mlflow"))]
+    assert [each.wait() for each in running] == [0] * 8
+    for number in range(4):
+        check(team, f"team-{number}", [0])
+    jobs, parents = team.runs("shared")
+    assert [run.info.status for run in jobs + parents] == ["FINISHED"] * 12
+    client = MlflowClient(team.address)
+    for run in jobs:
+        assert len(client.get_metric_history(run.info.run_id, "loss")) == 2
+    whole = set(jobs[0].data.metrics)
+    assert all(set(run.data.metrics) == whole for run in jobs)
+    files = [path for folder in (tmp_path, team.folder) for path in folder.rglob("*") if path.is_file()]
+    files = [path for path in files if "database" not in path.parts]  # it keeps a hash of one, scrambled
+    assert any(".hydra" in path.parts for path in files)
+    for password in PASSWORDS.values():
+        assert not [path for path in files if password.encode() in path.read_bytes()]
+        assert not [command for command in commands if password in command]
+        assert password not in repr([run.data.to_dictionary() for run in jobs + parents])
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("fault", ["frozen", "away", "database"])
+def test_a_sweep_outlives_a_fault_of_the_server(team: Team, tmp_path: Path, fault: str) -> None:
+    """The server hangs for 20 s or is restarted after 60 s, or PostgreSQL is killed: a finished training is lost."""
+    process = start_command(*sweep(fault, "training.epochs=40"), cwd=tmp_path, env=team.environment, **pipes())
+    wait_for_line(process, "at most")
+    if fault == "frozen":
+        frozen = team.children("mlflow")
+        for each in frozen:
+            each.suspend()
+        time.sleep(20)
+        for each in frozen:
+            each.resume()
+    elif fault == "away":
+        team.stop()
+        time.sleep(60)
+        team.start()
+    else:
+        time.sleep(4)
+        (postmaster, *_) = team.children("/bin/postgres -D")
+        postmaster.kill()
+    output, complaints = process.communicate()
+    assert process.returncode == 0 and "Traceback" not in complaints, complaints
+    assert "│" in output
+    check(team, fault, [0])
+
+
+@pytest.mark.thorough
+def test_a_server_that_stays_away_costs_no_finished_training(team: Team, tmp_path: Path) -> None:
+    """A training ends after the server was lost for good: it must be trained again, or is FINISHED twice."""
+    impatient = {**team.environment, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
+    words = sweep("lost", "training.epochs=400", f"tracking.spool={tmp_path / 'spool'}")
+    process = start_command(*words, cwd=tmp_path, env=impatient, **pipes())
+    wait_for_line(process, "at most")
+    while not [run for run in team.runs("lost")[0] if run.info.status == "RUNNING"]:
+        assert process.poll() is None
+        time.sleep(0.1)
+    team.stop()
+    _, complaints = process.communicate()
+    assert process.returncode == 1 and "Traceback" not in complaints and "resume=true" in complaints
+    (record, *_) = (tmp_path / "spool").rglob("weights.npz")
+    before = record.read_bytes()
+    team.start()
+    done = run_command(*words, "resume=true", cwd=tmp_path, env=team.environment)
+    assert done.returncode == 0 and "is logged: FINISHED" in done.stderr and "already trained" in done.stderr
+    check(team, "lost", [0, 1])
+    assert not list((tmp_path / "spool").iterdir())
+    jobs, _ = team.runs("lost")
+    client = MlflowClient(team.address)
+    kept = [
+        client.download_artifacts(run.info.run_id, "weights.npz", str(tmp_path))
+        for run in jobs
+        if run.data.params["look_back"] == "1" and run.info.status == "FINISHED"
+    ]
+    assert Path(kept[0]).read_bytes() == before
+
+
+@pytest.mark.thorough
+def test_an_account_is_needed(team: Team, tmp_path: Path) -> None:
+    """Anybody on the network reads and changes runs; or who forgot a password reads a traceback."""
+    environment = {**team.environment, "MLFLOW_TRACKING_PASSWORD": "a wrong one that is long"}
+    done = run_command("pipeline.run", *SMALL, cwd=tmp_path, env=environment)
+    assert done.returncode == 2 and "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in done.stderr
+    assert "a wrong one" not in done.stderr
+
+
+def pipes() -> dict[str, int]:
+    return dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
+
+
+def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the command ended without saying {words}")
