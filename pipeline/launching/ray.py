@@ -86,14 +86,14 @@ class RayWorker:
         """Yield the answer to each task as it comes; too few if the worker, or its node, is lost."""
         try:
             self._ray.get(self._relay.ask.remote(list(tasks)))
-            while True:
+            done = False
+            while not done:
                 for kind, what in self._ray.get(self._relay.take.remote()):
-                    if kind == SAID:
+                    if kind == SAID:  # also after it is done
                         self._tell(what)
                     elif kind == ANSWERED:
                         yield what
-                    elif kind == DONE:
-                        return
+                    done = done or kind == DONE
         except self._ray.exceptions.RayError as error:
             self._lost = f"was lost ({type(error).__name__})"
 
