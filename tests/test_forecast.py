@@ -69,8 +69,14 @@ def done(place: Place) -> Done:
 
 def test_a_table_and_a_picture_are_written(done: Done) -> None:
     """Forecasts are printed and lost, or the picture is empty."""
-    columns = ["target", "part", "timestamp", "actual", "free_run", "one_step_ahead", "direct"]
-    assert list(done.table.columns) == columns
+    columns = ["target", "part", "timestamp", "actual", "free_run"]
+    ends = [f"{end}_{level}" for level in (80, 95) for end in ("low", "high")]
+    direct = ["one_step_ahead", "direct", *(f"direct_{end}" for end in ends)]
+    assert list(done.table.columns) == [*columns, *ends, *direct]
+    sure = done.table.dropna(subset=["low_95"])
+    assert len(sure) > 24  # of long free runs too few are known for the first half
+    assert ((sure["low_95"] <= sure["low_80"]) & (sure["low_80"] < sure["free_run"])).all()
+    assert ((sure["high_95"] >= sure["high_80"]) & (sure["high_80"] > sure["free_run"])).all()
     assert done.table["part"].tolist() == ["backtest"] * 24 + ["future"] * 24
     assert done.picture.startswith(b"\x89PNG") and len(done.picture) > 10_000
     for text in ("RMSE over the backtest, in thousand passengers: one step ahead", "free run", "forecast.csv and "):
@@ -110,9 +116,9 @@ def test_a_stream_of_the_last_row_forecasts_the_same(place: Place, done: Done) -
     code, output, complaints = place.run("pipeline.stream", *arguments)
     assert (code, complaints) == (0, "")
     lines = output.splitlines()
-    assert lines[0] == "lane,timestamp,forecast_1,forecast_2,forecast_3"
+    assert lines[0].startswith("lane,timestamp,forecast_1,forecast_2,forecast_3,low_80_1,low_80_2,low_80_3,high_80_1")
     future = done.table[done.table["part"] == "future"]
-    assert [float(cell) for cell in lines[-1].split(",")[2:]] == pytest.approx(future["direct"][:3].tolist(), rel=1e-5)
+    assert [float(cell) for cell in lines[-1].split(",")[2:5]] == pytest.approx(future["direct"][:3].tolist(), rel=1e-5)
 
 
 def test_no_tensorflow_is_imported(done: Done) -> None:

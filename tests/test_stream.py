@@ -88,6 +88,10 @@ def cold(place: Place) -> pd.DataFrame:
     return table(output)
 
 
+FORECASTS = ["lane", "timestamp", "forecast"]
+HEADER = ",".join([*FORECASTS, "low_80", "high_80", "low_95", "high_95"])
+
+
 def table(output: str) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(output))
 
@@ -105,7 +109,7 @@ def read_line(process: "subprocess.Popen[str]") -> str:
 
 def test_a_cold_stream_forecasts_the_numbers_of_predictions_csv(place: Place, cold: pd.DataFrame) -> None:
     """What is served is another network, scaler or seed than the one that was scored."""
-    assert list(cold.columns) == ["lane", "timestamp", "forecast"]
+    assert ",".join(cold.columns) == HEADER
     assert (cold["lane"] == "airline").all()
     assert cold["timestamp"].tolist() == [line.split(",")[0] for line in (*AIRLINE[1:], *NEW)]
     client = MlflowClient(place.uri)
@@ -125,12 +129,12 @@ def test_each_row_is_answered_at_once_and_ctrl_c_keeps_the_state(place: Place, c
     arguments = (f"run={place.run_id()}", "start=cold", "state=pinged.npz")
     with place.start(*arguments) as process:
         assert process.stdin is not None and process.stderr is not None
-        assert read_line(process) == "lane,timestamp,forecast"
+        assert read_line(process) == HEADER
         process.stdin.write(AIRLINE[0] + "\n")
         for line, expected in zip(AIRLINE[1:41], cold.itertuples(), strict=False):
             process.stdin.write(line + "\n")
             process.stdin.flush()
-            lane, timestamp, forecast = read_line(process).split(",")
+            lane, timestamp, forecast, *_ = read_line(process).split(",")
             assert (lane, timestamp) == ("airline", line.split(",")[0])
             assert float(forecast or "nan") == pytest.approx(expected.forecast, rel=1e-6, nan_ok=True)
         process.send_signal(signal.SIGINT)
@@ -170,13 +174,15 @@ def test_a_growing_file_is_followed_after_the_history_until_sigterm(
     imported = told.read_text()
     assert "pipeline.serving.stream" in imported
     assert re.search(r"\| +(tensorflow|keras|matplotlib)\b", imported) is None
-    expected = cold[144:149].reset_index(drop=True)
-    pd.testing.assert_frame_equal(table("\n".join(answers)), expected, rtol=1e-5)
+    answered, expected = table("\n".join(answers)), cold[144:149].reset_index(drop=True)
+    pd.testing.assert_frame_equal(answered[FORECASTS], expected[FORECASTS], rtol=1e-5)
+    assert (answered["low_95"] < answered["low_80"]).all() and (answered["high_80"] < answered["high_95"]).all()
     with path.open("a") as file:
         print("", file=file)
     resumed = Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False, state=place.folder / "grown.npz")
     assert stream_rows(resumed) == 0
-    pd.testing.assert_frame_equal(table(capsys.readouterr().out), cold[149:].reset_index(drop=True), rtol=1e-5)
+    resumed_rows = table(capsys.readouterr().out)
+    pd.testing.assert_frame_equal(resumed_rows[FORECASTS], cold[149:][FORECASTS].reset_index(drop=True), rtol=1e-5)
 
 
 def make_many_rows(lanes: Sequence[str], months: int) -> list[str]:
@@ -233,7 +239,7 @@ def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
     arguments = (f"run={place.run_id('false')}", "start=cold", "input=long.csv", "follow=false", "state=piped.npz")
     with place.start(*arguments, stdin=subprocess.DEVNULL) as process:
         assert process.stdout is not None and process.stderr is not None
-        assert process.stdout.readline() == "lane,timestamp,forecast\n"
+        assert process.stdout.readline() == f"{HEADER}\n"
         process.stdout.close()
         assert process.wait(SECONDS) == 0
         assert process.stderr.read() == ""
@@ -272,7 +278,7 @@ def test_bad_input_is_told_in_one_line_with_exit_code_2(
     output, complaints = capsys.readouterr()
     assert len(complaints.splitlines()) == 1
     assert re.match(f"error: {complaint}", complaints)
-    assert output in ("", "lane,timestamp,forecast\n")
+    assert output in ("", f"{HEADER}\n")
 
 
 def test_a_mistake_is_told_by_the_command_itself(place: Place) -> None:
@@ -307,7 +313,7 @@ def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]
     path.write_text(AIRLINE[0])
     assert stream_rows(Arguments(run=place.run_id(), **keys)) == 0
     assert state.exists()
-    assert capsys.readouterr().out == 2 * "lane,timestamp,forecast\n"
+    assert capsys.readouterr().out == 2 * f"{HEADER}\n"
 
 
 def test_an_interrupt_waits_until_what_was_read_is_answered(
@@ -382,5 +388,5 @@ def test_help_names_every_key_and_the_columns() -> None:
     done = run_command("pipeline.stream", "--help", fresh=True)
     assert done.returncode == 0
     keys = ("run=RUN_ID|best", "start=warm|cold", "state=FILE", "input=FILE", "follow=true|false", "tracking.uri=URI")
-    for text in (*keys, "lane,timestamp,forecast", "python -m pipeline.stream"):
+    for text in (*keys, "lane,timestamp,forecast", "low_95,high_95", "python -m pipeline.stream"):
         assert text in done.stdout

@@ -100,11 +100,11 @@ def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) 
 
 
 def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
-    from pipeline.serving.model import FILES, load_model
+    from pipeline.serving.model import FILES, MORE_FILES, load_model
     from pipeline.tracking.past import fetch_files
 
     with tempfile.TemporaryDirectory() as folder:
-        tags = fetch_files(store, run_id, FILES, Path(folder))
+        tags = fetch_files(store, run_id, FILES, Path(folder), MORE_FILES)
         return load_model(Path(folder), tags, store.folder, table, seed)
 
 

@@ -1,19 +1,28 @@
 """Everything a finished run leaves in its folder, from which a person can read it, repeat it and serve it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
 from pipeline.artifacts.errors_file import write_test_errors
+from pipeline.artifacts.interval_file import save_intervals
 from pipeline.artifacts.recipe_files import write_config, write_scaling
-from pipeline.artifacts.tables import write_history, write_origins, write_predictions, write_seeds, write_series_scores
+from pipeline.artifacts.tables import (
+    write_history,
+    write_intervals,
+    write_origins,
+    write_predictions,
+    write_seeds,
+    write_series_scores,
+)
 from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
+from pipeline.evaluation.intervals import Bounds, Coverage
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 
 Array = np.ndarray
@@ -35,6 +44,10 @@ class Results:
         best: Position of the seed with the best validation score; of a rolling origin, at the last one.
         losses: Loss curves of each seed; of a rolling origin, at the last one.
         scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
+        bounds: Intervals around the mean of the forecasts; None without intervals.
+        served: Intervals around the forecasts of the best seed; None without intervals.
+        coverages: What the intervals of the network and of each baseline are worth, by name.
+        coverage_told: The same of the widest interval of the network, in one sentence.
     """
 
     answers: Array
@@ -47,6 +60,10 @@ class Results:
     best: int
     losses: Losses
     scale: Array
+    bounds: Bounds | None = None
+    served: Bounds | None = None
+    coverages: Mapping[str, Sequence[Coverage]] = field(default_factory=dict)
+    coverage_told: str = ""
 
 
 def write_run_files(folder: Path, config: Config, data: PreparedData, results: Results) -> str:
@@ -75,7 +92,12 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         results.forecasts,
         list(results.losses),
         np.array(series.series_ids)[series.series_of_rows()] if series.series_ids else None,
+        results.bounds,
     )
+    if results.coverages:
+        write_intervals(folder / "intervals.csv", series.targets, results.coverages)
+    if results.served is not None:
+        save_intervals(folder, results.served.after)
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
         series.timestamps,
@@ -143,4 +165,6 @@ def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> I
                 actual=actual[rows, column],
                 forecasts=results.forecasts[:, rows, -1, column],
                 linear=results.baselines["linear"][rows, -1, column],
+                levels=results.bounds.levels if results.bounds is not None else (),
+                radii=results.bounds.radii[rows, -1, column] if results.bounds is not None else None,
             )

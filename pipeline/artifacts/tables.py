@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.intervals import Bounds, Coverage, name_level
+
 
 def write_predictions(
     path: Path,
@@ -19,6 +21,7 @@ def write_predictions(
     forecasts: np.ndarray,
     seeds: Sequence[int],
     lanes: np.ndarray | None = None,
+    bounds: Bounds | None = None,
 ) -> None:
     """Write one row per timestamp, target and horizon step, in the data's own units.
 
@@ -32,6 +35,7 @@ def write_predictions(
         forecasts: Shape (seeds, time, horizon_steps, targets); rows without a forecast are left out.
         seeds: Number of each seed.
         lanes: Name of the lane of every row, shape (time,); None for a single series, which has no column `lane`.
+        bounds: Intervals around the mean of the seeds; two columns for each level, empty outside the test part.
     """
     blocks = []
     lane = {} if lanes is None else {"lane": lanes}
@@ -48,10 +52,46 @@ def write_predictions(
                     "actual": actual[:, column],
                     "prediction": each.mean(axis=0),
                 }
+                | _bound(each.mean(axis=0), bounds, position, column)
                 | {f"seed_{seed}": each[number] for number, seed in enumerate(seeds)}
             )
             blocks.append(block[~np.isnan(each).any(axis=0)])
     pd.concat(blocks).to_csv(path, index=False, quoting=_quoting([*targets, *({} if lanes is None else set(lanes))]))
+
+
+def _bound(points: np.ndarray, bounds: Bounds | None, step: int, target: int) -> dict[str, np.ndarray]:
+    """Return the columns `low_95` and `high_95` of each level."""
+    columns: dict[str, np.ndarray] = {}
+    for place, level in enumerate(bounds.levels if bounds is not None else ()):
+        radii = bounds.radii[:, step, target, place] if bounds is not None else points
+        columns |= {f"low_{name_level(level)}": points - radii, f"high_{name_level(level)}": points + radii}
+    return columns
+
+
+def write_intervals(path: Path, targets: Sequence[str], coverages: Mapping[str, Sequence[Coverage]]) -> None:
+    """Write one row for the network and each baseline, level and target: what the intervals are worth.
+
+    Args:
+        path: The CSV file.
+        targets: Names of the targets.
+        coverages: By name of the network or baseline, one entry for each level. Coverage and MSIS are over all targets.
+    """
+    rows = [
+        {
+            "forecast": name,
+            "level": each.level,
+            "target": target,
+            "coverage": each.share,
+            "coverage_low": each.low,
+            "coverage_high": each.high,
+            "mean_width": each.widths[column],
+            "msis": each.msis,
+        }
+        for name, levels in coverages.items()
+        for each in levels
+        for column, target in enumerate(targets)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False, quoting=_quoting(targets))
 
 
 def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

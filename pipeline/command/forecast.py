@@ -50,8 +50,9 @@ MANUAL = Manual(
     ),
     notes=(
         "What comes after the end nobody knows, so the same is done with the last `steps` known values as if they were "
-        "not known (part `backtest`): its error says how far a free run can be trusted. Timestamps go on in the "
-        "series' own frequency. A free run needs every feature to be a target.",
+        "not known (part `backtest`): its error says how far a free run can be trusted, and so do the "
+        "intervals (low_95, high_95, ...), from the errors of free runs in the validation and test parts. Timestamps "
+        "go on in the series' own frequency. A free run needs every feature to be a target.",
     ),
 )
 

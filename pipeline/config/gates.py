@@ -103,6 +103,12 @@ def _numbers(config: Config) -> Iterator[str]:
         yield f"training.rho must be at least 0 and below 1, but got training.rho={config.training.rho}"
     if not 0 < config.training.epsilon < 1:
         yield f"training.epsilon must be above 0 and below 1, but got training.epsilon={config.training.epsilon}"
+    levels = config.evaluation.coverage
+    if any(not 0 < level < 1 for level in levels) or levels != sorted(set(levels)):
+        yield (
+            "evaluation.coverage must list shares above 0 and below 1, each once and ascending, e.g. [0.8,0.95], or [] "
+            f"for no intervals, but got {levels}"
+        )
     clip = config.training.clip_norm
     if clip is not None and not 0 < clip < float("inf"):
         yield f"training.clip_norm must be above 0, or null for none, but got training.clip_norm={clip}"

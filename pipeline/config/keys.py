@@ -41,7 +41,7 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "model.recurrent_dropout",
         "training.online", "training.epochs", "training.optimizer", "training.learning_rate", "training.decay",
         "training.decay_after", "training.rho", "training.epsilon", "training.loss",
-        "training.clip_norm", "training.patience", "evaluation.origins",
+        "training.clip_norm", "training.patience", "evaluation.origins", "evaluation.coverage", "evaluation.adaptive",
     ),
     Role.engine: ("training.engine", "training.device"),
     Role.seeds: ("seed", "seeds"),
@@ -73,6 +73,7 @@ NEUTRAL: Mapping[str, Any] = {
     "dataset.calendar": [], "dataset.normalise": "none", "model.embedding": None, "model.skip": "none",
     "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9, "training.epsilon": 1e-7,
     "training.device": "auto",
+    "evaluation.coverage": [0.8, 0.95], "evaluation.adaptive": True,
 }  # fmt: skip
 
 MAIN_KEYS = ("look_back", "stateful")  # what names a run that nothing sets apart

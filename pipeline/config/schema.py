@@ -309,6 +309,8 @@ class EvaluationConfig:
     """How a run is scored. Units and meanings: conf/evaluation/."""
 
     origins: int = 1
+    coverage: list[float] = field(default_factory=lambda: [0.8, 0.95])
+    adaptive: bool = True
 
 
 @dataclass

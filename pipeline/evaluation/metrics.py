@@ -62,15 +62,34 @@ def mase(
         No unit; below 1 is better than one-step persistence was on the training part.
     """
     absolute = np.abs(errors(actual, forecasts, scored))  # (time, horizon_steps, targets)
-    known = np.where(trained, actual, np.nan)
     scaled = []
-    for rows in slices:
+    for rows, scale in zip(slices, naive_errors(actual, trained, slices), strict=True):
         for target in np.flatnonzero(scored[rows].any(axis=0)):
+            if np.isfinite(scale[target]):
+                scaled.append(np.nanmean(absolute[rows, :, target]) / scale[target])
+    return float(np.mean(scaled)) if scaled else float("nan")
+
+
+def naive_errors(actual: Array, trained: Array, slices: Sequence[slice] = (slice(None),)) -> Array:
+    """Return the MAE of repeating the last value on the training part, of each series: what MASE and MSIS divide by.
+
+    Args:
+        actual: Shape (time, targets).
+        trained: True for values of the training part that were measured. Shape (time, targets).
+        slices: Rows of each series.
+
+    Returns:
+        Shape (series, targets), in the data's own units; NaN for a target that never changed.
+    """
+    known = np.where(trained, actual, np.nan)
+    found = np.full((len(slices), actual.shape[1]), np.nan)
+    for number, rows in enumerate(slices):
+        for target in range(actual.shape[1]):
             changes = np.abs(np.diff(known[rows, target]))
             changes = changes[~np.isnan(changes)]
             if changes.any():
-                scaled.append(np.nanmean(absolute[rows, :, target]) / changes.mean())
-    return float(np.mean(scaled)) if scaled else float("nan")
+                found[number, target] = changes.mean()
+    return found
 
 
 def naive_scale(actual: Array, trained: Array, slices: Sequence[slice] = (slice(None),)) -> Array:

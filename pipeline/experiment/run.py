@@ -183,6 +183,9 @@ def _train_and_score(
     else:
         results = score_trainings(config, origins, trainings, losses)
         notes = describe_weak_fit(data, results)
+    if isinstance(results, Results) and results.coverage_told:
+        notes = [*notes, results.coverage_told]
+        run.set_tags({"coverage": results.coverage_told})
     for note in notes:
         tell(f"{label}: {note}")
     chosen, outputs = last.seeds[results.best], last.forecasts[results.best]

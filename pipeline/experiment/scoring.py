@@ -17,7 +17,15 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.evaluation.alignment import align_outputs, align_points, take_truth
-from pipeline.evaluation.scores import score_all, score_part, score_run, score_seed, score_series
+from pipeline.evaluation.intervals import (
+    Bounds,
+    Coverage,
+    bound_forecasts,
+    describe_coverage,
+    interval_metrics,
+    measure_coverage,
+)
+from pipeline.evaluation.scores import Truth, score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
 
 Array = np.ndarray
 Scores = list[dict[str, float]]
+_NETWORK = "network"  # in intervals.csv, beside the names of baselines
 _WEAK = 1.05  # times the validation error of persistence
 
 
@@ -74,6 +83,11 @@ def score_trainings(
         }
     newest = take_truth(origins[-1])
     by_seed = [measure.rank(score_part(newest, some, newest.scored("validation"))) for some in each[-1]]
+    best = int(np.argmin(by_seed))
+    bounds, served, coverages, told = _bound_all(config, whole, truth, forecasts, best, joined)
+    metrics |= interval_metrics(
+        truth, coverages.get(_NETWORK, []), {name: coverages[name] for name in joined if name in coverages}
+    )
     return Results(
         answers=answers,
         forecasts=forecasts,
@@ -82,10 +96,42 @@ def score_trainings(
         seeds=[describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
         lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids else [],
         origins=blocks,
-        best=int(np.argmin(by_seed)),
+        best=best,
         losses=losses,
         scale=truth.divisors,
+        bounds=bounds,
+        served=served,
+        coverages=coverages,
+        coverage_told=told,
     )
+
+
+def _bound_all(
+    config: Config, data: PreparedData, truth: Truth, forecasts: Array, best: int, baselines: Mapping[str, Array]
+) -> tuple[Bounds | None, Bounds | None, dict[str, list[Coverage]], str]:
+    """Put intervals around the mean of the seeds, the best seed and every baseline, and measure those of the test part.
+
+    Returns:
+        Intervals around the mean and around the best seed; what they are worth by name; and that in a sentence.
+    """
+    levels, adaptive, timestamps = config.evaluation.coverage, config.evaluation.adaptive, data.series.timestamps
+
+    def bound(points: Array) -> Bounds | None:
+        return bound_forecasts(data, truth, points, levels, adaptive)
+
+    mean = forecasts.mean(axis=0)
+    bounds = bound(mean)
+    if bounds is None:
+        return None, None, {}, ""
+    served = bounds if len(forecasts) == 1 else bound(forecasts[best])
+    coverages = {_NETWORK: measure_coverage(truth, timestamps, mean, bounds)}
+    for name, points in baselines.items():
+        if (around := bound(points)) is not None:
+            coverages[name] = measure_coverage(truth, timestamps, points, around)
+    if not coverages[_NETWORK]:
+        return bounds, served, {}, ""
+    scored = timestamps[np.flatnonzero(truth.scored("test").any(axis=1))].unique().sort_values()
+    return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1], [str(each) for each in scored])
 
 
 def describe_seed(seed: "SeedTraining") -> dict[str, float]:

@@ -15,13 +15,17 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
-from pipeline.data.arrays import FloatArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.cycles import cycle_values
+from pipeline.evaluation.conformal import split_radii
+from pipeline.evaluation.intervals import name_level
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
 
 BACKTEST, FUTURE = "backtest", "future"
+_MOST_FREE_RUNS, _FEWEST_FREE_RUNS = 200, 20  # of the past, whose errors say how wide intervals are
+_MOST_LANES = 20_000  # that run free side by side
 
 
 def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
@@ -33,9 +37,10 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
 
     Returns:
         One row per lane, target, part (backtest, future) and timestamp, in the data's own units: lane (where the series
-        has lanes), target, part, timestamp, actual, free_run, the forecast from true values (`one_step_ahead`, or
-        `5_steps_ahead` where the network forecasts only that step), and with several horizon steps `direct`: all of
-        them from one origin. NaN where there is none.
+        has lanes), target, part, timestamp, actual, free_run with its intervals (low_95, high_95, ...), the forecast
+        from true values (`one_step_ahead`, or `5_steps_ahead` where the network forecasts only that step), and with
+        several horizon steps `direct`: all of them from one origin, in the future with intervals (direct_low_95, ...).
+        NaN where there is none.
 
     Raises:
         UserError: If a lane has too few rows, or its timestamps no regular frequency.
@@ -52,6 +57,7 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
         _run_free(model, first, _compute_ahead(model, clock, first, steps)) for first in (ends - steps, ends)
     ]  # each (steps, lanes, targets)
     direct = [_spread(known[position], steps) for position in (lead - 1, steps + lead - 1)]
+    reach = measure_free_run(model, steps) if can_run_free(model) else {}
     tables = []
     for lane, end in enumerate(ends):
         for column, target in enumerate(series.targets):
@@ -63,14 +69,119 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
                     "part": [BACKTEST] * steps + [FUTURE] * steps,
                     "timestamp": _timestamps(clock, series.timestamps, int(end), steps),
                     "actual": _actual(model, int(end), steps, column),
-                    "free_run": np.concatenate([each[:, lane, column] for each in free]),
+                    "free_run": (run := np.concatenate([each[:, lane, column] for each in free])),
+                }
+                | _bound(model, run, [each[:, lane, column] for each in reach.values()])
+                | {
                     name_true(model): fed_true[:, lane, column],
                 }
             )
             if len(model.data.windows.spec.horizon_steps) > 1:
                 table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
+                table = table.assign(**_bound_direct(model, steps, lane, column, table["direct"].to_numpy()))
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
+
+
+def _bound_direct(model: ServedModel, steps: int, lane: int, column: int, direct: FloatArray) -> dict[str, FloatArray]:
+    """Return the columns of the intervals around the last forecast of all horizon steps, of one lane and target."""
+    if model.conformal is None:
+        return {}
+    reach = model.conformal.measure(np.array([lane]))[0, :steps, column]  # (horizon_steps, levels)
+    radii = np.full((2 * steps, reach.shape[1]), np.nan)
+    radii[steps : steps + len(reach)] = reach
+    columns: dict[str, FloatArray] = {}
+    for place, level in enumerate(model.conformal.levels):
+        name = name_level(level)
+        columns |= {f"direct_low_{name}": direct - radii[:, place], f"direct_high_{name}": direct + radii[:, place]}
+    return columns
+
+
+def measure_free_run(model: ServedModel, steps: int) -> dict[str, FloatArray]:
+    """Return how wrong free runs of the past were: from some rows of the validation and test parts.
+
+    Args:
+        model: A served model that can run free.
+        steps: Of each free run.
+
+    Returns:
+        By part how far an interval of each level reaches at each step, by split conformal prediction from the errors of
+        rows that were known when that part was forecast: NaN where too few were. Each (steps, lanes, targets, levels).
+    """
+    levels = () if model.conformal is None else model.conformal.levels
+    series, actual = model.data.series, model.data.series.actual()
+    ends = np.array([rows.stop for rows in series.slices()])
+    offsets = _choose_origins(model, steps)
+    shape = (steps, len(ends), len(series.targets), len(levels))
+    if not levels or not offsets.size:
+        return {part: np.full(shape, np.nan) for part in (BACKTEST, FUTURE)}
+    runs = _run_free_often(model, ends, offsets, steps)  # (origins, steps, lanes, targets)
+    due = offsets[:, None] + np.arange(steps)  # rows from the end, negative: (origins, steps)
+    rows = np.where(due < 0, due, -1)[:, :, None] + ends  # (origins, steps, lanes)
+    came = np.where((due < 0)[:, :, None, None] & series.scorable()[rows], actual[rows], np.nan)
+    errors = np.abs(runs - came)
+    known = {BACKTEST: due < -steps, FUTURE: due < 0}
+    return {
+        part: split_radii(np.moveaxis(np.where(there[:, :, None, None], errors, np.nan), 0, -1), levels)
+        for part, there in known.items()
+    }
+
+
+def _choose_origins(model: ServedModel, steps: int) -> IntArray:
+    """Return rows at which free runs of the past begin, counted from the end of each lane: negative, ascending."""
+    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
+    judged = model.data.split.rows("validation") | model.data.split.rows("test")
+    lost = model.data.transformed.lost + model.data.windows.spec.nearest_forecast + lead
+    reach = min(
+        min(int(judged[rows].sum()), rows.stop - rows.start - lost) for rows in series.slices()
+    )  # rows from the end that every lane has
+    if reach < 1:
+        return np.empty(0, int)
+    most = max(_FEWEST_FREE_RUNS, min(_MOST_FREE_RUNS, _MOST_LANES // len(series.slices())))
+    return np.unique(np.linspace(-reach, -1, min(reach, most)).astype(int))
+
+
+def _run_free_often(model: ServedModel, ends: IntArray, offsets: IntArray, steps: int) -> FloatArray:
+    """Run free from many rows of the past: the history is read once, and each origin goes on with a copy of the lanes.
+
+    Returns:
+        Shape (origins, steps, lanes, targets).
+    """
+    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
+    lanes, every = Lanes(model), np.arange(len(ends))
+    names = series.series_ids or (model.config.dataset.name,)
+    lanes.read_history((ends + offsets[0] - lead).tolist())
+    computed = len(series.computed)
+    at, numbers = int(offsets[0]), []
+    for origin in offsets.tolist():
+        for back in range(at, origin):
+            lanes.advance(every, series.values[ends + back - lead])
+        at = origin
+        numbers.append([lanes.branch(names[lane], f"{origin} {names[lane]}") for lane in every.tolist()])
+    places = np.array(numbers).ravel()  # (origins x lanes,)
+    firsts = (offsets[:, None] + ends).ravel()
+    limits = np.tile(ends, len(offsets))
+    ahead = np.full((steps, len(places), computed), np.nan)
+    if computed:
+        for step in range(steps):
+            there = firsts + step < limits
+            ahead[step, there] = series.values[firsts[there] + step, -computed:]
+    runs = _feed_back(model, lanes, places, firsts, ahead)
+    return np.moveaxis(runs.reshape(steps, len(offsets), len(ends), -1), 0, 1)
+
+
+def _bound(model: ServedModel, run: FloatArray, reach: Sequence[FloatArray]) -> dict[str, FloatArray]:
+    """Return the columns of the intervals around a free run; its parts reach (steps, levels) each."""
+    if model.conformal is None or not reach:
+        return {}
+    radii = np.concatenate(reach)  # (2 x steps, levels)
+    columns: dict[str, FloatArray] = {}
+    for place, level in enumerate(model.conformal.levels):
+        columns |= {
+            f"low_{name_level(level)}": run - radii[:, place],
+            f"high_{name_level(level)}": run + radii[:, place],
+        }
+    return columns
 
 
 def name_true(model: ServedModel) -> str:
@@ -128,12 +239,18 @@ def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> Floa
     Returns:
         Shape (steps, lanes, targets).
     """
-    steps = len(ahead)
     series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
     if not can_run_free(model):
-        return np.full((steps, len(firsts), len(series.targets)), np.nan)
+        return np.full((len(ahead), len(firsts), len(series.targets)), np.nan)
     lanes, every = Lanes(model), np.arange(len(firsts))
     lanes.read_history((firsts - lead).tolist())
+    return _feed_back(model, lanes, every, firsts, ahead)
+
+
+def _feed_back(model: ServedModel, lanes: Lanes, places: IntArray, firsts: IntArray, ahead: FloatArray) -> FloatArray:
+    """Go on from lanes that have read what was known, each fed with its own forecasts; see `_run_free`."""
+    steps = len(ahead)
+    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
     read = series.columns[: len(series.columns) - len(series.computed)]
     order = [series.targets.index(name) for name in read]  # every column that was read is a target
     forecasts: list[FloatArray] = []
@@ -141,7 +258,7 @@ def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> Floa
         back = step - lead
         known = back < 0
         row = series.values[firsts + back] if known else np.concatenate([forecasts[back][:, order], ahead[back]], 1)
-        forecasts.append(lanes.advance(every, row)[:, 0])
+        forecasts.append(lanes.advance(places, row)[:, 0])
     return np.stack(forecasts)
 
 

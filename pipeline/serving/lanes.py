@@ -92,6 +92,14 @@ class Lanes:
         self._scaler[number] = known.index(name) if name in known else 0
         return number
 
+    def branch(self, name: str, copy: str) -> int:
+        """Open a lane that goes on from all that another remembers, its scaler included. Returns its number."""
+        number = self.numbers[copy] = len(self.numbers)
+        self._grow(len(self.numbers))
+        for array in self.arrays:
+            array[number] = array[self.numbers[name]]
+        return number
+
     def advance(self, lanes: IntArray, values: FloatArray) -> FloatArray:
         """Read one new row of each lane, and forecast.
 

@@ -11,6 +11,8 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from pipeline.artifacts.interval_file import NAME as INTERVALS_FILE
+from pipeline.artifacts.interval_file import load_intervals
 from pipeline.artifacts.recipe_files import CONFIG_NAME
 from pipeline.artifacts.weights import FILE_NAME, load_weights
 from pipeline.base.errors import UserError
@@ -23,10 +25,12 @@ from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
 from pipeline.data.text_files import PACKAGED
+from pipeline.evaluation.conformal import Conformal
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
+MORE_FILES = (INTERVALS_FILE,)  # what is read where it is there
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class ServedModel:
         digest: Names network, scaler and configuration: equal digests give equal forecasts. Empty in a run.
         weights: Of the network, as Keras' `get_weights` gives them.
         seed: The number of the seed.
+        conformal: What the intervals around its forecasts have learnt up to the end of the data; None without any.
     """
 
     config: Config
@@ -48,6 +53,7 @@ class ServedModel:
     digest: str = ""
     weights: Sequence[np.ndarray] = ()
     seed: int = 0
+    conformal: Conformal | None = None
 
     def output_names(self) -> list[str]:
         """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
@@ -97,7 +103,17 @@ def load_model(
         identity.update(dataset.normalise.value.encode())
     if config.skips:
         identity.update(config.model.skip.value.encode())
-    return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
+    model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
+    return replace(model, conformal=find_intervals(folder)) if seed is None else model
+
+
+def find_intervals(folder: Path) -> Conformal | None:
+    """Read what the intervals of the best seed have learnt; None where there are none.
+
+    Raises:
+        UserError: If the file is damaged.
+    """
+    return load_intervals(folder / INTERVALS_FILE) if (folder / INTERVALS_FILE).exists() else None
 
 
 def make_model(

@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.data.cycles import cycle_values
 from pipeline.serving.clock import MOST_COUNTED, Clock
+from pipeline.serving.lane_bounds import LaneBounds, name_bounds, warm_bounds
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Header, Row, RowError, read_header, shorten
@@ -56,8 +57,9 @@ class Stream:
         self._complain = complain
         self._clock = Clock(series, numbered=dataset.time_column is None)
         self._lanes = warm_lanes(model) if warm else Lanes(model)
+        self._bounds = _begin_bounds(model, warm)
         if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
-            self._lanes.open(_HISTORY, like=dataset.name)
+            self._open(_HISTORY, like=dataset.name)
         self._header: Header | None = None
         self._line = 0
         self._rows: dict[str, int] = {}  # of the stream, by lane
@@ -95,7 +97,10 @@ class Stream:
         """
         state = load_state(path, self._model.digest)
         self._lanes = Lanes(self._model)
-        self._lanes.restore(state.names, state.arrays)
+        own = len(self._lanes.arrays)
+        self._lanes.restore(state.names, state.arrays[:own])
+        if self._bounds is not None:
+            self._bounds.restore(state.names, state.arrays[own:])
         self._values = {}
         self._rows = dict(zip(state.names, state.rows, strict=True))
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
@@ -106,11 +111,12 @@ class Stream:
         names = list(self._lanes.numbers)
         last = [self._last.get(name, math.nan) for name in names]
         rows = [self._rows.get(name, 0) for name in names]
-        save_state(path, self._model.digest, SavedState(names, rows, last, self._lanes.arrays))
+        arrays = self._lanes.arrays + ([] if self._bounds is None else self._bounds.arrays)
+        save_state(path, self._model.digest, SavedState(names, rows, last, arrays))
 
     def output_names(self) -> list[str]:
-        """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
-        return self._model.output_names()
+        """Return the names of the columns: `forecast`, then `low_95` and the like; with several steps, of each."""
+        return self._model.output_names() + name_bounds(self._model)
 
     def note_of(self, lane: str) -> str | None:
         """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
@@ -118,7 +124,7 @@ class Stream:
         return None if not known else "" if lane in known else UNKNOWN
 
     def answer(self, lines: Sequence[str | RowError]) -> Iterator[tuple[Row, np.ndarray]]:
-        """Read lines as they came and yield each usable row with its forecasts, (outputs,); NaN while it warms up.
+        """Read lines as they came and yield each usable row with its numbers, (columns,); NaN while it warms up.
 
         Args:
             lines: Without their ends; of a line that is no text, why it is none.
@@ -152,12 +158,22 @@ class Stream:
     def _advance(self, wave: _Wave) -> Iterator[tuple[Row, np.ndarray]]:
         if not wave.rows:
             return
-        forecasts = self._lanes.advance(np.array(wave.lanes), np.array([row.values for row in wave.rows]))
-        rows = wave.rows
+        lanes, values = np.array(wave.lanes), np.array([row.values for row in wave.rows])
+        forecasts, rows = self._lanes.advance(lanes, values), wave.rows
+        numbers = forecasts.reshape(len(rows), -1)
+        if self._bounds is not None:
+            bounds = self._bounds.advance(lanes, values, forecasts)
+            numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
         if self._clock.numbered:
-            numbers = self._lanes.consumed[wave.lanes] - 1  # the first row of a lane is row 0
-            rows = [row._replace(timestamp=str(number)) for row, number in zip(rows, numbers.tolist(), strict=True)]
-        yield from zip(rows, forecasts.reshape(len(rows), -1), strict=True)
+            places = self._lanes.consumed[wave.lanes] - 1  # the first row of a lane is row 0
+            rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]
+        yield from zip(rows, numbers, strict=True)
+
+    def _open(self, name: str, like: str | None) -> None:
+        """Make room for a new lane."""
+        self._lanes.open(name, like)
+        if self._bounds is not None:
+            self._bounds.open(name)
 
     def _accept(self, header: Header, line: str) -> Row | None:
         """Return the row if it can be used, after noting that it came."""
@@ -172,7 +188,7 @@ class Stream:
             return None
         if row.lane not in self._lanes.numbers:
             self._tell_unknown(row.lane)
-            self._lanes.open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
+            self._open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
         if computed := self._model.data.series.computed:
             row.values[-len(computed) :] = self._compute(self._last[row.lane])
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
@@ -263,6 +279,12 @@ class Stream:
         if lane in self._values:
             return self._values[lane]
         return self._lanes.last_values(lane if lane in self._lanes.numbers else _HISTORY)
+
+
+def _begin_bounds(model: ServedModel, warm: bool) -> LaneBounds | None:
+    if model.conformal is None:
+        return None
+    return warm_bounds(model, model.conformal) if warm else LaneBounds(model, model.conformal)
 
 
 def _where(row: Row) -> str:

@@ -311,15 +311,18 @@ def _best(finished: Sequence[Run | RunRow]) -> Run | RunRow:
     return min(same, key=lambda run: _record(run).score("validation"))
 
 
-def fetch_files(store: Store, run_id: str, names: Sequence[str], folder: Path) -> dict[str, str]:
-    """Copy files of a run into a folder, and return the run's tags.
+def fetch_files(
+    store: Store, run_id: str, names: Sequence[str], folder: Path, also: Sequence[str] = ()
+) -> dict[str, str]:
+    """Copy files of a run into a folder, those of `also` where they are there, and return the run's tags.
 
     Raises:
         UserError: If the run has no such file.
     """
     run = store.client.get_run(run_id)
     local = local_folder(store, run_id, run.info.artifact_uri)
-    for name in names:
+    there = {file.path for file in store.client.list_artifacts(run_id)} if also and local is None else also
+    for name in [*names, *(name for name in also if name in there and (local is None or (local / name).exists()))]:
         try:
             if local is not None:
                 copyfile(local / name, folder / name)

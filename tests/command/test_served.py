@@ -28,7 +28,7 @@ def test_the_run_is_found_loaded_and_told_beside_the_answer(
     """A forecast comes from a run that nobody knows, from another experiment, or its name stands in a CSV."""
     asked: list[object] = []
 
-    def fetch(found: Store, run_id: str, names: object, folder: Path) -> dict[str, str]:
+    def fetch(found: Store, run_id: str, names: object, folder: Path, also: object) -> dict[str, str]:
         asked.extend([run_id, names])
         assert folder.is_dir()
         return {"tag": "value"}

@@ -29,7 +29,8 @@ def draw_free_run(file: BytesIO, title: str, unit: str, table: pd.DataFrame, pas
         _draw_panel(axis, before, rows, fed)
         name_axis(axis, f"{': '.join(map(str, names))} [{unit}]")
     axes[0].set_title(literal(title), fontsize=10)
-    figure.legend(*axes[0].get_legend_handles_labels(), fontsize=8, loc="lower center", ncols=5, frameon=False)
+    handles, labels = axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="lower center", ncols=5 if len(labels) < 4 else 3, frameon=False)
     save_figure(figure, file)
 
 
@@ -48,6 +49,12 @@ def _draw_panel(axis: Axes, before: pd.Series, rows: pd.DataFrame, fed: str) -> 
     for part, label in ((slice(steps), "free run, fed with itself"), (slice(steps, None), None)):
         if rows["free_run"].notna().any():
             axis.plot(times[part], rows["free_run"][part], color=NETWORK, linewidth=1.6, linestyle="--", label=label)
+        for low in [str(name) for name in rows if str(name).startswith("low_")]:
+            high, share = low.replace("low_", "high_"), low.removeprefix("low_")
+            told = label and f"{share} % interval of the free run"
+            axis.fill_between(
+                times[part], rows[low][part], rows[high][part], color=NETWORK, alpha=0.14, linewidth=0, label=told
+            )
         if "direct" in rows:
             direct = label and "direct, all steps from one origin"
             axis.plot(times[part], rows["direct"][part], color="#009e73", linewidth=1, marker="x", label=direct)

@@ -37,6 +37,8 @@ class ForecastPanel:
         actual: Shape (time,).
         forecasts: Of every seed. Shape (seeds, time).
         linear: Of a linear fit on the same lags. Shape (time,).
+        levels: Of the intervals around the mean of the seeds, ascending.
+        radii: How far they reach, NaN outside the test part. Shape (time, levels).
     """
 
     name: str
@@ -45,6 +47,8 @@ class ForecastPanel:
     actual: np.ndarray
     forecasts: np.ndarray
     linear: np.ndarray
+    levels: Sequence[float] = ()
+    radii: np.ndarray | None = None
 
 
 def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> None:
@@ -79,7 +83,9 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     name = f"linear fit, same lags{cut[0]}"
     axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label=name)
     axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label=f"network, mean of seeds{cut[1]}")
-    if len(each) > 1:
+    if panel.radii is not None and np.isfinite(panel.radii[rows]).any():
+        _draw_fan(axis, times, each.mean(axis=0), panel.radii[rows], panel.levels)
+    elif len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)
         label = f"lowest to highest seed{cut[2]}"
         axis.fill_between(times, lowest, highest, color=NETWORK, alpha=0.2, linewidth=0, label=label)
@@ -87,6 +93,17 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
     name_axis(axis, panel.name)
     axis.margins(x=0.01)
+
+
+def _draw_fan(axis: Axes, times: pd.Index, points: np.ndarray, radii: np.ndarray, levels: Sequence[float]) -> None:
+    """Draw intervals around forecasts, the wider the paler, without letting them set the scale."""
+    bottom, top = axis.get_ylim()
+    for place in reversed(range(len(levels))):
+        low, high = points - radii[:, place], points + radii[:, place]
+        label = f"{100 * levels[place]:g} % interval"
+        axis.fill_between(times, low, high, color=NETWORK, alpha=0.16, linewidth=0, label=label)
+    shown = radii[:, 0][:, None] * [-1, 1] + points[:, None]  # the narrowest is always in sight
+    axis.set_ylim(min(bottom, np.nanmin(shown)), max(top, np.nanmax(shown)))
 
 
 def draw_learning_curve(

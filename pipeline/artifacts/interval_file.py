@@ -1,0 +1,36 @@
+"""What the intervals of the best seed have learnt up to the end of its data, in one file of plain arrays."""
+
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+from pipeline.evaluation.conformal import Conformal
+
+NAME = "intervals.npz"
+_ARRAYS = ("ahead", "errors", "outside", "waiting", "radii", "pooled")
+
+
+def save_intervals(folder: Path, conformal: Conformal) -> None:
+    """Write intervals.npz."""
+    arrays = {name: getattr(conformal, name) for name in _ARRAYS}
+    np.savez_compressed(folder / NAME, allow_pickle=False, levels=np.array(conformal.levels), **arrays)
+
+
+def load_intervals(path: Path) -> Conformal:
+    """Read intervals.npz.
+
+    Raises:
+        UserError: If it is not one.
+    """
+    try:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in _ARRAYS}
+            levels = tuple(file["levels"].tolist())
+    except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
+    lanes, steps, targets, _ = arrays["errors"].shape if arrays["errors"].ndim == 4 else (0, 0, 0, 0)
+    if arrays["ahead"].shape != (steps,) or arrays["outside"].shape != (lanes, steps, targets, len(levels)):
+        raise UserError(f"{path.name} of the run is damaged: its arrays do not fit each other; train the run again")
+    return Conformal(levels, **arrays)

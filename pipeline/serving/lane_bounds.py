@@ -1,0 +1,97 @@
+"""Intervals around the forecasts of lanes that are served: they go on learning where the run's own ended."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from pipeline.base.errors import UserError
+from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.evaluation.conformal import Conformal
+from pipeline.evaluation.intervals import name_level
+from pipeline.serving.lanes import Lanes
+from pipeline.serving.model import ServedModel
+
+
+class LaneBounds:
+    """The intervals of a served model's lanes.
+
+    Args:
+        model: A model with intervals.
+        conformal: What its run learnt.
+        names: Lanes that there are from the beginning, in their order.
+    """
+
+    def __init__(self, model: ServedModel, conformal: Conformal, names: Sequence[str] = ()) -> None:
+        self._learnt = conformal
+        self._known = {name: place for place, name in enumerate(model.data.series.series_ids)}
+        self._single = not self._known
+        self._targets = model.data.series.column_numbers(model.data.series.targets)
+        self._now = conformal.select(np.zeros(0, int))
+        for name in names:
+            self.open(name)
+
+    @property
+    def arrays(self) -> list[FloatArray]:
+        """What is remembered, one array after another, each with the lanes in front."""
+        now = self._now
+        return [now.errors, now.outside, now.waiting, now.radii]
+
+    def open(self, name: str) -> None:
+        """Make room for a new lane, the next one: it begins as the run ended; unknown to a panel, with nothing."""
+        place = 0 if self._single else self._known.get(name)
+        fresh = self._learnt.select(np.array([0 if place is None else place]))
+        if place is None:
+            fresh.forget()
+        self._now.append(fresh)
+
+    def restore(self, names: Sequence[str], arrays: Sequence[FloatArray]) -> None:
+        """Take over what `arrays` once gave.
+
+        Raises:
+            UserError: If the shapes are not those of this model.
+        """
+        expected = [(len(names), *array.shape[1:]) for array in self.arrays]
+        if [array.shape for array in arrays] != expected:
+            raise UserError("the saved state does not have the intervals of this model; remove the file to start anew")
+        self._now.errors, self._now.outside, self._now.waiting, self._now.radii = (array.copy() for array in arrays)
+
+    def expect(self, lanes: IntArray, forecasts: FloatArray) -> None:
+        """Note forecasts that were made before the first row comes: see `Conformal.expect`."""
+        self._now.expect(lanes, forecasts)
+
+    def advance(self, lanes: IntArray, values: FloatArray, forecasts: FloatArray) -> FloatArray:
+        """Learn from a new row of each lane, and bound its forecasts.
+
+        Args:
+            lanes: Numbers of different lanes. Shape (n,).
+            values: The rows in the data's own units. Shape (n, columns of the series).
+            forecasts: Made from them. Shape (n, horizon_steps, targets).
+
+        Returns:
+            Low and high of each level; NaN where too few errors are known. Shape (n, 2 x levels, horizon_steps,
+            targets).
+        """
+        radii = np.moveaxis(self._now.advance(lanes, values[:, self._targets], forecasts), -1, 1)
+        ends = np.stack([forecasts[:, None] - radii, forecasts[:, None] + radii], axis=2)
+        return ends.reshape(len(lanes), -1, *forecasts.shape[1:])
+
+
+def name_bounds(model: ServedModel) -> list[str]:
+    """Return the names of the columns: `low_80`, `high_80`, ..., with step and target where there are several."""
+    if model.conformal is None:
+        return []
+    endings = [name.removeprefix("forecast") for name in model.output_names()]
+    ends = [f"{end}_{name_level(level)}" for level in model.conformal.levels for end in ("low", "high")]
+    return [f"{end}{ending}" for end in ends for ending in endings]
+
+
+def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:
+    """Return the intervals of the run's lanes at the end of its history, which wait for the rows forecast there."""
+    series, farthest = model.data.series, int(conformal.ahead.max())
+    bounds = LaneBounds(model, conformal, series.series_ids or (model.config.dataset.name,))
+    ends = np.array([rows.stop for rows in series.slices()])
+    lanes, every = Lanes(model), np.arange(len(ends))
+    lanes.read_history((ends - farthest).tolist())
+    for back in range(farthest, 0, -1):
+        bounds.expect(every, lanes.advance(every, series.values[ends - back]))
+    return bounds
