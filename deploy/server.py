@@ -114,6 +114,7 @@ class Service:
         if time.monotonic() - self.started < STEADY_SECONDS:
             sys.exit(f"error: {Path(self.words[0]).name} ended with {self.process.returncode}; see {self.log}")
         print(f"{Path(self.words[0]).name} ended with {self.process.returncode}: started again", file=sys.stderr)
+        self.kill_children()
         self.start()
 
     def stop(self, number: int) -> None:
@@ -125,8 +126,13 @@ class Service:
             self.process.wait(30)
         except subprocess.TimeoutExpired:
             self.process.kill()
-        with suppress(ProcessLookupError, PermissionError):  # what it started
-            os.killpg(self.process.pid, signal.SIGKILL)
+        self.kill_children()
+
+    def kill_children(self) -> None:
+        """End what a dead process has left: a worker of the server would keep its port."""
+        if self.process is not None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self.process.pid, signal.SIGKILL)
 
 
 def database_words(folder: Path, port: int) -> list[str]:

@@ -233,6 +233,20 @@ def test_a_server_that_stays_away_costs_no_finished_training(team: Team, tmp_pat
 
 
 @pytest.mark.thorough
+def test_a_server_that_dies_is_started_again(team: Team) -> None:
+    """MLflow is killed, memory having run out; its workers keep the port, and the new one cannot start."""
+    time.sleep(10)  # a process that dies at once is given up
+    (server, *workers) = team.children("mlflow server")
+    server.kill()
+    psutil.wait_procs([server, *workers], 60)
+    assert not [worker for worker in workers if worker.is_running()]
+    deadline = time.monotonic() + START_SECONDS
+    while not team.answers():
+        assert time.monotonic() < deadline and team.process is not None and team.process.poll() is None, team.log
+        time.sleep(0.2)
+
+
+@pytest.mark.thorough
 def test_an_account_is_needed(team: Team, tmp_path: Path) -> None:
     """Anybody on the network reads and changes runs; or who forgot a password reads a traceback."""
     environment = {**team.environment, "MLFLOW_TRACKING_PASSWORD": "a wrong one that is long"}
