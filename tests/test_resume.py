@@ -118,7 +118,9 @@ class Resumed:
 def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
     folder = tmp_path_factory.mktemp("faults")
     options = ("--faults", "2", "--jobs", str(JOBS), "--kinds", "kill,term", "--ended", "1", "--folder", str(folder))
-    script = runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(str(ROOT / "benchmarks"))  # as `python benchmarks/faults.py` has it
+        script = runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
     told, table = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(told), redirect_stdout(table):
         patch.setitem(script["main"].__globals__, "subprocess", FORKS)

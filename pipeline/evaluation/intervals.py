@@ -231,4 +231,4 @@ def _likelihood(hits: Array, count: Array | int) -> Array:
 
 
 def _percent(share: float) -> str:
-    return f"{100 * share:.0f}" if share < 0.995 else f"{100 * share:.4g}"
+    return f"{100 * share:.0f}" if share < 0.995 or share == 1 else f"{100 * share:.1f}"

@@ -40,7 +40,8 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
         has lanes), target, part, timestamp, actual, free_run with its intervals (low_95, high_95, ...), the forecast
         from true values (`one_step_ahead`, or `5_steps_ahead` where the network forecasts only that step), and with
         several horizon steps `direct`: all of them from one origin, in the future with intervals (direct_low_95, ...).
-        NaN where there is none.
+        Where no free run is possible the forecast from the last true row has them (one_step_ahead_low_95, ...). NaN
+        where there is none.
 
     Raises:
         UserError: If a lane has too few rows, or its timestamps no regular frequency.
@@ -78,22 +79,28 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
             )
             if len(model.data.windows.spec.horizon_steps) > 1:
                 table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
-                table = table.assign(**_bound_direct(model, steps, lane, column, table["direct"].to_numpy()))
+                table = table.assign(**_bound_last(model, steps, lane, column, "direct", table["direct"].to_numpy()))
+            elif not reach:
+                true = table[name_true(model)].to_numpy()
+                table = table.assign(**_bound_last(model, steps, lane, column, name_true(model), true))
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
-def _bound_direct(model: ServedModel, steps: int, lane: int, column: int, direct: FloatArray) -> dict[str, FloatArray]:
-    """Return the columns of the intervals around the last forecast of all horizon steps, of one lane and target."""
+def _bound_last(
+    model: ServedModel, steps: int, lane: int, column: int, name: str, forecasts: FloatArray
+) -> dict[str, FloatArray]:
+    """Return the columns of the intervals around the forecasts from the last row, of one lane and target."""
     if model.conformal is None:
         return {}
     reach = model.conformal.measure(np.array([lane]))[0, :steps, column]  # (horizon_steps, levels)
     radii = np.full((2 * steps, reach.shape[1]), np.nan)
     radii[steps : steps + len(reach)] = reach
+    radii[np.isnan(forecasts)] = np.nan
     columns: dict[str, FloatArray] = {}
     for place, level in enumerate(model.conformal.levels):
-        name = name_level(level)
-        columns |= {f"direct_low_{name}": direct - radii[:, place], f"direct_high_{name}": direct + radii[:, place]}
+        share, reaches = name_level(level), radii[:, place]
+        columns |= {f"{name}_low_{share}": forecasts - reaches, f"{name}_high_{share}": forecasts + reaches}
     return columns
 
 

@@ -164,13 +164,13 @@ def test_an_interrupt_ends_the_workers(seen: Path, monkeypatch: pytest.MonkeyPat
 def test_what_nobody_waits_for_is_not_begun(seen: Path) -> None:
     """A search whose time is up trains on, waits ten minutes for a trial, or starts workers anew for every rung."""
     with start(1) as pool:
-        answers = pool.ask([[write_job(place, job)] for place, job in enumerate(make(1, 1, 1, 1, 1, 1))])
+        answers = pool.ask([[write_job(place, job)] for place, job in enumerate(make(*[1] * 200))])
         assert next(answers)["place"] == 0
         answers.close()
         first = pool._living[0]
         assert [answer["place"] for answer in pool.ask([[write_job(7, make(1)[0])]])] == [7]
         assert pool._living == {0: first}
-        assert len(seen.read_text().splitlines()) < 6
+        assert len(seen.read_text().splitlines()) < 200
         busy = pool.ask([[write_job(0, make(1)[0])], [write_job(1, make(6)[0])]])
         assert next(busy)["place"] == 0
         while not seen.read_text().endswith("1 False\n1 False\n"):  # the last job has begun
