@@ -105,6 +105,11 @@ class Conformal:
             radii=self.radii[lanes],
         )
 
+    def of_targets(self, targets: slice) -> "Conformal":
+        """Return some targets, copied."""
+        each = {name: getattr(self, name)[:, :, targets].copy() for name in ("errors", "outside", "waiting", "radii")}
+        return replace(self, pooled=self.pooled[:, targets].copy() if self.pooled.size else self.pooled, **each)
+
     def append(self, other: "Conformal") -> None:
         """Put the lanes of another one behind."""
         for name in ("errors", "outside", "waiting", "radii"):

@@ -72,31 +72,35 @@ def name_level(level: float) -> str:
 
 
 def bound_forecasts(
-    data: PreparedData, truth: Truth, points: Array, levels: Sequence[float], adaptive: bool
-) -> Bounds | None:
+    data: PreparedData, truth: Truth, points: Mapping[str, Array], levels: Sequence[float], adaptive: bool
+) -> dict[str, Bounds]:
     """Put conformal intervals around forecasts of the test part, from their errors in the validation part on.
 
     Args:
         data: The data, with the whole test part.
         truth: What really happened.
-        points: Forecasts at the rows they predict. Shape (time, steps, targets).
+        points: Forecasts of several, by name, at the rows they predict. Each (time, steps, targets).
         levels: Shares the intervals should cover, ascending.
         adaptive: Whether errors of the test part are learnt from, each from its own row on.
 
     Returns:
-        None where there are no levels, no validation part, or more forecasts than memory holds.
+        By name; empty where there are no levels, no validation part, or more forecasts than memory holds.
     """
     validation, test = data.split.rows("validation"), data.split.rows("test")
-    if not levels or not validation.any() or points.size * len(levels) > _MOST_NUMBERS:
-        return None
+    numbers = sum(each.size for each in points.values()) * len(levels)
+    if not levels or not validation.any() or numbers > _MOST_NUMBERS:
+        return {}
     slices = data.series.slices()
     begin = [_first(test, rows, rows.stop) for rows in slices]
     first = [_first(validation, rows, start) for rows, start in zip(slices, begin, strict=True)]
     counts = truth.scorable & (truth.parts["validation"] | truth.parts["test"])[:, None]
-    actual = np.where(counts, truth.actual, np.nan)
+    actual, targets = np.where(counts, truth.actual, np.nan), len(truth.targets)
+    side_by_side = np.concatenate(list(points.values()), axis=2)  # one pass, as if they were targets
+    actual = np.tile(actual, len(points))
     ahead = data.windows.spec.horizon_steps
-    radii, after = follow_series(actual, points, slices, first, begin, levels, ahead, adaptive)
-    return Bounds(tuple(levels), radii, after)
+    radii, after = follow_series(actual, side_by_side, slices, first, begin, levels, ahead, adaptive)
+    own = {name: slice(place * targets, (place + 1) * targets) for place, name in enumerate(points)}
+    return {name: Bounds(tuple(levels), radii[:, :, each], after.of_targets(each)) for name, each in own.items()}
 
 
 def _first(part: Array, rows: slice, otherwise: int) -> int:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 Array = np.ndarray
 Scores = list[dict[str, float]]
 _NETWORK = "network"  # in intervals.csv, beside the names of baselines
+_SERVED = "best seed"
 _WEAK = 1.05  # times the validation error of persistence
 
 
@@ -116,18 +117,12 @@ def _bound_all(
     """
     levels, adaptive, timestamps = config.evaluation.coverage, config.evaluation.adaptive, data.series.timestamps
 
-    def bound(points: Array) -> Bounds | None:
-        return bound_forecasts(data, truth, points, levels, adaptive)
-
-    mean = forecasts.mean(axis=0)
-    bounds = bound(mean)
-    if bounds is None:
+    points = {_NETWORK: forecasts.mean(axis=0), _SERVED: forecasts[best], **baselines}
+    found = bound_forecasts(data, truth, points, levels, adaptive)
+    if not found:
         return None, None, {}, ""
-    served = bounds if len(forecasts) == 1 else bound(forecasts[best])
-    coverages = {_NETWORK: measure_coverage(truth, timestamps, mean, bounds)}
-    for name, points in baselines.items():
-        if (around := bound(points)) is not None:
-            coverages[name] = measure_coverage(truth, timestamps, points, around)
+    bounds, served = found[_NETWORK], found.pop(_SERVED)
+    coverages = {name: measure_coverage(truth, timestamps, points[name], around) for name, around in found.items()}
     if not coverages[_NETWORK]:
         return bounds, served, {}, ""
     scored = timestamps[np.flatnonzero(truth.scored("test").any(axis=1))].unique().sort_values()
