@@ -76,7 +76,7 @@ def test_a_run_tells_the_same_in_a_small_unit(folder: Path) -> None:
 
 def in_units(metric: str) -> bool:
     """Return whether a metric has the unit of the data."""
-    return bool({"rmse", "mae"} & set(metric.split("_"))) and not metric.startswith("skill")
+    return bool({"rmse", "mae", "width"} & set(metric.split("_"))) and not metric.startswith("skill")
 
 
 def test_a_unit_that_is_too_large_is_refused(folder: Path) -> None:
