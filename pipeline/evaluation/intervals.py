@@ -49,7 +49,7 @@ class Coverage:
         high: Its upper end.
         widths: Mean width for each target, in its own unit. Shape (targets,).
         msis: Mean interval score over the error of repeating the last value in training.
-        hits: Share that is covered at each scored timestamp. Shape (timestamps,).
+        hits: Share that is covered at each scored timestamp that has an interval, by timestamp, ascending.
     """
 
     level: float
@@ -58,7 +58,7 @@ class Coverage:
     high: float
     widths: Array
     msis: float
-    hits: Array
+    hits: pd.Series
 
 
 def name_level(level: float) -> str:
@@ -133,7 +133,7 @@ def measure_coverage(truth: Truth, timestamps: pd.Index, points: Array, bounds: 
         low, high = share_interval(share, len(by_time))
         widths = [2 * float(np.mean(radii[:, :, one][known[:, :, one]])) for one in range(scored.shape[1])]
         msis = float(np.nanmean(scaled)) if np.isfinite(scaled).any() else float("nan")
-        found.append(Coverage(level, share, low, high, np.array(widths), msis, by_time.to_numpy()))
+        found.append(Coverage(level, share, low, high, np.array(widths), msis, by_time))
     return found
 
 
@@ -177,12 +177,8 @@ def interval_metrics(
     return {name: value for name, value in metrics.items() if np.isfinite(value)}
 
 
-def describe_coverage(coverage: Coverage, timestamps: Sequence[str]) -> str:
+def describe_coverage(coverage: Coverage) -> str:
     """Say in one sentence whether an interval can be relied on.
-
-    Args:
-        coverage: Of the widest interval.
-        timestamps: Those that were scored, as text. Shape (timestamps,).
 
     Returns:
         For example: the 95 % interval covers 91 % of the test part (88 to 94): too narrow from 1958-01 on.
@@ -192,11 +188,11 @@ def describe_coverage(coverage: Coverage, timestamps: Sequence[str]) -> str:
         f"the {name_level(level)} % interval covers {_percent(coverage.share)} % of the test part "
         f"({_percent(coverage.low)} to {_percent(coverage.high)})"
     )
-    change = find_change(coverage.hits, level)
+    change = find_change(coverage.hits.to_numpy(), level)
     if change is not None:
         place, share = change
         kind = "too narrow" if share < level else "too wide"
-        return f"{told}: {kind} from {timestamps[place]} on, where it covers {_percent(share)} %"
+        return f"{told}: {kind} from {coverage.hits.index[place]} on, where it covers {_percent(share)} %"
     if coverage.high < level:
         return f"{told}: too narrow"
     return f"{told}: too wide" if coverage.low > level else f"{told}, as it should"

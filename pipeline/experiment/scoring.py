@@ -125,8 +125,7 @@ def _bound_all(
     coverages = {name: measure_coverage(truth, timestamps, points[name], around) for name, around in found.items()}
     if not coverages[_NETWORK]:
         return bounds, served, {}, ""
-    scored = timestamps[np.flatnonzero(truth.scored("test").any(axis=1))].unique().sort_values()
-    return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1], [str(each) for each in scored])
+    return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1])
 
 
 def describe_seed(seed: "SeedTraining") -> dict[str, float]:

@@ -1,6 +1,5 @@
 """`launcher=ray`: workers on the nodes of a Ray cluster, by actors that keep TensorFlow and compiled programs warm."""
 
-import pickle
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.base.errors import PipelineError
 from pipeline.config.schema import Config, Device
+from pipeline.data.series_file import write_series
 from pipeline.launching.answers import load_once
 from pipeline.launching.batches import train_in_batches
 from pipeline.launching.ray_cluster import check, connect, read_nodes, settings_of_mlflow
@@ -42,7 +42,7 @@ def open_workers(
     from pipeline.tracking.past import kill_crashed
 
     ray = connect(config)
-    written = pickle.dumps(dict(series))
+    written = write_series(series)
     nodes = read_nodes(ray)
     size = choose_size(config, tasks, len(written), nodes)
     number = count_workers(size, config.workers, tasks, nodes)

@@ -30,7 +30,7 @@ class Relay:
         work: The module that says what it does.
         cores: How many it may use.
         environment: Variables for it.
-        series: What was read for its tasks, pickled.
+        series: What was read for its tasks, as `write_series` gives it.
     """
 
     def __init__(self, work: str, cores: int, environment: Mapping[str, str], series: bytes) -> None:
@@ -39,7 +39,7 @@ class Relay:
         self._busy = False
         self._claims = claim_cores(cores)
         self._folder = tempfile.TemporaryDirectory(prefix="lstm-pipeline-")
-        file = Path(self._folder.name) / "series.pickle"
+        file = Path(self._folder.name) / "series.npz"
         file.write_bytes(series)
         path = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
         self._child = Child(

@@ -9,7 +9,6 @@ import argparse
 import json
 import logging
 import os
-import pickle
 import signal
 import sys
 import threading
@@ -21,6 +20,7 @@ from typing import TYPE_CHECKING, TextIO
 from pipeline.base.environment import prepare_environment
 from pipeline.base.interrupt import interrupt_signal, listen_for_interrupts
 from pipeline.base.terminal import prepare_terminal
+from pipeline.data.series_file import read_series
 
 if TYPE_CHECKING:
     from pipeline.launching.answers import Loaded
@@ -33,7 +33,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", required=True, help="the module that says what it does")
     parser.add_argument("--cores", required=True, help="that this worker may use, by commas")
-    parser.add_argument("--series", type=Path, help="file with what was read for its tasks, pickled, by name_dataset")
+    parser.add_argument("--series", type=Path, help="file with what was read for its tasks, by name_dataset")
     parser.add_argument("--parent", type=int, required=True, help="process id of the command: without it, it ends")
     arguments = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
@@ -53,7 +53,7 @@ def main() -> int:
 
 
 def _serve(work: str, series: Path | None, batches: TextIO, answers: TextIO) -> None:
-    loaded: Loaded = {} if series is None else pickle.loads(series.read_bytes())
+    loaded: Loaded = {} if series is None else read_series(series.read_bytes())
     with import_module(work).open_work(loaded) as answer_tasks:
         for line in batches:
             for answer in answer_tasks(json.loads(line)):

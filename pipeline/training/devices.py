@@ -6,6 +6,7 @@ one group, or as few as its memory asks for.
 """
 
 import logging
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -120,7 +121,7 @@ def count_fitting(config: Config, data: PreparedData, layers: list[LayerPlan], m
         for layer in layers
         if layer.cell is not None
     )
-    weights = sum(_size(shape) for layer in layers for shape in layer.weight_shapes)
+    weights = sum(math.prod(shape) for layer in layers for shape in layer.weight_shapes)
     numbers = (
         config.batch_size * config.time_steps * of_a_step
         + _COPIES_OF_WEIGHTS * weights
@@ -182,10 +183,3 @@ def find_gpu() -> Gpu | None:
     with tf.compat.v1.Session(graph=tf.Graph(), config=tf.compat.v1.ConfigProto(gpu_options=options)) as session:
         found = [each for each in session.list_devices() if each.device_type == "GPU"]
     return Gpu("/GPU:0", found[0].memory_limit_bytes) if found else None
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for length in shape:
-        size *= length
-    return size

@@ -20,13 +20,13 @@ ACTUAL = np.array([[0.0], [2.0], [4.0], [10.0], [20.0], [30.0], [40.0]])
 TRAINED = np.array([True, True, True, False, False, False, False])
 
 
-def coverage(level: float = 0.9, radius: float = 3.0) -> Coverage:
+def coverage(level: float = 0.9, radius: float = 3.0, known: np.ndarray = ~TRAINED) -> Coverage:
     """Four tested rows, forecast 8, 20, 36, 40: away by 2, 0, 6, 0."""
     truth = Truth(
         ACTUAL, np.ones_like(ACTUAL, bool), {"train": TRAINED, "validation": ~TRAINED, "test": ~TRAINED}, ["y"]
     )
     points = np.array([0.0, 2.0, 4.0, 8.0, 20.0, 36.0, 40.0]).reshape(-1, 1, 1)
-    radii = np.where(~TRAINED, radius, np.nan).reshape(-1, 1, 1, 1)
+    radii = np.where(known, radius, np.nan).reshape(-1, 1, 1, 1)
     bounds = Bounds((level,), radii, Conformal.begin((level,), (1,), 1, 1))
     return measure_coverage(truth, pd.RangeIndex(7), points, bounds)[0]
 
@@ -40,6 +40,12 @@ def test_known_numbers() -> None:
     assert found.msis == pytest.approx((3 * 6 + 66) / 4 / 2)
     assert (found.low, found.high) == pytest.approx(share_interval(0.75, 4))
     assert coverage(radius=6.0).share == 1.0
+
+
+def test_rows_without_an_interval_move_no_timestamp() -> None:
+    """A sentence would name another month than the one from which on the interval fails."""
+    found = coverage(known=np.array([False, False, False, False, True, True, True]))
+    assert found.hits.to_dict() == {4: 1.0, 5: 0.0, 6: 1.0}
 
 
 def test_shares_have_exact_intervals() -> None:
@@ -57,8 +63,8 @@ def test_levels_have_short_names(level, name) -> None:
 
 def told(hits: np.ndarray, level: float = 0.95) -> str:
     low, high = share_interval(float(hits.mean()), len(hits))
-    found = Coverage(level, float(hits.mean()), low, high, np.ones(1), 1.0, hits)
-    return describe_coverage(found, [f"row {row}" for row in range(len(hits))])
+    by_time = pd.Series(hits, index=[f"row {row}" for row in range(len(hits))])
+    return describe_coverage(Coverage(level, float(hits.mean()), low, high, np.ones(1), 1.0, by_time))
 
 
 def test_the_sentence_says_what_to_think() -> None:
