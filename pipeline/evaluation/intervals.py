@@ -192,7 +192,7 @@ def describe_coverage(coverage: Coverage) -> str:
     if change is not None:
         place, share = change
         kind = "too narrow" if share < level else "too wide"
-        return f"{told}: {kind} from {coverage.hits.index[place]} on, where it covers {_percent(share)} %"
+        return f"{told}: {kind} from {coverage.hits.index.astype(str)[place]} on, where it covers {_percent(share)} %"
     if coverage.high < level:
         return f"{told}: too narrow"
     return f"{told}: too wide" if coverage.low > level else f"{told}, as it should"

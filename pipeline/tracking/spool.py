@@ -104,8 +104,10 @@ def log_spool(store: Store, tell: Callable[[str], None] = log.warning) -> str | 
 def _records(store: Store, tell: Callable[[str], None]) -> Iterator[Path]:
     """Give the record of each ended run of a store; what a killed process left half written is removed."""
     for path in sorted(store.spool.glob(f"*/{_RECORD}")):
-        with path.open() as file:
-            header = json.loads(file.readline() or "{}")
+        header = _read_header(path)
+        if header is None:
+            tell(f"{path} is no record of a run; remove it")
+            continue
         if header.get("store") != store.shown:
             continue
         if not path.parent.name.startswith("."):
@@ -113,6 +115,16 @@ def _records(store: Store, tell: Callable[[str], None]) -> Iterator[Path]:
         elif is_gone(header["process"]):
             shutil.rmtree(path.parent, ignore_errors=True)
             tell(f"run {header['run_id']} was killed before it ended: what was kept of it is removed")
+
+
+def _read_header(path: Path) -> dict[str, str] | None:
+    """Return which run of which store a record is; None if it cannot be read, as where the disk was full."""
+    try:
+        with path.open() as file:
+            header = json.loads(file.readline() or "{}")
+    except (OSError, ValueError):
+        return None
+    return header if isinstance(header, dict) else None
 
 
 def _log_once(store: Store, path: Path, tell: Callable[[str], None]) -> None:

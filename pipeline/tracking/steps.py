@@ -89,9 +89,18 @@ def write_step(step: Step, folder: Path, number: int) -> str:
 
 
 def read_step(line: str, folder: Path) -> Step:
-    """Return the step that `write_step` wrote."""
+    """Return the step that `write_step` wrote.
+
+    Raises:
+        ValueError: If it names a file outside the folder, which it never wrote.
+    """
     read = json.loads(line)
-    return Step(read["kind"], read["values"], None if read["path"] is None else folder / read["path"])
+    if read["path"] is None:
+        return Step(read["kind"], read["values"])
+    path = (folder / read["path"]).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"the record names {path}, which lies outside of it")
+    return Step(read["kind"], read["values"], path)
 
 
 def _log_model(client: mlflow.MlflowClient, run_id: str, folder: Path, values: dict[str, Any]) -> None:

@@ -278,6 +278,24 @@ def test_a_run_whose_record_cannot_be_kept_either_has_failed(server: Server, tmp
     assert server.run(run.run_id).info.status == "RUNNING"  # until the next training sees that its process is gone
 
 
+def test_a_record_that_cannot_be_read_stops_no_training(server: Server) -> None:
+    """Half a line that a full disk left would end every later command with a traceback."""
+    for number, text in enumerate(('{"store": "sql', "", "[1]", "\x00\x00")):
+        folder = server.store.spool / f"damaged{number}"
+        folder.mkdir(parents=True)
+        (folder / "record.jsonl").write_text(text)
+    told: list[str] = []
+    assert log_spool(server.store, told.append) is None
+    assert [line.endswith("is no record of a run; remove it") for line in told] == [True, True, True]
+
+
+def test_a_record_uploads_no_file_from_elsewhere(tmp_path: Path) -> None:
+    """Whoever can write into the spool would have any file of its owner logged to a server."""
+    for path in ("../secret", "/etc/passwd", "001/../../secret"):
+        with pytest.raises(ValueError, match="which lies outside of it"):
+            read_step(f'{{"kind": "files", "values": {{}}, "path": "{path}"}}', tmp_path / "run")
+
+
 def test_a_step_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     """What is kept is not what was to be logged."""
     (tmp_path / "given").mkdir()
