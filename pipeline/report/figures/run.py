@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -98,10 +99,12 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
 def _draw_fan(axis: Axes, times: pd.Index, points: np.ndarray, radii: np.ndarray, levels: Sequence[float]) -> None:
     """Draw intervals around forecasts, the wider the paler, without letting them set the scale."""
     bottom, top = axis.get_ylim()
-    for place in reversed(range(len(levels))):
-        low, high = points - radii[:, place], points + radii[:, place]
-        label = f"{100 * levels[place]:g} % interval"
-        axis.fill_between(times, low, high, color=NETWORK, alpha=0.16, linewidth=0, label=label)
+    inner = np.zeros(len(points))
+    for place, level in enumerate(levels):  # bands beside each other: each has the shade that the legend shows
+        shade: dict[str, Any] = {"color": NETWORK, "alpha": 0.3 * 0.5**place, "linewidth": 0}
+        axis.fill_between(times, points - radii[:, place], points - inner, **shade, label=f"{100 * level:g} % interval")
+        axis.fill_between(times, points + inner, points + radii[:, place], **shade)
+        inner = radii[:, place]
     shown = radii[:, 0][:, None] * [-1, 1] + points[:, None]  # the narrowest is always in sight
     axis.set_ylim(min(bottom, np.nanmin(shown)), max(top, np.nanmax(shown)))
 
