@@ -79,7 +79,8 @@ class Workers:
         number: Of workers.
         start: Starts one of them, by its number.
         tell: Shows a sentence to the person who waits. Called from threads.
-        bury: Called when a worker has died, before its task is given to another: marks its run as KILLED.
+        bury: Called when a worker has died, before its task is given to another, and at the end: marks the runs of
+            processes that have ended as KILLED.
     """
 
     number: int
@@ -91,7 +92,6 @@ class Workers:
     _busy: set[int] = field(default_factory=set)
     _stopped: threading.Event = field(default_factory=threading.Event)
     _threads: list[threading.Thread] = field(default_factory=list)
-    _lost: bool = False
 
     def __enter__(self) -> "Workers":
         self._threads = [
@@ -127,9 +127,8 @@ class Workers:
             with suppress(KeyboardInterrupt):  # the next signal is passed on as well
                 for thread in self._threads:
                     thread.join()
-        if self._lost:  # a node's worker may have ended after it was lost to the command
-            with suppress(Exception):
-                self.bury()
+        with suppress(Exception):  # workers that were lost, or of a killed command, may have ended only now
+            self.bury()
         if kind is None:
             check_interrupt()
 
@@ -171,7 +170,6 @@ class Workers:
 
     def _retry(self, left: Sequence[Task], asked: _Round, how: str) -> None:
         """Give what a dead worker has left to others; the task that it was at, alone."""
-        self._lost = True
         first, rest = left[0], left[1:]
         deaths = asked.deaths[first["place"]] = asked.deaths.get(first["place"], 0) + 1
         with suppress(Exception):  # the next command does it

@@ -72,7 +72,9 @@ def is_gone(process: str | None) -> bool:
     if host != socket.gethostname():
         return False
     try:
-        return abs(psutil.Process(int(number)).create_time() - float(started)) > 1
+        found = psutil.Process(int(number))
+        # One that nobody waited for keeps its number: in a container often until the container ends.
+        return found.status() == psutil.STATUS_ZOMBIE or abs(found.create_time() - float(started)) > 1
     except psutil.Error:
         return True
 

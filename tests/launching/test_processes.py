@@ -98,6 +98,13 @@ def test_the_job_of_a_dead_worker_is_trained_again(seen: Path) -> None:
     assert "a worker was ended by signal 9: its job is trained again" in told
 
 
+def test_what_a_killed_command_left_is_closed_at_the_end(seen: Path) -> None:
+    """Its workers end after the repeated command began: their runs stay RUNNING until the training after that."""
+    done: list[str] = []
+    assert train(make(1), 1, lambda text: done.append(seen.read_text()), lambda: done.append("buried")) == []
+    assert done == ["1 False\n", "buried"]
+
+
 def test_a_job_that_kills_its_workers_fails_alone(seen: Path) -> None:
     """One configuration that does not fit into memory ends the sweep, or is tried for ever."""
     same = [replace(job, model=JOB.model) for job in make(1, 1, 1, 1)]  # one program trains them: one batch

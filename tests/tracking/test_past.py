@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from pipeline.base.errors import UserError
@@ -160,6 +161,18 @@ def test_runs_of_dead_processes_are_killed_with_a_reason(store: Store) -> None:
         assert status(store, run_id) == "KILLED"
         assert "crash" in store.client.get_run(run_id).data.tags[REASON_TAG]
     assert kill_crashed(store) == 0
+
+
+def test_a_process_that_nobody_waited_for_has_ended(store: Store) -> None:
+    """In a container without an init process a killed training counts as alive, and its run stays RUNNING for ever."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        alive = f"{socket.gethostname()}:{process.pid}:{psutil.Process(process.pid).create_time():.2f}"
+        run_id = open_run(store, alive)
+        assert kill_crashed(store) == 0
+        process.kill()
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)  # it is over, and keeps its number
+        assert kill_crashed(store) == 1
+    assert status(store, run_id) == "KILLED"
 
 
 def test_runs_that_may_be_alive_are_left_alone(store: Store) -> None:
