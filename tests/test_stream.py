@@ -272,7 +272,8 @@ def test_bad_input_is_told_in_one_line_with_exit_code_2(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", place.uri)
     Path("wrong.csv").write_text("date,passengers\n")
     Path("right.csv").write_text("month,passengers\n")
-    Stream(fetch_model(ServedRun(run=place.run_id("false"), uri=place.uri)), False, pytest.fail).save(Path("other.npz"))
+    other = fetch_model(ServedRun(run=place.run_id("false"), uri=place.uri))
+    Stream(other, False, pytest.fail).book.save(Path("other.npz"))
     words = arguments.replace("RUN", place.run_id()).replace("PARENT", place.run_id("sweep")).split()
     assert run_entry(words, Arguments, MANUAL, stream_rows) == 2
     output, complaints = capsys.readouterr()
@@ -340,8 +341,8 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
             signal.signal(number, handler)
     assert len(capsys.readouterr().out.splitlines()) == 1 + len(NEW)
     stream = Stream(fetch_model(ServedRun(run=place.run_id(), uri=place.uri)), True, pytest.fail)
-    stream.resume(paths["state"])
-    assert stream.consumed == {"airline": len(NEW)}
+    stream.book.resume(paths["state"])
+    assert stream.book.consumed == {"airline": len(NEW)}
 
 
 def test_a_file_that_becomes_shorter_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -116,16 +116,16 @@ def stream_rows(arguments: Arguments) -> int:
 
     stream = Stream(model, arguments.start is Start.warm, say)
     if arguments.state is not None and arguments.state.exists():
-        stream.resume(arguments.state)
-        say(f"state={arguments.state}: {_count_rows(stream.consumed)}")
+        stream.book.resume(arguments.state)
+        say(f"state={arguments.state}: {_count_rows(stream.book.consumed)}")
     try:
         _answer_all(stream, arguments)
     except KeyboardInterrupt:
         if arguments.input is None or not arguments.follow:
             raise
     finally:
-        if stream.skipped or stream.refused:
-            say(f"{stream.skipped} row(s) were known already, {stream.refused} could not be used")
+        if stream.book.skipped or stream.refused:
+            say(f"{stream.book.skipped} row(s) were known already, {stream.refused} could not be used")
     return DONE
 
 
@@ -135,8 +135,8 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
     the file keeps what it held: those rows are answered again after a resume.
     """
-    note = [] if stream.note_of("") is None else ["note"]
-    print(_write_row(["lane", "timestamp", *stream.output_names(), *note]), end="", flush=True)
+    note = [] if stream.book.note_of("") is None else ["note"]
+    print(_write_row(["lane", "timestamp", *stream.book.output_names(), *note]), end="", flush=True)
     next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
     all_answered = True
     try:
@@ -144,14 +144,16 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
             all_answered = False
             with wait_for_safe_point():
                 sys.stdout.write(
-                    "".join(_format(row, forecast, stream.note_of(row.lane)) for row, forecast in stream.answer(lines))
+                    "".join(
+                        _format(row, forecast, stream.book.note_of(row.lane)) for row, forecast in stream.answer(lines)
+                    )
                 )
                 sys.stdout.flush()
                 all_answered = True  # inside: an interrupt that waited ends the block
             check_interrupt()
             if arguments.state is not None and time.monotonic() > next_save:
                 began = time.monotonic()
-                stream.save(arguments.state)
+                stream.book.save(arguments.state)
                 took = time.monotonic() - began
                 next_save = time.monotonic() + max(_SECONDS_BETWEEN_SAVES, 9 * took)
         if not stream.has_header:
@@ -159,7 +161,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     finally:
         if all_answered and stream.has_header and arguments.state is not None:
             with wait_for_safe_point():
-                stream.save(arguments.state)
+                stream.book.save(arguments.state)
 
 
 def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterator[Sequence["str | RowError"]]:

@@ -76,6 +76,10 @@ class Header:
         cells = _split_quoted(line, separator) if '"' in line else line.split(separator)
         if len(cells) != self.width:
             raise RowError(f"has {len(cells)} cells, but the header has {self.width}")
+        return self.read_cells(cells, last_values)
+
+    def read_cells(self, cells: Sequence[str], last_values: Callable[[str], Sequence[float] | None]) -> Row:
+        """Read cells, as many as the header has; as `read` does."""
         lane = self.single if self.lane is None else cells[self.lane].strip()
         if not lane:
             raise RowError("names no lane")
@@ -131,7 +135,6 @@ def read_header(line: str, config: Config, series: Series) -> Header:
     Raises:
         UserError: If one that is needed is missing; the text names it.
     """
-    dataset = config.dataset
     spelling = series.spelling
     if spelling.separator not in line:  # rows from elsewhere, as computing writes them
         spelling = Spelling()
@@ -140,9 +143,19 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"), separator)]
     except RowError as error:
         raise UserError(f"the header {error}; the first line must name the columns of the dataset") from error
-    needed = value_columns(config, series)
-    if dataset.time_column is not None:
-        needed.append(dataset.time_column)
+    return find_columns(names, config, series, spelling)
+
+
+def needed_columns(config: Config, series: Series) -> list[str]:
+    """Return the columns that every row must have, beside that of the lane."""
+    time = config.dataset.time_column
+    return value_columns(config, series) + ([] if time is None else [time])
+
+
+def find_columns(names: Sequence[str], config: Config, series: Series, spelling: Spelling) -> Header:
+    """Find the dataset's columns among names, as `read_header` does in a line; `spelling` is that of the cells."""
+    dataset, line = config.dataset, spelling.separator.join(names)
+    needed = needed_columns(config, series)
     missing = [name for name in dict.fromkeys(needed) if name not in names]
     if missing:
         raise UserError(

@@ -105,7 +105,7 @@ def test_a_row_is_answered_with_lane_timestamp_and_forecast(model: ServedModel) 
         assert (lane, timestamp) == ("tiny", day)
         assert np.isfinite(forecast)
     assert recorder.complaints == []
-    assert recorder.stream.consumed == {"tiny": 30}
+    assert recorder.stream.book.consumed == {"tiny": 30}
 
 
 def test_a_cold_lane_answers_with_nothing_until_it_knows_enough(model: ServedModel) -> None:
@@ -132,7 +132,7 @@ def test_columns_of_the_answer_are_named(make_served: MakeServed) -> None:
     steps = {"horizons": Horizons.all}
 
     def names(**changes: object) -> list[str]:
-        return Recorder(make_served(**changes)).stream.output_names()
+        return Recorder(make_served(**changes)).stream.book.output_names()
 
     assert names() == ["forecast"]
     assert names(dataset=many) == ["forecast.b", "forecast.a"]
@@ -169,7 +169,7 @@ def test_a_bad_row_is_told_once_and_touches_nothing(model: ServedModel, fault: s
     assert len(recorder.complaints) == 1
     assert pd.Series(recorder.complaints).str.fullmatch(f"line 12 {complaint}.*").all()
     assert recorder.stream.refused == 1
-    assert recorder.stream.consumed == {"x": 30}
+    assert recorder.stream.book.consumed == {"x": 30}
 
 
 def test_a_bad_row_in_the_middle_of_a_wave_touches_no_other_lane(model: ServedModel) -> None:
@@ -223,7 +223,7 @@ def test_rows_of_the_history_are_passed_over_by_a_warm_stream(model: ServedModel
     assert recorder.complaints == [
         "line 2 (lane tiny, 2020-01-01) was read before this stream began: skipped, as are all such rows"
     ]
-    assert recorder.stream.skipped == len(series)
+    assert recorder.stream.book.skipped == len(series)
     recorder.read("2020-01-05,7")  # later on, such a row is late
     assert "is late" in recorder.complaints[-1]
 
@@ -258,11 +258,11 @@ def test_lanes_of_a_panel_begin_after_their_own_history_and_new_ones_cold(make_s
 def test_the_answer_of_an_unknown_lane_says_so(make_served: MakeServed) -> None:
     """A lane that is spelled in another way gets empty forecasts without a word; a single series knows no lanes."""
     panel, single = Recorder(make_served(lanes=("007", "x"))), Recorder(make_served())
-    assert [panel.stream.note_of(lane) for lane in ("007", "7")] == ["", "unknown lane"]
-    assert single.stream.note_of("7") is None
+    assert [panel.stream.book.note_of(lane) for lane in ("007", "7")] == ["", "unknown lane"]
+    assert single.stream.book.note_of("7") is None
     panel.read("lane,day,a", *[f"n{number},2020-01-01,1" for number in range(25)])
     assert len(panel.complaints) == 20 and panel.complaints[-1].endswith("further ones are not named")
-    assert panel.stream.unknown == 25
+    assert panel.stream.book.unknown == 25
 
 
 def test_a_scaler_per_lane_complains_about_every_row_of_a_lane_it_does_not_know(make_served: MakeServed) -> None:
@@ -273,7 +273,7 @@ def test_a_scaler_per_lane_complains_about_every_row_of_a_lane_it_does_not_know(
     assert len(recorder.complaints) == 3
     for complaint in recorder.complaints:
         assert "names the lane 'other', which the run, with a scaler per lane, does not know: skipped" in complaint
-    assert recorder.stream.consumed == {}
+    assert recorder.stream.book.consumed == {}
 
 
 def test_empty_cells_are_filled_from_their_own_lane(make_served: MakeServed) -> None:
@@ -331,13 +331,13 @@ def test_stop_and_resume_equals_never_stopping(
     never = Recorder(model, warm).read("lane,day,a", *lines)
     first = Recorder(model, warm)
     answers = first.read("lane,day,a", *lines[:stopped])
-    first.stream.save(path)
+    first.stream.book.save(path)
     second = Recorder(model, warm=not warm)  # the file decides, not how the new stream would begin
-    second.stream.resume(path)
-    assert second.stream.consumed == first.stream.consumed
+    second.stream.book.resume(path)
+    assert second.stream.book.consumed == first.stream.book.consumed
     answers += second.read("lane,day,a", *lines[min(stopped, replayed) :])
     assert_same(answers, never)
-    assert second.stream.skipped == stopped - min(stopped, replayed)
+    assert second.stream.book.skipped == stopped - min(stopped, replayed)
     assert second.stream.refused == 0
 
 
@@ -385,19 +385,19 @@ def test_a_restart_in_the_hour_that_comes_twice(zoned: ServedModel, tmp_path: Pa
     expected = Recorder(zoned, warm=True).read("lane,day,a", *x, *y)
     first, second = Recorder(zoned, warm=True), Recorder(zoned)
     answers = first.read("lane,day,a", *x[:stopped])
-    first.stream.save(tmp_path / "state")
-    second.stream.resume(tmp_path / "state")
+    first.stream.book.save(tmp_path / "state")
+    second.stream.book.resume(tmp_path / "state")
     answers += second.read("lane,day,a", *x[again:], *y)
     assert_same(answers, expected)
-    assert (second.stream.skipped, second.stream.refused) == (stopped - again, 0)
+    assert (second.stream.book.skipped, second.stream.refused) == (stopped - again, 0)
 
 
 def test_a_lane_that_is_new_after_a_resume_begins_as_before(model: ServedModel, tmp_path: Path) -> None:
     """After a restart new lanes begin cold although the stream was started warm."""
     first, second = Recorder(model, warm=True), Recorder(model, warm=True)
     first.read("lane,day,a", *make_rows("x"))
-    first.stream.save(tmp_path / "state")
-    second.stream.resume(tmp_path / "state")
+    first.stream.book.save(tmp_path / "state")
+    second.stream.book.resume(tmp_path / "state")
     expected = Recorder(model, warm=True).read("lane,day,a", *make_rows("y"))
     assert_same(second.read("lane,day,a", *make_rows("y")), expected)
 
@@ -407,8 +407,8 @@ def test_values_to_fill_with_survive_a_restart(make_served: MakeServed, tmp_path
     model = make_served(stateful=True, dataset={"missing": Missing.forward_fill})
     first, second = Recorder(model, warm=True), Recorder(model, warm=True)
     first.read("day,a", *make_rows(count=4))
-    first.stream.save(tmp_path / "state")
-    second.stream.resume(tmp_path / "state")
+    first.stream.book.save(tmp_path / "state")
+    second.stream.book.resume(tmp_path / "state")
     assert_same(second.read("day,a", f"{DAYS[4]},"), first.read(f"{DAYS[4]},"))
 
 
@@ -418,20 +418,20 @@ def test_numbered_rows_resume_where_the_file_says(make_served: MakeServed, tmp_p
     rows = [line.split(",")[1] for line in make_rows()]
     first, second = Recorder(model), Recorder(model)
     first.read("a", *rows[:11])
-    first.stream.save(tmp_path / "state")
-    second.stream.resume(tmp_path / "state")
-    assert second.stream.consumed == {"tiny": 11}
+    first.stream.book.save(tmp_path / "state")
+    second.stream.book.resume(tmp_path / "state")
+    assert second.stream.book.consumed == {"tiny": 11}
     expected = Recorder(model).read("a", *rows)
-    assert_same(second.read("a", *rows[second.stream.consumed["tiny"] :]), expected[11:])
+    assert_same(second.read("a", *rows[second.stream.book.consumed["tiny"] :]), expected[11:])
 
 
 def test_the_state_of_another_model_is_refused(model: ServedModel, make_served: MakeServed, tmp_path: Path) -> None:
     """A stream goes on with the state of another network."""
     first = Recorder(model)
     first.read("day,a", *make_rows())
-    first.stream.save(tmp_path / "state")
+    first.stream.book.save(tmp_path / "state")
     with pytest.raises(UserError, match="belongs to another model"):
-        Recorder(make_served(stateful=True, dataset=DIFFERENCES, seed=6)).stream.resume(tmp_path / "state")
+        Recorder(make_served(stateful=True, dataset=DIFFERENCES, seed=6)).stream.book.resume(tmp_path / "state")
 
 
 def test_a_wrong_header_ends_the_stream(model: ServedModel) -> None:
@@ -454,7 +454,7 @@ def test_ten_thousand_lanes_are_served(model: ServedModel, tmp_path: Path) -> No
         assert day == DAYS[4]
     for forecasts in by_value.values():
         np.testing.assert_allclose(forecasts, forecasts[0], rtol=1e-5)
-    recorder.stream.save(tmp_path / "state")
+    recorder.stream.book.save(tmp_path / "state")
     again = Recorder(model)
-    again.stream.resume(tmp_path / "state")
-    assert len(again.stream.consumed) == 10_000
+    again.stream.book.resume(tmp_path / "state")
+    assert len(again.stream.book.consumed) == 10_000

@@ -1,0 +1,256 @@
+"""The book of a served model's lanes: what each has read, what it remembers, and what it answers to its next row.
+
+Rows come here one by one, from wherever: a row that cannot be used touches nothing.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipeline.base.errors import UserError
+from pipeline.data.arrays import FloatArray
+from pipeline.data.cycles import cycle_values
+from pipeline.serving.clock import MOST_COUNTED, Clock
+from pipeline.serving.lane_bounds import LaneBounds, name_bounds, warm_bounds
+from pipeline.serving.lanes import Lanes, warm_lanes
+from pipeline.serving.model import ServedModel
+from pipeline.serving.rows import Row, RowError, shorten
+from pipeline.serving.state_file import SavedState, load_state, save_state
+
+_HISTORY = ""  # a lane of no name: how every new lane begins when the run's history is one series
+
+UNKNOWN = "unknown lane"  # what the answer to a row of such a lane says
+_MOST_NAMED = 20  # unknown lanes that are told one by one
+
+
+class Arrival(NamedTuple):
+    """What a row is to its lane, before the lane has read it.
+
+    Attributes:
+        key: Its timestamp as a number, later ones larger; NaN where rows are numbered.
+        known: Whether the lane had read it before this book was opened.
+        missing: Rows that were left out before it; at most MOST_COUNTED + 1.
+    """
+
+    key: float
+    known: bool = False
+    missing: int = 0
+
+
+class LaneBook:
+    """The lanes of one model, and the rows they have read.
+
+    Attributes:
+        skipped: Rows that were known already and were passed over.
+        unknown: Lanes that are none of the run's.
+    """
+
+    def __init__(self, model: ServedModel, warm: bool, tell: Callable[[str], None]) -> None:
+        """Begin after the run's history, or with lanes that have seen nothing.
+
+        Args:
+            model: The served model.
+            warm: Whether lanes begin after the run's history.
+            tell: Told what is to be known of a row that is read: how a sentence goes on that begins with its place.
+        """
+        series, dataset = model.data.series, model.config.dataset
+        self._model = model
+        self._tell = tell
+        self._clock = Clock(series, numbered=dataset.time_column is None)
+        self._lanes = warm_lanes(model) if warm else Lanes(model)
+        self._bounds = _begin_bounds(model, warm)
+        if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
+            self._open(_HISTORY, like=dataset.name)
+        self._rows: dict[str, int] = {}  # that came, by lane
+        self._last: dict[str, float] = {}
+        self._known: dict[str, float] = {}  # timestamps up to here were read before this book was opened
+        self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
+        self._values: dict[str, list[float]] = {}
+        self._computed: tuple[float, list[float]] = (math.nan, [])  # of the latest timestamp: lanes share it
+        self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
+        self.skipped = self.unknown = 0
+        if warm and dataset.time_column is not None:
+            for name, rows in zip(series.series_ids or (dataset.name,), series.slices(), strict=True):
+                self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
+
+    @property
+    def consumed(self) -> dict[str, int]:
+        """Rows that came and each lane has read, its history not counted."""
+        return {name: self._rows.get(name, 0) for name in self._lanes.numbers if name != _HISTORY}
+
+    def resume(self, path: Path) -> None:
+        """Go on from a saved state.
+
+        Raises:
+            UserError: If the file is damaged or belongs to another model.
+        """
+        state = load_state(path, self._model.digest)
+        self._lanes = Lanes(self._model)
+        own = len(self._lanes.arrays)
+        self._lanes.restore(state.names, state.arrays[:own])
+        if self._bounds is not None:
+            self._bounds.restore(state.names, state.arrays[own:])
+        self._values = {}
+        self._rows = dict(zip(state.names, state.rows, strict=True))
+        self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
+        self._known = dict(self._last)
+
+    def save(self, path: Path) -> None:
+        """Save what every lane remembers, atomically."""
+        names = list(self._lanes.numbers)
+        last = [self._last.get(name, math.nan) for name in names]
+        rows = [self._rows.get(name, 0) for name in names]
+        arrays = self._lanes.arrays + ([] if self._bounds is None else self._bounds.arrays)
+        save_state(path, self._model.digest, SavedState(names, rows, last, arrays))
+
+    def output_names(self) -> list[str]:
+        """Return the names of the columns: `forecast`, then `low_95` and the like; with several steps, of each."""
+        return self._model.output_names() + name_bounds(self._model)
+
+    def note_of(self, lane: str) -> str | None:
+        """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
+        known = self._model.data.series.series_ids
+        return None if not known else "" if lane in known else UNKNOWN
+
+    def last_values(self, lane: str) -> Sequence[float] | None:
+        """Return the last values of a lane, for cells that are filled."""
+        if lane in self._values:
+            return self._values[lane]
+        return self._lanes.last_values(lane if lane in self._lanes.numbers else _HISTORY)
+
+    def look(self, row: Row) -> Arrival:
+        """Say what a row is to its lane, which notes nothing yet.
+
+        Raises:
+            RowError: If its timestamp is no timestamp, late, or repeated, or its lane cannot be opened.
+        """
+        if row.lane not in self._lanes.numbers:
+            try:
+                self._lanes.check_known(row.lane)
+            except UserError as error:
+                raise RowError(str(error)) from None
+        if self._clock.numbered:
+            return Arrival(math.nan)
+        last = self._last.get(row.lane)
+        try:
+            # Rows that are sent again are read as they were before: after each other, not after the last known one.
+            key = self._clock.read(row.timestamp, after=self._passed.get(row.lane, last))
+        except ValueError:
+            raise RowError(
+                f"has '{shorten(row.timestamp)}' for a time, which is none like those of the dataset"
+            ) from None
+        if last is None:
+            return Arrival(key)
+        if key <= self._known.get(row.lane, -math.inf):
+            return Arrival(key, known=True)
+        if key <= last:
+            fault = "repeats a timestamp" if key == last else "is late: a later one came before"
+            raise RowError(f"({_where(row)}) {fault}")
+        return Arrival(key, missing=self._clock.count_missing(last, key))
+
+    def accept(self, row: Row) -> bool:
+        """Note that a row came; it must be given to `advance` then. False if it was read before, and is passed over.
+
+        Raises:
+            RowError: If it cannot be used; then nothing is noted.
+        """
+        arrival = self.look(row)
+        if arrival.known:
+            self._pass_over(row, arrival.key)
+            return False
+        if not self._clock.numbered:
+            self._note_time(row, arrival)
+        if row.lane not in self._lanes.numbers:
+            self._tell_unknown(row.lane)
+            self._open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
+        if computed := self._model.data.series.computed:
+            row.values[-len(computed) :] = self._compute(self._last[row.lane])
+        self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
+        self._values[row.lane] = row.values
+        return True
+
+    def advance(self, rows: Sequence[Row]) -> Iterator[tuple[Row, FloatArray]]:
+        """Let lanes read accepted rows, in one step of the network.
+
+        Args:
+            rows: Of different lanes.
+
+        Yields:
+            Each row with its numbers, (columns,), as `output_names` has them; NaN while its lane warms up.
+        """
+        if not rows:
+            return
+        lanes = np.array([self._lanes.numbers[row.lane] for row in rows])
+        values = np.array([row.values for row in rows])
+        forecasts = self._lanes.advance(lanes, values)
+        numbers = forecasts.reshape(len(rows), -1)
+        if self._bounds is not None:
+            bounds = self._bounds.advance(lanes, values, forecasts)
+            numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
+        if self._clock.numbered:
+            places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0
+            rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]
+        yield from zip(rows, numbers, strict=True)
+
+    def _open(self, name: str, like: str | None) -> None:
+        """Make room for a new lane."""
+        self._lanes.open(name, like)
+        if self._bounds is not None:
+            self._bounds.open(name)
+
+    def _compute(self, key: float) -> list[float]:
+        """Return what is made from the timestamp of a row: the columns of dataset.calendar."""
+        if key != self._computed[0]:
+            time = pd.DatetimeIndex([self._clock.time_of(key)])
+            self._computed = key, cycle_values(time, self._model.config.dataset.calendar)[0].tolist()
+        return self._computed[1]
+
+    def _tell_unknown(self, lane: str) -> None:
+        """Say that a lane is none of the run's: usually its name is written in another way, or it is new."""
+        if self.note_of(lane) != UNKNOWN:
+            return
+        self.unknown += 1
+        if self.unknown <= _MOST_NAMED:
+            last = "; further ones are not named" if self.unknown == _MOST_NAMED else ""
+            self._tell(
+                f": unknown lane '{shorten(lane)}', none of those the run was trained on: it begins with no "
+                f"history{last}"
+            )
+
+    def _note_time(self, row: Row, arrival: Arrival) -> None:
+        missing = arrival.missing
+        if missing:
+            count = f"{missing} row(s)" if missing <= MOST_COUNTED else f"more than {MOST_COUNTED} rows"
+            self._tell(f" ({_where(row)}): {count} are missing before it; the state goes on as if they did not exist")
+        if row.lane in self._last:
+            self._known.pop(row.lane, None)
+            self._passed.pop(row.lane, None)
+            if self._tell_second and arrival.key != self._clock.read(row.timestamp):
+                self._tell_second = False
+                self._tell(
+                    f" ({_where(row)}) comes twice in autumn and is read as the second, winter's: so are all such "
+                    "rows that are not later than the one before them in their lane"
+                )
+        self._last[row.lane] = arrival.key
+
+    def _pass_over(self, row: Row, key: float) -> None:
+        """Skip a row that was read before; say so once per lane."""
+        self.skipped += 1
+        before = self._passed.get(row.lane)
+        self._passed[row.lane] = key if before is None else max(key, before)
+        if before is None:
+            self._tell(f" ({_where(row)}) was read before this stream began: skipped, as are all such rows")
+
+
+def _begin_bounds(model: ServedModel, warm: bool) -> LaneBounds | None:
+    if model.conformal is None:
+        return None
+    return warm_bounds(model, model.conformal) if warm else LaneBounds(model, model.conformal)
+
+
+def _where(row: Row) -> str:
+    return f"lane {shorten(row.lane)}, {row.timestamp}"
