@@ -130,7 +130,10 @@ def _dataset(config: Config) -> Iterator[str]:
     if (dataset.validation_start is None) != (dataset.test_start is None):
         yield "dataset.validation_start and dataset.test_start go together: give both, or neither to split by fraction"
     if dataset.source in (Source.packaged, Source.file) and dataset.path is None:
-        yield "dataset.path is required with dataset=csv: give a .csv or .parquet file, e.g. dataset.path=sales.csv"
+        yield (
+            "dataset.path is required with dataset=csv: give a .csv or .parquet file, or a folder of .parquet files, "
+            "e.g. dataset.path=sales.csv"
+        )
     if dataset.source in COMPUTED and not 10 <= dataset.length <= 10_000_000:
         yield f"dataset.length must be at least 10 and at most 10000000, but got dataset.length={dataset.length}"
     if not 0 <= dataset.noise < float("inf"):

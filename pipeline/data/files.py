@@ -1,4 +1,7 @@
-"""Read a table as the file holds it: CSV, plain or compressed, in any encoding that is named, and Parquet."""
+"""Read a table as the file holds it: CSV, plain or compressed, in any encoding that is named, and Parquet.
+
+A folder of parquet files is read in folder.py.
+"""
 
 import csv
 import gzip
@@ -16,6 +19,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting
 from pipeline.config.schema import DatasetConfig
+from pipeline.data.folder import Folder, open_folder
 
 _LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
 _SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated
@@ -43,17 +47,24 @@ class Table:
     frame: pd.DataFrame
     separator: str = ","
     notes: tuple[str, ...] = ()
+    folder: Folder | None = None  # whose files lie one after another in it
 
 
 def read_table(path: Path, dataset: DatasetConfig) -> Table:
-    """Read a file; nothing in it is executed.
+    """Read a file, or a folder of parquet files; nothing in it is executed.
 
     Raises:
         UserError: If it cannot be read; the text names the key that would help.
     """
+    if path.is_dir() and dataset.path:
+        folder = open_folder(path, dataset)
+        return Table(pd.concat(folder.read(), ignore_index=True), notes=folder.notes, folder=folder)
     ending = next((each for each in _ENDINGS if path.name.lower().endswith(each)), None)
     if ending is None:
-        raise UserError(f"dataset.path must end in {', '.join(_ENDINGS[:-1])} or .parquet, but got dataset.path={path}")
+        raise UserError(
+            f"dataset.path must end in {', '.join(_ENDINGS[:-1])} or .parquet, or name a folder of .parquet files, but "
+            f"got dataset.path={path}"
+        )
     if not path.is_file():
         raise UserError(f"dataset.path={path} is not a file that can be read from {Path.cwd()}; check the path")
     remedy = "" if ending in (".parquet", ".xlsx") else "; save it as UTF-8 text with commas between cells"

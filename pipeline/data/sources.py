@@ -14,6 +14,7 @@ from pipeline.data.computed import compute_table
 from pipeline.data.cycles import add_cycles
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
+from pipeline.data.folder import name_lanes, order_lanes
 from pipeline.data.frames import tidy_frame
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.series import Series
@@ -62,6 +63,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     features, targets, left_out = choose_columns(frame, dataset, origin)
     names, slices = _split_panel(frame, dataset, origin)
     timestamps, reading, told = _timestamps(frame, dataset, origin, slices)
+    if table.folder is not None:
+        names, slices = order_lanes(names, slices, timestamps, table.folder)
     columns = tuple(dict.fromkeys((*features, *targets)))
     spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
@@ -94,21 +97,10 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
 
 
 def _split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
-    """Return the name of each series, in order of appearance, and its rows in the file; for a single series no name.
-
-    A name is text, whatever it looks like: 007 and 7 are two series.
-    """
+    """Return the name of each series, in order of appearance, and its rows in the file; for a single series no name."""
     if dataset.lane_column is None:
         return (), [np.arange(len(frame))]
-    column = frame[dataset.lane_column]
-    texts = column.astype(object).map(str).str.strip()
-    empty = np.flatnonzero(column.isna() | (texts == ""))
-    if empty.size:
-        raise UserError(
-            f"{origin}, data row {empty[0] + 1}: the lane column '{dataset.lane_column}' is empty; every row must say "
-            "which series it belongs to"
-        )
-    codes, names = pd.factorize(texts)
+    codes, names = pd.factorize(name_lanes(frame[dataset.lane_column], origin, dataset.lane_column))
     in_order = np.argsort(codes, kind="stable")
     return tuple(map(str, names)), list(np.split(in_order, np.cumsum(np.bincount(codes))[:-1]))
 

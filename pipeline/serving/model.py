@@ -163,7 +163,7 @@ def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
     if dataset.source not in (Source.file, Source.text) or dataset.path is None or home is None:
         return dataset
     path = Path(dataset.path).expanduser()
-    found = next((each for each in (path, home / path, home / path.name) if each.is_file()), None)
+    found = next((each for each in (path, home / path, home / path.name) if each.exists()), None)
     is_pattern = dataset.path.startswith(PACKAGED) or any(sign in dataset.path for sign in "*?[")
     if found is None and dataset.source is Source.text and is_pattern:
         return dataset

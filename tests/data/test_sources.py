@@ -209,8 +209,8 @@ def test_bad_csv(tmp_path: Path, name: str) -> None:
     ("path", "complaint"),
     [
         ("nothing.csv", r"dataset\.path=nothing\.csv is not a file that can be read from .*; check the path"),
-        ("folder.csv", r"dataset\.path=folder\.csv is not a file"),
-        ("sales.xls", r"dataset\.path must end in \.csv, .* or \.parquet, but got dataset\.path=sales\.xls"),
+        ("folder.csv", r"dataset\.path=folder\.csv is a folder without a file; it must hold \.parquet files"),
+        ("sales.xls", r"dataset\.path must end in \.csv, .* or name a folder .*, but got dataset\.path=sales\.xls"),
         ("sales.pkl", r"dataset\.path must end in \.csv, \.tsv, \.txt, \.csv\.gz, \.zip, \.xlsx or \.parquet"),
         ("", r"dataset\.path must end in \.csv, \.tsv, \.txt, \.csv\.gz, \.zip, \.xlsx or \.parquet"),
     ],
