@@ -8,13 +8,14 @@ from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.lanes import Batches, shuffle_windows
 from pipeline.data.reading import answers_chunks, read_in_chunks, read_in_order
 from pipeline.data.windows import Windows
+from pipeline.models.plan import GATES
 from pipeline.training.arrays import BatchPlan, ReadingPlan
 
 _EPOCHS_AT_ONCE = 64  # in one plan; whatever training.epochs is, so that it changes no shape
 _LARGEST_PLAN = 2**20  # window starts in one plan: bounds its memory
 _STEPS_AT_ONCE = 1024  # steps of a series that are read per block: bounds the memory of projected inputs
 _ROWS_AT_ONCE = 2**17  # rows that the windows of a block read: the same
-_NUMBERS_AT_ONCE = 2**24  # outputs of a block: the same, where a row has thousands of them
+_NUMBERS_AT_ONCE = 2**24  # outputs, or gates of a layer, of a block: the same, where a row has thousands of them
 
 
 def count_epochs(windows: Windows, seeds: int) -> int:
@@ -62,6 +63,23 @@ def _shuffled(config: Config, windows: Windows, seeds: list[int], epoch: int) ->
     return starts.reshape(len(seeds), batches, config.batch_size)
 
 
+def count_rows_at_once(config: Config, num_outputs: int) -> int:
+    """Return how many rows are read in one block.
+
+    Args:
+        config: The units of its network, and whether it is stateful.
+        num_outputs: Of the network, per row.
+
+    Example:
+        >>> from pipeline.config.schema import Config, ModelConfig
+        >>> [count_rows_at_once(Config(model=ModelConfig(units=[units])), 1) for units in (4, 1024)]
+        [131072, 4096]
+    """
+    widest = GATES[config.model.cell] * max(config.model.units, default=0)
+    most = _STEPS_AT_ONCE if config.stateful else _ROWS_AT_ONCE
+    return min(most, _NUMBERS_AT_ONCE // max(num_outputs, widest))
+
+
 def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: FloatArray) -> ReadingPlan:
     """Plan forecasts from the end of each window.
 
@@ -71,12 +89,12 @@ def plan_reading(config: Config, windows: Windows, starts: IntArray, targets: Fl
         starts: First row of each window, ascending. Shape (windows,).
         targets: What is forecast there, or an empty array. Shape (windows, horizon_steps x targets).
     """
-    rows_at_once = min(_ROWS_AT_ONCE, _NUMBERS_AT_ONCE // windows.num_outputs)
+    rows_at_once = count_rows_at_once(config, windows.num_outputs)
     if config.stateful:
         first_rows, steps, series_of_starts = read_in_order(config, windows, starts)
         lanes = first_rows.shape[1]
         positions = steps * lanes + series_of_starts
-        size = min(len(first_rows), max(1, min(_STEPS_AT_ONCE, rows_at_once) // lanes))
+        size = min(len(first_rows), max(1, rows_at_once // lanes))
     elif answers_chunks(config):
         length = windows.spec.look_back
         first_rows, chunks, steps = read_in_chunks(windows, starts)
