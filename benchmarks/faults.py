@@ -15,7 +15,8 @@ hup      SIGHUP, a lost terminal: exit code 129
 disk     the disk of the folder is filled to its last byte, and emptied before the sweep is repeated. With `unshare`
          (util-linux, an ordinary user) on a disk of its own in memory, else by a limit to the size of a file
 
-With launcher=processes and launcher=slurm, only when they are named in --kinds: launcher_faults.py.
+Only when they are named in --kinds, since they need more: deaths with launcher=processes and launcher=slurm, see
+launcher_faults.py, with launcher=ray, see ray_faults.py, and what happens to a server, see server_faults.py.
 """
 
 import argparse
@@ -24,21 +25,23 @@ import random
 import resource
 import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from zipfile import is_zipfile
 
-from launcher_faults import CODES, Launchers, open_launchers
+import psutil
+
+from benchmarks.fault_places import CODES, Place, open_places
+from benchmarks.logged import Logged
 
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "hup": signal.SIGHUP}
 KINDS = (*SIGNALS, "disk")
+DISKS = ("disk", "processes-disk")
 JOBS = ("look_back=1,3", "stateful=true,false")
 SMALL = (
     "dataset=sine",
@@ -72,26 +75,32 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=10, help="how many sweeps are hit (default 10)")
     parser.add_argument("--kinds", default=",".join(KINDS), help=f"which, in turn: {', '.join((*KINDS, *CODES))}")
     parser.add_argument("--kills", type=int, help="how many sweeps are hit by each kind; instead of --faults")
+    parser.add_argument("--minutes", type=float, default=1e9, help="after so many no other sweep is begun")
     parser.add_argument("--jobs", type=int, choices=(2, 4), default=4, help="configurations of a sweep (default 4)")
     parser.add_argument("--seed", type=int, default=1, help="of the random moments (default 1)")
     parser.add_argument("--ended", type=int, help="hit while a job runs after so many have ended, not at any moment")
+    parser.add_argument("--frozen", type=float, default=20, help="seconds that server-frozen lasts (default 20)")
+    parser.add_argument("--away", type=float, default=60, help="seconds that server-killed lasts (default 60)")
     parser.add_argument("--folder", type=Path, help="keep the stores in this empty folder; default: a temporary one")
     arguments = parser.parse_args()
     kinds = arguments.kinds.split(",")
     if unknown := set(kinds) - {*KINDS, *CODES}:
         parser.error(f"unknown kind {', '.join(sorted(unknown))}; choose from {', '.join((*KINDS, *CODES))}")
     faults = arguments.faults if arguments.kills is None else arguments.kills * len(kinds)
-    if "disk" in kinds:
+    if set(DISKS) & set(kinds):
         enter_own_disk()
     chance = random.Random(arguments.seed)
-    with tempfile.TemporaryDirectory() as scratch, open_launchers(kinds) as launchers:
+    opened = open_places(kinds, arguments.frozen, arguments.away)
+    with tempfile.TemporaryDirectory() as scratch, opened as places:
         root = arguments.folder or Path(scratch)
         root.mkdir(parents=True, exist_ok=True)
-        rounds = []
+        rounds, begun = [], time.monotonic()
         for number in range(faults):
+            if time.monotonic() - begun > 60 * arguments.minutes:
+                break
             folder = root / f"fault_{number + 1}"
             planned = plan(kinds[number % len(kinds)], chance, arguments)
-            rounds.append(hit(planned, folder, arguments.jobs, launchers))
+            rounds.append(hit(planned, folder, arguments.jobs, places[planned.kind]))
             told = "; ".join(rounds[-1].lost) or "nothing lost"
             print(f"{number + 1}/{faults} {planned.kind} {planned.moment}: {told}", file=sys.stderr)
     print_table(rounds)
@@ -105,10 +114,10 @@ def plan(kind: str, chance: random.Random, arguments: argparse.Namespace) -> Rou
     return Round(kind, lines, None, chance.uniform(0, 4 if lines < LINES_PER_JOB else 1))
 
 
-def is_time(planned: Round, lines: list[str], folder: Path) -> bool:
+def is_time(planned: Round, lines: list[str], folder: Path, place: Place) -> bool:
     if planned.ended is None:
         return len(lines) >= planned.lines
-    statuses = [run.status for run in read_runs(folder) if "config_hash" in run.tags]
+    statuses = [run.status for run in place.runs(folder) if "config_hash" in run.tags]
     return statuses.count("FINISHED") >= planned.ended and "RUNNING" in statuses
 
 
@@ -122,26 +131,27 @@ def enter_own_disk() -> None:
         os.execvp("unshare", [*begin, sys.executable, *sys.argv])
 
 
-def hit(planned: Round, folder: Path, jobs: int, launchers: Launchers) -> Round:
+def hit(planned: Round, folder: Path, jobs: int, place: Place) -> Round:
     """Do one round, and note in it what was lost."""
     folder.mkdir()
-    mounted = OWN_DISK in os.environ and planned.kind == "disk"
+    mounted = OWN_DISK in os.environ and planned.kind in DISKS
     if mounted:
         size = f"size={DISK_MEGABYTES}m"
         subprocess.run(["mount", "-t", "tmpfs", "-o", size, "none", str(folder)], check=True)
     sweep = ["-m", *JOBS[: jobs // 2], *(["stateful=false"] if jobs == 2 else []), *SMALL]
-    sweep += launchers.words(planned.kind) if planned.kind in CODES else []
-    strike(planned, sweep, folder, mounted, launchers)
-    launchers.mend()
+    sweep += place.words(folder)
+    named = [word for word in sweep if word.startswith("tracking.experiment_name=")]
+    strike(planned, sweep, folder, mounted, place)
+    place.mend()
     (folder / "filler").unlink(missing_ok=True)
-    before = {run.run_id for run in read_runs(folder) if run.status == "FINISHED" and "config_hash" in run.tags}
+    before = {run.run_id for run in place.runs(folder) if run.status == "FINISHED" and "config_hash" in run.tags}
     planned.finished_before = len(before)
-    code, stdout, stderr = command("run", [*sweep, "resume=true"], folder)
+    code, stdout, stderr = command("run", [*sweep, "resume=true"], folder, place)
     (folder / "resumed.txt").write_text(stdout)
     planned.lost += [f"resume=true ended with {code}: {last_line(stderr)}"] if code else []
     planned.lost += ["a traceback in the repeated sweep"] if "Traceback" in stderr else []
-    planned.lost += check_runs(folder, jobs, before)
-    code, stdout, stderr = command("compare", ["format=csv"], folder)
+    planned.lost += check_runs(place.runs(folder), jobs, before)
+    code, stdout, stderr = command("compare", ["format=csv", *named], folder, place)
     answered = sum(not line.startswith("#") for line in stdout.splitlines()[1:])
     planned.lost += [f"compare ended with {code}: {last_line(stderr)}"] if code else []
     planned.lost += [f"compare knows {answered} configurations of {jobs}"] if not code and answered != jobs else []
@@ -150,14 +160,14 @@ def hit(planned: Round, folder: Path, jobs: int, launchers: Launchers) -> Round:
     return planned
 
 
-def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launchers: Launchers) -> None:
+def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, place: Place) -> None:
     """Start the sweep, let the fault happen, and wait for the end."""
     table = folder.with_name(f"{folder.name}_table.txt")  # beside the folder, which may be on a disk that is filled
     with table.open("w") as stdout:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.run", *sweep],
             cwd=folder,
-            env=environment(folder),
+            env=environment(folder, place),
             stdout=stdout,
             stderr=subprocess.PIPE,
             text=True,
@@ -167,14 +177,14 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launch
     begun = time.monotonic()
     reader = threading.Thread(target=lambda: lines.extend(iter(process.stderr.readline, "")), daemon=True)
     reader.start()
-    while not is_time(planned, lines, folder) and process.poll() is None:
+    while not is_time(planned, lines, folder, place) and process.poll() is None:
         time.sleep(0.01)
     deadline = time.monotonic() + planned.seconds
     while time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.01)
     is_hit = False
     while planned.kind in CODES and process.poll() is None and not is_hit:
-        is_hit = launchers.kill(planned.kind, process.pid, folder)
+        is_hit = place.strike(planned.kind, process.pid, folder)
         time.sleep(0.1)
     if is_hit or (process.poll() is None and planned.kind in KINDS):
         planned.moment = f"{time.monotonic() - begun:.1f} s, {len(lines)} lines"
@@ -182,11 +192,12 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launch
             os.killpg(process.pid, SIGNALS[planned.kind])
         elif mounted:
             fill(folder)
-        elif planned.kind == "disk":
-            resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+        elif planned.kind in DISKS:
+            for each in [process, *psutil.Process(process.pid).children(recursive=True)]:
+                resource.prlimit(each.pid, resource.RLIMIT_FSIZE, (4096, 4096))
     deadline = time.monotonic() + PATIENCE_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        launchers.hurry()
+        place.hurry()
         time.sleep(0.2)
     planned.code = process.poll()
     if planned.code is None:
@@ -198,7 +209,7 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launch
     if planned.moment == Round.moment:
         return
     early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program
-    codes = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), "disk": (0, 1)}
+    codes = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), **dict.fromkeys(DISKS, (0, 1))}
     allowed = codes.get(planned.kind) or (CODES[planned.kind],)
     if planned.kind in ("term", "int", "hup") and not early and "resume=true" not in lines[-1]:
         planned.lost.append("the interrupted sweep does not say how to go on")
@@ -208,7 +219,7 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, launch
         folder.with_name(f"{folder.name}_stderr.txt").write_text("".join(lines))
         planned.lost.append("a traceback")
     if planned.kind in ("term", "int", "hup"):
-        left = sum(run.status == "RUNNING" for run in read_runs(folder))
+        left = sum(run.status == "RUNNING" for run in place.runs(folder))
         planned.lost += [f"{left} runs RUNNING after the signal"] if left else []
 
 
@@ -223,9 +234,9 @@ def fill(folder: Path) -> None:
                 continue
 
 
-def check_runs(folder: Path, jobs: int, before: set[str]) -> list[str]:
+def check_runs(runs: list[Logged], jobs: int, before: set[str]) -> list[str]:
     """Say what is wrong with the runs after everything was repeated."""
-    runs, lost = read_runs(folder), []
+    lost = []
     running = [run for run in runs if run.status not in ("FINISHED", "FAILED", "KILLED")]
     lost += [f"{len(running)} runs left RUNNING"] if running else []
     finished = [run for run in runs if run.status == "FINISHED" and "config_hash" in run.tags]
@@ -236,48 +247,16 @@ def check_runs(folder: Path, jobs: int, before: set[str]) -> list[str]:
     for run in finished:
         if not all(is_zipfile(run.files / name) for name in ("test_errors.npz", "weights.npz")):
             lost.append("a FINISHED run without whole errors and weights")
-        if not run.scores or not (run.files / "predictions.csv").is_file():
+        if not run.has_scores or not (run.files / "predictions.csv").is_file():
             lost.append("a FINISHED run without its scores or predictions")
     return lost
 
 
-@dataclass(frozen=True)
-class Logged:
-    run_id: str
-    status: str
-    files: Path
-    tags: dict[str, str]
-    scores: int
-
-
-def read_runs(folder: Path) -> list[Logged]:
-    """Return every run, sweeps included, without MLflow: it would repair a database that is half made."""
-    if not (folder / "mlflow.db").is_file():
-        return []
-    with closing(sqlite3.connect(folder / "mlflow.db")) as database:
-        try:
-            rows = database.execute("SELECT run_uuid, status, artifact_uri FROM runs").fetchall()
-            return [
-                Logged(
-                    run_id,
-                    status,
-                    Path((uri or "").removeprefix("file://")),
-                    dict(database.execute("SELECT key, value FROM tags WHERE run_uuid = ?", [run_id]).fetchall()),
-                    database.execute(
-                        "SELECT count(*) FROM latest_metrics WHERE run_uuid = ? AND key = 'test_rmse'", [run_id]
-                    ).fetchone()[0],
-                )
-                for run_id, status, uri in rows
-            ]
-        except sqlite3.OperationalError:  # the fault came before the tables
-            return []
-
-
-def command(name: str, words: list[str], folder: Path) -> tuple[int, str, str]:
+def command(name: str, words: list[str], folder: Path, place: Place) -> tuple[int, str, str]:
     done = subprocess.run(
         [sys.executable, "-m", f"pipeline.{name}", *words],
         cwd=folder,
-        env=environment(folder),
+        env=environment(folder, place),
         capture_output=True,
         text=True,
         timeout=PATIENCE_SECONDS,
@@ -285,12 +264,12 @@ def command(name: str, words: list[str], folder: Path) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def environment(folder: Path) -> dict[str, str]:
+def environment(folder: Path, place: Place) -> dict[str, str]:
     """Everything that a command writes lies in the folder; compiled programs only where there is a disk to fill."""
     (folder / "tmp").mkdir(exist_ok=True)
     cache = {"XDG_CACHE_HOME": str(folder / "cache")} if folder.is_mount() else {}
     uri = f"sqlite:///{folder / 'mlflow.db'}"
-    return {**os.environ, "MLFLOW_TRACKING_URI": uri, "TMPDIR": str(folder / "tmp"), **cache}
+    return {**os.environ, "MLFLOW_TRACKING_URI": uri, "TMPDIR": str(folder / "tmp"), **cache, **place.variables}
 
 
 def last_line(text: str) -> str:

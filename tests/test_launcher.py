@@ -1,9 +1,12 @@
 """`launcher=processes` as a command: the same runs as in one process; and what it cannot take is said before."""
 
+import resource
+import subprocess
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -11,7 +14,7 @@ from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, DatasetConfig, Launcher, Source
 from pipeline.experiment.jobs import Plan
 from pipeline.launching.launch import ENGINES, find_launcher
-from tests.commands import run_command
+from tests.commands import run_command, start_command
 
 WORDS = (
     "-m", "dataset=sine", "dataset.length=60", "model.units=[2],[3]", "training.learning_rate=0.01,0.03",
@@ -39,6 +42,28 @@ def test_processes_train_the_same_runs(tmp_path: Path, make_store: Callable[[Pat
         assert "report: " in ended.stderr
     assert len(found["local"]) == 4
     assert found["processes"] == found["local"]
+
+
+@pytest.mark.thorough  # `benchmarks/faults.py --kinds processes-disk` fills a real one
+def test_a_disk_that_is_full_under_the_workers_loses_nothing(tmp_path: Path, make_store: Callable[[Path], str]) -> None:
+    """Workers can write nothing any more: a traceback, a job that counts as done, or a run that stays RUNNING."""
+    uri = make_store(tmp_path)
+    words = (*WORDS, "launcher=processes", "workers=2", f"tracking.uri={uri}")
+    command = start_command("pipeline.run", *words, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    assert command.stderr is not None
+    said = next(line for line in command.stderr if "at most" in line)
+    for each in (psutil.Process(command.pid), *psutil.Process(command.pid).children(recursive=True)):
+        resource.prlimit(each.pid, resource.RLIMIT_FSIZE, (4096, 4096))
+    said += command.communicate()[1]
+    assert command.returncode == 1 and "Traceback" not in said, said
+    done = run_command("pipeline.run", *words, "resume=true", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    client = MlflowClient(uri)
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    jobs = [run for run in runs if "config_hash" in run.data.tags]
+    finished = [run.data.tags["config_hash"] for run in jobs if run.info.status == "FINISHED"]
+    assert len(finished) == len(set(finished)) == 4
+    assert not [run for run in runs if run.info.status == "RUNNING"]
 
 
 @pytest.mark.parametrize(

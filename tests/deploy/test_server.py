@@ -1,118 +1,32 @@
 """`make server`: PostgreSQL and MLflow with accounts, on which many train at once, and which may fail in between."""
 
 import os
-import shutil
-import signal
 import subprocess
 import sys
-import tempfile
 import time
-import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from importlib.util import find_spec
 from pathlib import Path
 
 import mlflow
 import psutil
 import pytest
 from mlflow import MlflowClient
-from mlflow.entities import Run
 
 from tests.commands import run_command, start_command
-from tests.conftest import ROOT
-from tests.test_served import free_port
+from tests.team_server import ADMIN_PASSWORD, PASSWORDS, SCRIPT, START_SECONDS, Team, open_team, why_not
 
-SCRIPT = ROOT / "deploy" / "server.py"
-DATABASE_PASSWORD, ADMIN_PASSWORD = "not-for-the-eyes-of-anybody", "nor-this-one-for-anybodys"
-PASSWORDS = {"POSTGRES_PASSWORD": DATABASE_PASSWORD, "MLFLOW_AUTH_ADMIN_PASSWORD": ADMIN_PASSWORD}
 SMALL = ("dataset=sine", "dataset.length=60", "seeds=1", "training.epochs=2")
-START_SECONDS = 600
-
-
-@dataclass
-class Team:
-    """A server that can be stopped and started, and how one trains with it."""
-
-    folder: Path
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        words = [sys.executable, SCRIPT, self.folder / "server", "--port", str(self.port), "--workers", "1"]
-        with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(words, env={**os.environ, **PASSWORDS}, stdout=log, stderr=log)
-        deadline = time.monotonic() + START_SECONDS
-        while not self.answers():
-            assert self.process.poll() is None and time.monotonic() < deadline, self.log
-            time.sleep(0.2)
-
-    def stop(self) -> int:
-        assert self.process is not None
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(120)
-
-    def answers(self) -> bool:
-        with suppress(OSError):
-            urllib.request.urlopen(f"{self.address}/health", timeout=60).close()
-            return True
-        return False
-
-    def children(self, name: str) -> list[psutil.Process]:
-        """Return what was started for MLflow, or for PostgreSQL."""
-        assert self.process is not None
-        return [
-            each
-            for service in psutil.Process(self.process.pid).children()
-            if name in " ".join(service.cmdline())
-            for each in (service, *service.children(recursive=True))
-        ]
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "server.log").read_text()
-
-    @property
-    def address(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def environment(self) -> dict[str, str]:
-        account = {"MLFLOW_TRACKING_USERNAME": "admin", "MLFLOW_TRACKING_PASSWORD": ADMIN_PASSWORD}
-        return {**os.environ, "MLFLOW_TRACKING_URI": self.address, **account}
-
-    def runs(self, experiment: str) -> tuple[list[Run], list[Run]]:
-        """Return the jobs and the sweeps of an experiment."""
-        client = MlflowClient(self.address)
-        found = client.get_experiment_by_name(experiment)
-        assert found is not None
-        runs = client.search_runs([found.experiment_id], max_results=1000)
-        return [run for run in runs if "config_hash" in run.data.tags], [
-            run for run in runs if "sweep" in run.data.tags
-        ]
 
 
 @pytest.fixture(scope="module")
 def team() -> Iterator[Team]:
-    if not list(Path("/usr/lib/postgresql").glob("*/bin/initdb")) and shutil.which("initdb") is None:
-        pytest.skip("there is no PostgreSQL server on this machine: apt-get install postgresql")
-    if find_spec("psycopg") is None or find_spec("flask_wtf") is None:
-        pytest.skip("what a server needs is not installed: pip install -c constraints.txt -e '.[server]'")
-    folder = Path(tempfile.mkdtemp())  # the user postgres cannot enter the folders of pytest
-    folder.chmod(0o755)
-    team = Team(folder)
-    team.start()
-    with pytest.MonkeyPatch.context() as patch:
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with pytest.MonkeyPatch.context() as patch, open_team() as team:
         patch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
-        try:
-            yield team
-        finally:
-            mlflow.set_tracking_uri("")
-            assert team.stop() == 0
-            assert not team.answers()
-            shutil.rmtree(folder)
+        yield team
+        mlflow.set_tracking_uri("")
 
 
 def sweep(experiment: str, *more: str) -> tuple[str, ...]:
