@@ -61,6 +61,8 @@ MODES: dict[str, dict[str, Any]] = {
     "many-to-many": {"batch_size": 4, "return_sequences": True},
     "stateful many-to-many": {"batch_size": 3, "stateful": True, "return_sequences": True},
     "overlapping": {"stateful": True, "dataset": {"order": Order.overlapping}},
+    "known ahead": {"batch_size": 4, "dataset": {"future": ["b"]}},
+    "known ahead, stateful": {"batch_size": 3, "stateful": True, "dataset": {"future": ["b"]}},
 }  # fmt: skip
 
 
@@ -70,6 +72,7 @@ THOROUGH = (
     "stateful many-to-many",
     "overlapping",
 )  # the others read the same windows
+AHEAD = ("known ahead", "known ahead, stateful")
 NORMALISED = pytest.param("normalised", marks=pytest.mark.thorough)
 BY_MODE = [pytest.param(mode, marks=pytest.mark.thorough) if mode in THOROUGH else mode for mode in MODES]
 
@@ -83,13 +86,13 @@ def configure(mode: str, epochs: int = 12, engine: Engine = Engine.auto, **chang
     return config
 
 
-def as_series(values: np.ndarray) -> Series:
+def as_series(values: np.ndarray, future: tuple[str, ...] = ()) -> Series:
     """One target, the first column; every column is seen."""
     columns = np.reshape(values, (len(values), -1))
     names = tuple("ab"[: columns.shape[1]])
     filled = np.zeros(columns.shape, dtype=bool)
     days = pd.date_range("2024-01-01", periods=len(columns))
-    return Series(days, columns, names, names, names[:1], filled, "test")
+    return Series(days, columns, names, names, names[:1], filled, "test", future=future)
 
 
 @dataclass(frozen=True)
@@ -113,7 +116,7 @@ class Trained:
 
 def prepare(config: Config, values: np.ndarray) -> tuple[Config, PreparedData]:
     """Return the configuration with what was chosen for these values, and the data."""
-    series = add_cycles(as_series(values), config.dataset)
+    series = add_cycles(as_series(values, tuple(config.dataset.future)), config.dataset)
     chosen, _ = resolve_transforms(config, series)
     return chosen, prepare_data(chosen, series)
 
@@ -180,7 +183,7 @@ def test_skill_vanishes_when_the_test_targets_are_shuffled(mode: str, on_wave: C
     assert np.mean(skills) < 0, f"hidden seed {HIDDEN}"
 
 
-@pytest.mark.parametrize("mode", BY_MODE)
+@pytest.mark.parametrize("mode", [mode for mode in BY_MODE if mode not in AHEAD])
 def test_nothing_forecasts_white_noise(mode: str, on_noise: Callable[[str], Trained]) -> None:
     """A target would be among the inputs: white noise is forecast better than by its mean."""
     trained = on_noise(mode)
@@ -220,7 +223,7 @@ def plain_forecasts(trained: Trained) -> np.ndarray:
 
 
 @pytest.mark.parametrize("row", [TEST_START, TEST_START + 50])
-@pytest.mark.parametrize("mode", BY_MODE)
+@pytest.mark.parametrize("mode", [mode for mode in BY_MODE if mode not in AHEAD])
 def test_no_forecast_and_no_weight_knows_what_comes_later(
     mode: str, row: int, on_noise: Callable[[str], Trained]
 ) -> None:
@@ -235,6 +238,35 @@ def test_no_forecast_and_no_weight_knows_what_comes_later(
     changed = plain_forecasts(replace(before, data=data))
     np.testing.assert_array_equal(changed[known], plain_forecasts(before)[known])
     assert (changed[~known] != plain_forecasts(before)[~known]).any()
+
+
+@pytest.mark.parametrize("mode", AHEAD)
+def test_what_is_known_ahead_is_read_at_its_row_and_nothing_else_is(mode: str) -> None:
+    """A past input would be read from the future, or a holiday at another row than its own: a forecast too late."""
+    values = np.random.default_rng(HIDDEN).normal(size=(LENGTH, 2))
+    before = train(configure(mode, epochs=2), values)
+    row, windows = TEST_START + 50, before.data.windows
+    assert windows.spec.columns == ("a", "b", "b+1")
+    for column, first_to_know in ((0, row), (1, row - 1)):  # the origin at which a change of this row may show
+        changed = values.copy()
+        changed[row:, column] += 5.0
+        _, data = prepare(configure(mode), changed)
+        one, other = plain_forecasts(before), plain_forecasts(replace(before, data=data))
+        known = windows.spec.origins(windows.starts) < first_to_know
+        np.testing.assert_array_equal(one[known], other[known])
+        assert one[~known][0] != other[~known][0], f"hidden seed {HIDDEN}"
+    np.testing.assert_allclose(before.training.forecasts[0], plain_forecasts(before), atol=1e-5)
+
+
+def test_the_audit_finds_a_past_input_that_is_read_ahead() -> None:
+    """The audit would be blind: a column that nobody knows ahead, said to be known, passes for a past one."""
+    values = np.random.default_rng(HIDDEN).normal(size=(LENGTH, 2))
+    before = train(configure("known ahead", epochs=2), values)
+    changed = values.copy()
+    changed[TEST_START:, 1] += 5.0
+    _, data = prepare(configure("known ahead"), changed)
+    known = before.data.windows.spec.origins(before.data.windows.starts) < TEST_START
+    assert (plain_forecasts(before)[known] != plain_forecasts(replace(before, data=data))[known]).any()
 
 
 def test_the_reference_engine_knows_no_more() -> None:

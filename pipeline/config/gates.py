@@ -4,7 +4,7 @@ import zoneinfo
 from collections.abc import Iterator
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import hide_password, show_setting
+from pipeline.base.text import hide_password, show_names, show_setting
 from pipeline.config.keys import NEUTRAL, write_parameter
 from pipeline.config.launcher_gates import complain_of_ray, complain_of_slurm
 from pipeline.config.schema import (
@@ -142,9 +142,27 @@ def _dataset(config: Config) -> Iterator[str]:
         names = getattr(dataset, key)
         if names is not None and (not names or len(set(names)) != len(names)):
             yield f"dataset.{key} must name at least one column and each only once, but got {names}"
+    yield from _future(dataset)
     if len(set(dataset.calendar)) != len(dataset.calendar):
         yield f"dataset.calendar must name each only once, but got {[each.value for each in dataset.calendar]}"
     yield from _how_written(dataset)
+
+
+def _future(dataset: DatasetConfig) -> Iterator[str]:
+    if len(set(dataset.future)) != len(dataset.future):
+        yield f"dataset.future must name each column only once, but got {dataset.future}"
+    for key, remedy in {
+        "features": "dataset.future reads its past, too: leave it out of dataset.features",
+        "targets": "what is forecast is not known ahead: leave it out of dataset.future",
+    }.items():
+        both = [name for name in getattr(dataset, key) or () if name in dataset.future]
+        if both:
+            yield f"dataset.{key} and dataset.future both name {show_names(both)}; {remedy}"
+    if dataset.time_column in dataset.future or dataset.lane_column in dataset.future:
+        yield (
+            f"dataset.future={dataset.future} names the time column or the lane column; dataset.calendar reads what a "
+            "timestamp says"
+        )
 
 
 def _how_written(dataset: DatasetConfig) -> Iterator[str]:
@@ -287,6 +305,7 @@ def _text(config: Config) -> Iterator[str]:
         "dataset.normalise=none: tokens are no numbers": config.normalises,
         "model.skip=none: tokens are no numbers": config.skips,
         "dataset.calendar=[]: tokens have no timestamps": bool(dataset.calendar),
+        "dataset.future=[]: no token is known ahead": bool(dataset.future),
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,

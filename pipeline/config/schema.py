@@ -243,6 +243,7 @@ class DatasetConfig:
     time_zone: str | None = None
     encoding: str | None = None
     features: list[str] | None = None
+    future: list[str] = field(default_factory=list)
     targets: list[str] | None = None
     unit: str = "units"
     period: int = 1

@@ -78,7 +78,7 @@ def choose_transforms(config: Config, series: Series) -> Choice:
     """
     split = split_series(series, config.dataset, config.protocol, 0, config.evaluation.origins)
     in_train = split.rows("train")
-    values = series.read_values()
+    values = series.transformable()
     train = [values[rows][in_train[rows]] for rows in series.slices()]  # each (time, columns)
     chooser = _Chooser(config, series, train, series.column_numbers(series.targets))
     steps: list[Transform] = []
@@ -187,7 +187,7 @@ def _name(steps: Sequence[Transform]) -> str:
 
 def _check_later(config: Config, series: Series, choice: Choice) -> None:
     """Refuse a series whose later values have no logarithm: they had no say in the choice."""
-    values = series.read_values()
+    values = series.transformable()
     bad = np.argwhere(values <= 0)
     if not bad.size:
         return

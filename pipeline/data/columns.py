@@ -17,26 +17,28 @@ _COUNTERS = ("x", "rownames", "row.names", "row_names", "rn", "row", "row_number
 def choose_columns(
     frame: pd.DataFrame, dataset: DatasetConfig, origin: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the features, the targets, and what a person should know of the choice.
+    """Return the features, those known ahead last, the targets, and what a person should know of the choice.
 
     Raises:
         UserError: If a column that is named is not there, or is there twice, or nothing is left.
     """
-    present = [name for name in frame.columns if name not in (dataset.time_column, dataset.lane_column)]
+    apart = (dataset.time_column, dataset.lane_column, *dataset.future)
+    present = [name for name in frame.columns if name not in apart]
     counters = [] if dataset.features is not None else [name for name in present if _counts_rows(frame, name)]
     if dataset.targets is not None:
         counters = [name for name in counters if name not in dataset.targets]
     kept = [name for name in present if name not in counters]
     if not kept:  # it is all there is
         kept, counters = present, []
-    features = tuple(dataset.features) if dataset.features is not None else tuple(kept)
-    targets = tuple(dataset.targets) if dataset.targets is not None else features[:1]
-    if dataset.targets is None and len(features) > 1:
-        raise UserError(_ask_for_target(frame, dataset, features))
+    past = tuple(dataset.features) if dataset.features is not None else tuple(kept)
+    targets = tuple(dataset.targets) if dataset.targets is not None else past[:1]
+    if dataset.targets is None and len(past) > 1:
+        raise UserError(_ask_for_target(frame, dataset, past))
     named = {
         "time_column": [dataset.time_column] if dataset.time_column else [],
         "lane_column": [dataset.lane_column] if dataset.lane_column else [],
-        "features": features,
+        "features": past,
+        "future": dataset.future,
         "targets": targets,
     }
     for key, names in named.items():
@@ -48,12 +50,12 @@ def choose_columns(
                 )
             if list(frame.columns).count(name) > 1:
                 raise UserError(f"{origin} has the column '{name}' twice; rename one of them")
-    if not features:
+    if not past and dataset.targets is None:
         raise UserError(f"{origin} has no column besides the time column; dataset.features needs at least one")
     notes = [
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
-    return features, targets, tuple(notes)
+    return (*past, *dataset.future), targets, tuple(notes)
 
 
 def _ask_for_target(frame: pd.DataFrame, dataset: DatasetConfig, features: tuple[str, ...]) -> str:

@@ -7,6 +7,7 @@ from pipeline.config.schema import Config, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.cycles import check_cycles
+from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.lanes import Batches, batch_lanes, cut_lanes
 from pipeline.data.online import batch_online
 from pipeline.data.prepared import PreparedData
@@ -54,9 +55,8 @@ def prepare_data(
     _check_size(config, series)
     _check_log(config, series)
     check_cycles(config.dataset, series, split)
-    computed = len(series.computed)
     transformed = forward_transforms(
-        series.values, config.dataset.transforms, config.dataset.period, series.slices(), computed
+        series.values, config.dataset.transforms, config.dataset.period, series.slices(), len(series.untransformed)
     )
     lost = transformed.lost
     spec = make_window_spec(config, series)
@@ -67,8 +67,8 @@ def prepare_data(
     _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
-        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, computed)
-    scaled = forward_scaling(scaling, transformed.values, series.series_of_rows())
+        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.computed))
+    scaled = _scale(scaling, transformed.values, series, spec)
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     for part, starts in (("train", windows.train), ("validation", windows.validation)):
         if not starts.size:
@@ -79,6 +79,17 @@ def prepare_data(
     _check_measured(config, series, split)
     lanes = _lanes(config, windows, series, split)
     return PreparedData(series, split, transformed, scaling, windows, lanes, head_of(config), config.protocol)
+
+
+def _scale(scaling: Scaling, transformed: FloatArray, series: Series, spec: WindowSpec) -> FloatArray:
+    """Scale the columns, and behind them what rows carry of those after them. Shape (time, columns + carried)."""
+    numbers = series.series_of_rows()
+    scaled = forward_scaling(scaling, transformed, numbers)
+    if not spec.future_columns:
+        return scaled
+    carried = carry_ahead(series, len(spec.future_steps))
+    behind = forward_scaling(scaling.choose(spec.carried_from(series)), carried, numbers)
+    return np.concatenate([scaled, behind], axis=1)
 
 
 def _lanes(config: Config, windows: Windows, series: Series, split: Split) -> Batches | None:
@@ -135,7 +146,7 @@ def _check_size(config: Config, series: Series) -> None:
 def _check_log(config: Config, series: Series) -> None:
     if Transform.log not in config.dataset.transforms:
         return
-    bad = np.argwhere(series.read_values() <= 0)
+    bad = np.argwhere(series.transformable() <= 0)
     if bad.size:
         row, column = (int(position) for position in bad[0])
         raise UserError(
@@ -186,9 +197,10 @@ def _check_constant(config: Config, series: Series, trained: list[FloatArray], r
             name = series.columns[int(constant[0])]
             where = series.describe_series(number) if per_series else ""
             remedy = ", or set dataset.scaler_per_lane=false" if where else ""
+            key = "future" if name in series.future else "features"
             raise UserError(
                 f"dataset '{config.dataset.name}'{where}: the column '{name}' is constant in the training part, so "
-                "nothing can be learnt from it; leave it out of dataset.features, or change the split or "
+                f"nothing can be learnt from it; leave it out of dataset.{key}, or change the split or "
                 f"dataset.transforms{remedy}"
             )
 

@@ -37,10 +37,13 @@ class PreparedData:
         """Return the rows of a part on which forecasts are scored. Shape (time,).
 
         Where there is no validation part, rows of the training part stand in for it that are forecast from every step
-        ahead. With protocol=tutorial only such rows are scored in any part.
+        ahead. With protocol=tutorial, or with dataset.future and several steps ahead, only such rows are scored in any
+        part: near the end nobody knows what the rows beyond it hold.
         """
         rows = self.split.rows(self.split.judge if part == "validation" else part)
-        if self.protocol is Protocol.fair and (part != "validation" or self.split.judge == part):
+        spec = self.windows.spec
+        reads_far = bool(spec.future_columns) and len(spec.horizon_steps) > 1
+        if self.protocol is Protocol.fair and not reads_far and (part != "validation" or self.split.judge == part):
             return rows
         return rows & self._forecast_rows()
 

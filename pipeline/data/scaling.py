@@ -24,6 +24,10 @@ class Scaling:
     offset: FloatArray
     scale: FloatArray
 
+    def choose(self, columns: Sequence[int]) -> "Scaling":
+        """Return the scaler of some columns, each as often as it is named."""
+        return Scaling(self.kind, self.offset[:, list(columns)], self.scale[:, list(columns)])
+
 
 def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = False, untouched: int = 0) -> Scaling:
     """Fit a scaler.

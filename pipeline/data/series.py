@@ -27,6 +27,8 @@ class Series:
         columns: Name of each column of `values`.
         features: The columns the network sees.
         targets: The columns that are predicted.
+        future: Features whose next values are known ahead. They and what is computed stand at the end of `columns` and
+            of `features`; no transform changes them.
         filled: Shape (time, columns); True where the file had no value and one was filled in.
         origin: Where the values came from: a path, or the name of the generator.
         series_ids: Name of each series of a panel; empty for a single series.
@@ -55,6 +57,7 @@ class Series:
     spelling: Spelling = field(default_factory=Spelling)
     reading: TimeReading = field(default_factory=TimeReading)
     computed: tuple[str, ...] = ()
+    future: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
 
     def __len__(self) -> int:
@@ -86,9 +89,14 @@ class Series:
         name = "row" if self.timestamps.name is None else self.timestamps.name
         return f"{place}, {name} {self.timestamps[row]}"
 
-    def read_values(self) -> FloatArray:
-        """Return the values that were read, without those computed from the timestamps. Shape (time, columns read)."""
-        return self.values[:, : len(self.columns) - len(self.computed)]
+    @property
+    def untransformed(self) -> tuple[str, ...]:
+        """The last of `columns` and of `features`: those that transforms leave as they are."""
+        return *(name for name in self.future if name not in self.computed), *self.computed
+
+    def transformable(self) -> FloatArray:
+        """Return the values that transforms change: past inputs and targets. Shape (time, columns that change)."""
+        return self.values[:, : len(self.columns) - len(self.untransformed)]
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""

@@ -65,7 +65,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     timestamps, reading, told = _timestamps(frame, dataset, origin, slices)
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
-    columns = tuple(dict.fromkeys((*features, *targets)))
+    future = tuple(dataset.future)
+    columns = (*dict.fromkeys(name for name in (*features, *targets) if name not in future), *future)
     spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
@@ -89,6 +90,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         series_ids=names,
         series_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
         notes=(*table.notes, *spelled, *left_out, *told, *rounded, *gaps),
+        future=future,
         rows_read=len(frame),
         spelling=spelling,
         reading=reading,

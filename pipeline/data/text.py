@@ -119,12 +119,9 @@ def prepare_text(config: Config, series: Series) -> PreparedData:
     each = sorted((starts for part in scored.values() for starts in part), key=lambda starts: int(starts[0]))
     starts = np.concatenate(each)
     inputs = ids[:, None].astype(np.float32)
-    nothing = np.zeros((len(ids), 0), np.float32)
     windows = Windows(
         inputs=inputs,
         targets=inputs,
-        future_inputs=nothing,
-        static_inputs=nothing,
         spec=spec,
         starts=starts,
         train=np.concatenate(train),

@@ -7,9 +7,13 @@ Offsets count rows from the first row of a window. With look_back=3 and horizon=
     dataset.horizons=all         past   past   past   target  target
                                                ^ origin: the last row the forecast may know
 
-With many-to-many every past row has the targets that lie as far after it; the last row's are the forecast. Inputs whose
-future is known (a holiday) lie at `future_offsets`, here 3 and 4; a static input is one value for a whole series. No
-configuration asks for either yet, and what cannot read them refuses them: `require_past_only`.
+With many-to-many every past row has the targets that lie as far after it; the last row's are the forecast.
+
+A column of dataset.future (a price, a holiday) is known ahead. Each past row carries its values of the next `horizon`
+rows beside its own, so that every reader of rows reads them, row by row or window by window:
+
+    row read               0        1        2
+    future columns of      0 1 2    1 2 3    2 3 4      the last row carries those of the rows that are forecast
 """
 
 import math
@@ -39,9 +43,9 @@ class WindowSpec:
         input_columns: Columns read at the past rows.
         target_columns: Columns read at the target rows.
         answer_size: Numbers that the network says about each target at each step ahead.
-        future_offsets: Rows after the origin at which inputs are known.
-        future_columns: Columns read at those rows.
-        static_columns: Columns that are the same in every row of a series.
+        future_columns: Columns that are known ahead, among the input columns.
+        future_steps: How many rows after each past row they are read as well, ascending: 1, 2, ... or none.
+        untouched: Columns of `columns` at its end that have no level of their own: dataset.normalise leaves them.
     """
 
     past_offsets: tuple[tuple[int, ...], ...]
@@ -50,9 +54,19 @@ class WindowSpec:
     input_columns: tuple[str, ...]
     target_columns: tuple[str, ...]
     answer_size: int = 1
-    future_offsets: tuple[int, ...] = ()
     future_columns: tuple[str, ...] = ()
-    static_columns: tuple[str, ...] = ()
+    future_steps: tuple[int, ...] = ()
+    untouched: int = 0
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """What is read of one row: the input columns, then what the row carries, `price+1` from the row after it."""
+        return *self.input_columns, *self.carried
+
+    @property
+    def carried(self) -> tuple[str, ...]:
+        """What a row carries of the rows after it, by step, then column."""
+        return tuple(f"{column}+{step}" for step in self.future_steps for column in self.future_columns)
 
     @property
     def target_inputs(self) -> tuple[int, ...]:
@@ -107,6 +121,11 @@ class WindowSpec:
         return self.target_offsets[-1][-1]
 
     @property
+    def last_needed(self) -> int:
+        """Offset of the last row that there must be to forecast: the nearest one forecast, or the last one read."""
+        return max([self.nearest_forecast, *(self.origin + step for step in self.future_steps)])
+
+    @property
     def num_rows(self) -> int:
         """Rows from the first one that goes in to the last one that is predicted."""
         return self.last_target + 1
@@ -134,8 +153,16 @@ class WindowSpec:
         return starts[:, None] + np.array(self.target_offsets[-1])
 
     def future_rows(self, starts: IntArray) -> IntArray:
-        """Return the rows after the origin at which inputs are known. Shape (windows, future rows)."""
-        return starts[:, None] + np.array(self.future_offsets, dtype=int)
+        """Return the rows from which each past row carries what is known ahead.
+
+        Returns:
+            Shape (windows, time_steps, rows of a step, future steps).
+        """
+        return self.past_rows(starts)[..., None] + np.array(self.future_steps, dtype=int)
+
+    def carried_from(self, series: Series) -> list[int]:
+        """Return the column of the series that each of `carried` comes from."""
+        return series.column_numbers(self.future_columns) * len(self.future_steps)
 
     def origins(self, starts: IntArray) -> IntArray:
         """Return the last row each window knows. Shape (windows,)."""
@@ -148,22 +175,6 @@ class WindowSpec:
     def last_steps(self, starts: IntArray) -> IntArray:
         """Return the first row of the last time step of each window. Shape (windows,)."""
         return starts + self.past_offsets[-1][0]
-
-    def require_past_only(self, reader: str) -> None:
-        """Check that nothing but past rows goes in.
-
-        Args:
-            reader: Who can read nothing else, for the message.
-
-        Raises:
-            UserError: If there are known-future or static inputs.
-        """
-        unread = {"known-future": self.future_columns, "static": self.static_columns}
-        for kind, columns in unread.items():
-            if columns:
-                raise UserError(
-                    f"{reader} cannot read {kind} inputs yet, but got {show_names(columns)}; leave them out"
-                )
 
 
 def make_window_spec(config: Config, series: Series) -> WindowSpec:
@@ -180,6 +191,7 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
     past = np.arange(config.look_back)
     positions = past if config.answers_every_step else past[-1:]
     targets = positions[:, None] + np.array(config.horizon_steps)  # (positions, horizon_steps)
+    steps = tuple(range(1, config.horizon + 1)) if series.future else ()
     return WindowSpec(
         past_offsets=tuple(map(tuple, past.reshape(config.time_steps, -1).tolist())),
         target_offsets=tuple(map(tuple, targets.tolist())),
@@ -187,13 +199,16 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         input_columns=series.features,
         target_columns=series.targets,
         answer_size=math.prod(head_of(config).shape),
+        future_columns=series.future,
+        future_steps=steps,
+        untouched=len(series.untransformed) + len(series.future) * len(steps),
     )
 
 
 def _check_measured(config: Config, series: Series) -> None:
     """A window says where its targets lie only if it holds their past."""
     unread = [target for target in series.targets if target not in series.features]
-    named = [feature for feature in series.features if feature not in series.computed]
+    named = [feature for feature in series.features if feature not in series.untransformed]
     if config.normalises and unread:
         raise UserError(
             f"dataset.normalise={config.dataset.normalise.value} forecasts from where the past of a target lies, but "

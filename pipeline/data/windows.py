@@ -19,10 +19,9 @@ class Windows:
     """Scaled rows and the window starts of each part.
 
     Attributes:
-        inputs: Scaled features. Shape (time, features), float32.
+        inputs: Scaled features, and what each row carries of the rows after it: `spec.columns`. NaN where a series ends
+            before a row that is carried, which no window reads. Shape (time, columns), float32.
         targets: Scaled targets. Shape (time, targets), float32.
-        future_inputs: Scaled inputs whose future is known. Shape (time, future columns), float32.
-        static_inputs: Scaled inputs that stay the same in each series. Shape (time, static columns), float32.
         spec: Where the rows of a window lie.
         starts: Every window with a known origin, also those whose last target lies beyond the end. Shape (windows,).
         train: Starts of windows whose targets all lie in the training part. Shape (train windows,).
@@ -33,8 +32,6 @@ class Windows:
 
     inputs: FloatArray
     targets: FloatArray
-    future_inputs: FloatArray
-    static_inputs: FloatArray
     spec: WindowSpec
     starts: IntArray
     train: IntArray
@@ -57,9 +54,9 @@ class Windows:
         return self.num_targets * self.spec.answer_size
 
     @property
-    def interface(self) -> tuple[int, int, tuple[int, ...]]:
-        """What a network has to fit: features of a time step, outputs, and which feature of a row each target is."""
-        return self.num_features, self.num_outputs, self.spec.target_inputs
+    def interface(self) -> tuple[int, int, tuple[int, ...], int]:
+        """What a network has to fit: what `plan_layers` asks for."""
+        return self.num_features, self.num_outputs, self.spec.target_inputs, self.spec.untouched
 
     def without_rows(self) -> "Windows":
         """Return the same layout of no rows: what a program knows of windows, which is given the rows."""
@@ -91,14 +88,6 @@ class Windows:
         rows = self.spec.forecast_rows(starts)  # (windows, horizon_steps)
         return self.targets[rows].reshape(len(starts), self.num_targets)
 
-    def gather_future(self, starts: IntArray) -> FloatArray:
-        """Return the inputs known ahead of each origin. Shape (windows, future rows, future columns), float32."""
-        return self.future_inputs[self.spec.future_rows(starts)]
-
-    def gather_static(self, starts: IntArray) -> FloatArray:
-        """Return the inputs that stay the same in each window's series. Shape (windows, static columns), float32."""
-        return self.static_inputs[starts]
-
 
 @dataclass(frozen=True)
 class Samples:
@@ -106,10 +95,6 @@ class Samples:
 
     windows: Windows
     starts: IntArray
-
-    def __post_init__(self) -> None:
-        """Check that past rows are all there is to gather."""
-        self.windows.spec.require_past_only("the linear fit")
 
     def __len__(self) -> int:
         """Return the number of windows."""
@@ -128,7 +113,7 @@ def make_windows(
     Args:
         protocol: With tutorial no window spans two parts.
         spec: Where the rows of a window lie.
-        scaled: Scaled values. Shape (time, columns of the series).
+        scaled: Scaled values, and behind them what rows carry. Shape (time, columns of the series + carried).
         series: One or a panel, whose borders no window crosses; a window with a target that was filled in is neither
             trained on nor scored.
         split: The part of every row.
@@ -138,9 +123,8 @@ def make_windows(
         The windows. A series of N defined values gives N - look_back windows with known targets at horizon 1.
     """
     pieces = _pieces(protocol, series, split)
-    needed = max(spec.nearest_forecast, *spec.future_offsets, 0)  # the last offset that must lie inside the series
     dropped = 0 if protocol is Protocol.fair else 1  # the tutorial drops one sample per part
-    each = [np.arange(rows.start + lost, rows.stop - needed - dropped) for rows in pieces]
+    each = [np.arange(rows.start + lost, rows.stop - spec.last_needed - dropped) for rows in pieces]
     starts = np.concatenate(each)
     ends = np.repeat([rows.stop for rows in pieces], [len(some) for some in each])  # (windows,)
     complete = spec.last_targets(starts) < ends
@@ -149,21 +133,16 @@ def make_windows(
     in_train = complete & (last_part == PARTS.index("train"))
     in_validation = complete & (first_part == PARTS.index("validation")) & (last_part == first_part)
     measured = all_measured(spec, np.all(series.scorable(), axis=1), starts)
+    carried = range(len(series.columns), scaled.shape[1])
     return Windows(
-        inputs=_choose(scaled, series, spec.input_columns),
-        targets=_choose(scaled, series, spec.target_columns),
-        future_inputs=_choose(scaled, series, spec.future_columns),
-        static_inputs=_choose(scaled, series, spec.static_columns),
+        inputs=scaled[:, [*series.column_numbers(spec.input_columns), *carried]].astype(np.float32),
+        targets=scaled[:, series.column_numbers(spec.target_columns)].astype(np.float32),
         spec=spec,
         starts=starts,
         train=starts[in_train & measured],
         validation=starts[(in_validation if split.judge == "validation" else in_train) & measured],
         first_of_series=np.repeat([some[0] for some in each if some.size], [some.size for some in each if some.size]),
     )
-
-
-def _choose(scaled: FloatArray, series: Series, names: tuple[str, ...]) -> FloatArray:
-    return scaled[:, series.column_numbers(names)].astype(np.float32)  # (time, names)
 
 
 def _pieces(protocol: Protocol, series: Series, split: Split) -> list[slice]:

@@ -22,7 +22,7 @@ _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple
 
 
 def build_training_network(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
 ) -> keras.Model:
     """Build the network that is trained.
 
@@ -31,13 +31,14 @@ def build_training_network(
         num_features: Features of one time step.
         num_outputs: Numbers predicted at one time step.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
+        untouched: Features at the end of a row that dataset.normalise leaves as they are.
 
     Returns:
         Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
         (windows, outputs), or many-to-many (windows, time_steps, outputs).
     """
     shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched)
     return _build(config, layers, shape, config.stateful)
 
 
@@ -54,7 +55,7 @@ def build_chunk_network(config: Config, length: int, num_features: int, num_outp
 
 
 def build_serving_network(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
 ) -> keras.Model:
     """Build the stateless twin that is saved and served, for any number of windows.
 
@@ -63,7 +64,7 @@ def build_serving_network(
     once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched)
     return _build(config, layers, shape, stateful=False)
 
 

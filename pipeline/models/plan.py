@@ -115,7 +115,7 @@ class LayerPlan:
 
 
 def plan_layers(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = ()
+    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
 ) -> list[LayerPlan]:
     """Plan a network.
 
@@ -125,6 +125,7 @@ def plan_layers(
         num_outputs: Numbers that the network gives per origin: horizon steps times targets, times what the head says
             about each. Of a text: the tokens of its vocabulary.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
+        untouched: Features at the end of a row that dataset.normalise leaves as they are.
 
     Returns:
         The layers from input to output.
@@ -147,7 +148,7 @@ def plan_layers(
     numbers = num_outputs // (steps * len(target_inputs))  # of an answer
     columns = [column for _ in range(steps) for column in target_inputs for _ in range(numbers)]
     features = num_features * config.time_steps // config.look_back  # of a row
-    rule = WindowRule(config.dataset.normalise, features, tuple(columns), untouched=2 * len(config.dataset.calendar))
+    rule = WindowRule(config.dataset.normalise, features, tuple(columns), untouched)
     return [
         LayerPlan(Kind.normalise, "normalise", num_features, num_features, rule=rule),
         *core,

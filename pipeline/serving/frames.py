@@ -69,7 +69,7 @@ class FrameForecaster:
         columns = value_columns(self.model.config, self.model.data.series)
         reading = replace(dataset, source=Source.frame, features=columns, targets=[])
         series = load_series(reading, data=tidy)
-        bad = np.argwhere(series.read_values() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
+        bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
         if len(bad):
             name = series.columns[int(bad[0, 1])]
             raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.base.errors import UserError
+from pipeline.base.text import show_names
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.reading import reads_rows_once
 from pipeline.serving.model import ServedModel
@@ -25,7 +26,8 @@ class Lanes:
 
     def __init__(self, model: ServedModel, places: int = 16) -> None:
         spec = self._spec = model.data.windows.spec
-        spec.require_past_only("a served network")
+        if spec.future_columns:
+            raise UserError(f"a served network cannot read dataset.future={show_names(spec.future_columns)} yet")
         self.model = model
         self.numbers: dict[str, int] = {}
         self.consumed: IntArray = np.zeros(places, np.int64)

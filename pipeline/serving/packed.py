@@ -73,23 +73,22 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         filled=values.astype(bool),
         origin=config.dataset.name,
         computed=cycle_names(config.dataset.calendar),
+        future=tuple(config.dataset.future),
         series_ids=tuple(per_lane),
         series_ends=(0,) * len(per_lane),
     )
-    nothing = np.empty(0, dtype=np.int64)
+    nothing, spec = np.empty(0, dtype=np.int64), make_window_spec(config, series)
     windows = Windows(
-        inputs=np.empty((0, len(features)), np.float32),
+        inputs=np.empty((0, len(spec.columns)), np.float32),
         targets=np.empty((0, len(targets)), np.float32),
-        future_inputs=np.empty((0, 0), np.float32),
-        static_inputs=np.empty((0, 0), np.float32),
-        spec=make_window_spec(config, series),
+        spec=spec,
         starts=nothing,
         train=nothing,
         validation=nothing,
         first_of_series=nothing,
     )
     transformed = forward_transforms(
-        values, config.dataset.transforms, config.dataset.period, untouched=len(series.computed)
+        values, config.dataset.transforms, config.dataset.period, untouched=len(series.untransformed)
     )
     scaling = Scaling(config.dataset.scaler, offset, scale)
     return PreparedData(series, Split(nothing), transformed, scaling, windows, None, head_of(config))

@@ -39,7 +39,6 @@ def study_series(model: ServedModel, reading: Reading, trace: Trace) -> Study:
 def find_series_reading(model: ServedModel, excerpt: Excerpt, most_before: int | None) -> Reading:
     """Find the steps of an excerpt of a series; `most_before` as in `look_at_network`."""
     config, windows = model.config, model.data.windows
-    windows.spec.require_past_only("the gate viewer")
     first_rows, resets = lay_steps(config, windows, model.data.series.slices()[excerpt.member])
     rows = first_rows + windows.spec.rows_of_step[-1]
     reached = np.flatnonzero(rows >= excerpt.first_row)  # with overlapping windows rows come again
@@ -110,7 +109,7 @@ def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:
 
 
 def _name_inputs(data: PreparedData) -> list[str]:
-    columns, lags = data.windows.spec.input_columns, data.windows.spec.rows_per_step
+    columns, lags = data.windows.spec.columns, data.windows.spec.rows_per_step
     if lags == 1:
         return list(columns)
     return [f"{column}, {lags - 1 - lag} back" for lag in range(lags) for column in columns]

@@ -26,7 +26,6 @@ def forecast_windows(config: Config, windows: Windows, network: NumpyNetwork) ->
     Returns:
         Scaled outputs, for each of `windows.starts`. Shape (windows, outputs), float32.
     """
-    windows.spec.require_past_only("the network in NumPy")
     starts = windows.starts
     if not config.stateful:
         blocks = [starts[first : first + _WINDOWS_AT_ONCE] for first in range(0, len(starts), _WINDOWS_AT_ONCE)]

@@ -47,7 +47,6 @@ def feed_shuffled(windows: Windows, batch_size: int, seed: int, current_epoch: C
 def _gatherer(windows: Windows) -> Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]]:
     """Return what Windows.gather_inputs and gather_targets do, as one function of tensor starts, (batch,)."""
     spec = windows.spec
-    spec.require_past_only("the engine fit")
     inputs, targets = tf.constant(windows.inputs), tf.constant(windows.targets)
     past = tf.constant(spec.past_offsets, tf.int32)  # (time_steps, rows of a step)
     learnt = tf.constant(spec.target_offsets, tf.int32)  # (positions, horizon_steps)

@@ -30,10 +30,6 @@ class Reader:
     windows: Windows
     seeds: int
 
-    def __post_init__(self) -> None:
-        """Check that past rows are all there is to gather."""
-        self.windows.spec.require_past_only("the engine fused")
-
     @property
     def _kept(self) -> int:
         return head_of(self.config).kept(self.windows.num_outputs)

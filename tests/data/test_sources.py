@@ -177,6 +177,7 @@ BAD_TEXTS = {
     "ragged": (GOOD + "2024-02-01,1,2,3,4\n", {}, r"sales\.csv cannot be read as \.csv: .*line 22"),
     "open quote": (GOOD.replace("2024-01-03", '"2024-01-03'), {}, r"sales\.csv cannot be read as \.csv"),
     "no such feature": (GOOD, {"features": ["cost"]}, r"dataset\.features names the column 'cost', but .* has: date"),
+    "no such future": (GOOD, {"future": ["cost"]}, r"dataset\.future names the column 'cost', but .* has: date"),
     "no such target": (GOOD, {"targets": ["cost"]}, r"dataset\.targets names the column 'cost', but .* has: date"),
     "no such time": (GOOD, {"time_column": "day"}, r"dataset\.time_column names the column 'day', but .* has: date"),
     "no target chosen": (GOOD, {"targets": None}, r"dataset\.targets is required .*choose from sales, price"),

@@ -1,6 +1,5 @@
 """Where the rows of a window lie: offsets of what is read and of what is predicted, in every framing."""
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -9,52 +8,49 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Protocol, Source
+from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Protocol, Source, Transform
+from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.series import Series
 from pipeline.data.split import Split
 from pipeline.data.window_spec import WindowSpec, make_window_spec
-from pipeline.data.windows import Samples, Windows, make_windows
+from pipeline.data.windows import Windows, make_windows
 
 LENGTH = 30
-COLUMNS = ("sales", "holiday", "size")
+COLUMNS = ("sales", "holiday")
 
 
-def make_series(series_ends: tuple[int, ...] = ()) -> Series:
-    """Return sales that are row numbers, a holiday 100 above them, and a size that is the number of the series."""
+def make_series(series_ends: tuple[int, ...] = (), future: bool = False) -> Series:
+    """Return sales that are row numbers, and a holiday 100 above them, which may be known ahead."""
     rows = np.arange(LENGTH, dtype=float)
-    size = np.searchsorted(series_ends, rows, side="right").astype(float)
     return Series(
         timestamps=pd.RangeIndex(LENGTH),
-        values=np.stack([rows, rows + 100, size], axis=1),
+        values=np.stack([rows, rows + 100], axis=1),
         columns=COLUMNS,
-        features=("sales",),
+        features=COLUMNS if future else COLUMNS[:1],
         targets=("sales",),
-        filled=np.zeros((LENGTH, 3), dtype=bool),
+        filled=np.zeros((LENGTH, 2), dtype=bool),
+        future=COLUMNS[1:] if future else (),
         origin="test",
         series_ids=tuple("abc"[: len(series_ends)]),
         series_ends=series_ends,
     )
 
 
-def specify(look_back: int = 3, horizon: int = 2, return_sequences: bool = False, **dataset: Any) -> WindowSpec:
+def specify(
+    look_back: int = 3, horizon: int = 2, return_sequences: bool = False, future: bool = False, **dataset: Any
+) -> WindowSpec:
     """Return the specification of a configuration."""
     dataset_config = DatasetConfig(name="rows", source=Source.sine, **dataset)
     config = Config(look_back=look_back, horizon=horizon, return_sequences=return_sequences, dataset=dataset_config)
-    return make_window_spec(config, make_series())
-
-
-def with_known_inputs(spec: WindowSpec) -> WindowSpec:
-    """Add a column that is known at every row that is forecast, and one that stays the same."""
-    ahead = tuple(spec.origin + step for step in range(1, max(spec.horizon_steps) + 1))
-    return replace(spec, future_offsets=ahead, future_columns=("holiday",), static_columns=("size",))
+    return make_window_spec(config, make_series(future=future))
 
 
 def make_some_windows(spec: WindowSpec, series_ends: tuple[int, ...] = ()) -> Windows:
     """Return the windows of three parts of ten rows, or of many series that are all training."""
     parts = np.zeros(LENGTH, dtype=int) if series_ends else np.repeat([0, 1, 2], LENGTH // 3)
-    series = make_series(series_ends)
-    return make_windows(Protocol.fair, spec, series.values, series, Split(parts), lost=0)
+    series = make_series(series_ends, bool(spec.future_columns))
+    wide = np.concatenate([series.values, carry_ahead(series, len(spec.future_steps))], axis=1)
+    return make_windows(Protocol.fair, spec, wide, series, Split(parts), lost=0)
 
 
 FRAMINGS: dict[str, tuple[dict[str, Any], tuple[Any, ...], tuple[Any, ...], tuple[int, ...]]] = {
@@ -97,43 +93,43 @@ def test_what_is_derived_agrees_with_the_offsets(look_back: int, horizon: int, h
     np.testing.assert_array_equal(spec.target_rows(start)[:, -1], spec.forecast_rows(start))
 
 
-# ------------------------------------------------------------------------------------- known-future and static inputs
+# ----------------------------------------------------------------------------------------------- inputs known ahead
 
 
-def test_no_configuration_asks_for_known_future_or_static_inputs() -> None:
+def test_no_configuration_asks_for_inputs_known_ahead() -> None:
     """Breaks runs of today: they would carry inputs that no key asked for."""
-    windows = make_some_windows(specify())
-    assert windows.gather_future(windows.starts).shape == (len(windows.starts), 0, 0)
-    assert windows.gather_static(windows.starts).shape == (len(windows.starts), 0)
+    spec = specify()
+    assert (spec.columns, spec.future_steps, spec.last_needed) == (("sales",), (), 4)
 
 
-def test_known_future_inputs_are_those_of_the_rows_that_are_forecast() -> None:
-    """Breaks holidays: the network would be told that of another day."""
-    spec = with_known_inputs(specify(horizons=Horizons.all))
+@pytest.mark.parametrize("framing", FRAMINGS)
+def test_each_row_carries_what_is_known_of_the_next_ones(framing: str) -> None:
+    """Breaks holidays: the network would be told that of another day, or none of the rows that it forecasts."""
+    changes, *_ = FRAMINGS[framing]
+    spec = specify(future=True, **changes)
+    assert spec.columns == ("sales", "holiday", *(f"holiday+{step}" for step in spec.future_steps))
+    starts = make_some_windows(spec).train
     windows = make_some_windows(spec)
-    known = windows.gather_future(windows.train)  # (windows, future rows, future columns)
-    assert known.dtype == np.float32
-    np.testing.assert_array_equal(known[:, :, 0], windows.gather_targets(windows.train) + 100)
+    read = windows.gather_inputs(starts).reshape(*spec.past_rows(starts).shape, -1)  # (..., columns)
+    np.testing.assert_array_equal(read[..., 1], spec.past_rows(starts) + 100)
+    np.testing.assert_array_equal(read[..., 2:], spec.future_rows(starts) + 100)
+    assert set(spec.forecast_rows(starts[:1]).ravel()) <= set(spec.future_rows(starts[:1])[0, -1, -1])
 
 
 @pytest.mark.parametrize("series_ends", [(), (8, 20, 30)])
-def test_every_window_knows_its_future_inside_its_series(series_ends: tuple[int, ...]) -> None:
-    """Breaks panels: at the end of a series the network would read the known inputs of the next one."""
-    windows = make_some_windows(with_known_inputs(specify(horizons=Horizons.all)), series_ends)
+@pytest.mark.parametrize("horizons", Horizons)
+def test_every_window_knows_its_future_inside_its_series(horizons: Horizons, series_ends: tuple[int, ...]) -> None:
+    """Breaks panels: at the end of a series the network would read the next one's holidays, or what nobody knows."""
+    windows = make_some_windows(specify(horizons=horizons, future=True), series_ends)
+    rows = windows.spec.future_rows(windows.starts).reshape(len(windows.starts), -1)
     owner = make_series(series_ends).series_of_rows()
-    rows = windows.spec.future_rows(windows.starts)
     np.testing.assert_array_equal(owner[rows], np.repeat(owner[windows.starts][:, None], rows.shape[1], axis=1))
-    np.testing.assert_array_equal(windows.gather_static(windows.starts)[:, 0], owner[windows.starts])
+    assert np.isfinite(windows.gather_inputs(windows.starts)).all()
+    assert np.isnan(windows.inputs[LENGTH - 1, -1])  # nobody knows what lies beyond the end
 
 
-def test_a_reader_of_past_rows_refuses_other_inputs_by_name() -> None:
-    """Breaks honesty: inputs that a configuration asks for would silently be left out."""
-    spec = specify()
-    spec.require_past_only("the engine")
-    known = with_known_inputs(spec)
-    with pytest.raises(UserError, match="the engine cannot read known-future inputs yet, but got holiday; leave them"):
-        known.require_past_only("the engine")
-    with pytest.raises(UserError, match="the engine cannot read static inputs yet, but got size; leave them out"):
-        replace(known, future_offsets=(), future_columns=()).require_past_only("the engine")
-    with pytest.raises(UserError, match="the linear fit cannot read known-future inputs"):
-        Samples(make_some_windows(known), np.array([0]))
+def test_transforms_leave_what_is_known_ahead() -> None:
+    """Breaks prices with differences: what is carried would be another number than the row's own."""
+    series = make_series(future=True)
+    assert (series.untransformed, series.transformable().shape) == (("holiday",), (LENGTH, 1))
+    assert specify(future=True, transforms=[Transform.difference]).untouched == 1 + 2  # its own, and two rows ahead

@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Skip, Source
+from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Skip, Source
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network, normalise
 from pipeline.models.plan import plan_layers
 from pipeline.models.window_rule import WindowRule
@@ -68,8 +68,8 @@ def test_a_calendar_has_no_level_of_its_own(how: Normalise) -> None:
     alone = normalise(WindowRule(how, 1, (0,)), samples[:, :, :1])
     np.testing.assert_array_equal(read[:, :, 1], samples[:, :, 1])
     np.testing.assert_allclose(read[:, :, 0], alone[:, :, 0], rtol=1e-6)
-    dataset = DatasetConfig(normalise=how, calendar=[Cycle.month])
-    rule = plan_layers(Config(look_back=5, dataset=dataset), 3, 1, (0,))[0].rule
+    dataset = DatasetConfig(normalise=how)
+    rule = plan_layers(Config(look_back=5, dataset=dataset), 3, 1, (0,), 2)[0].rule
     assert rule is not None and (rule.features, rule.untouched) == (3, 2)
 
 

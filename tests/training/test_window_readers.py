@@ -1,17 +1,13 @@
 """One window, whoever reads it: NumPy, the input pipeline of `fit`, the fused program, the lanes of a served model."""
 
-from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import pytest
 import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, Order, Source
 from pipeline.data.lanes import shuffle_windows
@@ -22,9 +18,7 @@ from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
-from pipeline.serving.windows import forecast_windows
 from pipeline.training.feed import feed_lanes, feed_shuffled
-from pipeline.training.forecaster import Forecaster
 from pipeline.training.reader import Reader
 
 ROWS = 60
@@ -48,15 +42,24 @@ class Recorder:
         return self.answer(sample), []
 
 
-def make_case(features: int = 1, targets: int = 1, **changes: Any) -> tuple[Config, PreparedData]:
-    """Return a configuration that passed the gates, and its data: noise in the columns a, b."""
+def make_case(features: int = 1, targets: int = 1, future: bool = False, **changes: Any) -> tuple[Config, PreparedData]:
+    """Return a configuration that passed the gates, and its data: noise in a and b, which may be known ahead."""
     names = ("a", "b")
     dataset = DatasetConfig(name="noise", source=Source.sine, **changes.pop("dataset", {}))
     config = Config(**changes, dataset=dataset)
     check_ranges(config)
     values = np.random.default_rng(3).normal(size=(ROWS, 2))
     filled = np.zeros(values.shape, dtype=bool)
-    series = Series(pd.RangeIndex(ROWS), values, names, names[:features], names[:targets], filled, "test")
+    series = Series(
+        pd.RangeIndex(ROWS),
+        values,
+        names,
+        names if future else names[:features],
+        names[:1] if future else names[:targets],
+        filled,
+        "test",
+        future=names[1:] if future else (),
+    )
     return config, prepare_data(config, series)
 
 
@@ -110,6 +113,7 @@ def read_by_lanes(config: Config, data: PreparedData) -> np.ndarray:
     order=st.sampled_from(Order),
     features=st.integers(1, 2),
     targets=st.integers(1, 2),
+    future=st.booleans(),
 )
 def test_every_reader_gathers_the_same_values(
     look_back: int,
@@ -121,11 +125,13 @@ def test_every_reader_gathers_the_same_values(
     order: Order,
     features: int,
     targets: int,
+    future: bool,
 ) -> None:
     """Breaks every comparison: a network would be trained, scored and served on different windows."""
     config, data = make_case(
         features,
         targets,
+        future,
         look_back=look_back,
         horizon=horizon,
         stateful=stateful,
@@ -135,12 +141,14 @@ def test_every_reader_gathers_the_same_values(
     windows = data.windows
     starts, *fed = read_by_fit(config, data)
     gathered = windows.gather_inputs(starts), windows.gather_targets(starts)
-    expected = data.windows.inputs[starts[:, None] + np.arange(look_back)]  # said anew: (windows, look_back, features)
+    expected = windows.inputs[starts[:, None] + np.arange(look_back)]  # said anew: (windows, look_back, columns)
     np.testing.assert_array_equal(gathered[0].ravel(), expected.ravel())
     for ours, fit, fused in zip(gathered, fed, read_by_program(config, data, starts), strict=True):
         np.testing.assert_array_equal(fit, ours)
         np.testing.assert_array_equal(fused, ours)
-    np.testing.assert_array_equal(read_by_lanes(config, data), windows.gather_inputs(np.arange(ROWS - look_back + 1)))
+    if not future:
+        each = windows.gather_inputs(np.arange(ROWS - look_back + 1))
+        np.testing.assert_array_equal(read_by_lanes(config, data), each)
 
 
 def test_a_forecast_belongs_to_the_row_that_was_learnt() -> None:
@@ -149,25 +157,3 @@ def test_a_forecast_belongs_to_the_row_that_was_learnt() -> None:
     windows = data.windows
     placed = data.in_units(windows.gather_targets(windows.train), windows.train)[:, :, 0]
     np.testing.assert_allclose(placed, data.series.values[windows.spec.forecast_rows(windows.train), 0], rtol=1e-5)
-
-
-READERS: dict[str, Callable[[Config, PreparedData], object]] = {
-    "the engine fit": read_by_fit,
-    "the network of the engine fit": lambda config, data: Forecaster(config, data.windows),
-    "the engine fused": reader_of,
-    "a served network": read_by_lanes,
-    "the network in NumPy": lambda config, data: forecast_windows(config, data.windows, cast(NumpyNetwork, None)),
-}
-
-
-@pytest.mark.parametrize("stateful", [False, True])
-@pytest.mark.parametrize("reader", READERS)
-def test_who_reads_past_rows_only_refuses_other_inputs_by_name(reader: str, stateful: bool) -> None:
-    """Breaks known-future and static inputs: a reader that does not know them yet would leave them out silently."""
-    config, data = make_case(stateful=stateful)
-    for kind in ("future", "static"):
-        spec = replace(data.windows.spec, **{f"{kind}_columns": ("b",)})
-        asked = replace(data, windows=replace(data.windows, spec=spec))
-        named = {"future": "known-future", "static": "static"}[kind]
-        with pytest.raises(UserError, match=f"^{reader} cannot read {named} inputs yet, but got b; leave them out"):
-            READERS[reader](config, asked)

@@ -23,7 +23,7 @@ class Explanation:
     Attributes:
         title: Names the experiment.
         summary: What goes in, what comes out, what is remembered.
-        features: Columns that the network sees.
+        features: What the network sees of a row: columns, and `price+1` of the row after it.
         targets: Columns that are predicted.
         wiring: The wiring in use.
         is_stateful: Whether the state is carried from batch to batch.
@@ -97,7 +97,7 @@ def explain(config: Config, data: PreparedData) -> Explanation:
     return Explanation(
         title=_title(config),
         summary=summarize(config, data, counts),
-        features=data.series.features,
+        features=spec.columns,
         targets=data.series.targets,
         wiring=config.wiring,
         is_stateful=config.stateful,

@@ -81,7 +81,6 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
         One stage; two for an encoder and its decoder.
     """
     spec = windows.spec
-    spec.require_past_only("the drawing of a sample")
     inputs = tuple(tuple(row - spec.origin for row in rows) for rows in spec.past_offsets)
     stage = Stage(Feed.series, spec.time_steps, windows.num_features, inputs)
     before: tuple[Stage, ...] = ()

@@ -6,7 +6,7 @@ from pipeline.config.schema import Config, Horizons, LagsAs, Order, TextSplit, W
 from pipeline.data.notes import describe_data, describe_normalise, describe_skip
 from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
-from pipeline.explanation.facts.labels import Labels, name_frequency, name_some
+from pipeline.explanation.facts.labels import Labels, name_frequency, name_rows, name_some
 
 _MOST_ANSWERS = 4
 
@@ -60,6 +60,8 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         yield from (f"{note}." for note in describe_data(config, data))
         return
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
+    if data.series.future:
+        yield _explain_future(data, labels)
     if config.normalises:
         yield f"{describe_normalise(config)}."
     if config.skips:
@@ -100,6 +102,21 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
             "The decoder is given the same vector at every step, never its own forecasts or the true values: it "
             "learns from its state how far ahead it is."
         )
+
+
+def _explain_future(data: PreparedData, labels: Labels) -> str:
+    """Say from which rows inputs come that are known ahead."""
+    spec, first = data.windows.spec, int(data.windows.train[0])
+    last = first + spec.origin + spec.future_steps[-1]
+    one, rows = len(spec.future_columns) == 1, len(spec.future_steps)
+    what, come = ("value", "it comes") if one else ("values", "they come")
+    after = "the next row" if rows == 1 else f"each of the next {rows} rows"
+    return (
+        f"Known ahead (dataset.future): {name_some(spec.future_columns)}. Every row is read with its own {what} and "
+        f"{'that' if one else 'those'} of {after}; the last one, t, with {name_rows(spec.future_steps)}. In the first "
+        f"training window {come} from {labels.span(first, last)}, all else from "
+        f"{labels.span(first, first + spec.origin)}."
+    )
 
 
 def _text_answers(config: Config, data: PreparedData, labels: Labels) -> Iterator[str]:
