@@ -43,7 +43,7 @@ def write_test_errors(
         test: True for the rows of the test part that are scored. Shape (time,).
         actual: Shape (time, targets); NaN where the file had no value, which is never scored.
         answers: Shape (seeds, time, horizon_steps, targets, *shape of an answer), in the data's own units.
-        baselines: Forecasts by name. Each (time, horizon_steps, targets).
+        baselines: Answers by name. Each (time, horizon_steps, targets, *shape of an answer).
         seeds: Number of each seed.
         validation_rmse: Of each seed.
         scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
@@ -56,7 +56,7 @@ def write_test_errors(
     times, _ = pd.factorize(timestamps[test], sort=True)
     measured = actual[test, None]  # (test time, 1, targets)
     place = head.measure(len(targets)).place
-    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.shape, place)
+    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.levels, place)
     facts = {
         "rows": rows,
         "span": span,
@@ -72,7 +72,7 @@ def write_test_errors(
         times=times.astype(np.int32),
         scale=np.asarray(scale, dtype=float),
         validation_rmse=np.asarray(validation_rmse, dtype=float),
-        baselines=_single(np.stack([head.errors(head.spread(each[test]), measured) for each in baselines.values()])),
+        baselines=_single(np.stack([head.errors(each[test], measured) for each in baselines.values()])),
     )
     return rows
 
@@ -175,7 +175,7 @@ def _identify(
     targets: Sequence[str],
     steps: Sequence[int],
     actual: np.ndarray,
-    answer: tuple[int, ...] = (),
+    levels: tuple[float, ...] = (),
     place: str = "timestamp",
 ) -> tuple[str, str]:
     """Return the digest of what is scored, and what people call it.
@@ -186,7 +186,7 @@ def _identify(
     scored = np.isfinite(actual).any(axis=1)
     told, times, values = told[scored], times[scored], actual[scored].astype(float) + 0.0  # no -0.0
     order = np.lexsort((*values.T[::-1], times))
-    asked = (list(targets), [int(step) for step in steps], *answer)  # what has another shape is judged by other errors
+    asked = (list(targets), [int(step) for step in steps], *levels)  # other quantiles are judged by other errors
     identity = hashlib.sha256(repr(asked).encode())
     identity.update("\n".join(told[order].tolist()).encode())
     identity.update(np.isnan(values[order]).tobytes())

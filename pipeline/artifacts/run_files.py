@@ -22,7 +22,9 @@ from pipeline.base.text import show_name, show_number
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
+from pipeline.evaluation.alignment import take_truth
 from pipeline.evaluation.intervals import Bounds, Coverage
+from pipeline.evaluation.scores import dress
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 
 Array = np.ndarray
@@ -78,7 +80,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     Returns:
         What identifies the rows it was scored on: `TestErrors.rows`.
     """
-    series = data.series
+    series, truth = data.series, take_truth(data)
     actual = _scored_actual(series)
     write_config(folder, config)
     write_scaling(folder, config, data)
@@ -93,6 +95,8 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         list(results.losses),
         np.array(series.series_ids)[series.series_of_rows()] if series.series_ids else None,
         results.bounds,
+        data.head.levels,
+        results.answers,
     )
     if results.coverages:
         write_intervals(folder / "intervals.csv", series.targets, results.coverages)
@@ -106,7 +110,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         data.scored_rows("test"),
         actual,
         results.answers,
-        results.baselines,
+        {name: dress(truth, each) for name, each in results.baselines.items()},
         list(results.losses),
         [seed[data.head.measure(len(series.targets)).of("validation")] for seed in results.seeds],
         results.scale,

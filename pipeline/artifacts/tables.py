@@ -22,6 +22,8 @@ def write_predictions(
     seeds: Sequence[int],
     lanes: np.ndarray | None = None,
     bounds: Bounds | None = None,
+    levels: Sequence[float] = (),
+    answers: np.ndarray | None = None,
 ) -> None:
     """Write one row per timestamp, target and horizon step, in the data's own units.
 
@@ -36,6 +38,8 @@ def write_predictions(
         seeds: Number of each seed.
         lanes: Name of the lane of every row, shape (time,); None for a single series, which has no column `lane`.
         bounds: Intervals around the mean of the seeds; two columns for each level, empty outside the test part.
+        levels: Of quantiles; each has a column with its mean over the seeds.
+        answers: The quantiles. Shape (seeds, time, horizon_steps, targets, levels); not read without levels.
     """
     blocks = []
     lane = {} if lanes is None else {"lane": lanes}
@@ -53,6 +57,7 @@ def write_predictions(
                     "prediction": each.mean(axis=0),
                 }
                 | _bound(each.mean(axis=0), bounds, position, column)
+                | _list_quantiles(levels, answers, position, column)
                 | {f"seed_{seed}": each[number] for number, seed in enumerate(seeds)}
             )
             blocks.append(block[~np.isnan(each).any(axis=0)])
@@ -66,6 +71,16 @@ def _bound(points: np.ndarray, bounds: Bounds | None, step: int, target: int) ->
         radii = bounds.radii[:, step, target, place] if bounds is not None else points
         columns |= {f"low_{name_level(level)}": points - radii, f"high_{name_level(level)}": points + radii}
     return columns
+
+
+def _list_quantiles(
+    levels: Sequence[float], answers: np.ndarray | None, step: int, target: int
+) -> dict[str, np.ndarray]:
+    """Return the columns `quantile_0.05` of each level."""
+    if answers is None:
+        return {}
+    means = answers[:, :, step, target].mean(axis=0)  # (time[, levels])
+    return {f"quantile_{level:g}": means[:, place] for place, level in enumerate(levels)}
 
 
 def write_intervals(path: Path, targets: Sequence[str], coverages: Mapping[str, Sequence[Coverage]]) -> None:

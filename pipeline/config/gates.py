@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import hide_password, show_names, show_setting
+from pipeline.config.head_gates import complain_of_head
 from pipeline.config.keys import NEUTRAL, write_parameter
 from pipeline.config.launcher_gates import complain_of_ray, complain_of_slurm
 from pipeline.config.schema import (
@@ -217,6 +218,7 @@ def _is_zone(name: str) -> bool:
 
 def _combinations(config: Config) -> Iterator[str]:
     dataset = config.dataset
+    yield from complain_of_head(config)
     if config.reads_text:
         yield from _text(config)
         return

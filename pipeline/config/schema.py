@@ -170,10 +170,11 @@ class Wiring(Enum):
 
 
 class HeadName(Enum):
-    """What the network says about each target: one number, or the probability of every token; auto: by the data."""
+    """What the network says about each target: a number, quantiles, a probability of each token; auto: by the data."""
 
     auto = "auto"
     point = "point"
+    quantile = "quantile"
     token = "token"
 
 
@@ -279,6 +280,7 @@ class ModelConfig:
     cell: Cell = Cell.lstm
     wiring: Wiring = Wiring.auto
     head: HeadName = HeadName.auto
+    quantiles: list[float] = field(default_factory=lambda: [0.05, 0.25, 0.5, 0.75, 0.95])
     embedding: int | None = None
     skip: Skip = Skip.none
     units: list[int] = field(default_factory=lambda: [4])

@@ -16,7 +16,6 @@ rows beside its own, so that every reader of rows reads them, row by row or wind
     future columns of      0 1 2    1 2 3    2 3 4      the last row carries those of the rows that are forecast
 """
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -198,7 +197,7 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         answers_every_step=config.answers_every_step,
         input_columns=series.features,
         target_columns=series.targets,
-        answer_size=math.prod(head_of(config).shape),
+        answer_size=head_of(config).numbers,
         future_columns=series.future,
         future_steps=steps,
         untouched=len(series.untransformed) + len(series.future) * len(steps),

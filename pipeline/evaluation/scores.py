@@ -12,6 +12,7 @@ from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
 
 Array = np.ndarray
+_FEWEST_ERRORS = 8  # of a lane, that say how wide the errors of a baseline are
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,35 @@ def score_part(truth: Truth, answers: Array, scored: Array) -> float:
     return float(score_errors(truth.head, away[None], truth.divisors)[0])
 
 
+def dress(truth: Truth, points: Array) -> Array:
+    """Make answers of points as a baseline has them: its errors in the validation part say how sure it is.
+
+    Args:
+        truth: What really happened, and the head.
+        points: Shape (time, horizon_steps, targets).
+
+    Returns:
+        Shape (time, horizon_steps, targets, *shape of an answer). Quantiles are those of the errors of the same lane,
+        step and target, added to the points; a lane that has too few takes the errors of all.
+    """
+    levels = truth.head.levels
+    if not levels:
+        return truth.head.spread(points)
+    counts = truth.scored("validation")[:, None]
+    away = np.where(counts, truth.actual[:, None] - points, np.nan)  # (time, horizon_steps, targets)
+    answers = np.empty((*points.shape, len(levels)))
+    for rows in truth.slices:
+        enough = np.isfinite(away[rows]).sum(axis=0).min() >= _FEWEST_ERRORS
+        answers[rows] = points[rows][..., None] + _quantiles(away[rows] if enough else away, levels)
+    return answers
+
+
+def _quantiles(errors: Array, levels: Sequence[float]) -> Array:
+    """Return quantiles over time, 0 where nothing is known. Shape (horizon_steps, targets, levels)."""
+    known = np.isfinite(errors).any(axis=0)
+    return np.moveaxis(np.nanquantile(np.where(known, errors, 0.0), levels, axis=0), 0, -1)
+
+
 def score_all(truth: Truth, answers: Array) -> float:
     """Return the score over every row that has a forecast, in any part: the prequential error of an online run."""
     forecast = ~np.isnan(truth.head.points(answers)).any(axis=1)
@@ -126,7 +156,7 @@ def score_run(truth: Truth, seeds: Sequence[dict[str, float]], baselines: Mappin
             metrics[f"baseline_{name}_rmse{ending}"] = error
             metrics[f"skill_{name}{ending}"] = skill(metrics[f"test_rmse{ending}"], error)
         metrics[f"baseline_{name}_rmsse"] = rmsse(truth.actual, baseline, test, truth.scale)
-        judged = score_part(truth, truth.head.spread(baseline), test)
+        judged = score_part(truth, dress(truth, baseline), test)
         metrics[measure.of(f"baseline_{name}")] = judged
         metrics[f"skill_{name}"] = skill(metrics[measure.of("test")], judged)
     return metrics

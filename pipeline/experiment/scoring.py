@@ -25,7 +25,7 @@ from pipeline.evaluation.intervals import (
     interval_metrics,
     measure_coverage,
 )
-from pipeline.evaluation.scores import Truth, score_all, score_part, score_run, score_seed, score_series
+from pipeline.evaluation.scores import Truth, dress, score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def describe_weak_fit(data: PreparedData, results: Results) -> list[str]:
     truth = take_truth(data)
     scored = truth.scored("validation")
     linear, repeated = (
-        score_part(truth, truth.head.spread(results.baselines[name]), scored) for name in ("linear", "persistence")
+        score_part(truth, dress(truth, results.baselines[name]), scored) for name in ("linear", "persistence")
     )
     if linear <= _WEAK * repeated:
         return []

@@ -14,6 +14,8 @@ from pipeline.base.salvage import Salvage
 from pipeline.comparison.groups import group_by_truth
 from pipeline.comparison.runs import compare_runs
 from pipeline.config.keys import varying_keys
+from pipeline.models.heads.head import Head
+from pipeline.models.heads.registry import head_of_run
 from pipeline.report.figures.sweep import MOST_CURVES, Forecast
 from pipeline.report.page.sweep import Part, write_sweep_report
 from pipeline.report.wording import describe_failed, name_row
@@ -66,7 +68,8 @@ def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
         run_folders(store, newest[:1], (NAME, FALLBACK)) as (errors,),
         run_folders(store, newest[:1], (FALLBACK,)) as (predictions,),
     ):
-        forecast = _read_forecast(errors, predictions / FALLBACK, name_row(shown[0]), document.dataset.unit)
+        head = head_of_run(newest[0].record.params)
+        forecast = _read_forecast(errors, predictions / FALLBACK, name_row(shown[0]), document.dataset.unit, head)
     return Part(document, curves, forecast)
 
 
@@ -76,7 +79,7 @@ def _read_losses(path: Path) -> np.ndarray:
     return table.to_numpy(dtype=float)
 
 
-def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str) -> Forecast | None:
+def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str, head: Head) -> Forecast | None:
     """Read the first target and the furthest step ahead of the test part; of many lanes the first. A text has none."""
     frame = pd.read_csv(
         predictions,
@@ -98,6 +101,6 @@ def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str)
         times=frame["timestamp"].tolist(),
         actual=actual,
         seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
-        baselines={name: actual + each[of_lane, -1, 0] for name, each in errors.baselines.items()},
+        baselines={name: actual + head.points(each[of_lane])[:, -1, 0] for name, each in errors.baselines.items()},
         label=f"{'' if lane is None else f'{lane}: '}{target} [{unit}], {ahead} ahead",
     )

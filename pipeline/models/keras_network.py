@@ -1,4 +1,4 @@
-"""Build a network from its plan, in standard Keras layers, and ours where windows are normalised or skip the core.
+"""Build a network from its plan, in standard Keras layers, and ours for windows that are measured, skips and answers.
 
 All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import keras
 
 from pipeline.config.schema import Cell, Config
+from pipeline.models.answer_layer import Answer
 from pipeline.models.normalise_layers import Denormalise, Normalise
 from pipeline.models.plan import Kind, LayerPlan, plan_core, plan_layers
 from pipeline.models.skip_layer import Skip
@@ -102,6 +103,8 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         return kind(
             layer.rule.how.value, layer.rule.features, layer.rule.columns, layer.rule.untouched, name=layer.name
         )
+    if layer.answer is not None:
+        return Answer(layer.answer.numbers, layer.answer.below, name=layer.name)
     if layer.kind is Kind.skip:
         return Skip(layer.outputs, name=layer.name)
     if layer.kind is Kind.dense:

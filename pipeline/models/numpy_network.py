@@ -32,14 +32,14 @@ class NumpyNetwork:
 
     @property
     def core(self) -> "NumpyNetwork":
-        """The layers that read one time step after another: without those that need whole windows."""
+        """The layers that read one time step after another, up to the last dense one."""
         both = zip(self.layers, self.weights, strict=True)
-        pairs = [(layer, own) for layer, own in both if layer.kind not in WHOLE_WINDOW]
+        pairs = [(layer, own) for layer, own in both if layer.kind not in (*WHOLE_WINDOW, Kind.answer)]
         return NumpyNetwork(tuple(layer for layer, _ in pairs), tuple(own for _, own in pairs))
 
     @property
     def reads_whole_windows(self) -> bool:
-        """Whether there is more than the core."""
+        """Whether a layer needs all rows of a window at once."""
         return any(layer.kind in WHOLE_WINDOW for layer in self.layers)
 
     def zero_states(self, rows: int) -> States:
@@ -186,7 +186,7 @@ def apply_plain(layer: LayerPlan, weights: Sequence[Array], inputs: Array) -> Ar
     A one-hot row times a matrix is a row of that matrix. So a one-hot layer gives no rows, but says which they are.
 
     Args:
-        layer: One-hot, embedding or dense.
+        layer: One-hot, embedding, dense or answer.
         weights: Its own, as `NumpyNetwork.weights` holds them.
         inputs: Shape (..., rows, inputs); after a one-hot layer ids, (..., rows), integers.
 
@@ -197,6 +197,8 @@ def apply_plain(layer: LayerPlan, weights: Sequence[Array], inputs: Array) -> Ar
         return inputs[..., 0].astype(np.intp)
     if layer.kind is Kind.embedding:
         return weights[0][inputs[..., 0].astype(np.intp)]
+    if layer.answer is not None:
+        return np.asarray(layer.answer.apply(inputs, np))
     kernel, bias = weights
     outputs = _times(inputs, kernel) + bias
     return np.tanh(outputs) if layer.activation == "tanh" else outputs

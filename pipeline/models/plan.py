@@ -23,6 +23,9 @@ With model.skip=linear a linear map of what the core reads, all its steps at onc
 autoregressive part of LSTNet (Lai et al., "Modeling long- and short-term temporal patterns", 2018):
 
     (?, steps, features)  -> the layers above  -> (?, outputs)  -> skip: plus (?, steps x features) x kernel
+
+A head that says several numbers about each target has a rule that makes an answer of them, quantiles for example. It
+comes last, but before what brings outputs back to where their window was.
 """
 
 from collections.abc import Sequence
@@ -31,6 +34,8 @@ from enum import Enum
 from typing import Any
 
 from pipeline.config.schema import Cell, Config, Wiring
+from pipeline.models.answer_rule import AnswerRule
+from pipeline.models.heads.registry import head_of
 from pipeline.models.window_rule import WindowRule
 
 
@@ -46,9 +51,10 @@ class Kind(Enum):
     normalise = "normalise"  # a window is shifted, and perhaps divided, by what it measures itself
     denormalise = "denormalise"  # outputs are brought back to where their window was
     skip = "skip"  # a linear map of all that the core read is added to what it says
+    answer = "answer"  # the numbers of the last dense layer become what the head says
 
 
-WHOLE_WINDOW = (Kind.normalise, Kind.denormalise, Kind.skip)  # kinds around the core, which reads step by step
+WHOLE_WINDOW = (Kind.normalise, Kind.denormalise, Kind.skip)  # kinds that need all rows of a window at once
 
 
 # Gates of a cell, and arrays of its state: h, and for an LSTM c.
@@ -71,6 +77,7 @@ class LayerPlan:
         repeats: Time steps that a repeat layer makes.
         vocabulary: Ids that there are: of a one-hot layer and of an embedding.
         rule: Of a layer that normalises windows, or denormalises outputs.
+        answer: Of the layer that makes answers.
     """
 
     kind: Kind
@@ -83,6 +90,7 @@ class LayerPlan:
     repeats: int = 0
     vocabulary: int = 0
     rule: WindowRule | None = None
+    answer: AnswerRule | None = None
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
@@ -139,7 +147,8 @@ def plan_layers(
     """
     core = plan_core(config, num_features, num_outputs)
     if config.skips:
-        core.append(LayerPlan(Kind.skip, "skip", num_features * config.time_steps, num_outputs))
+        place = len(core) - (core[-1].kind is Kind.answer)
+        core.insert(place, LayerPlan(Kind.skip, "skip", num_features * config.time_steps, num_outputs))
     if not config.normalises:
         return core
     if not target_inputs:
@@ -169,7 +178,9 @@ def plan_core(config: Config, num_features: int, num_outputs: int) -> list[Layer
     if config.reads_text:
         tokens = _read_tokens(config, num_outputs)
         return [tokens, *_wire(config, tokens.outputs, num_outputs)]
-    return _wire(config, num_features, num_outputs)
+    rule = head_of(config).rule
+    answer = [] if rule is None else [LayerPlan(Kind.answer, "answer", num_outputs, num_outputs, answer=rule)]
+    return [*_wire(config, num_features, num_outputs), *answer]
 
 
 def _read_tokens(config: Config, vocabulary: int) -> LayerPlan:

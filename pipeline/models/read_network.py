@@ -5,9 +5,10 @@ from typing import Any
 import keras
 
 from pipeline.config.schema import Cell
-from pipeline.models import normalise_layers, skip_layer
+from pipeline.models import answer_layer, normalise_layers, skip_layer
 from pipeline.models.cells import CELL_RULES
 from pipeline.models.xla_network import (
+    Answer,
     Denormalise,
     Dense,
     Embedding,
@@ -107,6 +108,8 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Denormalise(layer.name, layer.rule)
     if kind is skip_layer.Skip:
         return Skip(layer.name)
+    if kind is answer_layer.Answer:
+        return Answer(layer.name, layer.rule)
     if kind not in _SETTINGS:
         raise NotCoveredError(f"the layer {layer.name} is of the kind {kind.__name__}")
     expected: dict[str, Any] = {"use_bias": True, "trainable": True}

@@ -12,6 +12,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from pipeline.models.answer_rule import AnswerRule
 from pipeline.models.cells import CellRule, Tensor, learn_product, look_up, project, run_cell
 from pipeline.models.window_rule import WindowRule
 
@@ -96,7 +97,16 @@ class Skip:
     num_weights: int = 1
 
 
-Plain = Dense | Repeat | Flatten | OneHot | Embedding
+@dataclass(frozen=True)
+class Answer:
+    """Numbers of the last dense layer become what the head says."""
+
+    name: str
+    rule: AnswerRule
+    num_weights: int = 0
+
+
+Plain = Dense | Repeat | Flatten | OneHot | Embedding | Answer
 Layer = Recurrent | Plain | Normalise | Denormalise | Skip
 
 
@@ -257,6 +267,8 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
         return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
     if isinstance(layer, Flatten):
         return _flatten(inputs)
+    if isinstance(layer, Answer):
+        return layer.rule.apply(inputs, keras.ops)
     outputs = _apply_dense(weights, inputs)
     return tf.tanh(outputs) if layer.activation == "tanh" else outputs
 

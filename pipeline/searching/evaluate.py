@@ -16,7 +16,7 @@ from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_outputs, take_truth
-from pipeline.evaluation.scores import score_part
+from pipeline.evaluation.scores import dress, score_part
 from pipeline.experiment.scoring import forecast_baselines
 from pipeline.searching.folds import Fold, fold_config, prepare_fold
 from pipeline.searching.halving import Rung
@@ -129,7 +129,7 @@ def score_persistence(config: Config, folds: Sequence[Fold]) -> float:
         data = prepare_fold(config, fold)
         truth = take_truth(data)
         forecast = forecast_baselines(config, data)["persistence"]
-        scores.append(score_part(truth, truth.head.spread(forecast), truth.scored("test")))
+        scores.append(score_part(truth, dress(truth, forecast), truth.scored("test")))
     return float(root_mean_square(np.array(scores)))
 
 

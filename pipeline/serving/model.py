@@ -103,6 +103,8 @@ def load_model(
         identity.update(dataset.normalise.value.encode())
     if config.skips:
         identity.update(config.model.skip.value.encode())
+    if data.head.levels:
+        identity.update(repr((config.head, data.head.levels)).encode())
     model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
     return replace(model, conformal=find_intervals(folder)) if seed is None else model
 

@@ -99,6 +99,8 @@ def _points(model: ServedModel, outputs: FloatArray, starts: IntArray) -> FloatA
             read = normalise(layer.rule, samples)
         elif layer.rule is not None:
             outputs = denormalise(layer.rule, samples, outputs)
+        elif layer.answer is not None:
+            outputs = np.asarray(layer.answer.apply(outputs, np))
     return data.head.points(data.read_outputs(outputs, starts))[:, 0, 0]
 
 

@@ -51,6 +51,26 @@ def test_columns_of_predictions(predictions) -> None:
     ]
 
 
+def test_a_quantile_has_a_column_with_its_mean_over_the_seeds(tmp_path) -> None:
+    """predictions.csv shows the quantile of another level, target or step, or that of one seed."""
+    answers = np.arange(24.0).reshape(2, 2, 1, 2, 3)  # (seeds, time, horizon_steps, targets, levels)
+    days, parts, actual = pd.RangeIndex(2), np.array(["test", "test"]), np.zeros((2, 2))
+    path = tmp_path / "predictions.csv"
+    write_predictions(
+        path, days, ["a", "b"], [1], parts, actual, answers[..., 1], [1, 2], None, None, [0.05, 0.5, 0.95], answers
+    )
+    rows = read(path)
+    names = ["quantile_0.05", "quantile_0.5", "quantile_0.95"]
+    found = [[float(row[name]) for name in names] for row in rows]
+    assert found == [
+        [6, 7, 8],
+        [12, 13, 14],
+        [9, 10, 11],
+        [15, 16, 17],
+    ]
+    assert [float(row["prediction"]) for row in rows] == [float(row["quantile_0.5"]) for row in rows]
+
+
 def test_only_rows_with_a_forecast(predictions) -> None:
     """Empty predictions would look like forecasts, or the same timestamp would come twice."""
     keys = [(row["target"], row["horizon"], row["timestamp"]) for row in predictions]

@@ -94,6 +94,20 @@ COMBINATIONS = {
             *("dataset.stride=-5", "model.embedding=3", "model.head=token"),
         )
     },
+    "model.quantiles=[0.1,0.5,0.9]": r"model.quantiles=\[0.1,0.5,0.9\] is of no use to model.head=point",
+    **{
+        f"model.head=quantile model.quantiles={levels}": "must list levels .* ascending, 0.5 between others"
+        for levels in ("[0.1,0.9]", "[0.5,0.9]", "[0.1,0.5]", "[0.9,0.5,0.1]", "[0,0.5,0.9]", "[0.1,0.5,0.5,0.9]", "[]")
+    },
+    "model.head=quantile training.loss=mae": "training.loss=mae is a loss of points, and model.head=quantile has its",
+    "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
+    "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=[difference]": (
+        r"\[difference\], which reaches back 1 of the 2 steps ahead, would add up quantiles .*set horizon=1"
+    ),
+    "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=auto": "which may choose differences, would",
+    "model.head=quantile horizon=5 dataset.horizons=all dataset.transforms=[seasonal_average] dataset.period=4": (
+        "reaches back 4 of the 5 steps ahead"
+    ),
     "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
     "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
     "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",
@@ -122,6 +136,8 @@ ALLOWED = [
     "stateful=true training.online=true",
     "stateful=true training.online=true dataset.lane_column=a batch_size=400 return_sequences=true",
     "batch_size=1000",
+    "model.head=quantile model.quantiles=[0.01,0.5,0.99] dataset.transforms=[log,difference]",
+    "model.head=quantile horizon=4 dataset.horizons=all dataset.transforms=[seasonal_average] dataset.period=4",
 ]
 
 

@@ -1,9 +1,13 @@
 """All scores of a run by their MLflow names, each from the rows of its own part."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from pipeline.evaluation.scores import Truth, score_run, score_seed
+from pipeline.evaluation.scores import Truth, dress, score_run, score_seed
+from pipeline.models.heads.point import POINT
+from pipeline.models.heads.quantile import QuantileHead
 
 ROWS = [("train", 4), ("validation", 2), ("test", 2)]
 PARTS = {part: np.repeat([name == part for name, _ in ROWS], [count for _, count in ROWS]) for part, _ in ROWS}
@@ -87,3 +91,23 @@ def test_scores_of_a_run() -> None:
     names = ["train_rmse", "validation_rmse", "test_rmse", "test_mae", "test_mase", "test_smape"]
     suffixes = ["", "_std", "_median", "_low", "_high"]
     assert {name + suffix for name in names for suffix in suffixes} <= set(metrics)
+
+
+def test_a_baseline_is_as_sure_as_it_was_right_in_the_validation_part() -> None:
+    """A baseline would be judged as if it were sure of itself, or by what its errors in the test part say."""
+    lanes = (slice(0, 20), slice(20, 40), slice(40, 44))
+    parts = {part: np.zeros(44, bool) for part in ("train", "validation", "test")}
+    for rows in lanes:
+        length = rows.stop - rows.start
+        parts["validation"][rows.start : rows.start + length // 2] = True
+        parts["test"][rows.start + length // 2 : rows.stop] = True
+    actual = np.zeros((44, 1))
+    actual[0:10, 0], actual[20:30, 0] = np.arange(10.0), 10 * np.arange(10.0)  # errors of the validation part
+    actual[parts["test"]] = 1e6
+    head = QuantileHead((0.0, 0.5, 1.0))
+    truth = Truth(actual, np.ones(actual.shape, bool), parts, ["a"], lanes, head)
+    answers = dress(truth, np.full((44, 1, 1), -100.0))
+    assert answers[0, 0, 0] == pytest.approx([0, 4.5, 9])
+    assert answers[39, 0, 0] == pytest.approx([0, 45, 90])
+    assert answers[43, 0, 0, 2] == pytest.approx(90)  # a lane of two errors has those of all
+    assert dress(replace(truth, head=POINT), np.ones((44, 1, 1))) == pytest.approx(1.0)

@@ -11,7 +11,19 @@ import itertools
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Cell, Engine, Horizons, LagsAs, Loss, Normalise, Optimizer, Order, Skip, Wiring
+from pipeline.config.schema import (
+    Cell,
+    Engine,
+    HeadName,
+    Horizons,
+    LagsAs,
+    Loss,
+    Normalise,
+    Optimizer,
+    Order,
+    Skip,
+    Wiring,
+)
 from pipeline.training.train import train_seeds
 
 # Loss, clipping, epochs: the steps of mae jump where an error changes its sign, and clipping amplifies rounding.
@@ -118,6 +130,14 @@ OTHERS = {
             "normalise": Normalise.window_standard,
         },
         "model": {"skip": Skip.linear},
+    },
+    "quantiles": {
+        "look_back": 4,
+        "horizon": 2,
+        "batch_size": 4,
+        "dataset": {"horizons": Horizons.all, "normalise": Normalise.window_standard},
+        "model": {"head": HeadName.quantile, "skip": Skip.linear},
+        "training": {"epochs": 5},
     },
     "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
     "one to many": {

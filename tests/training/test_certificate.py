@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import TrainingError
-from pipeline.config.schema import Cell, LagsAs, Normalise, Order, Skip
+from pipeline.config.schema import Cell, HeadName, LagsAs, Normalise, Order, Skip
 from pipeline.data.prepare import prepare_data
 from pipeline.models.keras_network import build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork
@@ -42,6 +42,8 @@ def test_every_cell_is_certified(cell, make_config, make_data) -> None:
         ({"stateful": False, "return_sequences": True}, False),  # reads each window anew
         ({"dataset": {"normalise": Normalise.window_standard}}, True),
         ({"model": {"skip": Skip.linear}}, True),
+        ({"model": {"skip": Skip.linear, "head": HeadName.quantile}}, True),
+        ({"model": {"head": HeadName.quantile}, "stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "look_back": 1, "horizon": 2}, True),
         ({"stateful": True, "look_back": 6}, True),

@@ -76,7 +76,7 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
             return (*shape[:-1], layer.outputs)
         case Kind.repeat:
             return (layer.repeats, layer.inputs)
-        case Kind.normalise | Kind.denormalise | Kind.skip:
+        case Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer:
             return shape
         case Kind.flatten:
             length = 1
@@ -99,7 +99,7 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return ("horizon steps", axes[-1])
         case Kind.flatten:
             return axes[-1:]
-        case Kind.normalise | Kind.denormalise | Kind.skip:
+        case Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer:
             return axes
 
 

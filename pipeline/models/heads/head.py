@@ -1,9 +1,9 @@
 """What a head must say. Everything that depends on it asks: windows, layers, engines, scores, serving, reports.
 
 An answer is what a head says about one target at one step ahead, in the data's own units: a number, or an array of the
-head's own `shape`. With H horizon steps, T targets and a shape of (2,):
+head's own `shape`. With H horizon steps, T targets, N numbers that the network says about each, and a shape of (2,):
 
-    outputs of the network    (windows, H x T x 2)    ordered by step, then target, then number; scaled
+    outputs of the network    (windows, H x T x N)    ordered by step, then target, then number; scaled
     answers                   (windows, H, T, 2)      the data's own units
     points                    (windows, H, T)         the data's own units
 """
@@ -15,6 +15,7 @@ import numpy as np
 
 from pipeline.base.record import Measure
 from pipeline.config.schema import Config
+from pipeline.models.answer_rule import AnswerRule
 
 Array = np.ndarray
 TrainingLoss = Callable[[Any, Any], Any]
@@ -26,11 +27,26 @@ class Head(Protocol):
 
     Attributes:
         shape: Of an answer; () for a single number.
+        levels: Of the quantiles that an answer is made of, ascending; () if it is made of none.
+        numbers: That the network says about each target at each step ahead.
+        rule: What the network makes of them; None: they stay what the last dense layer says.
     """
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Shape of an answer, () for a single number."""
+
+    @property
+    def levels(self) -> tuple[float, ...]:
+        """Levels of the quantiles of an answer, () for none."""
+
+    @property
+    def numbers(self) -> int:
+        """Numbers that the network says about each target at each step ahead."""
+
+    @property
+    def rule(self) -> AnswerRule | None:
+        """What the network makes of them."""
 
     def training_loss(self, config: Config) -> TrainingLoss:
         """Return what is minimized, in scaled units.

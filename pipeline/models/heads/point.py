@@ -24,6 +24,9 @@ class PointHead:
     """One number for each step ahead and target, learnt with `training.loss`; what each method does: see `Head`."""
 
     shape: tuple[int, ...] = ()
+    levels: tuple[float, ...] = ()
+    numbers: int = 1
+    rule: None = None
 
     def training_loss(self, config: Config) -> TrainingLoss:
         """Return the loss of the configuration, as Keras defines it: the mean over the outputs of a row."""

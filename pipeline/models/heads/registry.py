@@ -1,24 +1,28 @@
 """Every head, one line each. To add one: a file beside this one, its name in config/schema.py, and a line here."""
 
-from collections.abc import Mapping
+import json
+from collections.abc import Callable, Mapping
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import Measure
+from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Config, HeadName
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
+from pipeline.models.heads.quantile import QuantileHead
 from pipeline.models.heads.token import TOKEN
 
-HEADS: dict[HeadName, Head] = {
-    HeadName.point: POINT,
-    HeadName.token: TOKEN,
+HEADS: dict[HeadName, Callable[[tuple[float, ...]], Head]] = {  # given the levels of model.quantiles
+    HeadName.point: lambda levels: POINT,
+    HeadName.quantile: QuantileHead,
+    HeadName.token: lambda levels: TOKEN,
 }
-_KEY = "model.head"
+_KEY, _LEVELS = "model.head", "model.quantiles"
 
 
 def head_of(config: Config) -> Head:
     """Return the head of a configuration."""
-    return HEADS[config.head]
+    return HEADS[config.head](tuple(config.model.quantiles))
 
 
 def head_of_run(params: Mapping[str, str]) -> Head:
@@ -30,7 +34,7 @@ def head_of_run(params: Mapping[str, str]) -> Head:
     name = params.get(_KEY, HeadName.point.value)
     if name not in HeadName.__members__:
         raise UserError(f"this version knows no {_KEY}={name}, which a run has; where=[{_KEY}=point] leaves it out")
-    return HEADS[HeadName[name]]
+    return _make_head(HeadName[name], params)
 
 
 def measure_of_run(params: Mapping[str, str], metrics: Mapping[str, float]) -> Measure:
@@ -41,6 +45,11 @@ def measure_of_run(params: Mapping[str, str], metrics: Mapping[str, float]) -> M
         metrics: Of the run; empty unless it finished.
     """
     name = params.get(_KEY, "")
-    head = HEADS[HeadName[name] if name in HeadName.__members__ else HeadName.point]
+    head = _make_head(HeadName[name] if name in HeadName.__members__ else HeadName.point, params)
     one, several = head.measure(1), head.measure(2)
     return several if one.of("test") not in metrics and several.of("test") in metrics else one
+
+
+def _make_head(name: HeadName, params: Mapping[str, str]) -> Head:
+    levels = complete_parameters(params).get(_LEVELS, "[]")
+    return HEADS[name](tuple(json.loads(levels)))

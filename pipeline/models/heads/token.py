@@ -32,6 +32,9 @@ class TokenHead:
     """
 
     shape: tuple[int, ...] = ()
+    levels: tuple[float, ...] = ()
+    numbers: int = 1
+    rule: None = None
 
     def training_loss(self, config: Config) -> TrainingLoss:
         """Return the cross-entropy of ids, shape (..., 1), under logits, shape (..., vocabulary)."""

@@ -1,6 +1,5 @@
 """What every head must do, whatever it says."""
 
-import math
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +21,7 @@ NUMERIC = [name for name in NAMES if name is not HeadName.token]  # answers in t
 
 @pytest.fixture(params=NUMERIC)
 def head(request: pytest.FixtureRequest) -> Head:
-    return HEADS[request.param]
+    return HEADS[request.param]((0.1, 0.5, 0.9))
 
 
 def test_every_name_has_a_head() -> None:
@@ -64,7 +63,7 @@ def test_its_loss_takes_what_the_network_gives(name: HeadName, wiring: Wiring) -
     config = Config(look_back=4, horizon=3, model=ModelConfig(head=name, wiring=wiring))
     config = replace(config, dataset=replace(config.dataset, horizons=Horizons.all))
     head, num_targets = head_of(config), 3 * 2
-    network = build_training_network(config, 1, num_targets * math.prod(head.shape))
+    network = build_training_network(config, 1, num_targets * head.numbers)
     outputs = network(np.zeros((5, 4, 1), np.float32)).numpy()  # ([windows, steps or] windows, outputs)
     loss = head.training_loss(config)
     sure = RANDOM.normal(size=(*outputs.shape[:-1], num_targets)).astype(np.float32)

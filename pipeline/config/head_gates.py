@@ -1,0 +1,55 @@
+"""The second gate for heads that say how sure they are: what can be inverted, and what would be ignored."""
+
+from collections.abc import Iterator
+
+from pipeline.config.keys import NEUTRAL
+from pipeline.config.schema import Config, HeadName, Loss, Protocol, Transform
+
+_LEVELS = "model.quantiles"
+_WITHOUT_LEVELS = (HeadName.point, HeadName.token)
+
+
+def complain_of_head(config: Config) -> Iterator[str]:
+    """Yield what is wrong."""
+    levels, given = config.model.quantiles, f"model.head={config.head.value}"
+    if config.head in _WITHOUT_LEVELS:
+        if levels != NEUTRAL[_LEVELS]:
+            yield (
+                f"{_LEVELS}={_show(levels)} is of no use to {given}, which says no quantiles; leave it out, "
+                "or set model.head=quantile"
+            )
+        return
+    ascending = levels == sorted(set(levels)) and all(0 < level < 1 for level in levels)
+    if not ascending or 0.5 not in levels[1:-1]:
+        yield (
+            f"{_LEVELS} must list levels above 0 and below 1, ascending, 0.5 between others: the median is the point "
+            f"forecast; for example {_LEVELS}={_show(NEUTRAL[_LEVELS])}, but got {_LEVELS}={_show(levels)}"
+        )
+    if config.training.loss is not Loss.mse:
+        yield (
+            f"training.loss={config.training.loss.value} is a loss of points, and {given} has its own; leave it out, "
+            "or set model.head=point"
+        )
+    if config.protocol is Protocol.tutorial:
+        yield f"protocol=tutorial scores points only, but got {given}; set model.head=point, or protocol=fair"
+    yield from _added_up(config, given)
+
+
+def _show(levels: list[float]) -> str:
+    return f"[{','.join(f'{level:g}' for level in levels)}]"
+
+
+def _added_up(config: Config, given: str) -> Iterator[str]:
+    """A quantile of a sum is not the sum of quantiles: a change may be added to known values only."""
+    seasonal = (Transform.seasonal_difference, Transform.seasonal_average)
+    lags = {Transform.difference: 1, Transform.auto: 1} | dict.fromkeys(seasonal, config.dataset.period)
+    for step in config.dataset.transforms:
+        if config.horizon > lags.get(step, config.horizon):
+            reach = f"reaches back {lags[step]} of the {config.horizon} steps ahead"
+            reason = "may choose differences" if step is Transform.auto else reach
+            yield (
+                f"{given} with dataset.transforms=[{step.value}], which {reason}, would add up quantiles of changes, "
+                f"and a quantile of a sum is not the sum of quantiles; set horizon={lags[step]}, leave "
+                f"{step.value} out (dataset.normalise=window_last measures from the last value, too), or set "
+                "model.head=point"
+            )

@@ -1,0 +1,115 @@
+"""The head that says quantiles: of each one the share of values that lie below it. It is judged by CRPS.
+
+The continuous ranked probability score is twice the integral of the pinball loss over all levels (Gneiting and Raftery,
+"Strictly Proper Scoring Rules, Prediction, and Estimation", 2007). Here it is twice the mean over the levels that were
+asked for: for a point that is sure of itself, and only then, the absolute error.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pipeline.base.record import Measure
+from pipeline.config.schema import Config
+from pipeline.models.answer_rule import AnswerRule
+from pipeline.models.heads.head import Array, Invert, TrainingLoss
+
+CRPS = Measure(
+    "crps",
+    "CRPS",
+    has_unit=True,
+    cost="pinball losses",
+    meaning="twice the mean pinball loss over model.quantiles; forecasts that need no network have those of their "
+    "errors in the validation part",
+)
+SCALED_CRPS = Measure(
+    "scaled_crps",
+    "scaled CRPS",
+    has_unit=False,
+    cost="pinball losses",
+    meaning="CRPS over the RMSE of repeating the last value in training, mean over the targets",
+)
+MEDIAN = 0.5
+
+
+@dataclass(frozen=True)
+class QuantileHead:
+    """A number for each level, ascending, learnt by the pinball loss; what each method does: see `Head`.
+
+    Attributes:
+        levels: Ascending, with 0.5 among them: the median is the point.
+    """
+
+    levels: tuple[float, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """One number for each level."""
+        return (len(self.levels),)
+
+    @property
+    def numbers(self) -> int:
+        """One for each level."""
+        return len(self.levels)
+
+    @property
+    def rule(self) -> AnswerRule:
+        """The median first, then distances."""
+        return AnswerRule(self.numbers, self.levels.index(MEDIAN))
+
+    def training_loss(self, config: Config) -> TrainingLoss:
+        """Return twice the mean pinball loss over levels, steps and targets."""
+        from keras import ops  # imported late: a head is asked where no network is trained
+
+        levels = np.array(self.levels, np.float32)
+
+        def pinball(targets: Any, outputs: Any) -> Any:
+            said = ops.reshape(outputs, (*ops.shape(outputs)[:-1], targets.shape[-1], len(levels)))
+            above = said - targets[..., None]  # (..., horizon_steps x targets, levels)
+            return 2 * ops.mean(ops.maximum((1 - levels) * above, -levels * above), axis=(-2, -1))
+
+        return pinball
+
+    def kept(self, num_outputs: int) -> int:
+        """Return all of them."""
+        return num_outputs
+
+    def keep(self, targets: Any, outputs: Any) -> Any:
+        """Return the outputs."""
+        return outputs
+
+    def kept_loss(self, config: Config) -> TrainingLoss:
+        """Return the training loss."""
+        return self.training_loss(config)
+
+    def in_units(self, outputs: Array, invert: Invert) -> Array:
+        """Return each quantile by itself: a quantile stays one under every map that keeps the order of values."""
+        said = outputs.reshape(len(outputs), -1, self.numbers)  # (windows, horizon_steps x targets, levels)
+        return np.stack([invert(said[..., level]) for level in range(self.numbers)], axis=-1)
+
+    def points(self, answers: Array) -> Array:
+        """Return the medians."""
+        return answers[..., self.levels.index(MEDIAN)]
+
+    def spread(self, values: Array) -> Array:
+        """Return every quantile equal to the value."""
+        return np.repeat(values[..., None], len(self.levels), axis=-1)
+
+    def errors(self, answers: Array, actual: Array) -> Array:
+        """Return quantiles minus what came."""
+        return answers - actual[..., None]
+
+    def penalty(self, errors: Array) -> Array:
+        """Return twice the mean pinball loss over the levels."""
+        levels = np.array(self.levels)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(2 * np.maximum((1 - levels) * errors, -levels * errors).mean(axis=-1))
+
+    def score(self, mean_penalty: Array) -> Array:
+        """Return the mean."""
+        return np.asarray(mean_penalty)
+
+    def measure(self, num_targets: int) -> Measure:
+        """Return CRPS of one target, scaled CRPS of several: errors in different units are never averaged."""
+        return CRPS if num_targets == 1 else SCALED_CRPS

@@ -1,0 +1,48 @@
+"""The head of quantiles by its numbers: losses by hand, and what survives the way back to the data's own units."""
+
+import numpy as np
+import pytest
+import scoringrules
+from scipy.stats import norm
+
+from pipeline.config.schema import Config
+from pipeline.models.heads.quantile import QuantileHead
+
+HEAD = QuantileHead((0.1, 0.5, 0.9))
+RANDOM = np.random.default_rng(5)
+
+
+def test_pinball_loss_by_hand() -> None:
+    """Quantiles of another level are learnt, or those below are taken for those above."""
+    outputs = np.array([[1.0, 2.0, 3.0, 10.0, 10.0, 14.0]], np.float32)  # one step, two targets
+    targets = np.array([[2.0, 12.0]], np.float32)
+    first = 0.1 * 1 + 0 + 0.1 * 1  # below 2 by 1; equal; above by 1
+    second = 0.1 * 2 + 0.5 * 2 + 0.1 * 2
+    loss = HEAD.training_loss(Config())(targets, outputs)
+    assert np.asarray(loss) == pytest.approx([2 * (first + second) / 6])
+
+
+def test_its_penalty_is_the_crps_of_its_quantiles() -> None:
+    """What is called CRPS is another number than everybody else's."""
+    answers, came = np.sort(RANDOM.normal(size=(50, 3))), RANDOM.normal(size=50)
+    expected = scoringrules.crps_quantile(came, answers, np.array(HEAD.levels))
+    assert HEAD.penalty(HEAD.errors(answers, came)) == pytest.approx(expected)
+
+
+def test_a_quantile_stays_one_after_a_logarithm() -> None:
+    """The 95 % quantile would be exceeded more often, because logarithms were learnt; a mean would be wrong."""
+    scaled = norm.ppf(HEAD.levels)[None]  # of a normal logarithm
+    values = np.exp(RANDOM.normal(size=200_000))
+    (answer,) = HEAD.in_units(scaled, lambda numbers: np.exp(numbers)[:, :, None])[:, 0, 0]
+    assert [np.mean(values <= each) for each in answer] == pytest.approx(HEAD.levels, abs=0.01)
+    assert np.mean(values) > 1.2 * HEAD.points(answer)  # e^0.5 times the median
+
+
+def test_quantiles_of_changes_do_not_add_up() -> None:
+    """The gate that refuses differences with several steps ahead would forbid what is right; one step ahead is."""
+    changes = RANDOM.normal(size=(200_000, 4))
+    summed = 4 * norm.ppf(0.9)
+    assert np.mean(changes.sum(axis=1) <= summed) == pytest.approx(norm.cdf(2 * norm.ppf(0.9)), abs=0.005)  # 99.5 %
+    assert np.mean(changes.sum(axis=1) <= summed) > 0.98
+    one = HEAD.in_units(norm.ppf(HEAD.levels)[None], lambda numbers: 7 + numbers[:, :, None])[0, 0, 0]  # last value 7
+    assert [np.mean(7 + changes[:, 0] <= each) for each in one] == pytest.approx(HEAD.levels, abs=0.01)
