@@ -170,11 +170,13 @@ class Wiring(Enum):
 
 
 class HeadName(Enum):
-    """What the network says about each target: a number, quantiles, a probability of each token; auto: by the data."""
+    """What the network says about each target: a number, quantiles, a distribution, tokens' odds; auto: by the data."""
 
     auto = "auto"
     point = "point"
     quantile = "quantile"
+    gaussian = "gaussian"
+    student_t = "student_t"
     token = "token"
 
 

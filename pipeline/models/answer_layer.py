@@ -11,7 +11,7 @@ from pipeline.models.answer_rule import AnswerRule
 class Answer(keras.layers.Layer):
     """Takes and gives outputs, (..., outputs)."""
 
-    def __init__(self, numbers: int, below: int, **settings: Any) -> None:
+    def __init__(self, numbers: int, below: int | None, **settings: Any) -> None:
         super().__init__(**settings)
         self.rule = AnswerRule(numbers, below)
 

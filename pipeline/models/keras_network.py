@@ -100,9 +100,8 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         )
     if layer.rule is not None:
         kind = Normalise if layer.kind is Kind.normalise else Denormalise
-        return kind(
-            layer.rule.how.value, layer.rule.features, layer.rule.columns, layer.rule.untouched, name=layer.name
-        )
+        rule = layer.rule
+        return kind(rule.how.value, rule.features, rule.columns, rule.untouched, rule.moves, name=layer.name)
     if layer.answer is not None:
         return Answer(layer.answer.numbers, layer.answer.below, name=layer.name)
     if layer.kind is Kind.skip:

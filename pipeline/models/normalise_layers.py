@@ -12,15 +12,24 @@ from pipeline.models.window_rule import WindowRule
 class _WindowLayer(keras.layers.Layer):
     """What both have: the rule, as plain values that Keras saves."""
 
-    def __init__(self, how: str, features: int, columns: Sequence[int], untouched: int = 0, **settings: Any) -> None:
+    def __init__(
+        self,
+        how: str,
+        features: int,
+        columns: Sequence[int],
+        untouched: int = 0,
+        moves: Sequence[Sequence[bool]] = (),
+        **settings: Any,
+    ) -> None:
         super().__init__(**settings)
-        self.rule = WindowRule(schema.Normalise(how), features, tuple(columns), untouched)
+        pairs = tuple((shifted, scaled) for shifted, scaled in moves)
+        self.rule = WindowRule(schema.Normalise(how), features, tuple(columns), untouched, pairs)
 
     def get_config(self) -> dict[str, Any]:
         """Return what Keras saves of it: name and rule."""
         rule = self.rule
         own = {"how": rule.how.value, "features": rule.features, "columns": list(rule.columns)}
-        return super().get_config() | own | {"untouched": rule.untouched}
+        return super().get_config() | own | {"untouched": rule.untouched, "moves": [list(pair) for pair in rule.moves]}
 
     def measure(self, window: Any) -> tuple[Any, Any, Any]:
         """Return the rows of windows, (windows, rows of a window, features), their shift and their scale."""

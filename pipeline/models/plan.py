@@ -157,7 +157,8 @@ def plan_layers(
     numbers = num_outputs // (steps * len(target_inputs))  # of an answer
     columns = [column for _ in range(steps) for column in target_inputs for _ in range(numbers)]
     features = num_features * config.time_steps // config.look_back  # of a row
-    rule = WindowRule(config.dataset.normalise, features, tuple(columns), untouched)
+    moves = () if core[-1].answer is None else core[-1].answer.moves * (steps * len(target_inputs))
+    rule = WindowRule(config.dataset.normalise, features, tuple(columns), untouched, moves)
     return [
         LayerPlan(Kind.normalise, "normalise", num_features, num_features, rule=rule),
         *core,

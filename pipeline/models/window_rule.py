@@ -29,12 +29,15 @@ class WindowRule:
         features: Numbers of one row of the series: a time step has several rows with dataset.lags_as=features.
         columns: Of each output the feature that its target is. Shape (outputs,).
         untouched: Features at the end of a row that are left as they are: a month has no level of its own.
+        moves: Of each output whether it is shifted, and whether it is scaled; () if all are both, as values are. A
+            standard deviation is not shifted.
     """
 
     how: Normalise
     features: int
     columns: tuple[int, ...]
     untouched: int = 0
+    moves: tuple[tuple[bool, bool], ...] = ()
 
     def measure(self, rows: Any, space: Any) -> tuple[Any, Any]:
         """Return what is taken off each window, and what it is then divided by.
@@ -77,4 +80,8 @@ class WindowRule:
             Scaled. Shape (..., outputs).
         """
         shift, scale = (space.take(each[..., 0, :], self.columns, axis=-1) for each in (shift, scale))
+        if self.moves:
+            shifted, scaled = np.array(self.moves).T  # each (outputs,)
+            shift = space.where(shifted, shift, space.zeros_like(shift))
+            scale = space.where(scaled, scale, space.ones_like(scale))
         return outputs * scale + shift

@@ -100,6 +100,7 @@ COMBINATIONS = {
         for levels in ("[0.1,0.9]", "[0.5,0.9]", "[0.1,0.5]", "[0.9,0.5,0.1]", "[0,0.5,0.9]", "[0.1,0.5,0.5,0.9]", "[]")
     },
     "model.head=quantile training.loss=mae": "training.loss=mae is a loss of points, and model.head=quantile has its",
+    "model.head=gaussian horizon=2 dataset.horizons=all dataset.transforms=[difference]": "=gaussian with .* add",
     "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
     "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=[difference]": (
         r"\[difference\], which reaches back 1 of the 2 steps ahead, would add up quantiles .*set horizon=1"

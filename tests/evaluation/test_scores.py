@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from pipeline.evaluation.scores import Truth, dress, score_run, score_seed
+from pipeline.models.heads.families import Free
 from pipeline.models.heads.point import POINT
 from pipeline.models.heads.quantile import QuantileHead
 
@@ -104,7 +105,7 @@ def test_a_baseline_is_as_sure_as_it_was_right_in_the_validation_part() -> None:
     actual = np.zeros((44, 1))
     actual[0:10, 0], actual[20:30, 0] = np.arange(10.0), 10 * np.arange(10.0)  # errors of the validation part
     actual[parts["test"]] = 1e6
-    head = QuantileHead((0.0, 0.5, 1.0))
+    head = QuantileHead(levels := (0.0, 0.5, 1.0), Free(levels))
     truth = Truth(actual, np.ones(actual.shape, bool), parts, ["a"], lanes, head)
     answers = dress(truth, np.full((44, 1, 1), -100.0))
     assert answers[0, 0, 0] == pytest.approx([0, 4.5, 9])

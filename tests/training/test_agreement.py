@@ -136,8 +136,15 @@ OTHERS = {
         "horizon": 2,
         "batch_size": 4,
         "dataset": {"horizons": Horizons.all, "normalise": Normalise.window_standard},
-        "model": {"head": HeadName.quantile, "skip": Skip.linear},
+        "model": {"head": HeadName.quantile, "skip": Skip.linear, "cell": Cell.simple_rnn},
         "training": {"epochs": 5},
+    },
+    "distribution": {
+        "batch_size": 4,
+        "stateful": True,
+        "return_sequences": True,
+        "dataset": {"features": ["a", "b"], "targets": ["a", "b"]},
+        "model": {"head": HeadName.student_t},
     },
     "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
     "one to many": {
@@ -156,7 +163,7 @@ OTHERS = {
 
 
 # What stands in a class of its own elsewhere: rate_of_epoch, the windows, and the lanes have tests.
-THOROUGH = ("decay", "lags as features", "overlapping", "normalised", "one to one", "one to many")
+THOROUGH = ("decay", "distribution", "lags as features", "overlapping", "normalised", "one to one", "one to many")
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,7 @@ def test_every_cell_is_certified(cell, make_config, make_data) -> None:
         ({"dataset": {"normalise": Normalise.window_standard}}, True),
         ({"model": {"skip": Skip.linear}}, True),
         ({"model": {"skip": Skip.linear, "head": HeadName.quantile}}, True),
+        ({"model": {"head": HeadName.student_t}, "dataset": {"normalise": Normalise.window_standard}}, True),
         ({"model": {"head": HeadName.quantile}, "stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "look_back": 1, "horizon": 2}, True),

@@ -1,4 +1,4 @@
-"""The head that says quantiles: of each one the share of values that lie below it. It is judged by CRPS.
+"""Heads that say quantiles: the values that a given share of what comes lies below. They are judged by CRPS.
 
 The continuous ranked probability score is twice the integral of the pinball loss over all levels (Gneiting and Raftery,
 "Strictly Proper Scoring Rules, Prediction, and Estimation", 2007). Here it is twice the mean over the levels that were
@@ -13,6 +13,7 @@ import numpy as np
 from pipeline.base.record import Measure
 from pipeline.config.schema import Config
 from pipeline.models.answer_rule import AnswerRule
+from pipeline.models.heads.families import MEDIAN, Family
 from pipeline.models.heads.head import Array, Invert, TrainingLoss
 
 CRPS = Measure(
@@ -30,18 +31,19 @@ SCALED_CRPS = Measure(
     cost="pinball losses",
     meaning="CRPS over the RMSE of repeating the last value in training, mean over the targets",
 )
-MEDIAN = 0.5
 
 
 @dataclass(frozen=True)
 class QuantileHead:
-    """A number for each level, ascending, learnt by the pinball loss; what each method does: see `Head`.
+    """A number for each level, ascending; what each method does: see `Head`.
 
     Attributes:
         levels: Ascending, with 0.5 among them: the median is the point.
+        family: What the network says, of which the quantiles are made.
     """
 
     levels: tuple[float, ...]
+    family: Family
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -50,26 +52,23 @@ class QuantileHead:
 
     @property
     def numbers(self) -> int:
-        """One for each level."""
-        return len(self.levels)
+        """As many as the family needs."""
+        return self.rule.numbers
 
     @property
     def rule(self) -> AnswerRule:
-        """The median first, then distances."""
-        return AnswerRule(self.numbers, self.levels.index(MEDIAN))
+        """That of the family."""
+        return self.family.rule
 
     def training_loss(self, config: Config) -> TrainingLoss:
-        """Return twice the mean pinball loss over levels, steps and targets."""
+        """Return the mean of the family's loss over steps and targets."""
         from keras import ops  # imported late: a head is asked where no network is trained
 
-        levels = np.array(self.levels, np.float32)
+        def loss(targets: Any, outputs: Any) -> Any:
+            said = ops.reshape(outputs, (*ops.shape(outputs)[:-1], targets.shape[-1], self.numbers))
+            return ops.mean(self.family.loss(targets[..., None], said), axis=-1)  # over horizon_steps x targets
 
-        def pinball(targets: Any, outputs: Any) -> Any:
-            said = ops.reshape(outputs, (*ops.shape(outputs)[:-1], targets.shape[-1], len(levels)))
-            above = said - targets[..., None]  # (..., horizon_steps x targets, levels)
-            return 2 * ops.mean(ops.maximum((1 - levels) * above, -levels * above), axis=(-2, -1))
-
-        return pinball
+        return loss
 
     def kept(self, num_outputs: int) -> int:
         """Return all of them."""
@@ -85,8 +84,9 @@ class QuantileHead:
 
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Return each quantile by itself: a quantile stays one under every map that keeps the order of values."""
-        said = outputs.reshape(len(outputs), -1, self.numbers)  # (windows, horizon_steps x targets, levels)
-        return np.stack([invert(said[..., level]) for level in range(self.numbers)], axis=-1)
+        said = outputs.reshape(len(outputs), -1, self.numbers)  # (windows, horizon_steps x targets, numbers)
+        scaled = self.family.quantiles(said, self.levels)
+        return np.stack([invert(scaled[..., level]) for level in range(len(self.levels))], axis=-1)
 
     def points(self, answers: Array) -> Array:
         """Return the medians."""

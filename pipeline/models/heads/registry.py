@@ -1,4 +1,7 @@
-"""Every head, one line each. To add one: a file beside this one, its name in config/schema.py, and a line here."""
+"""Every head, one line each. To add one: a file beside this one, its name in config/schema.py, and a line here.
+
+Those of quantiles differ in their family alone.
+"""
 
 import json
 from collections.abc import Callable, Mapping
@@ -7,6 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.record import Measure
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Config, HeadName
+from pipeline.models.heads.families import Free, Gaussian, StudentT
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
 from pipeline.models.heads.quantile import QuantileHead
@@ -14,7 +18,9 @@ from pipeline.models.heads.token import TOKEN
 
 HEADS: dict[HeadName, Callable[[tuple[float, ...]], Head]] = {  # given the levels of model.quantiles
     HeadName.point: lambda levels: POINT,
-    HeadName.quantile: QuantileHead,
+    HeadName.quantile: lambda levels: QuantileHead(levels, Free(levels)),
+    HeadName.gaussian: lambda levels: QuantileHead(levels, Gaussian()),
+    HeadName.student_t: lambda levels: QuantileHead(levels, StudentT()),
     HeadName.token: lambda levels: TOKEN,
 }
 _KEY, _LEVELS = "model.head", "model.quantiles"

@@ -24,6 +24,12 @@ def head(request: pytest.FixtureRequest) -> Head:
     return HEADS[request.param]((0.1, 0.5, 0.9))
 
 
+def say(head: Head, values: np.ndarray, others: float) -> np.ndarray:
+    """Return numbers that place a head's answers at values, scale and shape of a distribution as given."""
+    moves = ((True, True),) if head.rule is None else head.rule.moves
+    return np.where([shifted for shifted, _ in moves], values[..., None], others)  # (..., numbers)
+
+
 def test_every_name_has_a_head() -> None:
     """A value of model.head that the schema takes ends in a KeyError."""
     assert set(HEADS) == set(NAMES)
@@ -38,7 +44,7 @@ def test_an_answer_that_is_sure_is_its_point(head: Head) -> None:
 
 def test_outputs_are_read_by_step_then_target(head: Head) -> None:
     """Numbers of one target come back in the unit of another one, or at another step."""
-    outputs = head.spread(VALUES).reshape(len(VALUES), -1)
+    outputs = say(head, VALUES, others=0).reshape(len(VALUES), -1)
     answers = head.in_units(outputs, lambda scaled: 2 + 3 * scaled.reshape(VALUES.shape))
     assert answers == pytest.approx(head.spread(2 + 3 * VALUES))
 
@@ -67,6 +73,7 @@ def test_its_loss_takes_what_the_network_gives(name: HeadName, wiring: Wiring) -
     outputs = network(np.zeros((5, 4, 1), np.float32)).numpy()  # ([windows, steps or] windows, outputs)
     loss = head.training_loss(config)
     sure = RANDOM.normal(size=(*outputs.shape[:-1], num_targets)).astype(np.float32)
-    said = head.spread(sure).reshape(outputs.shape)
-    assert np.asarray(loss(sure, said)) == pytest.approx(np.zeros(outputs.shape[:-1]))
-    assert (np.asarray(loss(sure, said + 1)) > 0).all()
+    right, wrong = (say(head, sure + away, others=1).reshape(outputs.shape).astype(np.float32) for away in (0, 1))
+    cost = np.asarray(loss(sure, right))
+    assert cost.shape == outputs.shape[:-1]
+    assert (np.asarray(loss(sure, wrong)) > cost).all()

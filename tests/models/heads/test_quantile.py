@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 import scoringrules
-from scipy.stats import norm
+from scipy.stats import norm, t
 
 from pipeline.config.schema import Config
+from pipeline.models.heads.families import Free, Gaussian, StudentT
 from pipeline.models.heads.quantile import QuantileHead
 
-HEAD = QuantileHead((0.1, 0.5, 0.9))
+LEVELS = (0.1, 0.5, 0.9)
+HEAD = QuantileHead(LEVELS, Free(LEVELS))
 RANDOM = np.random.default_rng(5)
 
 
@@ -46,3 +48,18 @@ def test_quantiles_of_changes_do_not_add_up() -> None:
     assert np.mean(changes.sum(axis=1) <= summed) > 0.98
     one = HEAD.in_units(norm.ppf(HEAD.levels)[None], lambda numbers: 7 + numbers[:, :, None])[0, 0, 0]  # last value 7
     assert [np.mean(7 + changes[:, 0] <= each) for each in one] == pytest.approx(HEAD.levels, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("family", "numbers", "distribution"),
+    [(Gaussian(), [3.0, 2.0], norm(3, 2)), (StudentT(), [3.0, 2.0, 1.5], t(3.5, 3, 2))],
+    ids=["gaussian", "student_t"],
+)
+def test_a_distribution_is_the_one_it_is_called(family, numbers, distribution) -> None:
+    """Another likelihood is minimized than the quantiles are taken of, or one that nobody knows by that name."""
+    said, came = np.tile(np.array(numbers, np.float32), (9, 1)), np.linspace(-5, 9, 9, dtype=np.float32)
+    head = QuantileHead(LEVELS, family)
+    assert np.asarray(head.training_loss(Config())(came[:, None], said)) == pytest.approx(
+        -distribution.logpdf(came), rel=1e-5
+    )
+    assert head.in_units(said, lambda numbers: numbers[:, :, None])[0, 0, 0] == pytest.approx(distribution.ppf(LEVELS))

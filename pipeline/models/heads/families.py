@@ -1,0 +1,116 @@
+"""What a head of quantiles is made of: the quantiles themselves, or a distribution that has them.
+
+Each family says how many numbers the network gives for a target, what is minimized, and where the quantiles lie. All is
+in scaled units. The first number is the median, also of the distributions, which are symmetric.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.models.answer_rule import AnswerRule
+
+Array = np.ndarray
+MEDIAN = 0.5
+_LEAST_FREEDOM = 2.0  # degrees of freedom: with more the variance is finite
+
+
+class Family(Protocol):
+    """What the network says about a target.
+
+    Attributes:
+        rule: What makes of the last dense layer's numbers what is said.
+    """
+
+    @property
+    def rule(self) -> AnswerRule:
+        """What makes of the last dense layer's numbers what is said."""
+
+    def loss(self, targets: Any, said: Any) -> Any:
+        """Return what each target costs; a function of tensors.
+
+        Args:
+            targets: Shape (..., 1).
+            said: Shape (..., numbers).
+
+        Returns:
+            Shape (...).
+        """
+
+    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+        """Return the quantiles. Shape (..., numbers) to (..., levels)."""
+
+
+@dataclass(frozen=True)
+class Free:
+    """Quantiles of no particular distribution, learnt by twice the mean pinball loss."""
+
+    levels: tuple[float, ...]
+
+    @property
+    def rule(self) -> AnswerRule:
+        """The median first, then distances."""
+        return AnswerRule(len(self.levels), self.levels.index(MEDIAN))
+
+    def loss(self, targets: Any, said: Any) -> Any:
+        """Return twice the mean pinball loss over the levels."""
+        from keras import ops  # imported late: a head is asked where no network is trained
+
+        levels, above = np.array(self.levels, np.float32), said - targets
+        return 2 * ops.mean(ops.maximum((1 - levels) * above, -levels * above), axis=-1)
+
+    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+        """Return what was said."""
+        return said
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution: its mean and its standard deviation, learnt by the negative log likelihood."""
+
+    @property
+    def rule(self) -> AnswerRule:
+        """Mean and standard deviation."""
+        return AnswerRule(2)
+
+    def loss(self, targets: Any, said: Any) -> Any:
+        """Return the negative log likelihood, in nats."""
+        import tensorflow as tf
+
+        scale = said[..., 1]
+        away = (targets[..., 0] - said[..., 0]) / scale
+        return 0.5 * away**2 + tf.math.log(scale) + 0.5 * np.log(2 * np.pi)
+
+    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+        """Return mean + standard deviation x normal quantile."""
+        from scipy.special import ndtri
+
+        return np.asarray(said[..., :1] + said[..., 1:] * ndtri(np.array(levels)))
+
+
+@dataclass(frozen=True)
+class StudentT:
+    """Student's t: location, scale, and degrees of freedom above 2; its tails are as heavy as the data ask for."""
+
+    @property
+    def rule(self) -> AnswerRule:
+        """Location, scale, and degrees of freedom."""
+        return AnswerRule(3)
+
+    def loss(self, targets: Any, said: Any) -> Any:
+        """Return the negative log likelihood, in nats."""
+        import tensorflow as tf
+
+        scale, freedom = said[..., 1], said[..., 2] + _LEAST_FREEDOM
+        away = (targets[..., 0] - said[..., 0]) / scale
+        half, lgamma = 0.5 * (freedom + 1), tf.math.lgamma
+        shape = lgamma(0.5 * freedom) - lgamma(half) + 0.5 * tf.math.log(np.pi * freedom)
+        return shape + tf.math.log(scale) + half * tf.math.log1p(away**2 / freedom)
+
+    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+        """Return location + scale x quantile of t."""
+        from scipy.special import stdtrit
+
+        freedom = said[..., 2:].astype(float) + _LEAST_FREEDOM
+        return np.asarray(said[..., :1] + said[..., 1:2] * stdtrit(freedom, np.array(levels)))
