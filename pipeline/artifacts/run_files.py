@@ -11,6 +11,7 @@ from pipeline.artifacts.errors_file import write_test_errors
 from pipeline.artifacts.interval_file import save_intervals
 from pipeline.artifacts.recipe_files import write_config, write_scaling
 from pipeline.artifacts.tables import (
+    write_calibration,
     write_history,
     write_intervals,
     write_origins,
@@ -23,6 +24,7 @@ from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.evaluation.alignment import take_truth
+from pipeline.evaluation.calibration import Calibration
 from pipeline.evaluation.intervals import Bounds, Coverage
 from pipeline.evaluation.scores import dress
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
@@ -50,6 +52,8 @@ class Results:
         served: Intervals around the forecasts of the best seed; None without intervals.
         coverages: What the intervals of the network and of each baseline are worth, by name.
         coverage_told: The same of the widest interval of the network, in one sentence.
+        calibrations: What the quantiles of the network and of each baseline are worth, by name; empty without any.
+        calibration_told: The same of the network, in one sentence.
     """
 
     answers: Array
@@ -66,6 +70,8 @@ class Results:
     served: Bounds | None = None
     coverages: Mapping[str, Sequence[Coverage]] = field(default_factory=dict)
     coverage_told: str = ""
+    calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    calibration_told: str = ""
 
 
 def write_run_files(folder: Path, config: Config, data: PreparedData, results: Results) -> str:
@@ -100,6 +106,8 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     )
     if results.coverages:
         write_intervals(folder / "intervals.csv", series.targets, results.coverages)
+    if results.calibrations:
+        write_calibration(folder / "calibration.csv", results.calibrations)
     if results.served is not None:
         save_intervals(folder, results.served.after)
     scored_rows = write_test_errors(

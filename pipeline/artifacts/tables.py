@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from pipeline.evaluation.calibration import Calibration
 from pipeline.evaluation.intervals import Bounds, Coverage, name_level
 
 
@@ -107,6 +108,18 @@ def write_intervals(path: Path, targets: Sequence[str], coverages: Mapping[str, 
         for column, target in enumerate(targets)
     ]
     pd.DataFrame(rows).to_csv(path, index=False, quoting=_quoting(targets))
+
+
+def write_calibration(path: Path, calibrations: Mapping[str, Calibration]) -> None:
+    """Write one row for the network and each baseline and level: how many values lie below that quantile."""
+    rows = [
+        {"forecast": name, "level": level, "below": share}
+        | dict(zip(("below_low", "below_high"), found.interval(float(share)), strict=True))
+        | {"wql": found.wql, "pit_p_value": found.p_value}
+        for name, found in calibrations.items()
+        for level, share in zip(found.levels, found.below, strict=True)
+    ]
+    pd.DataFrame(rows).to_csv(path, index=False)
 
 
 def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:

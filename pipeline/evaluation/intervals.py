@@ -185,14 +185,16 @@ def describe_coverage(coverage: Coverage) -> str:
     """
     level = coverage.level
     told = (
-        f"the {name_level(level)} % interval covers {_percent(coverage.share)} % of the test part "
-        f"({_percent(coverage.low)} to {_percent(coverage.high)})"
+        f"the {name_level(level)} % interval covers {show_percent(coverage.share)} % of the test part "
+        f"({show_percent(coverage.low)} to {show_percent(coverage.high)})"
     )
     change = find_change(coverage.hits.to_numpy(), level)
     if change is not None:
         place, share = change
         kind = "too narrow" if share < level else "too wide"
-        return f"{told}: {kind} from {coverage.hits.index.astype(str)[place]} on, where it covers {_percent(share)} %"
+        return (
+            f"{told}: {kind} from {coverage.hits.index.astype(str)[place]} on, where it covers {show_percent(share)} %"
+        )
     if coverage.high < level:
         return f"{told}: too narrow"
     return f"{told}: too wide" if coverage.low > level else f"{told}, as it should"
@@ -230,5 +232,6 @@ def _likelihood(hits: Array, count: Array | int) -> Array:
     return np.asarray(xlogy(hits, hits / count) + xlogy(count - hits, 1 - hits / count))
 
 
-def _percent(share: float) -> str:
+def show_percent(share: float) -> str:
+    """Return a share in per cent; one that is nearly all keeps a decimal."""
     return f"{100 * share:.0f}" if share < 0.995 or share == 1 else f"{100 * share:.1f}"

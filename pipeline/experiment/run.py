@@ -186,6 +186,9 @@ def _train_and_score(
     if isinstance(results, Results) and results.coverage_told:
         notes = [*notes, results.coverage_told]
         run.set_tags({"coverage": results.coverage_told})
+    if isinstance(results, Results) and results.calibration_told:
+        notes = [*notes, results.calibration_told]
+        run.set_tags({"calibration": results.calibration_told})
     for note in notes:
         tell(f"{label}: {note}")
     chosen, outputs = last.seeds[results.best], last.forecasts[results.best]

@@ -17,6 +17,12 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
 from pipeline.evaluation.alignment import align_outputs, align_points, take_truth
+from pipeline.evaluation.calibration import (
+    Calibration,
+    calibration_metrics,
+    describe_calibration,
+    measure_calibration,
+)
 from pipeline.evaluation.intervals import (
     Bounds,
     Coverage,
@@ -89,6 +95,12 @@ def score_trainings(
     metrics |= interval_metrics(
         truth, coverages.get(_NETWORK, []), {name: coverages[name] for name in joined if name in coverages}
     )
+    calibrations = _calibrate(whole, truth, answers.mean(axis=0), joined)
+    told_of_quantiles = ""
+    if calibrations:
+        network, *others = calibrations
+        metrics |= calibration_metrics(calibrations[network], {name: calibrations[name] for name in others})
+        told_of_quantiles = describe_calibration(calibrations[network])
     return Results(
         answers=answers,
         forecasts=forecasts,
@@ -104,7 +116,19 @@ def score_trainings(
         served=served,
         coverages=coverages,
         coverage_told=told,
+        calibrations=calibrations,
+        calibration_told=told_of_quantiles,
     )
+
+
+def _calibrate(
+    data: PreparedData, truth: Truth, answers: Array, baselines: Mapping[str, Array]
+) -> dict[str, Calibration]:
+    """Return what the quantiles of the network and of each baseline are worth, by name; the network's first."""
+    if not truth.head.levels:
+        return {}
+    named = {_NETWORK: answers} | {name: dress(truth, each) for name, each in baselines.items()}
+    return {name: measure_calibration(truth, data.series.timestamps, each) for name, each in named.items()}
 
 
 def _bound_all(

@@ -143,7 +143,7 @@ OTHERS = {
         "batch_size": 4,
         "stateful": True,
         "return_sequences": True,
-        "dataset": {"features": ["a", "b"], "targets": ["a", "b"]},
+        "dataset": {"segments": 2, "features": ["a", "b"], "targets": ["a", "b"]},
         "model": {"head": HeadName.student_t},
     },
     "one to one": {"look_back": 1, "model": {"wiring": Wiring.one_to_one, "units": [4, 3]}},
