@@ -44,13 +44,20 @@ def load(run: Run | RunRecord | str) -> FrameForecaster:
         return FrameForecaster(unpack_model(Path(folder)))
 
 
-def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | None = None) -> pd.DataFrame:
+def forecast(
+    run: Run | RunRecord | str,
+    steps: int = 24,
+    data: pd.DataFrame | None = None,
+    future: pd.DataFrame | Path | str | None = None,
+) -> pd.DataFrame:
     """Forecast beyond the end of a run's data, and its last rows as if they were not known.
 
     Args:
         run: A run, its id, `best`, `latest` or `champion`.
         steps: Time steps of both.
         data: The table that the run was trained on, if it was one; a run of this session still has it.
+        future: What is known ahead: a table, or a file, of the rows after the end, with the columns of dataset.future.
+            None: the rows of the run's own data whose targets are empty.
 
     Returns:
         What `python -m pipeline.forecast` writes: one row per series, target, part (backtest, future) and timestamp, in
@@ -64,11 +71,16 @@ def forecast(run: Run | RunRecord | str, steps: int = 24, data: pd.DataFrame | N
     if steps < 1:
         raise UserError(f"steps must be at least 1, but got steps={steps}")
     table = run.data if data is None and isinstance(run, Run) else data
-    return forecast_steps(_open(*_find(run), table), steps)
+    given = Path(future) if isinstance(future, str) else future
+    return forecast_steps(_open(*_find(run), table, future=given), steps)
 
 
 def open_model(
-    chosen: str, tracking: TrackingConfig, seed: int | None = None, of_text: bool | None = None
+    chosen: str,
+    tracking: TrackingConfig,
+    seed: int | None = None,
+    of_text: bool | None = None,
+    future: Path | None = None,
 ) -> "ServedModel":
     """Find a run and load a seed of it together with its data; which run is the best or the latest is told.
 
@@ -77,11 +89,12 @@ def open_model(
         tracking: Where it is recorded.
         seed: The number of the seed; None: the best by validation.
         of_text: Only runs that were trained on a text, or on a series; None: on either.
+        future: A file of what is known ahead of the rows after its data.
 
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*find_run(chosen, tracking, of_text), None, seed)
+    return _open(*find_run(chosen, tracking, of_text), None, seed, future)
 
 
 def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "Writer":
@@ -99,13 +112,19 @@ def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) 
         return load_writer(Path(folder), seed)
 
 
-def _open(store: "Store", run_id: str, table: pd.DataFrame | None, seed: int | None = None) -> "ServedModel":
+def _open(
+    store: "Store",
+    run_id: str,
+    table: pd.DataFrame | None,
+    seed: int | None = None,
+    future: pd.DataFrame | Path | None = None,
+) -> "ServedModel":
     from pipeline.serving.model import FILES, MORE_FILES, load_model
     from pipeline.tracking.past import fetch_files
 
     with tempfile.TemporaryDirectory() as folder:
         tags = fetch_files(store, run_id, FILES, Path(folder), MORE_FILES)
-        return load_model(Path(folder), tags, store.folder, table, seed)
+        return load_model(Path(folder), tags, store.folder, table, seed, future)
 
 
 def _find(run: Run | RunRecord | str) -> tuple["Store", str]:

@@ -16,7 +16,7 @@ from pipeline.base.paths import check_folder, replace_file
 from pipeline.base.text import show_name, show_names, show_number, show_text
 from pipeline.command.arguments import Manual, option, run_entry
 from pipeline.command.exits import DONE
-from pipeline.command.served import ServedRun, fetch_model
+from pipeline.command.served import FUTURE, ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ class Arguments(ServedRun):
     steps: int = option(
         24, "Time steps that are forecast: so many beyond the end, and the last ones before it as a test."
     )
+    future: Path | None = option(None, FUTURE)
     output: Path = option(Path("forecast.csv"), "The CSV file; a file that is there is replaced.")
     plot: Path | None = option(None, "The PNG file; by default the CSV file's name with .png.")
 
@@ -46,13 +47,15 @@ MANUAL = Manual(
     examples=(
         ("run=best steps=24", "the best run by validation RMSE; forecast.csv and forecast.png"),
         ("run=latest steps=24", "the newest run that finished"),
+        ("run=best steps=7 future=prices.csv", "a run with dataset.future=[price]: prices of the next 7 days"),
         ("run=RUN_ID steps=12 output=next.csv", "another run, other files"),
     ),
     notes=(
         "What comes after the end nobody knows, so the same is done with the last `steps` known values as if they were "
         "not known (part `backtest`): its error says how far a free run can be trusted, and so do the "
         "intervals (low_95, high_95, ...), from the errors of free runs in the validation and test parts. Timestamps "
-        "go on in the series' own frequency. A free run needs every feature to be a target.",
+        "go on in the series' own frequency. A free run needs every feature to be a target, or known ahead "
+        "(dataset.future, dataset.calendar).",
     ),
 )
 
@@ -80,7 +83,7 @@ def forecast_run(arguments: Arguments) -> int:
     from pipeline.serving.clock import Clock
     from pipeline.serving.free_run import can_run_free, forecast_steps, name_true, unknown_ahead
 
-    model = fetch_model(arguments)
+    model = fetch_model(arguments, future=arguments.future)
     table = forecast_steps(model, arguments.steps)
     picture = BytesIO()
     title = f"{model.config.dataset.name}: {arguments.steps} steps back and {arguments.steps} ahead"

@@ -1,6 +1,7 @@
 """A finished run that is put to work: the keys that choose it, and its best seed, found and loaded."""
 
 from dataclasses import MISSING, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.command.arguments import option, store_option
@@ -8,6 +9,11 @@ from pipeline.config.schema import TrackingConfig
 
 if TYPE_CHECKING:
     from pipeline.serving.model import ServedModel
+
+FUTURE = (
+    "A file of the rows after the run's data, with its time column and the columns of dataset.future, which are known "
+    "ahead; by default the rows of its own file whose targets are empty."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +31,7 @@ class ServedRun:
     )
 
 
-def fetch_model(chosen: ServedRun, seed: int | None = None) -> "ServedModel":
+def fetch_model(chosen: ServedRun, seed: int | None = None, future: Path | None = None) -> "ServedModel":
     """Find a run of a series and load a seed of it, by default the best; which one `best` and `latest` mean is told.
 
     Raises:
@@ -34,4 +40,4 @@ def fetch_model(chosen: ServedRun, seed: int | None = None) -> "ServedModel":
     from pipeline.api.forecasting import open_model
 
     tracking = TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment)
-    return open_model(chosen.run, tracking, seed, of_text=False)
+    return open_model(chosen.run, tracking, seed, of_text=False, future=future)

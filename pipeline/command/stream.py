@@ -19,7 +19,7 @@ from pipeline.base.paths import check_folder
 from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry
 from pipeline.command.exits import DONE
-from pipeline.command.served import ServedRun, fetch_model
+from pipeline.command.served import FUTURE, ServedRun, fetch_model
 
 if TYPE_CHECKING:
     import numpy as np
@@ -48,6 +48,7 @@ class Arguments(ServedRun):
         Start.warm,
         "warm: the state after the run's history, so the first row is the one after it; cold: lanes have seen nothing.",
     )
+    future: Path | None = option(None, FUTURE)
     state: Path | None = option(
         None,
         "A file that keeps every lane's state and how many rows it has consumed. If it exists the stream goes on from "
@@ -77,6 +78,9 @@ MANUAL = Manual(
         "dataset.lane_column) where there are many series. Each lane has a state of its own, and a lane the run has "
         "not seen begins with the run's history, if that is one series. Rows of a dataset without a time column are "
         "numbered from 0, each lane by itself. They are read in the run's dataset.encoding, as its file was.",
+        "With dataset.future=[price] each row also has what is known of the next ones, as many as the run's horizon: "
+        "the columns price+1, price+2, ... The history before the first row needs it, too: from the run's own file, or "
+        "future=FILE.",
         "A run of many lanes answers with one more column, note: `unknown lane` for a lane it was not trained on, "
         "which is told on stderr, too.",
         "A row that is late, repeated or malformed is told on stderr and skipped; rows that are missing before one "
@@ -109,7 +113,7 @@ def stream_rows(arguments: Arguments) -> int:
         check_folder("state", arguments.state)
     if arguments.state is not None and not os.access(arguments.state.absolute().parent, os.W_OK):
         raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
-    model = fetch_model(arguments)
+    model = fetch_model(arguments, future=arguments.future)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is
     from pipeline.serving.stream import Stream

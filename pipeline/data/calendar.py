@@ -70,6 +70,20 @@ def find_calendar(times: pd.Index, sparse: bool = False) -> Calendar | None:
     return best
 
 
+def next_times(last: Any, step: Any, count: int) -> pd.Index:
+    """Return the timestamps that come after a last one.
+
+    Args:
+        last: A date or a number.
+        step: Of a `Calendar`.
+        count: How many.
+    """
+    if isinstance(last, pd.Timestamp):
+        dates = pd.date_range(last, periods=count + 1, freq=step)
+        return dates[dates > last][:count]  # a last one between two dates is not among them
+    return pd.Index(last + step * np.arange(1, count + 1))
+
+
 def _ticks(times: pd.DatetimeIndex, sparse: bool) -> list[Any]:
     """Return the largest step that divides every distance, as local days where the clock is changed in between."""
     steps = []

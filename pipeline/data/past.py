@@ -44,4 +44,5 @@ def cut_series(series: Series, end: int, first: int = 0) -> Series:
         if series.series_ids
         else (),
         rows_read=None,
+        beyond=series.beyond[:0],
     )

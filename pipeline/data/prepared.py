@@ -1,11 +1,13 @@
 """What a run is trained and scored on: a series or a text, cut into parts and windows, as one configuration says."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pipeline.config.schema import Protocol
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
+from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.lanes import Batches
 from pipeline.data.scaling import Scaling, inverse_scaling
 from pipeline.data.series import Series
@@ -32,6 +34,17 @@ class PreparedData:
     protocol: Protocol = Protocol.fair
     vocabulary: Vocabulary | None = None  # of a text
     tokens: Tokens | None = None  # of a text, as they were read: also those that the vocabulary lacks; (time,)
+
+    @cached_property
+    def rows(self) -> FloatArray:
+        """Rows as a network is served with them, in the data's own units.
+
+        Shape (time, columns of the series + what a row carries of those after it).
+        """
+        steps = len(self.windows.spec.future_steps)
+        if not steps:
+            return self.series.values
+        return np.concatenate([self.series.values, carry_ahead(self.series, steps)], axis=1)
 
     def scored_rows(self, part: str) -> BoolArray:
         """Return the rows of a part on which forecasts are scored. Shape (time,).

@@ -39,6 +39,8 @@ class Series:
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
         computed: The last of `columns` and of `features`, made from the timestamps: neither transformed nor scaled.
+        beyond: What is known ahead of the rows after the end of each series. Shape (series, rows, future columns); NaN
+            where nobody knows.
         words: Of a text: the tokens that its values number; empty where they are code points or bytes.
     """
 
@@ -59,6 +61,7 @@ class Series:
     computed: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
+    beyond: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -97,6 +100,10 @@ class Series:
     def transformable(self) -> FloatArray:
         """Return the values that transforms change: past inputs and targets. Shape (time, columns that change)."""
         return self.values[:, : len(self.columns) - len(self.untransformed)]
+
+    def known_beyond(self, number: int) -> FloatArray:
+        """Return what is known ahead after the end of a series. Shape (rows, future columns)."""
+        return self.beyond[number] if len(self.beyond) else np.empty((0, len(self.future)))
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""

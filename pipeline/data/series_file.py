@@ -1,6 +1,7 @@
 """Series as bytes that another process reads: plain arrays and JSON, nothing in which can be executed.
 
-A npz with, for series 0, 1, ...: `times_0`, `values_0`, `filled_0`; and `about`, JSON of their keys and all else.
+A npz with, for series 0, 1, ...: `times_0`, `values_0`, `filled_0`, `beyond_0`; and `about`, JSON of their keys and all
+else.
 """
 
 import json
@@ -16,7 +17,7 @@ from pipeline.data.dates import TimeReading
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 
-_ARRAYS = ("timestamps", "values", "filled")
+_ARRAYS = ("timestamps", "values", "filled", "beyond")
 
 
 def write_series(series: Mapping[str, Series]) -> bytes:
@@ -26,6 +27,7 @@ def write_series(series: Mapping[str, Series]) -> bytes:
     for number, (key, each) in enumerate(series.items()):
         times, index = _write_index(each.timestamps)
         arrays |= {f"times_{number}": times, f"values_{number}": each.values, f"filled_{number}": each.filled}
+        arrays |= {f"beyond_{number}": each.beyond}
         plain = {name: value for name, value in asdict(each).items() if name not in _ARRAYS}
         about.append({"key": key, "index": index, "plain": plain})
     file = BytesIO()
@@ -42,6 +44,7 @@ def read_series(written: bytes) -> dict[str, Series]:
                 timestamps=_read_index(file[f"times_{number}"], each["index"]),
                 values=file[f"values_{number}"],
                 filled=file[f"filled_{number}"],
+                beyond=file[f"beyond_{number}"],
                 **_read_plain(each["plain"]),
             )
             for number, each in enumerate(json.loads(file["about"].tobytes()))

@@ -67,6 +67,7 @@ def _choose_lanes(series: Series, kept: list[int]) -> Series:
         timestamps=series.timestamps[rows],
         values=series.values[rows],
         filled=series.filled[rows],
+        beyond=series.beyond[kept] if len(series.beyond) else series.beyond,
         series_ids=tuple(series.series_ids[number] for number in kept),
         series_ends=tuple(np.cumsum([each.stop - each.start for each in slices]).tolist()),
     )

@@ -7,8 +7,9 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import data_dir
+from pipeline.base.text import show_names
 from pipeline.config.schema import COMPUTED, DatasetConfig, Source
-from pipeline.data.arrays import IntArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.columns import choose_columns
 from pipeline.data.computed import compute_table
 from pipeline.data.cycles import add_cycles
@@ -17,6 +18,7 @@ from pipeline.data.files import Table, read_table
 from pipeline.data.folder import name_lanes, order_lanes
 from pipeline.data.frames import tidy_frame
 from pipeline.data.gaps import treat_gaps
+from pipeline.data.known_ahead import count_history, lay_beyond
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.text_series import load_text
@@ -57,22 +59,30 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         assert dataset.path is not None
         path = data_dir() / dataset.path if dataset.source is Source.packaged else Path(dataset.path).expanduser()
         table, origin = read_table(path, dataset), str(path)
-    frame = table.frame if first_rows is None else table.frame.iloc[:first_rows]
+    frame = table.frame if first_rows is None or dataset.future else table.frame.iloc[:first_rows]
     if frame.empty:
         raise UserError(f"{origin} holds no rows; a dataset is a table with a header and one row per time step")
     features, targets, left_out = choose_columns(frame, dataset, origin)
-    names, slices = _split_panel(frame, dataset, origin)
-    timestamps, reading, told = _timestamps(frame, dataset, origin, slices)
+    names, slices = split_panel(frame, dataset, origin)
+    timestamps, reading, told = read_timestamps(frame, dataset, origin, slices)
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
     future = tuple(dataset.future)
     columns = (*dict.fromkeys(name for name in (*features, *targets) if name not in future), *future)
-    spelling, spelled = _spelling(table, frame[list(columns)], dataset, origin)
+    spelling, spelled = find_spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
     places = [f"{origin}, lane '{name}'" for name in names] or [origin]
     for rows, place in zip(slices, places, strict=True):
         check_timestamps(timestamps[rows], place, rows)
+    names, slices, later = _cut_ahead(numbers, columns, targets, future, names, slices, origin, first_rows)
+    places = [f"{origin}, lane '{name}'" for name in names] or [origin]
+    beyond = lay_beyond(
+        [timestamps[rows] for rows in slices],
+        [timestamps[rows] for rows in later],
+        [numbers[rows, len(columns) - len(future) :] for rows in later],
+        places,
+    )
     treated, gaps = treat_gaps([(timestamps[rows], numbers[rows], rows) for rows in slices], places, dataset)
     filled = [
         fill_missing(values, columns, dataset.missing, place, rows)
@@ -91,14 +101,43 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         series_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
         notes=(*table.notes, *spelled, *left_out, *told, *rounded, *gaps),
         future=future,
-        rows_read=len(frame),
+        beyond=beyond,
+        rows_read=max(int(rows.max()) for rows in slices) + 1 if future else len(frame),
         spelling=spelling,
         reading=reading,
     )
     return add_cycles(series, dataset)
 
 
-def _split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
+def _cut_ahead(
+    numbers: FloatArray,
+    columns: tuple[str, ...],
+    targets: tuple[str, ...],
+    future: tuple[str, ...],
+    names: tuple[str, ...],
+    slices: list[IntArray],
+    origin: str,
+    first_rows: int | None,
+) -> tuple[tuple[str, ...], list[IntArray], list[IntArray]]:
+    """Cut off the rows at the end of each lane that hold nothing but what is known ahead.
+
+    Returns:
+        The lanes with a history, its rows in the file, and the rows after it.
+    """
+    if not future:
+        return names, slices, [rows[:0] for rows in slices]
+    told = [columns.index(name) for name in targets or columns[: len(columns) - len(future)] or columns]
+    counts = [count_history(numbers[rows][:, told], rows, first_rows) for rows in slices]
+    empty = [number for number, count in enumerate(counts) if not count]
+    if len(empty) == len(counts) or (empty and first_rows is None):
+        lane = f", lane '{names[empty[0]]}'" if names else ""
+        raise UserError(f"{origin}{lane}: no row holds a value of {show_names(targets)}; give at least one past row")
+    kept = [number for number, count in enumerate(counts) if count]
+    cut = [(slices[number][: counts[number]], slices[number][counts[number] :]) for number in kept]
+    return tuple(names[number] for number in kept if names), [rows for rows, _ in cut], [rows for _, rows in cut]
+
+
+def split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:
     """Return the name of each series, in order of appearance, and its rows in the file; for a single series no name."""
     if dataset.lane_column is None:
         return (), [np.arange(len(frame))]
@@ -107,7 +146,7 @@ def _split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tu
     return tuple(map(str, names)), list(np.split(in_order, np.cumsum(np.bincount(codes))[:-1]))
 
 
-def _spelling(
+def find_spelling(
     table: Table, cells: pd.DataFrame, dataset: DatasetConfig, origin: str
 ) -> tuple[Spelling, tuple[str, ...]]:
     """Return how numbers are written, and what a person should know of it."""
@@ -120,9 +159,10 @@ def _spelling(
     return found, (f"numbers are read with the decimal mark '{found.decimal}'{grouped}, as the cells show",)
 
 
-def _timestamps(
+def read_timestamps(
     frame: pd.DataFrame, dataset: DatasetConfig, origin: str, slices: list[IntArray]
 ) -> tuple[pd.Index, TimeReading, tuple[str, ...]]:
+    """Return the timestamp of each row, how times are written, and what a person should know of it."""
     if dataset.time_column is None:
         numbers = np.empty(len(frame), dtype=int)
         for rows in slices:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from pipeline.data.calendar import find_calendar
+from pipeline.data.calendar import find_calendar, next_times
 from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
@@ -90,10 +90,7 @@ class Clock:
         """Return the timestamps after the last one in the dataset's calendar; without one, how many steps ahead."""
         if not self.has_calendar:
             return pd.Index([f"+{step}" for step in range(1, count + 1)])
-        if self._dates:
-            dates = pd.date_range(last, periods=count + 1, freq=self._frequency)
-            return dates[dates > last][:count]  # a last one between two dates is not among them
-        return pd.Index(last + self._frequency * np.arange(1, count + 1))
+        return next_times(last, self._frequency, count)
 
     def _read_again(self, text: str) -> float:
         """Return the number of a text that is known to be a timestamp, when it comes for the second time in autumn."""

@@ -8,6 +8,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Source, Transform
 from pipeline.data.frames import tidy_frame
+from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.serving.lanes import Lanes
@@ -48,7 +49,8 @@ class FrameForecaster:
             One row per row of the table, from the first one with enough past: the name of its series, its time, and
             what was forecast when it was known, in the data's own units. Columns are called `forecast`, with several
             steps ahead `forecast_1`, `forecast_2`, with several targets `forecast.TARGET`. Rows of a series stand
-            together; what dataset.gaps=fill puts between them has rows, too.
+            together; what dataset.gaps=fill puts between them has rows, too. With dataset.future the last rows whose
+            next ones the table does not hold have no forecast: give those rows as well, the targets empty.
 
         Raises:
             UserError: If a column is missing, or holds what cannot be read.
@@ -67,7 +69,8 @@ class FrameForecaster:
         dataset = self.model.config.dataset
         tidy = tidy_frame(frame, dataset.time_column)
         columns = value_columns(self.model.config, self.model.data.series)
-        reading = replace(dataset, source=Source.frame, features=columns, targets=[])
+        past = [name for name in columns if name not in dataset.future]
+        reading = replace(dataset, source=Source.frame, features=past, targets=[])
         series = load_series(reading, data=tidy)
         bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
         if len(bad):
@@ -83,8 +86,11 @@ class FrameForecaster:
         numbers = np.array([lanes.open(name) for name in series.series_ids or (model.config.dataset.name,)])
         firsts = np.array([rows.start for rows in spans])
         lengths = np.array([rows.stop - rows.start for rows in spans])
-        values = np.full((len(series), len(model.data.series.columns)), np.nan)
+        known, carried = len(model.data.series.columns), model.data.windows.spec.carried
+        values = np.full((len(series), known + len(carried)), np.nan)
         values[:, model.data.series.column_numbers(series.columns)] = series.values
+        if carried:
+            values[:, known:] = carry_ahead(series, len(model.data.windows.spec.future_steps))
         outputs = np.full((len(series), model.data.windows.num_outputs), np.nan)
         for step in range(lengths.max()):
             going = np.flatnonzero(lengths > step)

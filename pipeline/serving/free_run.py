@@ -16,9 +16,9 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.cycles import cycle_values
 from pipeline.evaluation.conformal import split_radii
 from pipeline.evaluation.intervals import name_level
+from pipeline.serving.beyond import check_known, known_rows
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
@@ -51,11 +51,13 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     _check_length(model, steps)
     ends = np.array([rows.stop for rows in series.slices()])
     clock = Clock(series, numbered=model.config.dataset.time_column is None)
+    fed = max(steps - lead, 0) if can_run_free(model) else 0  # rows beyond the end that a free run reads
+    check_known(model, clock, fed + len(model.data.windows.spec.future_steps), f"steps={steps} reads it")
     known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
     nothing = np.full((steps, *known.shape[1:]), np.nan)
     fed_true = np.concatenate([known[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
     free = [
-        _run_free(model, first, _compute_ahead(model, clock, first, steps)) for first in (ends - steps, ends)
+        _run_free(model, first, known_rows(model, clock, first, steps)) for first in (ends - steps, ends)
     ]  # each (steps, lanes, targets)
     direct = [_spread(known[position], steps) for position in (lead - 1, steps + lead - 1)]
     reach = measure_free_run(model, steps) if can_run_free(model) else {}
@@ -158,21 +160,21 @@ def _run_free_often(model: ServedModel, ends: IntArray, offsets: IntArray, steps
     lanes, every = Lanes(model), np.arange(len(ends))
     names = series.series_ids or (model.config.dataset.name,)
     lanes.read_history((ends + offsets[0] - lead).tolist())
-    computed = len(series.computed)
+    known = model.data.rows.shape[1] - len(series.transformable().T)
     at, numbers = int(offsets[0]), []
     for origin in offsets.tolist():
         for back in range(at, origin):
-            lanes.advance(every, series.values[ends + back - lead])
+            lanes.advance(every, model.data.rows[ends + back - lead])
         at = origin
         numbers.append([lanes.branch(names[lane], f"{origin} {names[lane]}") for lane in every.tolist()])
     places = np.array(numbers).ravel()  # (origins x lanes,)
     firsts = (offsets[:, None] + ends).ravel()
     limits = np.tile(ends, len(offsets))
-    ahead = np.full((steps, len(places), computed), np.nan)
-    if computed:
+    ahead = np.full((steps, len(places), known), np.nan)
+    if known:
         for step in range(steps):
             there = firsts + step < limits
-            ahead[step, there] = series.values[firsts[there] + step, -computed:]
+            ahead[step, there] = model.data.rows[firsts[there] + step, -known:]
     runs = _feed_back(model, lanes, places, firsts, ahead)
     return np.moveaxis(runs.reshape(steps, len(offsets), len(ends), -1), 0, 1)
 
@@ -203,9 +205,9 @@ def can_run_free(model: ServedModel) -> bool:
 
 
 def unknown_ahead(model: ServedModel) -> list[str]:
-    """Return the features whose next values nobody knows: those that are no targets, nor made from the timestamps."""
+    """Return the features whose next values nobody knows: no targets, not known ahead, not made from times."""
     series = model.data.series
-    return sorted(set(series.features) - {*series.targets, *series.computed})
+    return sorted(set(series.features) - {*series.targets, *series.untransformed})
 
 
 def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:
@@ -213,26 +215,7 @@ def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArra
     lanes = Lanes(model)
     lanes.read_history(firsts.tolist())
     every = np.arange(len(firsts))
-    return np.stack([lanes.advance(every, model.data.series.values[firsts + step]) for step in range(count)])
-
-
-def _compute_ahead(model: ServedModel, clock: Clock, firsts: np.ndarray, steps: int) -> FloatArray:
-    """Return what is made from the timestamps of the rows from `firsts` on, also where no rows are.
-
-    Returns:
-        Shape (steps, lanes, computed columns); NaN where nobody knows the next timestamps.
-    """
-    series, calendar = model.data.series, model.config.dataset.calendar
-    ahead = np.full((steps, len(firsts), len(series.computed)), np.nan)
-    if not series.computed:
-        return ahead
-    for lane, (first, rows) in enumerate(zip(firsts, series.slices(), strict=True)):
-        if first < rows.stop:
-            ahead[:, lane] = series.values[first : first + steps, len(series.columns) - len(series.computed) :]
-        elif clock.has_calendar:
-            times = pd.DatetimeIndex(clock.go_on(series.timestamps[rows.stop - 1], steps))
-            ahead[:, lane] = cycle_values(times, calendar)
-    return ahead
+    return np.stack([lanes.advance(every, model.data.rows[firsts + step]) for step in range(count)])
 
 
 def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> FloatArray:
@@ -241,7 +224,7 @@ def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> Floa
     Args:
         model: A served model.
         firsts: The first row that is forecast, of each lane.
-        ahead: What `_compute_ahead` gives.
+        ahead: What `known_rows` gives.
 
     Returns:
         Shape (steps, lanes, targets).
@@ -258,13 +241,13 @@ def _feed_back(model: ServedModel, lanes: Lanes, places: IntArray, firsts: IntAr
     """Go on from lanes that have read what was known, each fed with its own forecasts; see `_run_free`."""
     steps = len(ahead)
     series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
-    read = series.columns[: len(series.columns) - len(series.computed)]
-    order = [series.targets.index(name) for name in read]  # every column that was read is a target
+    read = series.columns[: len(series.columns) - len(series.untransformed)]
+    order = [series.targets.index(name) for name in read]  # every other column is a target
     forecasts: list[FloatArray] = []
     for step in range(steps):
         back = step - lead
         known = back < 0
-        row = series.values[firsts + back] if known else np.concatenate([forecasts[back][:, order], ahead[back]], 1)
+        row = model.data.rows[firsts + back] if known else np.concatenate([forecasts[back][:, order], ahead[back]], 1)
         forecasts.append(lanes.advance(places, row)[:, 0])
     return np.stack(forecasts)
 

@@ -14,6 +14,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
 from pipeline.data.cycles import cycle_values
+from pipeline.serving.beyond import check_known
 from pipeline.serving.clock import MOST_COUNTED, Clock
 from pipeline.serving.lane_bounds import LaneBounds, name_bounds, warm_bounds
 from pipeline.serving.lanes import Lanes, warm_lanes
@@ -61,6 +62,8 @@ class LaneBook:
         self._model = model
         self._tell = tell
         self._clock = Clock(series, numbered=dataset.time_column is None)
+        if warm:
+            check_known(model, self._clock, len(model.data.windows.spec.future_steps), "the stream begins there")
         self._lanes = warm_lanes(model) if warm else Lanes(model)
         self._bounds = _begin_bounds(model, warm)
         if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
@@ -168,7 +171,8 @@ class LaneBook:
             self._tell_unknown(row.lane)
             self._open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
         if computed := self._model.data.series.computed:
-            row.values[-len(computed) :] = self._compute(self._last[row.lane])
+            width = len(self._model.data.series.columns)
+            row.values[width - len(computed) : width] = self._compute(self._last[row.lane])
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return True

@@ -93,5 +93,5 @@ def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:
     lanes, every = Lanes(model), np.arange(len(ends))
     lanes.read_history((ends - farthest).tolist())
     for back in range(farthest, 0, -1):
-        bounds.expect(every, lanes.advance(every, series.values[ends - back]))
+        bounds.expect(every, lanes.advance(every, model.data.rows[ends - back]))
     return bounds

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import show_names
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.reading import reads_rows_once
 from pipeline.serving.model import ServedModel
@@ -26,22 +25,21 @@ class Lanes:
 
     def __init__(self, model: ServedModel, places: int = 16) -> None:
         spec = self._spec = model.data.windows.spec
-        if spec.future_columns:
-            raise UserError(f"a served network cannot read dataset.future={show_names(spec.future_columns)} yet")
         self.model = model
         self.numbers: dict[str, int] = {}
         self.consumed: IntArray = np.zeros(places, np.int64)
         dataset, data = model.config.dataset, model.data
-        columns, computed = len(data.series.columns), len(data.series.computed)
-        self._tails = empty_tails(dataset.transforms, dataset.period, places, columns, computed)
-        self._raw: np.ndarray = np.full((places, len(data.series.columns)), np.nan)  # last row of each lane
+        columns, untouched = len(data.series.columns), len(data.series.untransformed)
+        self._tails = empty_tails(dataset.transforms, dataset.period, places, columns, untouched)
+        self._raw: np.ndarray = np.full((places, columns + len(spec.carried)), np.nan)  # last row of each lane
+        self._carried_from = spec.carried_from(data.series)
         self._states = model.network.zero_states(places)
         self._scaler: IntArray = np.zeros(places, np.int64)  # row of the scaler that each lane uses
         self._features = data.series.column_numbers(data.series.features)
         self._targets = data.series.column_numbers(data.series.targets)
         # The past is in the state, or in a window.
         self._rows_needed = spec.rows_per_step if reads_rows_once(model.config) else spec.look_back
-        self._window: np.ndarray = np.zeros((places, self._rows_needed, len(data.series.features)), np.float32)
+        self._window: np.ndarray = np.zeros((places, self._rows_needed, len(spec.columns)), np.float32)
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -107,18 +105,23 @@ class Lanes:
 
         Args:
             lanes: Numbers of different lanes. Shape (n,).
-            values: Rows in the data's own units. Shape (n, columns of the series).
+            values: Rows in the data's own units, as `PreparedData.rows` has them. Shape (n, columns of the series +
+                what is carried).
 
         Returns:
             In the data's own units; NaN while a lane has not read enough rows. Shape (n, horizon_steps, targets).
         """
         scaling, scaler = self.model.data.scaling, self._scaler[lanes]
         offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
-        scaled = (self._tails.forward(lanes, values) - offset) / scale
+        own, carried = np.split(values, [offset.shape[1]], axis=1)
+        scaled = (self._tails.forward(lanes, own) - offset) / scale
         window = self._window[lanes]  # (n, rows_needed, features)
         if self._rows_needed > 1:
             window[:, :-1] = window[:, 1:]
-        window[:, -1] = scaled[:, self._features]
+        window[:, -1, : len(self._features)] = scaled[:, self._features]
+        if self._carried_from:
+            behind = (carried - offset[:, self._carried_from]) / scale[:, self._carried_from]
+            window[:, -1, len(self._features) :] = behind
         self._window[lanes], self._raw[lanes] = window, values
         self.consumed[lanes] += 1
         outputs = self._answer(lanes, window)  # (n, outputs)
@@ -150,7 +153,7 @@ class Lanes:
             number = self.open(name)
             self._scaler[number] = lane
             self.consumed[number] = end - rows.start
-            self._raw[number] = series.values[end - 1]
+            self._raw[number] = self.model.data.rows[end - 1]
             self._tails.fill(number, self.model.data.transformed, slice(rows.start, end))
             last = windows.inputs[max(rows.start + lost, end - self._rows_needed) : end]
             if len(last):

@@ -19,6 +19,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Source, Token, typed_config
+from pipeline.data.future_file import add_beyond
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
@@ -71,6 +72,7 @@ def load_model(
     home: Path | None = None,
     table: pd.DataFrame | None = None,
     seed: int | None = None,
+    future: Path | pd.DataFrame | None = None,
 ) -> ServedModel:
     """Load a run.
 
@@ -80,6 +82,7 @@ def load_model(
         home: The folder of its store, where a data file may lie that was moved with it.
         table: What it was trained on, if that was a table of Python.
         seed: The number of the seed; None: the best by validation.
+        future: What is known ahead of the rows after its data; None: what its own file holds of them.
 
     Raises:
         UserError: If a file is damaged, the data have changed, network and weights do not fit each other, or the run
@@ -87,7 +90,10 @@ def load_model(
     """
     config = load_config(folder / CONFIG_NAME)
     last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
-    data = prepare_data(config, load_history(config, tags, home, table), origin=last)
+    history = load_history(config, tags, home, table)
+    if future is not None:
+        history = add_beyond(history, config.dataset, future)
+    data = prepare_data(config, history, origin=last)
     if config.reads_text:
         _check_history(config, data.series, tags)
     saved = load_weights(folder / FILE_NAME)
@@ -99,6 +105,8 @@ def load_model(
     dataset = config.dataset
     reading = (config.look_back, config.horizon_steps, config.stateful, config.wiring, data.series.columns)
     identity.update(repr((reading, dataset.lags_as, dataset.order, dataset.transforms, dataset.period)).encode())
+    if data.windows.spec.carried:
+        identity.update(repr(data.windows.spec.carried).encode())
     if config.normalises:
         identity.update(dataset.normalise.value.encode())
     if config.skips:

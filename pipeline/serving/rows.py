@@ -11,6 +11,7 @@ from pipeline.config.schema import Config, Missing, Transform
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import LARGEST
+from pipeline.data.window_spec import make_window_spec
 from pipeline.serving.frames import value_columns
 
 LANE = "lane"
@@ -44,12 +45,13 @@ class Header:
         width: Cells of a row.
         time: Position of the timestamp; None when rows are numbered.
         lane: Position of the lane; None: all rows are one series.
-        values: Position of each column of the series; None where it is not needed.
-        columns: Names of the series' columns.
+        values: Position of each column; None where it is not needed.
+        columns: Names of the series' columns, and of what a row carries of those after it.
         single: Name of the lane when there is no lane column.
-        positive: Whether values must be above zero, for a logarithm.
-        fill: Whether an empty cell takes the last value of its lane.
+        positive: Columns at the beginning whose values must be above zero, for a logarithm.
+        filled: Columns at the beginning whose empty cells take the last value of their lane.
         spelling: How the rows write numbers and separate cells: as the dataset's file does.
+        ahead: Columns at the end that a row carries of those after it.
     """
 
     width: int
@@ -58,9 +60,10 @@ class Header:
     values: Sequence[int | None]
     columns: Sequence[str]
     single: str
-    positive: bool
-    fill: bool
+    positive: int
+    filled: int
     spelling: Spelling
+    ahead: int = 0
 
     def read(self, line: str, last_values: Callable[[str], Sequence[float] | None]) -> Row:
         """Read one line.
@@ -105,13 +108,21 @@ class Header:
             if cell.strip().lower() not in _NO_VALUE:
                 raise RowError(f"has '{shorten(cell)}' in the column '{name}', which is not a number")
             last = last_values(lane)
-            if not self.fill or last is None:
-                how = "and nothing came before it" if self.fill else "and dataset.missing is not forward_fill"
+            fills = position < self.filled
+            if not fills or last is None:
+                ahead = position >= len(self.columns) - self.ahead
+                how = (
+                    "which must be known ahead"
+                    if ahead
+                    else "and nothing came before it"
+                    if fills
+                    else "and dataset.missing is not forward_fill"
+                )
                 raise RowError(f"has no value in the column '{name}', {how}")
             return last[position]
         if abs(value) > LARGEST:
             raise RowError(f"has {shorten(cell)} in the column '{name}', which is too large to compute with")
-        if self.positive and value <= 0:
+        if position < self.positive and value <= 0:
             raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
         return value
 
@@ -149,7 +160,10 @@ def read_header(line: str, config: Config, series: Series) -> Header:
 def needed_columns(config: Config, series: Series) -> list[str]:
     """Return the columns that every row must have, beside that of the lane."""
     time = config.dataset.time_column
-    return value_columns(config, series) + ([] if time is None else [time])
+    carried = [
+        name for name in make_window_spec(config, series).carried if name.rpartition("+")[0] not in series.computed
+    ]
+    return [*value_columns(config, series), *carried, *([] if time is None else [time])]
 
 
 def find_columns(names: Sequence[str], config: Config, series: Series, spelling: Spelling) -> Header:
@@ -164,6 +178,8 @@ def find_columns(names: Sequence[str], config: Config, series: Series, spelling:
     twice = [name for name in needed if names.count(name) > 1]
     if twice:
         raise UserError(f"the header has the column '{twice[0]}' twice; rename one of them")
+    carried = make_window_spec(config, series).carried
+    columns = (*series.columns, *carried)
     series_ids = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
     if dataset.lane_column is not None and not series_ids:
         raise UserError(
@@ -174,10 +190,11 @@ def find_columns(names: Sequence[str], config: Config, series: Series, spelling:
         width=len(names),
         time=names.index(dataset.time_column) if dataset.time_column is not None else None,
         lane=names.index(series_ids[0]) if series_ids else None,
-        values=[names.index(name) if name in needed else None for name in series.columns],
-        columns=series.columns,
+        values=[names.index(name) if name in needed else None for name in columns],
+        columns=columns,
         single=dataset.name,
-        positive=Transform.log in dataset.transforms,
-        fill=dataset.missing is Missing.forward_fill,
+        positive=len(series.columns) - len(series.untransformed) if Transform.log in dataset.transforms else 0,
+        filled=len(series.columns) if dataset.missing is Missing.forward_fill else 0,
+        ahead=len(carried),
         spelling=spelling,
     )

@@ -29,15 +29,21 @@ def make_served() -> MakeServed:
         timestamps: pd.Index | None = None,
         filled: np.ndarray | None = None,
         seed: int = 5,
+        ahead: int = 12,
         **changes: Any,
     ) -> ServedModel:
-        """Positive noise in the columns a, b, c; `dataset` and `model` are dictionaries of their keys."""
+        """Positive noise in the columns a, b, c; `dataset` and `model` are dictionaries of their keys.
+
+        What is known ahead is known of `ahead` rows beyond the end.
+        """
         dataset = DatasetConfig(**_DATASET | ({"lane_column": "lane"} if lanes else {}) | changes.pop("dataset", {}))
         model = ModelConfig(**{"units": [3]} | changes.pop("model", {}))
         config = Config(**{"look_back": 3} | changes, dataset=dataset, model=model)
         check_ranges(config)
-        features, targets = tuple(dataset.features or ["a"]), tuple(dataset.targets or ["a"])
-        columns = tuple(dict.fromkeys((*features, *targets)))
+        past, targets, future = (
+            tuple(each) for each in (dataset.features or "a", dataset.targets or "a", dataset.future)
+        )
+        features, columns = (*past, *future), (*dict.fromkeys((*past, *targets)), *future)
         random = np.random.default_rng(seed)
         count = max(len(lanes), 1)
         # Lanes of different lengths and levels.
@@ -61,6 +67,8 @@ def make_served() -> MakeServed:
             origin="test",
             series_ids=tuple(lanes),
             series_ends=tuple(np.cumsum(lengths).tolist()) if lanes else (),
+            future=future,
+            beyond=np.random.default_rng(seed + 1).uniform(1, 9, size=(count, ahead, len(future))),
         )
         data = prepare_data(config, add_cycles(series, dataset))
         layers = plan_layers(config, *data.windows.interface)

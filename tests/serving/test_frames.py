@@ -24,6 +24,7 @@ NORMALISED = {"dataset": {"features": ["b", "a"], "targets": ["a"], "normalise":
 CALENDAR = {
     "dataset": {"calendar": [Cycle.day_of_week, Cycle.day_of_year], "transforms": [Transform.log, Transform.difference]}
 }
+KNOWN_AHEAD = {"stateful": True, "dataset": {"future": ["c", "b"], "transforms": [Transform.log, Transform.difference]}}
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 
 
@@ -48,10 +49,17 @@ def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
     table.insert(0, "day", series.timestamps)
     if series.series_ids:
         table.insert(0, "lane", np.array(series.series_ids)[series.series_of_rows()])
+    for lane in range(len(series.beyond) if series.future else 0):  # rows ahead: nothing but what is known of them
+        known = pd.DataFrame(series.known_beyond(lane), columns=list(series.future))
+        last = series.timestamps[series.slices()[lane].stop - 1]
+        known.insert(0, "day", pd.date_range(last, periods=len(known) + 1)[1:])
+        table = pd.concat([table, known], ignore_index=True)
     return table
 
 
-@pytest.mark.parametrize("shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, PANEL])
+@pytest.mark.parametrize(
+    "shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, PANEL, KNOWN_AHEAD]
+)
 def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pack: Pack, expect: Any) -> None:
     """What is deployed forecasts something else than what was scored: another scale, window or state."""
     model, forecaster = pack(**shape)

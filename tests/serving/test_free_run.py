@@ -8,10 +8,12 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cell, Horizons, LagsAs, Order, Transform
+from pipeline.config.schema import Cell, Cycle, Horizons, LagsAs, Order, Transform
+from pipeline.data.cycles import cycle_values
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.serving.free_run import BACKTEST, FUTURE, forecast_steps
+from pipeline.serving.lanes import warm_lanes
 from pipeline.serving.model import ServedModel
 
 MakeServed = Callable[..., ServedModel]
@@ -210,3 +212,43 @@ def test_more_steps_than_the_data_allow_are_refused(
         forecast_steps(model, steps)
     back = forecast_steps(model, most).iloc[:most]
     assert back["free_run"].notna().all()
+
+
+AHEAD: dict[str, dict[str, Any]] = {
+    "one step": {"dataset": {"future": ["b"]}},
+    "stateful, far": {
+        "stateful": True,
+        "horizon": 3,
+        "dataset": {"future": ["b", "c"], "calendar": [Cycle.day_of_week]},
+    },
+    "every horizon": {"horizon": 2, "dataset": {"future": ["b"], "transforms": [Transform.difference]} | ALL},
+}
+
+
+@pytest.mark.parametrize("kind", AHEAD)
+def test_a_free_run_reads_what_is_known_ahead_at_its_row(kind: str, make_served: MakeServed) -> None:
+    """A forecast beyond the end is told the price of another day, or that of no day at all."""
+    model = make_served(**AHEAD[kind])
+    table, lanes, series = forecast_steps(model, STEPS), warm_lanes(model), model.data.series
+    lead, reach = model.config.horizon_steps[0], model.config.horizon
+    days = pd.date_range(series.timestamps[-1], periods=STEPS + reach + 1)[1:]
+    calendar = cycle_values(days, model.config.dataset.calendar)
+    run = table.loc[table["part"] == FUTURE, "free_run"].to_numpy()
+    for step in range(STEPS - lead):
+        known = series.known_beyond(0)[step : step + reach + 1]
+        row = np.concatenate(
+            [[run[step]], known[0], calendar[step], known[1:].ravel()]
+        )  # each in the row it belongs to
+        forecast = lanes.advance(np.array([0]), row[None])[0, 0, 0]
+        assert forecast == pytest.approx(run[step + lead], rel=1e-5)
+    assert table["free_run"].notna().all() and "low_80" not in table.columns
+
+
+@pytest.mark.parametrize(("ahead", "first"), [(0, "2020-02-10"), (STEPS, "2020-02-15")])
+def test_what_is_not_known_ahead_is_named_with_its_first_time(ahead: int, first: str, make_served: MakeServed) -> None:
+    """A forecast comes out blank, or from a price that was guessed."""
+    model = make_served(ahead=ahead, horizon=2, dataset=ALL | {"future": ["b"]})
+    with pytest.raises(
+        UserError, match=f"nobody knows 'b' at {first}, but steps=5 .* known 6 row.*or give them: future="
+    ):
+        forecast_steps(model, STEPS)

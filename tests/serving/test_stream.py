@@ -458,3 +458,20 @@ def test_ten_thousand_lanes_are_served(model: ServedModel, tmp_path: Path) -> No
     again = Recorder(model)
     again.stream.book.resume(tmp_path / "state")
     assert len(again.stream.book.consumed) == 10_000
+
+
+def test_rows_that_arrive_bring_what_is_known_of_the_next_ones(make_served: MakeServed) -> None:
+    """A stream is answered from the prices of other days, or takes the last known one for one that nobody gave."""
+    model = make_served(stateful=True, dataset={"future": ["b"], "missing": Missing.forward_fill})
+    series, stream = model.data.series, Recorder(model, warm=True)
+    table = forecast_steps(model, 3)
+    run = table.loc[table["part"] == FUTURE, "free_run"].to_numpy()
+    known = series.known_beyond(0)[:, 0]
+    rows = [f"{DAYS[step]},{run[step]},{known[step]},{known[step + 1]}" for step in range(2)]
+    answers = stream.read("day,a,b,b+1", *rows, f"{DAYS[2]},1,1,")
+    assert [answer[2][0] for answer in answers] == pytest.approx(run[1:].tolist(), rel=1e-5)
+    assert stream.complaints == ["line 4 has no value in the column 'b+1', which must be known ahead: skipped"]
+    with pytest.raises(UserError, match=r"the rows need the column.s. b.1, but their header is: day,a,b"):
+        Recorder(model).read("day,a,b")
+    with pytest.raises(UserError, match="nobody knows 'b' at 2020-02-10, but the stream begins there"):
+        Recorder(make_served(ahead=0, dataset={"future": ["b"]}), warm=True)
