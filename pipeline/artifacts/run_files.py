@@ -43,7 +43,7 @@ class Results:
         baselines: Of the baselines by name. Each (time, horizon_steps, targets).
         metrics: Final metrics by MLflow name.
         seeds: One row per seed: what it was, then its scores.
-        lanes: Scores of each lane; empty for a single series.
+        lanes: Scores of each lane; empty for a single series, and for the sample of a panel, which has more lanes.
         origins: Scores of each origin of a rolling one, on its own block of the test part; empty for one origin.
         best: Position of the seed with the best validation score; of a rolling origin, at the last one.
         losses: Loss curves of each seed; of a rolling origin, at the last one.
@@ -125,7 +125,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         data.head,
     )
     write_seeds(folder / "seeds.csv", results.seeds)
-    if series.series_ids:
+    if results.lanes:
         write_series_scores(folder / "lanes.csv", series.series_ids, results.lanes)
     if results.origins:
         write_origins(folder / "origins.csv", results.origins)

@@ -127,9 +127,18 @@ def write_seeds(path: Path, rows: Sequence[Mapping[str, float]]) -> None:
     pd.DataFrame(rows).to_csv(path, index=False)
 
 
-def write_series_scores(path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]]) -> None:
-    """Write one row per lane: its name, its scores on the test part and those of the baselines."""
-    table = pd.DataFrame([{"lane": name, **score} for name, score in zip(names, scores, strict=True)])
+def write_series_scores(
+    path: Path, names: Sequence[str], scores: Sequence[Mapping[str, float]] | Mapping[str, np.ndarray]
+) -> None:
+    """Write one row per lane: its name, its scores on the test part and those of the baselines.
+
+    Args:
+        path: The CSV file.
+        names: Of the lanes.
+        scores: By name, of one lane after another; or by name those of all lanes.
+    """
+    table = pd.DataFrame(scores)
+    table.insert(0, "lane", list(names))
     table.to_csv(path, index=False, quoting=_quoting(names))
 
 

@@ -4,11 +4,14 @@ Without a penalty many lags and few training windows fit noise: 97 coefficients 
 than repeating the last value. The penalty is chosen by the validation part, as people choose their network.
 """
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from pipeline.baselines.task import Array, Samples, Task
 
 PENALTIES = np.concatenate([[0.0], np.logspace(-6, 3, 19)])  # per window, on standardised lags
+Windows = Iterable[tuple[Samples, Array]]
 _WINDOWS_AT_ONCE = 8192  # bounds the memory of gathered windows
 _DEPENDENT = 1e-10  # of the largest singular value: what lies below is no direction of its own
 
@@ -17,6 +20,8 @@ def forecast_linear(task: Task) -> Array:
     """Return the forecasts of the linear fit. Shape (time, horizon_steps, targets), NaN where no window predicts."""
     windows = task.windows
     assert windows is not None, "the linear fit needs the windows of the network"
+    if windows.coefficients is not None:
+        return windows.align(_apply(windows.coefficients, windows.inputs))
     outputs = fit_ridge(
         windows.train_inputs,
         windows.train_targets,
@@ -53,20 +58,39 @@ def fit_ridge(
     Returns:
         Shape (windows, outputs), in the units of `train_targets`.
     """
-    coefficients = _solve(_factorize(train_inputs, train_targets), len(train_inputs), train_targets.shape[1], penalties)
+    train, validation = [(train_inputs, train_targets)], [(validation_inputs, validation_targets)]
+    return _apply(find_coefficients(train, validation, penalties), inputs)
+
+
+def find_coefficients(train: Windows, validation: Windows, penalties: Array = PENALTIES) -> Array:
+    """Fit on the training windows, and choose the penalty by the validation windows.
+
+    Args:
+        train: Samples and targets, of one block after another.
+        validation: The same.
+        penalties: As `fit_ridge` takes them.
+
+    Returns:
+        That of the intercept first. Shape (1 + lags, outputs).
+    """
+    factor, count, num_outputs = np.zeros((0, 0)), 0, 0
+    for inputs, targets in train:
+        if len(inputs):
+            factor, count, num_outputs = _factorize(factor, inputs, targets), count + len(inputs), targets.shape[1]
+    coefficients = _solve(factor, count, num_outputs, penalties)
     if len(penalties) == 1:
-        return _apply(coefficients[0], inputs)
+        return np.asarray(coefficients[0])
     squares = np.zeros(len(penalties))
-    for block in _blocks(len(validation_inputs)):
-        lags = _with_intercept(validation_inputs[block])
-        for number, each in enumerate(coefficients):
-            squares[number] += np.square(lags @ each - validation_targets[block]).sum()
-    return _apply(coefficients[int(np.argmin(squares))], inputs)
+    for inputs, targets in validation:
+        for block in _blocks(len(inputs)):
+            lags = _with_intercept(inputs[block])
+            for number, each in enumerate(coefficients):
+                squares[number] += np.square(lags @ each - targets[block]).sum()
+    return np.asarray(coefficients[int(np.argmin(squares))])
 
 
-def _factorize(inputs: Samples, targets: Array) -> Array:
-    """Return the triangular factor of [1, lags, targets]."""
-    factor = np.zeros((0, 0))
+def _factorize(factor: Array, inputs: Samples, targets: Array) -> Array:
+    """Return the triangular factor of [1, lags, targets] when more rows are put under that of those before."""
     for block in _blocks(len(inputs)):
         rows = np.hstack([_with_intercept(inputs[block]), targets[block].astype(float)])
         factor = np.asarray(np.linalg.qr(np.vstack([factor.reshape(-1, rows.shape[1]), rows]), mode="r"))

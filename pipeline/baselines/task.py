@@ -31,6 +31,7 @@ class WindowTask:
         inputs: Samples to forecast from. Shape (windows, ...).
         align: Brings outputs, shape (windows, outputs), to the data's own units and the rows they predict, shape (time,
             horizon_steps, targets).
+        coefficients: Of the linear fit, if it was fitted before, on more than these windows.
     """
 
     train_inputs: Samples
@@ -39,6 +40,7 @@ class WindowTask:
     validation_targets: Array
     inputs: Samples
     align: Callable[[Array], Array]
+    coefficients: Array | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pipeline.config.schema import (
     HeadName,
     Horizons,
     LagsAs,
+    Launcher,
     Order,
     Protocol,
     Source,
@@ -79,6 +80,7 @@ def _numbers(config: Config) -> Iterator[str]:
         "seeds": config.seeds,
         "workers": config.workers,
         "dataset.period": config.dataset.period,
+        "dataset.lane_block": config.dataset.lane_block,
         "dataset.segments": config.dataset.segments,
         "dataset.delay": config.dataset.delay,
         "evaluation.origins": config.evaluation.origins,
@@ -259,6 +261,8 @@ def _combinations(config: Config) -> Iterator[str]:
         yield from _online(config)
     if config.protocol is Protocol.tutorial:
         yield from _tutorial(config)
+    if dataset.lane_block is not None:
+        yield from _in_blocks(config)
     if dataset.segments > 1 and not config.stateful:
         yield f"dataset.segments={dataset.segments} makes lanes for stateful=true; add that or set it to 1"
     if dataset.scaler_per_lane and one_series:
@@ -387,6 +391,28 @@ def _online(config: Config) -> Iterator[str]:
     for needed, missing in wrong.items():
         if missing:
             yield f"training.online=true needs {needed}"
+
+
+def _in_blocks(config: Config) -> Iterator[str]:
+    dataset = config.dataset
+    wrong = {
+        "dataset.lane_column, the column that names the series of each row": dataset.lane_column is None,
+        "values of a file or a table": dataset.source not in (Source.file, Source.frame, Source.packaged),
+        "stateful=false: the lanes of a state lie across all blocks": config.stateful,
+        "training.online=false": config.training.online,
+        "protocol=fair": config.protocol is Protocol.tutorial,
+        "evaluation.origins=1": config.evaluation.origins > 1,
+        "dataset.validation_fraction above 0": dataset.validation_fraction == 0,
+        "transforms that are named, not dataset.transforms=auto, which looks at all lanes": (
+            Transform.auto in dataset.transforms
+        ),
+        "model.head=point": config.head is not HeadName.point,
+        "training.engine=auto or fused": config.training.engine is Engine.fit,
+        "launcher=local: workers would each need the blocks": config.launcher is not Launcher.local,
+    }
+    for needed, missing in wrong.items():
+        if missing:
+            yield f"dataset.lane_block={dataset.lane_block} needs {needed}"
 
 
 def _without_validation(config: Config) -> Iterator[str]:

@@ -239,6 +239,7 @@ class DatasetConfig:
     path: str | None = None
     time_column: str | None = None
     lane_column: str | None = None
+    lane_block: int | None = None
     separator: str | None = None
     decimal: str | None = None
     thousands: str | None = None

@@ -1,6 +1,7 @@
 """Which columns are used: those that are named, or all but the times, the lanes and the row numbers of other tools."""
 
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -56,6 +57,11 @@ def choose_columns(
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
     return (*past, *dataset.future), targets, tuple(notes)
+
+
+def order_columns(features: Sequence[str], targets: Sequence[str], future: Sequence[str]) -> tuple[str, ...]:
+    """Return every column that is used once, those known ahead last."""
+    return (*dict.fromkeys(name for name in (*features, *targets) if name not in future), *future)
 
 
 def _ask_for_target(frame: pd.DataFrame, dataset: DatasetConfig, features: tuple[str, ...]) -> str:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import psutil
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_setting
@@ -22,6 +23,7 @@ from pipeline.config.schema import DatasetConfig
 from pipeline.data.folder import Folder, open_folder
 
 _LARGEST = 4 << 30  # bytes of an unpacked file; a small archive can hold more than any memory
+_BYTES_OF_A_ROW = 400  # of a panel with one value a row and one seed, measured by benchmarks/panels.py --whole
 _SNIFFED = 1 << 16  # bytes at the beginning that show how cells are separated
 _DATE = r"\d{1,4}[-./]\d{1,2}[-./]\d{1,4}([T ].*)?"
 _SEPARATORS = (",", ";", "\t", "|")
@@ -58,7 +60,9 @@ def read_table(path: Path, dataset: DatasetConfig) -> Table:
     """
     if path.is_dir() and dataset.path:
         folder = open_folder(path, dataset)
-        return Table(pd.concat(folder.read(), ignore_index=True), notes=folder.notes, folder=folder)
+        _check_memory(folder)
+        frame = pd.concat((rows for _, rows in folder.read()), ignore_index=True)
+        return Table(frame, notes=folder.notes, folder=folder)
     ending = next((each for each in _ENDINGS if path.name.lower().endswith(each)), None)
     if ending is None:
         raise UserError(
@@ -82,6 +86,16 @@ def read_table(path: Path, dataset: DatasetConfig) -> Table:
         raise UserError(f"{path} cannot be read as {ending}: {reason}{remedy}") from error
     table.frame.columns = pd.Index([str(name).strip() for name in table.frame.columns])
     return table
+
+
+def _check_memory(folder: Folder) -> None:
+    """Refuse a panel that does not fit into memory, while what helps is still cheap."""
+    needed, free = folder.num_rows * _BYTES_OF_A_ROW, psutil.virtual_memory().available
+    if folder.dataset.lane_column is not None and needed > free:
+        raise UserError(
+            f"{folder.path} has {folder.num_rows} rows, which need about {needed / 1e9:.1f} GB of memory at once, and "
+            f"{free / 1e9:.1f} GB are free; set dataset.lane_block=1000, which trains on so many lanes at a time"
+        )
 
 
 def _read(path: Path, ending: str, dataset: DatasetConfig) -> Table:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import numpy as np
@@ -23,12 +24,13 @@ from pipeline.base.errors import UserError
 from pipeline.base.text import show_names
 from pipeline.config.schema import DatasetConfig, Missing
 from pipeline.data.arrays import IntArray
-from pipeline.data.columns import choose_columns
+from pipeline.data.columns import choose_columns, order_columns
 from pipeline.data.dates import read_times
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import fill_missing, numeric_values
 
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+_ROWS_AT_ONCE = 2**20
 _BROKEN = (OSError, ValueError, pa.ArrowException)
 
 
@@ -70,17 +72,29 @@ class Folder:
         """Rows of all files."""
         return sum(part.num_rows for part in self.parts)
 
-    def read(self) -> Iterator[pd.DataFrame]:
-        """Read one file after another.
+    def read(self) -> Iterator[tuple[int, pd.DataFrame]]:
+        """Read one file after another, a large one in batches.
 
         Yields:
-            The columns that are used: the lane as text, the time as the file has it, numbers as float64.
+            The number of the file, and the columns that are used: the lane as a category of texts, the time as the file
+            has it, numbers as float64.
 
         Raises:
             UserError: If a file holds what cannot be used; the text names it.
         """
-        for part in self.parts:
-            yield _tidy(_read(part, self.dataset), self.dataset, part.path)
+        for number, part in enumerate(self.parts):
+            for first, frame in _read(part, columns_of(self.dataset)):
+                place = f"{part.path} after row {first}" if first else str(part.path)
+                yield number, _tidy(frame, self.dataset, place)
+
+    def find_lanes(self, part: Part) -> set[str]:
+        """Return the names of the lanes in a file."""
+        column = self.dataset.lane_column
+        assert column is not None
+        frames = _read(part, [column])
+        return {
+            name for _, frame in frames for name in name_lanes(frame[column], str(part.path), column).cat.categories
+        }
 
 
 def open_folder(path: Path, dataset: DatasetConfig) -> Folder:
@@ -92,11 +106,13 @@ def open_folder(path: Path, dataset: DatasetConfig) -> Folder:
     """
     parts = tuple(_look_at(file, path) for file in _find_files(path))
     first = parts[0]
-    features, targets, notes = choose_columns(_read(first), dataset, str(first.path))
+    _, frame = next(_read(first, list(first.kinds)))
+    features, targets, notes = choose_columns(frame, dataset, str(first.path))
     named = [name for name in (dataset.lane_column, dataset.time_column) if name is not None]
     for part in parts[1:]:
-        _check_alike(part, first, [*named, *features, *targets], dataset.lane_column)
-    return Folder(path, parts, replace(dataset, features=list(features), targets=list(targets)), notes)
+        _check_alike(part, first, [*named, *features, *targets], named)
+    past = [name for name in features if name not in dataset.future]
+    return Folder(path, parts, replace(dataset, features=past, targets=list(targets)), notes)
 
 
 def order_lanes(
@@ -202,7 +218,7 @@ def _kind(stored: pa.DataType) -> str:
     return next((name for name, fits in names.items() if fits), str(stored))
 
 
-def _check_alike(part: Part, first: Part, used: Sequence[str], lane_column: str | None) -> None:
+def _check_alike(part: Part, first: Part, used: Sequence[str], order: Sequence[str]) -> None:
     missing, surplus = (
         [name for name in one.kinds if name not in other.kinds] for one, other in ((first, part), (part, first))
     )
@@ -215,7 +231,7 @@ def _check_alike(part: Part, first: Part, used: Sequence[str], lane_column: str 
         )
     for name in used:
         held, expected = part.kinds[name], first.kinds[name]
-        both_numbers = {held, expected} <= {"whole numbers", "numbers", "nothing"} and name != lane_column
+        both_numbers = {held, expected} <= {"whole numbers", "numbers", "nothing"} and name not in order
         if held != expected and not both_numbers:
             raise UserError(
                 f"{part.path}: the column '{name}' holds {held}, but in {first.path} {expected}; all files of a folder "
@@ -223,57 +239,69 @@ def _check_alike(part: Part, first: Part, used: Sequence[str], lane_column: str 
             )
 
 
-def _read(part: Part, dataset: DatasetConfig | None = None) -> pd.DataFrame:
-    """Read the columns of a file that are used; all if it is not known yet which these are."""
-    chosen = [] if dataset is None else [*(dataset.features or []), *(dataset.targets or [])]
-    chosen += [] if dataset is None else [each for each in (dataset.lane_column, dataset.time_column) if each]
+def columns_of(dataset: DatasetConfig) -> list[str]:
+    """Return the columns that are used, those that are named for lanes and times first."""
+    named = [name for name in (dataset.lane_column, dataset.time_column) if name is not None]
+    return [*named, *values_of(dataset)]
+
+
+def values_of(dataset: DatasetConfig) -> tuple[str, ...]:
+    """Return the columns of numbers that are used."""
+    return order_columns(dataset.features or (), dataset.targets or (), dataset.future)
+
+
+def _read(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Read columns of a file in batches. Yields the number of rows before each, and its rows."""
+    first = 0
     try:
         with pq.ParquetFile(part.path) as file:
-            stored = [name for name in file.schema_arrow.names if dataset is None or name.strip() in chosen]
-            frame = file.read(columns=stored).to_pandas(ignore_metadata=True)
+            stored = [name for name in file.schema_arrow.names if name.strip() in columns]
+            for batch in file.iter_batches(_ROWS_AT_ONCE, columns=stored):
+                frame = batch.to_pandas(ignore_metadata=True)
+                frame.columns = pd.Index([str(name).strip() for name in frame.columns])
+                for key, value in part.partition:
+                    if key in columns:
+                        frame[key] = None if value == _NO_VALUE else value
+                yield first, frame
+                first += len(frame)
     except _BROKEN as error:
         raise UserError(f"{part.path} cannot be read as .parquet: {_reason(error)}; write it anew") from error
-    frame.columns = pd.Index([str(name).strip() for name in frame.columns])
-    for key, value in part.partition:
-        if dataset is None or key in chosen:
-            frame[key] = None if value == _NO_VALUE else value
-    return frame
 
 
 def _reason(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
-def _tidy(frame: pd.DataFrame, dataset: DatasetConfig, path: Path) -> pd.DataFrame:
+def _tidy(frame: pd.DataFrame, dataset: DatasetConfig, place: str) -> pd.DataFrame:
     """Check the cells of one file while it is known which one it is."""
     tidy: dict[str, object] = {}
     if dataset.lane_column is not None:
-        tidy[dataset.lane_column] = name_lanes(frame[dataset.lane_column], str(path), dataset.lane_column)
+        tidy[dataset.lane_column] = name_lanes(frame[dataset.lane_column], place, dataset.lane_column)
     if dataset.time_column is not None:
-        times = frame[dataset.time_column]
-        if times.isna().any() or not (pd.api.types.is_datetime64_any_dtype(times) or times.dtype.kind in "iuf"):
-            place = f"{path}: the time column '{dataset.time_column}'"
-            read_times(times, dataset.date_format, dataset.time_zone, [np.arange(len(times))], place)
-        tidy[dataset.time_column] = times
-    columns = tuple(dict.fromkeys((*(dataset.features or ()), *(dataset.targets or ()))))
+        times = tidy[dataset.time_column] = frame[dataset.time_column]
+        if times.isna().any():
+            read_times(times, dataset.date_format, None, [], f"{place}: the time column '{dataset.time_column}'")
+    columns = values_of(dataset)
     spelling = Spelling(",", dataset.decimal or ".", dataset.thousands or "")
-    numbers = numeric_values(frame, columns, str(path), spelling)  # (rows, columns)
-    if dataset.missing is Missing.error:
-        fill_missing(numbers, columns, dataset.missing, str(path), np.arange(len(numbers)))
-    return pd.DataFrame(tidy | {name: numbers[:, place] for place, name in enumerate(columns)})
+    numbers = numeric_values(frame, columns, place, spelling)  # (rows, columns)
+    if dataset.missing is Missing.error and not dataset.future:  # the last rows may say only what is known ahead
+        fill_missing(numbers, columns, dataset.missing, place, np.arange(len(numbers)))
+    return pd.DataFrame(tidy | {name: numbers[:, number] for number, name in enumerate(columns)})
 
 
-def name_lanes(column: "pd.Series", origin: str, name: str) -> "pd.Series":
-    """Return the lane of every row as text, whatever it looks like: 007 and 7 are two series.
+def name_lanes(column: "pd.Series[Any]", origin: str, name: str) -> "pd.Series[Any]":
+    """Return the lane of every row as a category of texts, whatever it looks like: 007 and 7 are two series.
 
     Raises:
         UserError: If a row names none.
     """
-    texts = column.astype(object).map(str).str.strip()
-    empty = np.flatnonzero(column.isna() | (texts == ""))
+    found, cells = pd.factorize(column)
+    codes, texts = pd.factorize(pd.Series(cells, dtype=object).map(str).str.strip())
+    names = pd.Series(pd.Categorical.from_codes(np.append(codes, -1)[found], categories=texts))
+    empty = np.flatnonzero((names.isna() | (names == "")).to_numpy())
     if empty.size:
         raise UserError(
             f"{origin}, data row {empty[0] + 1}: the lane column '{name}' is empty; every row must say which series it "
             "belongs to"
         )
-    return texts
+    return names

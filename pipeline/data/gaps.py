@@ -34,7 +34,8 @@ def treat_gaps(
     Raises:
         UserError: If there is a gap and none may be, or it cannot be filled.
     """
-    calendars = [find_calendar(times, sparse=True) for times, _, _ in panel]
+    known: dict[bytes, Calendar | None] = {}  # most lanes of a panel have the same times
+    calendars = [_find_once(times, known) for times, _, _ in panel]
     for (times, _, _), calendar, place in zip(panel, calendars, places, strict=True):
         if calendar is None and dataset.gaps is not Gaps.keep and len(times) > 2:
             raise UserError(
@@ -69,6 +70,13 @@ def treat_gaps(
         raise UserError(f"{sentence}; dataset.gaps=fill needs dataset.missing=forward_fill or interpolate as well")
     filled = [_insert(*member, missing) for member, missing in zip(panel, absent, strict=True)]
     return filled, [f"{sentence}; inserted (dataset.gaps=fill)"]
+
+
+def _find_once(times: pd.Index, known: dict[bytes, Calendar | None]) -> Calendar | None:
+    key = times.to_numpy().tobytes()
+    if key not in known:
+        known[key] = find_calendar(times, sparse=True)
+    return known[key]
 
 
 def _count_missing(times: pd.Index, calendar: Calendar) -> str:

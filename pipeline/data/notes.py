@@ -32,7 +32,14 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
     if data.series.series_ids:
         sizes = [rows.stop - rows.start for rows in data.series.slices()]
         scaled = "each lane by itself" if config.dataset.scaler_per_lane else "one for all lanes"
-        yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
+        if (panel := data.series.panel) is None:
+            yield f"{len(sizes)} lanes of {min(sizes)} to {max(sizes)} rows share the network; scaler: {scaled}"
+        else:
+            yield (
+                f"{panel.num_lanes} lanes of {panel.num_rows} rows share the network, {config.dataset.lane_block} of "
+                f"them in memory at a time; scaler: {scaled}; metrics and lanes.csv are of all lanes, "
+                f"predictions.csv, test_errors.npz, intervals and figures of {len(sizes)} at equal distances"
+            )
     if config.normalises:
         yield describe_normalise(config)
     if config.skips:
@@ -59,7 +66,9 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         )
     filled = int(data.series.filled.sum())
     if filled:
-        yield f"{filled} missing values were filled (dataset.missing={config.dataset.missing.value}) and are not scored"
+        where = "" if data.series.panel is None else " in the lanes that are shown"
+        how = config.dataset.missing.value
+        yield f"{filled} missing values were filled{where} (dataset.missing={how}) and are not scored"
     if filled and config.dataset.missing is Missing.interpolate:
         yield "interpolate draws a line to the next known value: inputs in a gap know the future; forward_fill does not"
     if data.lanes is not None and not config.training.online:

@@ -64,21 +64,28 @@ def prepare_data(
     in_train = split.rows("train")
     train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.slices()]
     raw = [series.values[rows][in_train[rows]] for rows in series.slices()]
-    _check_constant(config, series, train_values, raw)
+    if series.steps is None or config.dataset.scaler_per_lane:  # what a whole panel has is checked by panel_blocks.py
+        _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.computed))
     scaled = _scale(scaling, transformed.values, series, spec)
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
-    for part, starts in (("train", windows.train), ("validation", windows.validation)):
-        if not starts.size:
+    if series.steps is None:
+        check_windows(config, windows.train.size, windows.validation.size)
+        _check_measured(config, series, split)
+    lanes = _lanes(config, windows, series, split)
+    return PreparedData(series, split, transformed, scaling, windows, lanes, head_of(config), config.protocol)
+
+
+def check_windows(config: Config, num_train: int, num_validation: int) -> None:
+    """Raise a UserError where there is no window to train on, or none to choose by."""
+    for part, number in (("train", num_train), ("validation", num_validation)):
+        if not number:
             raise UserError(
                 f"dataset '{config.dataset.name}' has no {part} window whose targets were all measured, with "
                 f"look_back={config.look_back} and horizon={config.horizon}; enlarge that part or lower horizon"
             )
-    _check_measured(config, series, split)
-    lanes = _lanes(config, windows, series, split)
-    return PreparedData(series, split, transformed, scaling, windows, lanes, head_of(config), config.protocol)
 
 
 def _scale(scaling: Scaling, transformed: FloatArray, series: Series, spec: WindowSpec) -> FloatArray:
@@ -175,7 +182,7 @@ def _check_length(config: Config, series: Series, split: Split, spec: WindowSpec
                 f"{where}; the seasonal baseline needs a period inside them; lower dataset.period"
             )
     longest = max(int(in_validation[rows].sum()) for rows in series.slices())
-    if 0 < longest < config.horizon:
+    if 0 < longest < config.horizon and series.steps is None:
         raise UserError(
             f"horizon={config.horizon} is longer than the validation part of {longest} steps; lower horizon or raise "
             "dataset.validation_fraction"
@@ -192,7 +199,7 @@ def _check_constant(config: Config, series: Series, trained: list[FloatArray], r
     per_series = config.dataset.scaler_per_lane
     pairs = zip(trained, raw, strict=True) if per_series else [(np.concatenate(trained), np.concatenate(raw))]
     for number, (values, before) in enumerate(pairs):
-        constant = np.flatnonzero(np.ptp(values, axis=0) <= _rounding(config, before))
+        constant = np.flatnonzero(np.ptp(values, axis=0) <= rounding_of(config, before))
         if constant.size:
             name = series.columns[int(constant[0])]
             where = series.describe_series(number) if per_series else ""
@@ -205,7 +212,7 @@ def _check_constant(config: Config, series: Series, trained: list[FloatArray], r
             )
 
 
-def _rounding(config: Config, raw: FloatArray) -> FloatArray:
+def rounding_of(config: Config, raw: FloatArray) -> FloatArray:
     """Return how large a difference of transformed values may be that is rounding alone. Shape (columns,)."""
     largest = np.abs(raw).max(axis=0)
     if Transform.log in config.dataset.transforms:

@@ -8,6 +8,7 @@ Many series that share one network (400 stocks) lie one after another, each a se
 
 import hashlib
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ import pandas as pd
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.dates import TimeReading
 from pipeline.data.spelling import Spelling
+
+if TYPE_CHECKING:
+    from pipeline.data.panel import Panel
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Series:
         beyond: What is known ahead of the rows after the end of each series. Shape (series, rows, future columns); NaN
             where nobody knows.
         words: Of a text: the tokens that its values number; empty where they are code points or bytes.
+        steps: All time steps of the panel that it is a part of, by which it is split; None: its own.
+        panel: The panel on disk that its lanes are a sample of; None: it is all there is.
     """
 
     timestamps: pd.Index
@@ -62,6 +68,8 @@ class Series:
     future: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     beyond: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0)))
+    steps: pd.Index | None = None
+    panel: "Panel | None" = None
 
     def __len__(self) -> int:
         """Return the number of steps."""
@@ -114,7 +122,12 @@ class Series:
         return ~self.filled[:, self.column_numbers(self.targets)]  # (time, targets)
 
     def digest(self) -> str:
-        """Return the sha256 of names, timestamps and values that were read: what decides a result, in any format."""
+        """Return the sha256 of names, timestamps and values that were read: what decides a result, in any format.
+
+        Of a sample of a panel it is that of the panel.
+        """
+        if self.panel is not None:
+            return self.panel.digest
         read = len(self.columns) - len(self.computed)  # what is computed from the timestamps is no value of the data
         features = self.features[: len(self.features) - len(self.computed)]
         names: tuple[object, ...] = (self.columns[:read], features, self.targets)
@@ -123,12 +136,12 @@ class Series:
         if self.words:
             names = (*names, self.words)
         identity = hashlib.sha256(repr(names).encode())
-        for part in (_plain_times(self.timestamps), self.values[:, :read], self.filled[:, :read]):
+        for part in (plain_times(self.timestamps), self.values[:, :read], self.filled[:, :read]):
             identity.update(np.ascontiguousarray(part).tobytes())
         return identity.hexdigest()
 
 
-def _plain_times(timestamps: pd.Index) -> np.ndarray:
+def plain_times(timestamps: pd.Index) -> np.ndarray:
     """Return times as numbers that do not depend on how a file format stores them: microseconds in UTC, or steps."""
     if isinstance(timestamps, pd.DatetimeIndex):
         return timestamps.as_unit("us").asi8

@@ -6,7 +6,7 @@ else.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from io import BytesIO
 from typing import Any
 
@@ -18,6 +18,7 @@ from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 
 _ARRAYS = ("timestamps", "values", "filled", "beyond")
+_LEFT_OUT = (*_ARRAYS, "steps", "panel")  # a part of a panel has these from it
 
 
 def write_series(series: Mapping[str, Series]) -> bytes:
@@ -28,7 +29,7 @@ def write_series(series: Mapping[str, Series]) -> bytes:
         times, index = _write_index(each.timestamps)
         arrays |= {f"times_{number}": times, f"values_{number}": each.values, f"filled_{number}": each.filled}
         arrays |= {f"beyond_{number}": each.beyond}
-        plain = {name: value for name, value in asdict(each).items() if name not in _ARRAYS}
+        plain = {name: value for name, value in asdict(_without_rows(each)).items() if name not in _LEFT_OUT}
         about.append({"key": key, "index": index, "plain": plain})
     file = BytesIO()
     text = np.frombuffer(json.dumps(about).encode(), np.uint8)
@@ -51,9 +52,16 @@ def read_series(written: bytes) -> dict[str, Series]:
         }
 
 
+def _without_rows(series: Series) -> Series:
+    """Return all but the rows, which `asdict` would copy."""
+    nothing = np.empty(0)
+    empty = replace(series, timestamps=pd.Index([]), values=nothing, filled=nothing.astype(bool), beyond=nothing)
+    return replace(empty, steps=None, panel=None)
+
+
 def _read_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
     made = {"spelling": Spelling(**plain["spelling"]), "reading": TimeReading(**plain["reading"])}
-    names = [field.name for field in fields(Series) if field.name not in (*_ARRAYS, *made)]
+    names = [field.name for field in fields(Series) if field.name not in (*_LEFT_OUT, *made)]
     return made | {name: tuple(plain[name]) if isinstance(plain[name], list) else plain[name] for name in names}
 
 

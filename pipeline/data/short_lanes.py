@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-import numpy as np
-
 from pipeline.base.text import show_names
 from pipeline.config.schema import Config, ShortLanes
+from pipeline.data.panel import choose_lanes
 from pipeline.data.series import Series
 from pipeline.data.split import split_series
 from pipeline.data.transforms import lag_of
@@ -55,19 +54,5 @@ def _keep_long(config: Config, series: Series, needed: int) -> tuple[list[int], 
         if all(long):
             break
         kept = [number for number, enough in zip(kept, long, strict=True) if enough]
-        remaining = _choose_lanes(series, kept)
+        remaining = choose_lanes(series, kept)
     return kept, remaining
-
-
-def _choose_lanes(series: Series, kept: list[int]) -> Series:
-    slices = [series.slices()[number] for number in kept]
-    rows = np.concatenate([np.arange(each.start, each.stop) for each in slices]) if slices else np.arange(0)
-    return replace(
-        series,
-        timestamps=series.timestamps[rows],
-        values=series.values[rows],
-        filled=series.filled[rows],
-        beyond=series.beyond[kept] if len(series.beyond) else series.beyond,
-        series_ids=tuple(series.series_ids[number] for number in kept),
-        series_ends=tuple(np.cumsum([each.stop - each.start for each in slices]).tolist()),
-    )

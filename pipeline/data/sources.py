@@ -7,22 +7,21 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import data_dir
-from pipeline.base.text import show_names
 from pipeline.config.schema import COMPUTED, DatasetConfig, Source
-from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.columns import choose_columns
+from pipeline.data.arrays import IntArray
+from pipeline.data.assembly import Rows, assemble_series
+from pipeline.data.columns import choose_columns, order_columns
 from pipeline.data.computed import compute_table
-from pipeline.data.cycles import add_cycles
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
 from pipeline.data.folder import name_lanes, order_lanes
 from pipeline.data.frames import tidy_frame
-from pipeline.data.gaps import treat_gaps
-from pipeline.data.known_ahead import count_history, lay_beyond
+from pipeline.data.panel import cut_panel
+from pipeline.data.panel_folder import stage_folder
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling, guess_spelling
 from pipeline.data.text_series import load_text
-from pipeline.data.validate import check_timestamps, describe_rounded, fill_missing, numeric_values
+from pipeline.data.validate import describe_rounded, numeric_values
 
 _NO_FRAME = (
     "dataset=frame is a table that only Python can give: sweep(..., data=frame), train(..., data=frame); a "
@@ -41,7 +40,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         data: The table itself, with dataset.source=frame; it is not changed.
 
     Returns:
-        The series, with missing values filled if `dataset.missing` says so.
+        The series, with missing values filled if `dataset.missing` says so; with dataset.lane_block a sample of the
+        panel, which is on disk then.
 
     Raises:
         UserError: If the file cannot be read or holds something that cannot be trained on; the text names the
@@ -58,6 +58,8 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     else:
         assert dataset.path is not None
         path = data_dir() / dataset.path if dataset.source is Source.packaged else Path(dataset.path).expanduser()
+        if dataset.lane_block is not None and path.is_dir():
+            return stage_folder(path, dataset)
         table, origin = read_table(path, dataset), str(path)
     frame = table.frame if first_rows is None or dataset.future else table.frame.iloc[:first_rows]
     if frame.empty:
@@ -68,73 +70,14 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
     future = tuple(dataset.future)
-    columns = (*dict.fromkeys(name for name in (*features, *targets) if name not in future), *future)
+    columns = order_columns(features, targets, future)
     spelling, spelled = find_spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
-    places = [f"{origin}, lane '{name}'" for name in names] or [origin]
-    for rows, place in zip(slices, places, strict=True):
-        check_timestamps(timestamps[rows], place, rows)
-    names, slices, later = _cut_ahead(numbers, columns, targets, future, names, slices, origin, first_rows)
-    places = [f"{origin}, lane '{name}'" for name in names] or [origin]
-    beyond = lay_beyond(
-        [timestamps[rows] for rows in slices],
-        [timestamps[rows] for rows in later],
-        [numbers[rows, len(columns) - len(future) :] for rows in later],
-        places,
-    )
-    treated, gaps = treat_gaps([(timestamps[rows], numbers[rows], rows) for rows in slices], places, dataset)
-    filled = [
-        fill_missing(values, columns, dataset.missing, place, rows)
-        for (_, values, rows), place in zip(treated, places, strict=True)
-    ]  # of each series the values, and where they were filled
-    times = [series_times for series_times, _, _ in treated]
-    series = Series(
-        timestamps=times[0].append(times[1:]) if names else times[0],
-        values=np.concatenate([values for values, _ in filled]),
-        columns=columns,
-        features=features,
-        targets=targets,
-        filled=np.concatenate([where for _, where in filled]),
-        origin=origin,
-        series_ids=names,
-        series_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
-        notes=(*table.notes, *spelled, *left_out, *told, *rounded, *gaps),
-        future=future,
-        beyond=beyond,
-        rows_read=max(int(rows.max()) for rows in slices) + 1 if future else len(frame),
-        spelling=spelling,
-        reading=reading,
-    )
-    return add_cycles(series, dataset)
-
-
-def _cut_ahead(
-    numbers: FloatArray,
-    columns: tuple[str, ...],
-    targets: tuple[str, ...],
-    future: tuple[str, ...],
-    names: tuple[str, ...],
-    slices: list[IntArray],
-    origin: str,
-    first_rows: int | None,
-) -> tuple[tuple[str, ...], list[IntArray], list[IntArray]]:
-    """Cut off the rows at the end of each lane that hold nothing but what is known ahead.
-
-    Returns:
-        The lanes with a history, its rows in the file, and the rows after it.
-    """
-    if not future:
-        return names, slices, [rows[:0] for rows in slices]
-    told = [columns.index(name) for name in targets or columns[: len(columns) - len(future)] or columns]
-    counts = [count_history(numbers[rows][:, told], rows, first_rows) for rows in slices]
-    empty = [number for number, count in enumerate(counts) if not count]
-    if len(empty) == len(counts) or (empty and first_rows is None):
-        lane = f", lane '{names[empty[0]]}'" if names else ""
-        raise UserError(f"{origin}{lane}: no row holds a value of {show_names(targets)}; give at least one past row")
-    kept = [number for number, count in enumerate(counts) if count]
-    cut = [(slices[number][: counts[number]], slices[number][counts[number] :]) for number in kept]
-    return tuple(names[number] for number in kept if names), [rows for rows, _ in cut], [rows for _, rows in cut]
+    notes = (*table.notes, *spelled, *left_out, *told, *rounded)
+    rows = Rows(origin, names, slices, timestamps, reading, numbers, features, targets, future, notes, spelling)
+    series = assemble_series(rows, dataset, first_rows)
+    return series if dataset.lane_block is None else cut_panel(series, dataset.lane_block)
 
 
 def split_panel(frame: pd.DataFrame, dataset: DatasetConfig, origin: str) -> tuple[tuple[str, ...], list[IntArray]]:

@@ -33,9 +33,15 @@ _LATER = "later"  # after the block of a rolling origin
 
 @dataclass(frozen=True)
 class Split:
-    """The part of every row: 0 train, 1 validation, 2 test, 3 later; ascending in each series. Shape (time,)."""
+    """The part of every row.
+
+    Attributes:
+        parts: 0 train, 1 validation, 2 test, 3 later; ascending in each series. Shape (time,).
+        validates: Whether there is a validation part; None: where a row lies in it. A part of a panel may have no row.
+    """
 
     parts: IntArray
+    validates: bool | None = None
 
     def rows(self, part: str) -> BoolArray:
         """Return True for the rows of `train`, `validation` or `test`. Shape (time,)."""
@@ -48,7 +54,8 @@ class Split:
     @property
     def judge(self) -> str:
         """The part that says how good a training is: validation; train, where there is none."""
-        return "validation" if self.rows("validation").any() else "train"
+        validates = bool(self.rows("validation").any()) if self.validates is None else self.validates
+        return "validation" if validates else "train"
 
     def part_names(self) -> np.ndarray:
         """Return the part of every row. Shape (time,)."""
@@ -78,6 +85,7 @@ def split_series(
         UserError: If a date lies outside the series, or a part is empty.
     """
     times = series.timestamps.unique().sort_values() if series.series_ids else series.timestamps
+    times = times if series.steps is None else series.steps
     length = len(times)
     if dataset.test_start is not None and dataset.validation_start is not None:
         test_start = _step_of(times, series.reading, dataset.test_start, "test_start")
@@ -103,7 +111,8 @@ def split_series(
     moved = blocks[origin] - test_start
     borders = [validation_start + moved, test_start + moved, blocks[origin + 1]]
     step_of_rows = times.get_indexer(series.timestamps) if series.series_ids else np.arange(length)
-    return Split(np.searchsorted(borders, step_of_rows, side="right"))
+    parts = np.searchsorted(borders, step_of_rows, side="right")
+    return Split(parts, None if series.steps is None else validation_start < test_start)
 
 
 def round_down(number: float) -> int:

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,11 +23,14 @@ from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
 from pipeline.data.auto_transforms import resolve_transforms
 from pipeline.data.notes import count_data, describe_data, name_contract
+from pipeline.data.panel_blocks import PanelBlocks
 from pipeline.data.prepare import prepare_data
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
+from pipeline.evaluation.lane_sums import PanelScores
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
+from pipeline.experiment.panel import count_blocks, open_blocks, train_panel, write_panel_files
 from pipeline.experiment.resumed import ESSENTIAL_FILES, find_resumed
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
@@ -112,10 +115,16 @@ def run_experiment(
         with Trainer() if trainer is None else nullcontext(trainer) as own:
             return own.train(job, config, each, name, tell, is_done, origin)
 
-    with track_run(store, label, params, tags, parent) as run, tempfile.TemporaryDirectory() as folder:
+    with (
+        open_blocks(config, data.series.panel) as blocks,  # before the run: what is refused is not logged
+        track_run(store, label, params, tags, parent) as run,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        if blocks is not None:
+            data = blocks.prepare(data.series)
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
-        outcome = _train_and_score(config, data, label, Path(folder), run, tell, train)
-        metrics = outcome.metrics | count_data(data)
+        outcome = _train_and_score(config, data, label, Path(folder), run, tell, train, blocks)
+        metrics = outcome.metrics | count_data(data) | ({} if blocks is None else count_blocks(blocks))
         run.log_metrics(metrics, outcome.per_epoch)
         run.log_folder(Path(folder))
         metrics |= _log_extras(config, data, label, outcome, run, salvage, tell)
@@ -133,6 +142,7 @@ class _Outcome:
 
     Attributes:
         best: The best seed, with the data as the last origin saw them.
+        packed: The same with the scaler of every lane of a panel.
         whole: With the whole test part, as one origin would have them.
         results: What was found.
         metrics: Final metrics by MLflow name.
@@ -141,6 +151,7 @@ class _Outcome:
     """
 
     best: ServedModel
+    packed: ServedModel
     whole: PreparedData
     results: Results | TextResults
     metrics: dict[str, float]
@@ -162,14 +173,20 @@ def _train_and_score(
     run: "LiveRun",
     tell: Callable[[str], None],
     train: "Callable[[PreparedData, int, str], Training]",
+    blocks: PanelBlocks | None,
 ) -> _Outcome:
     """Train, score, certify, and write every file without which the run is worth nothing."""
     later = range(1, config.evaluation.origins)
     origins = [data, *(prepare_data(config, data.series, origin=origin) for origin in later)]
-    trainings = [
-        train(each, number, label if not later else f"{label} origin {number + 1}/{len(origins)}")
-        for number, each in enumerate(origins)
-    ]
+    panel: PanelScores | None = None
+    if blocks is None:
+        trainings = [
+            train(each, number, label if not later else f"{label} origin {number + 1}/{len(origins)}")
+            for number, each in enumerate(origins)
+        ]
+    else:
+        training, panel = train_panel(blocks, data, label, tell)
+        trainings = [training]
     choice, last = trainings[-1].choice, trainings[-1]
     run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason, "device": last.placement.tell()})
     if config.training.engine is Engine.auto:
@@ -181,7 +198,7 @@ def _train_and_score(
         results = score_text(config, data, last, losses)
         notes = describe_order(results)
     else:
-        results = score_trainings(config, origins, trainings, losses)
+        results = score_trainings(config, origins, trainings, losses, panel)
         notes = describe_weak_fit(data, results)
     if isinstance(results, Results) and results.coverage_told:
         notes = [*notes, results.coverage_told]
@@ -199,13 +216,17 @@ def _train_and_score(
         scored_rows = write_text_files(folder, config, whole, results)
     else:
         scored_rows = write_run_files(folder, config, whole, results)
+    packed = best
+    if blocks is not None and panel is not None:
+        write_panel_files(folder, blocks, data, panel)
+        packed = replace(best, data=blocks.with_all_lanes(best.data))
     run.set_tags({SCORED_TAG: scored_rows})
     save_weights(folder, list(losses), results.best, [seed.weights for seed in last.seeds])
     per_epoch = {
         "loss": _mean_curve([seed.losses for seed in last.seeds]),
         "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
     }
-    return _Outcome(best, whole, results, dict(results.metrics) | found, per_epoch, outputs)
+    return _Outcome(best, packed, whole, results, dict(results.metrics) | found, per_epoch, outputs)
 
 
 def _log_extras(
@@ -233,7 +254,7 @@ def _log_extras(
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
     if config.tracking.log_model and not config.reads_text:  # a text is continued by pipeline.write
         with salvage.attempt("model"):
-            _log_model(outcome.best, run)
+            _log_model(outcome.packed, run)
     return metrics
 
 

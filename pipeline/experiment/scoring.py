@@ -31,6 +31,7 @@ from pipeline.evaluation.intervals import (
     interval_metrics,
     measure_coverage,
 )
+from pipeline.evaluation.lane_sums import PanelScores
 from pipeline.evaluation.scores import Truth, dress, score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
 
@@ -46,7 +47,11 @@ _WEAK = 1.05  # times the validation error of persistence
 
 
 def score_trainings(
-    config: Config, origins: Sequence[PreparedData], trainings: Sequence["Training"], losses: Losses
+    config: Config,
+    origins: Sequence[PreparedData],
+    trainings: Sequence["Training"],
+    losses: Losses,
+    panel: PanelScores | None = None,
 ) -> Results:
     """Score the seeds of a run.
 
@@ -55,6 +60,7 @@ def score_trainings(
         origins: The data as each origin of a rolling one saw them; usually there is one.
         trainings: All seeds, trained at each origin.
         losses: Loss curves of each seed, for the files.
+        panel: The scores of the panel that the data are a sample of; None: of the data themselves.
 
     Returns:
         Forecasts, metrics and scores. Each test row is forecast by the networks of its own origin; validation and
@@ -68,16 +74,20 @@ def score_trainings(
         np.stack([align_outputs(data, outputs) for outputs in training.forecasts])
         for data, training in zip(origins, trainings, strict=True)
     ]  # of each origin (seeds, time, horizon_steps, targets, *shape of an answer)
-    baselines = [forecast_baselines(config, data) for data in origins]
+    coefficients = None if panel is None else panel.coefficients
+    baselines = [forecast_baselines(config, data, coefficients) for data in origins]
     answers = _join(origins, each, axis=1)
     joined = {name: _join(origins, [some[name] for some in baselines], axis=0) for name in baselines[0]}
     whole = join_origins(config, origins)
     truth = take_truth(whole)
-    scores = [score_seed(truth, some) for some in answers]
-    check_finite(scores, [seed.seed for seed in last.seeds])
-    metrics = score_run(truth, scores, joined)
     measure, forecasts = truth.measure, truth.head.points(answers)
-    metrics[measure.of("mean_forecast")] = score_part(truth, answers.mean(axis=0), truth.scored("test"))
+    scores = [score_seed(truth, some) for some in answers] if panel is None else panel.seeds
+    check_finite(scores, [seed.seed for seed in last.seeds])
+    if panel is None:
+        metrics = score_run(truth, scores, joined)
+        metrics[measure.of("mean_forecast")] = score_part(truth, answers.mean(axis=0), truth.scored("test"))
+    else:
+        metrics = dict(panel.metrics)
     metrics["fit_seconds"] = sum(training.fit_seconds for training in trainings)
     if config.training.online:
         metrics |= summarize_seeds(measure.of("prequential"), [score_all(truth, some) for some in answers])
@@ -89,7 +99,10 @@ def score_trainings(
             f"{measure.of('origin')}_std": float(standard_deviation(np.array(by_origin), ddof=1)),
         }
     newest = take_truth(origins[-1])
-    by_seed = [measure.rank(score_part(newest, some, newest.scored("validation"))) for some in each[-1]]
+    if panel is None:
+        by_seed = [measure.rank(score_part(newest, some, newest.scored("validation"))) for some in each[-1]]
+    else:
+        by_seed = [measure.rank(score[measure.of("validation")]) for score in scores]
     best = int(np.argmin(by_seed))
     bounds, served, coverages, told = _bound_all(config, whole, truth, forecasts, best, joined)
     metrics |= interval_metrics(
@@ -107,7 +120,7 @@ def score_trainings(
         baselines=joined,
         metrics=metrics,
         seeds=[describe_seed(seed) | score for seed, score in zip(last.seeds, scores, strict=True)],
-        lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids else [],
+        lanes=score_series(truth, list(forecasts), joined) if whole.series.series_ids and panel is None else [],
         origins=blocks,
         best=best,
         losses=losses,
@@ -170,10 +183,11 @@ def join_origins(config: Config, origins: Sequence[PreparedData]) -> PreparedDat
     return replace(last, split=split_series(last.series, config.dataset, config.protocol))
 
 
-def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
+def forecast_baselines(config: Config, data: PreparedData, coefficients: Array | None = None) -> dict[str, Array]:
     """Return the forecasts of every baseline, each of shape (time, horizon_steps, targets), in the data's own units.
 
-    The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part.
+    The linear fit sees what the network sees: the same windows after the same transforms, fitted on the training part;
+    with its coefficients, of shape (1 + lags, outputs), it was fitted before.
     """
     windows = data.windows
     task = Task(
@@ -188,6 +202,7 @@ def forecast_baselines(config: Config, data: PreparedData) -> dict[str, Array]:
             validation_targets=windows.gather_last_targets(windows.validation),
             inputs=Samples(windows, windows.starts),
             align=lambda scaled: align_points(data, scaled),
+            coefficients=coefficients,
         ),
     )
     return {name: baseline.forecast(task) for name, baseline in BASELINES.items()}

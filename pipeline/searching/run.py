@@ -175,6 +175,7 @@ def _prepare(task: Task) -> _Prepared:
 def _refuse(config: Config) -> None:
     wrong = {
         "a series, not a text": config.reads_text,
+        "dataset.lane_block=null: its folds are cut from lanes in memory": config.dataset.lane_block is not None,
         "protocol=fair: it chooses by a validation part": config.protocol is Protocol.tutorial,
         "training.online=false": config.training.online,
         "evaluation.origins=1: the folds of its trials are rolling already": config.evaluation.origins > 1,

@@ -70,7 +70,7 @@ class FrameForecaster:
         tidy = tidy_frame(frame, dataset.time_column)
         columns = value_columns(self.model.config, self.model.data.series)
         past = [name for name in columns if name not in dataset.future]
-        reading = replace(dataset, source=Source.frame, features=past, targets=[])
+        reading = replace(dataset, source=Source.frame, features=past, targets=[], lane_block=None)
         series = load_series(reading, data=tidy)
         bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
         if len(bad):

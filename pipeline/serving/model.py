@@ -204,6 +204,12 @@ def load_history(
             "the run was trained on a table that only Python has; give it again: forecast(run, data=frame). "
             "load(run).predict(frame) and the logged model need no history"
         )
+    if config.dataset.lane_block is not None:
+        raise UserError(
+            f"the run was trained with dataset.lane_block={config.dataset.lane_block}, so the past of all lanes is not "
+            "loaded; forecast the lanes you want from a table of their last rows: load(run).predict(frame), or the "
+            "logged model"
+        )
     config = replace(config, dataset=_find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = leave_out_short(config, load_series(config.dataset, first_rows=rows, data=table))

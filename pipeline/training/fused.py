@@ -189,7 +189,7 @@ def _train_group(task: Task) -> Iterator[EpochReport | Trained]:
     outputs = task.compiled.forecast(windows.inputs, windows.targets, task.everything, weights)
     unpack = task.compiled.program.network.unpack  # outputs: (seeds, windows, kept)
     for place, (job, seed) in enumerate(zip(group.jobs, group.seeds, strict=True)):
-        yield Trained(_record(carry, losses, place, seed, unpack(weights[place])), outputs[place], job)
+        yield Trained(record_seed(carry, losses, place, seed, unpack(weights[place])), outputs[place], job)
 
 
 def call_by_call(task: Task) -> Iterator[tuple[Carry, FloatArray]]:
@@ -222,7 +222,8 @@ def call_by_call(task: Task) -> Iterator[tuple[Carry, FloatArray]]:
             count = max(1, math.ceil(min(count * min(faster, 64), all_batches)))
 
 
-def _record(carry: Carry, losses: FloatArray, place: int, seed: int, weights: list[Any]) -> SeedTraining:
+def record_seed(carry: Carry, losses: FloatArray, place: int, seed: int, weights: list[Any]) -> SeedTraining:
+    """Return the record of one seed of a group: the losses are those of every epoch, (epochs, 2, seeds)."""
     epochs = int(carry.epochs[place])
     loss, val_loss = (losses[:epochs, number, place].tolist() for number in (0, 1))
     diverged = not (math.isfinite(loss[-1]) and math.isfinite(val_loss[-1]))

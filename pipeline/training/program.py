@@ -182,7 +182,7 @@ class Program:
         loss = carry.loss_sum / self.counted
         val_loss = self._validate(material, carry.weights)
         row = tf.stack([loss, val_loss])[None]  # (1, 2, seeds)
-        carry = self._stop(material.hyperparameters, carry, loss, val_loss)
+        carry = self.stop(material.hyperparameters, carry, loss, val_loss)
         return carry, tf.tensor_scatter_nd_update(history, [[place]], row)
 
     def _validate(self, material: Material, weights: Tensor) -> Tensor:
@@ -191,7 +191,8 @@ class Program:
         loss = head_of(self.config).kept_loss(self.config)
         return tf.reduce_mean(loss(reading.targets[None], kept), 1)
 
-    def _stop(self, hyperparameters: Hyperparameters, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
+    def stop(self, hyperparameters: Hyperparameters, carry: Carry, loss: Tensor, val_loss: Tensor) -> Carry:
+        """Decide for every seed whether it goes on, and keep the weights that are the best so far."""
         was_active = carry.active
         epochs = carry.epochs + tf.cast(was_active, tf.int32)
         finite = was_active & tf.math.is_finite(loss) & tf.math.is_finite(val_loss)

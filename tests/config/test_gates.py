@@ -86,6 +86,22 @@ COMBINATIONS = {
     "dataset.scaler_per_lane=true": "dataset.scaler_per_lane=true needs dataset.lane_column",
     "dataset.lane_column=a dataset.time_column=a": "lane_column and dataset.time_column both name the column 'a'",
     "dataset.lane_column=a dataset.segments=2": "dataset.segments=2 makes lanes for stateful=true; add that or set",
+    "dataset.lane_block=0": "dataset.lane_block must be at least 1, but got dataset.lane_block=0",
+    "dataset.lane_block=9": "dataset.lane_block=9 needs dataset.lane_column, the column that names the series",
+    **{
+        f"dataset.source=file dataset.path=a.csv dataset.lane_column=a dataset.lane_block=9 {change}": (
+            f"dataset.lane_block=9 needs .*{needed}"
+        )
+        for change, needed in {
+            "stateful=true": "stateful=false: the lanes of a state lie across all blocks",
+            "evaluation.origins=2": "evaluation.origins=1",
+            "training.engine=fit": "training.engine=auto or fused",
+            "model.head=gaussian": "model.head=point",
+            "dataset.transforms=auto": "not dataset.transforms=auto, which looks at all lanes",
+            "launcher=processes": "launcher=local",
+            "dataset.validation_fraction=0 training.patience=null": "dataset.validation_fraction above 0",
+        }.items()
+    },
     "dataset.lane_column=a dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
     **{
         change: f"{change} belongs to a text, and this is a series; leave it out"

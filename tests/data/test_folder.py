@@ -185,3 +185,14 @@ def test_lanes_in_several_files_need_a_time_column(tmp_path: Path) -> None:
         load(folder, time_column=None)
     (folder / "b.parquet").unlink()
     assert load(folder, time_column=None).series_ids == ("007", "7", "a b", "b/c")
+
+
+def test_a_panel_that_does_not_fit_into_memory_is_refused_before_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Breaks a machine: it would be out of memory minutes later, without a word of what helps."""
+    folder = write(tmp_path / "panel", {"a.parquet": PANEL})
+    monkeypatch.setattr("psutil.virtual_memory", lambda: type("Memory", (), {"available": 400 * len(PANEL) - 1}))
+    with pytest.raises(UserError, match=r"has 24 rows, which need about 0\.0 GB .*; set dataset\.lane_block=1000"):
+        load(folder)
+    assert load(folder, lane_block=1000).panel is not None
