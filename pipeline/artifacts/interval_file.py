@@ -15,6 +15,8 @@ _ARRAYS = ("ahead", "errors", "outside", "waiting", "radii", "pooled")
 def save_intervals(folder: Path, conformal: Conformal) -> None:
     """Write intervals.npz."""
     arrays = {name: getattr(conformal, name) for name in _ARRAYS}
+    if conformal.halves is not None:
+        arrays["halves"] = conformal.halves
     np.savez_compressed(folder / NAME, allow_pickle=False, levels=np.array(conformal.levels), **arrays)
 
 
@@ -26,7 +28,7 @@ def load_intervals(path: Path) -> Conformal:
     """
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in _ARRAYS}
+            arrays = {name: file[name] for name in (*_ARRAYS, *({"halves"} & set(file.files)))}
             levels = tuple(file["levels"].tolist())
     except (OSError, EOFError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error

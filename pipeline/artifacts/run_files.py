@@ -178,5 +178,6 @@ def _panels(unit: str, data: PreparedData, actual: Array, results: Results) -> I
                 forecasts=results.forecasts[:, rows, -1, column],
                 linear=results.baselines["linear"][rows, -1, column],
                 levels=results.bounds.levels if results.bounds is not None else (),
+                centres=results.bounds.centres[rows, -1, column] if results.bounds is not None else None,
                 radii=results.bounds.radii[rows, -1, column] if results.bounds is not None else None,
             )

@@ -57,7 +57,7 @@ def write_predictions(
                     "actual": actual[:, column],
                     "prediction": each.mean(axis=0),
                 }
-                | _bound(each.mean(axis=0), bounds, position, column)
+                | ({} if bounds is None else _bound(bounds, position, column))
                 | _list_quantiles(levels, answers, position, column)
                 | {f"seed_{seed}": each[number] for number, seed in enumerate(seeds)}
             )
@@ -65,12 +65,13 @@ def write_predictions(
     pd.concat(blocks).to_csv(path, index=False, quoting=_quoting([*targets, *({} if lanes is None else set(lanes))]))
 
 
-def _bound(points: np.ndarray, bounds: Bounds | None, step: int, target: int) -> dict[str, np.ndarray]:
+def _bound(bounds: Bounds, step: int, target: int) -> dict[str, np.ndarray]:
     """Return the columns `low_95` and `high_95` of each level."""
     columns: dict[str, np.ndarray] = {}
-    for place, level in enumerate(bounds.levels if bounds is not None else ()):
-        radii = bounds.radii[:, step, target, place] if bounds is not None else points
-        columns |= {f"low_{name_level(level)}": points - radii, f"high_{name_level(level)}": points + radii}
+    centres = bounds.centres[:, step, target]
+    for place, level in enumerate(bounds.levels):
+        radii = bounds.radii[:, step, target, place]
+        columns |= {f"low_{name_level(level)}": centres - radii, f"high_{name_level(level)}": centres + radii}
     return columns
 
 

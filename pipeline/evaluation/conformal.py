@@ -7,11 +7,16 @@ al., "Distribution-Free Predictive Inference for Regression", 2018). Where a ser
 "Adaptive Conformal Inference Under Distribution Shift", 2021). A forecast for 12 steps ahead knows no error that was
 not known 12 steps before its row.
 
+Forecasts that say themselves how sure they are, an interval each, are conformalised: errors are counted in half-widths
+of that interval, from its middle, and so are the intervals made. It is conformalised quantile regression, as CQR-r in
+Sesia and Candes, "A comparison of some conformal quantile regression methods", 2020.
+
 The same object goes through the validation and test parts of a run, and on in a stream, row after row.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -37,7 +42,9 @@ class Conformal:
         errors: Absolute, newest last, NaN where there are fewer. Shape (lanes, steps, targets, kept).
         outside: The share that may lie outside at this moment. Shape (lanes, steps, targets, levels).
         waiting: Forecasts whose row has not come, the next row's first. Shape (lanes, steps, targets, farthest step).
-        radii: Of their intervals. Shape (lanes, steps, targets, farthest step, levels).
+        radii: Of their intervals, in the unit of the errors. Shape (lanes, steps, targets, farthest step, levels).
+        halves: Half-widths that they said themselves, in which errors are counted. Shape (lanes, steps, targets,
+            farthest step); None: errors are counted in the data's own units.
         pooled: Errors of all lanes, each over the mean error of its lane, ascending, for lanes that have few. Shape
             (steps, targets, pooled); empty where there is one lane.
     """
@@ -48,11 +55,14 @@ class Conformal:
     outside: Array
     waiting: Array
     radii: Array
+    halves: Array | None = None
     pooled: Array = field(default_factory=lambda: np.empty((0, 0, 0)))
 
     @classmethod
-    def begin(cls, levels: Sequence[float], ahead: Sequence[int], lanes: int, targets: int) -> "Conformal":
-        """Return intervals that know nothing yet."""
+    def begin(
+        cls, levels: Sequence[float], ahead: Sequence[int], lanes: int, targets: int, sure: bool = False
+    ) -> "Conformal":
+        """Return intervals that know nothing yet; `sure` if forecasts come with half-widths of their own."""
         shape, farthest = (lanes, len(ahead), targets), max(ahead)
         kept = min(_MOST_ERRORS, max(_FEWEST_ERRORS, _MOST_KEPT // int(np.prod(shape))))
         return cls(
@@ -62,9 +72,18 @@ class Conformal:
             outside=np.broadcast_to(1 - np.array(levels), (*shape, len(levels))).copy(),
             waiting=np.full((*shape, farthest), np.nan),
             radii=np.full((*shape, farthest, len(levels)), np.nan),
+            halves=np.full((*shape, farthest), np.nan) if sure else None,
         )
 
-    def advance(self, lanes: Array, actual: Array, forecasts: Array, learn: bool = True) -> Array:
+    @property
+    def of_lanes(self) -> dict[str, Any]:
+        """The arrays that have the lanes in front, by name."""
+        names = ("errors", "outside", "waiting", "radii", *(("halves",) if self.halves is not None else ()))
+        return {name: getattr(self, name) for name in names}
+
+    def advance(
+        self, lanes: Array, actual: Array, forecasts: Array, learn: bool = True, halves: Array | None = None
+    ) -> Array:
         """Take a row of some lanes: learn from the forecasts that were made for it, and bound those made from it.
 
         Args:
@@ -72,21 +91,26 @@ class Conformal:
             actual: What came; NaN where nothing was measured. Shape (rows, targets).
             forecasts: From this row; NaN where there is none. Shape (rows, steps, targets).
             learn: Whether the errors of this row change the intervals.
+            halves: Half-widths that the forecasts said themselves, same shape; None without any.
 
         Returns:
             How far intervals reach to both sides; NaN where too few errors are known. Shape (rows, steps, targets,
             levels).
         """
         if learn:
-            self._learn(lanes, np.abs(actual[:, None] - self.waiting[lanes, :, :, 0]), self.radii[lanes, :, :, 0])
+            error = np.abs(actual[:, None] - self.waiting[lanes, :, :, 0])
+            error = error if self.halves is None else error / self.halves[lanes, :, :, 0]
+            self._learn(lanes, error, self.radii[lanes, :, :, 0])
         radii = self.measure(lanes)
-        self._wait(self.waiting, lanes, forecasts)
+        self.expect(lanes, forecasts, halves)
         self._wait(self.radii, lanes, radii)
-        return radii
+        return radii if halves is None else radii * halves[..., None]
 
-    def expect(self, lanes: Array, forecasts: Array) -> None:
+    def expect(self, lanes: Array, forecasts: Array, halves: Array | None = None) -> None:
         """Note the forecasts from a row that `advance` was given without them: those beyond the end of a series."""
         self._wait(self.waiting, lanes, forecasts)
+        if self.halves is not None and halves is not None:
+            self._wait(self.halves, lanes, halves)
 
     def _wait(self, kept: Array, lanes: Array, new: Array) -> None:
         """Move on by one row, and put what is new, (rows, steps, ...), where its row will come."""
@@ -97,23 +121,18 @@ class Conformal:
 
     def select(self, lanes: Array) -> "Conformal":
         """Return some lanes, copied; each number may come several times. Shape (lanes,)."""
-        return replace(
-            self,
-            errors=self.errors[lanes],
-            outside=self.outside[lanes],
-            waiting=self.waiting[lanes],
-            radii=self.radii[lanes],
-        )
+        return replace(self, **{name: array[lanes] for name, array in self.of_lanes.items()})
 
     def of_targets(self, targets: slice) -> "Conformal":
         """Return some targets, copied."""
-        each = {name: getattr(self, name)[:, :, targets].copy() for name in ("errors", "outside", "waiting", "radii")}
+        each = {name: array[:, :, targets].copy() for name, array in self.of_lanes.items()}
         return replace(self, pooled=self.pooled[:, targets].copy() if self.pooled.size else self.pooled, **each)
 
     def append(self, other: "Conformal") -> None:
         """Put the lanes of another one behind."""
-        for name in ("errors", "outside", "waiting", "radii"):
-            setattr(self, name, np.concatenate([getattr(self, name), getattr(other, name)]))
+        theirs = other.of_lanes
+        for name, array in self.of_lanes.items():
+            setattr(self, name, np.concatenate([array, theirs[name]]))
 
     def forget(self) -> None:
         """Know nothing of these lanes, but what lanes have in common."""
@@ -132,7 +151,7 @@ class Conformal:
         self.errors[lanes] = np.where(known[..., None], moved, kept)
 
     def measure(self, lanes: Array) -> Array:
-        """Return how far intervals reach at this moment: see `advance`."""
+        """Return how far intervals reach at this moment, in the unit of the errors: see `advance`."""
         errors, outside = np.sort(self.errors[lanes], axis=-1), self.outside[lanes]  # NaN last
         count = np.isfinite(errors).sum(axis=-1)[..., None]  # (rows, steps, targets, 1)
         enough = count >= np.array(self.levels) / (1 - np.array(self.levels)) - 1e-9  # levels that so many can answer
@@ -206,6 +225,7 @@ def follow_series(
     levels: Sequence[float],
     ahead: Sequence[int],
     adaptive: bool = True,
+    halves: Array | None = None,
 ) -> tuple[Array, Conformal]:
     """Go through the rows of some lanes, and bound the forecasts for each by what was known when it was made.
 
@@ -218,6 +238,7 @@ def follow_series(
         levels: Shares that intervals should cover.
         ahead: Steps ahead.
         adaptive: Whether errors of the test part are learnt from.
+        halves: Half-widths that the forecasts said themselves, same shape; None without any.
 
     Returns:
         How far the interval of each forecast reaches, NaN before the test part, shape (time, steps, targets, levels);
@@ -225,13 +246,13 @@ def follow_series(
     """
     longest = max((rows.stop - start for rows, start in zip(slices, begin, strict=True)), default=0)
     if longest > _MOST_ROWS:  # row by row would take minutes
-        return _follow_in_blocks(actual, forecasts, slices, first, begin, levels, ahead, adaptive)
+        return _follow_in_blocks(actual, forecasts, slices, first, begin, levels, ahead, adaptive, halves)
     targets, farthest = actual.shape[1], max(ahead)
-    conformal = Conformal.begin(levels, ahead, len(slices), targets)
+    conformal = Conformal.begin(levels, ahead, len(slices), targets, halves is not None)
     radii = np.full((*forecasts.shape, len(levels)), np.nan)
     before = max((start - since for start, since in zip(begin, first, strict=True)), default=0)
     starts, stops = np.array(begin), np.array([rows.stop for rows in slices])
-    since, steps = np.array(first), np.array(ahead)
+    since, steps, places = np.array(first), np.array(ahead), np.arange(len(ahead))
     for position in range(-before - farthest, longest):
         if position == -1 - farthest or position == -1:
             conformal.pool()  # of the validation part, as far as it is known
@@ -244,8 +265,9 @@ def follow_series(
         came = np.where(inside[:, None], actual[np.maximum(rows, 0)], np.nan)
         due = rows[:, None] + steps  # (rows, steps)
         there = due < stops[lanes][:, None]
-        made = forecasts[np.where(there, due, 0), np.arange(len(steps))]  # (rows, steps, targets)
-        reach = conformal.advance(lanes, came, np.where(there[..., None], made, np.nan), adaptive or position < 0)
+        made = np.where(there[..., None], forecasts[np.where(there, due, 0), places], np.nan)  # (rows, steps, targets)
+        sure = None if halves is None else halves[np.where(there, due, 0), places]
+        reach = conformal.advance(lanes, came, made, adaptive or position < 0, sure)
         tested = there & (due >= starts[lanes][:, None])
         for step in range(len(steps)):
             radii[due[tested[:, step], step], step] = reach[tested[:, step], step]
@@ -261,15 +283,17 @@ def _follow_in_blocks(
     levels: Sequence[float],
     ahead: Sequence[int],
     adaptive: bool,
+    halves: Array | None,
 ) -> tuple[Array, Conformal]:
     """Do what `follow_series` does, for long test parts: all rows of a block have the interval of its first."""
-    conformal = Conformal.begin(levels, ahead, len(slices), actual.shape[1])
+    conformal = Conformal.begin(levels, ahead, len(slices), actual.shape[1], halves is not None)
     radii, kept = np.full((*forecasts.shape, len(levels)), np.nan), conformal.errors.shape[-1]
     nominal = 1 - np.array(levels)
     for lane, (rows, since, start) in enumerate(zip(slices, first, begin, strict=True)):
         size = -(-(rows.stop - start) // _MOST_ROWS)
         for step, distance in enumerate(ahead):
             error = np.abs(actual - forecasts[:, step])  # (time, targets)
+            error = error if halves is None else error / halves[:, step]
             for target in range(actual.shape[1]):
                 mine, reach = error[:, target], radii[:, step, target]
                 outside, learnt = conformal.outside[lane, step, target], start
@@ -283,7 +307,7 @@ def _follow_in_blocks(
                     reach[row : min(row + size, rows.stop)] = _take(errors, np.array([errors.size]), outside)
                 newest = _newest(mine[since : rows.stop if adaptive else start], kept)
                 conformal.errors[lane, step, target, kept - newest.size :] = newest
-    return radii, conformal
+    return radii if halves is None else radii * halves[..., None], conformal
 
 
 def _newest(errors: Array, most: int) -> Array:

@@ -14,9 +14,13 @@ from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.conformal import Conformal, follow_series
 from pipeline.evaluation.metrics import naive_errors
 from pipeline.evaluation.scores import Truth
+from pipeline.models.heads.head import Head
 
 Array = np.ndarray
 
+Middles = Mapping[str, tuple[Array, Array]]
+
+_NARROWEST, _TINY = 1e-9, 1e-300  # half a width, over the middle and at all: nothing is divided by zero
 _SURE = 0.95  # of the interval of a coverage
 _MOST_NUMBERS = 2**27  # radii of a run: 1 GB
 _FEWEST_BEFORE_A_CHANGE = 10  # rows on either side
@@ -25,15 +29,17 @@ _CHANGED = 5.0  # gain in log-likelihood from which on two shares tell more than
 
 @dataclass(frozen=True)
 class Bounds:
-    """Intervals of forecasts, as wide below as above.
+    """Intervals of forecasts, as wide below their middle as above.
 
     Attributes:
         levels: Shares they should cover, ascending.
+        centres: Their middles: the forecasts, or what quantiles of a head lie around. Shape (time, steps, targets).
         radii: How far they reach; NaN outside the test part. Shape (time, steps, targets, levels).
         after: What goes on after the last row.
     """
 
     levels: tuple[float, ...]
+    centres: Array
     radii: Array
     after: Conformal
 
@@ -71,15 +77,33 @@ def name_level(level: float) -> str:
     return f"{round(100 * level, 6):g}"
 
 
+def find_middle(head: Head, answers: Array) -> tuple[Array, Array]:
+    """Return the middle between the outermost quantiles, and how far they lie from it.
+
+    Args:
+        head: Whose answers they are.
+        answers: Shape (..., targets, *shape of an answer).
+
+    Returns:
+        Each (..., targets). Of points the point, and 1: their errors are counted in the data's own units.
+    """
+    if not head.levels:
+        points = head.points(answers)
+        return points, np.ones_like(points)
+    low, high = answers[..., 0], answers[..., -1]
+    middle = low + (high - low) / 2
+    return middle, np.maximum((high - low) / 2, _NARROWEST * np.abs(middle) + _TINY)
+
+
 def bound_forecasts(
-    data: PreparedData, truth: Truth, points: Mapping[str, Array], levels: Sequence[float], adaptive: bool
+    data: PreparedData, truth: Truth, middles: Middles, levels: Sequence[float], adaptive: bool
 ) -> dict[str, Bounds]:
     """Put conformal intervals around forecasts of the test part, from their errors in the validation part on.
 
     Args:
         data: The data, with the whole test part.
         truth: What really happened.
-        points: Forecasts of several, by name, at the rows they predict. Each (time, steps, targets).
+        middles: Of several, by name, what `find_middle` gives of the answers for each row. Each (time, steps, targets).
         levels: Shares the intervals should cover, ascending.
         adaptive: Whether errors of the test part are learnt from, each from its own row on.
 
@@ -87,7 +111,7 @@ def bound_forecasts(
         By name; empty where there are no levels, no validation part, or more forecasts than memory holds.
     """
     validation, test = data.split.rows("validation"), data.split.rows("test")
-    numbers = sum(each.size for each in points.values()) * len(levels)
+    numbers = sum(each.size for each, _ in middles.values()) * len(levels)
     if not levels or not validation.any() or numbers > _MOST_NUMBERS:
         return {}
     slices = data.series.slices()
@@ -95,12 +119,16 @@ def bound_forecasts(
     first = [_first(validation, rows, start) for rows, start in zip(slices, begin, strict=True)]
     counts = truth.scorable & (truth.parts["validation"] | truth.parts["test"])[:, None]
     actual, targets = np.where(counts, truth.actual, np.nan), len(truth.targets)
-    side_by_side = np.concatenate(list(points.values()), axis=2)  # one pass, as if they were targets
-    actual = np.tile(actual, len(points))
+    centres, halves = (np.concatenate(each, axis=2) for each in zip(*middles.values(), strict=True))  # one pass
+    actual = np.tile(actual, len(middles))  # as if they were targets
     ahead = data.windows.spec.horizon_steps
-    radii, after = follow_series(actual, side_by_side, slices, first, begin, levels, ahead, adaptive)
-    own = {name: slice(place * targets, (place + 1) * targets) for place, name in enumerate(points)}
-    return {name: Bounds(tuple(levels), radii[:, :, each], after.of_targets(each)) for name, each in own.items()}
+    sure = halves if truth.head.levels else None
+    radii, after = follow_series(actual, centres, slices, first, begin, levels, ahead, adaptive, sure)
+    own = {name: slice(place * targets, (place + 1) * targets) for place, name in enumerate(middles)}
+    return {
+        name: Bounds(tuple(levels), centres[:, :, each], radii[:, :, each], after.of_targets(each))
+        for name, each in own.items()
+    }
 
 
 def _first(part: Array, rows: slice, otherwise: int) -> int:
@@ -108,12 +136,12 @@ def _first(part: Array, rows: slice, otherwise: int) -> int:
     return rows.start + int(np.argmax(inside)) if inside.any() else otherwise
 
 
-def measure_coverage(truth: Truth, timestamps: pd.Index, points: Array, bounds: Bounds) -> list[Coverage]:
+def measure_coverage(truth: Truth, timestamps: pd.Index, bounds: Bounds) -> list[Coverage]:
     """Return what intervals are worth on the scored rows of the test part, one entry for each level."""
     import scoringrules  # imported late: half a second
 
     scored = truth.scored("test")  # (time, targets)
-    away = np.abs(points - truth.actual[:, None])  # (time, steps, targets)
+    away = np.abs(bounds.centres - truth.actual[:, None])  # (time, steps, targets)
     each = naive_errors(truth.actual, truth.scored("train"), truth.slices)  # (lanes, targets)
     scale = np.concatenate(
         [np.broadcast_to(each[lane], scored[rows].shape) for lane, rows in enumerate(truth.slices)]

@@ -28,12 +28,14 @@ from pipeline.evaluation.intervals import (
     Coverage,
     bound_forecasts,
     describe_coverage,
+    find_middle,
     interval_metrics,
     measure_coverage,
 )
 from pipeline.evaluation.lane_sums import PanelScores
 from pipeline.evaluation.scores import Truth, dress, score_all, score_part, score_run, score_seed, score_series
 from pipeline.evaluation.statistics import summarize_seeds
+from pipeline.models.heads.point import POINT
 
 if TYPE_CHECKING:
     from pipeline.training.record import SeedTraining
@@ -104,7 +106,7 @@ def score_trainings(
     else:
         by_seed = [measure.rank(score[measure.of("validation")]) for score in scores]
     best = int(np.argmin(by_seed))
-    bounds, served, coverages, told = _bound_all(config, whole, truth, forecasts, best, joined)
+    bounds, served, coverages, told = _bound_all(config, whole, truth, answers, best, joined)
     metrics |= interval_metrics(
         truth, coverages.get(_NETWORK, []), {name: coverages[name] for name in joined if name in coverages}
     )
@@ -145,7 +147,7 @@ def _calibrate(
 
 
 def _bound_all(
-    config: Config, data: PreparedData, truth: Truth, forecasts: Array, best: int, baselines: Mapping[str, Array]
+    config: Config, data: PreparedData, truth: Truth, answers: Array, best: int, baselines: Mapping[str, Array]
 ) -> tuple[Bounds | None, Bounds | None, dict[str, list[Coverage]], str]:
     """Put intervals around the mean of the seeds, the best seed and every baseline, and measure those of the test part.
 
@@ -154,12 +156,14 @@ def _bound_all(
     """
     levels, adaptive, timestamps = config.evaluation.coverage, config.evaluation.adaptive, data.series.timestamps
 
-    points = {_NETWORK: forecasts.mean(axis=0), _SERVED: forecasts[best], **baselines}
-    found = bound_forecasts(data, truth, points, levels, adaptive)
+    own = {_NETWORK: answers.mean(axis=0), _SERVED: answers[best]}
+    middles = {name: find_middle(truth.head, each) for name, each in own.items()}
+    middles |= {name: find_middle(POINT, each) for name, each in baselines.items()}
+    found = bound_forecasts(data, truth, middles, levels, adaptive)
     if not found:
         return None, None, {}, ""
     bounds, served = found[_NETWORK], found.pop(_SERVED)
-    coverages = {name: measure_coverage(truth, timestamps, points[name], around) for name, around in found.items()}
+    coverages = {name: measure_coverage(truth, timestamps, around) for name, around in found.items()}
     if not coverages[_NETWORK]:
         return bounds, served, {}, ""
     return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1])

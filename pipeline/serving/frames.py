@@ -91,7 +91,7 @@ class FrameForecaster:
         values[:, model.data.series.column_numbers(series.columns)] = series.values
         if carried:
             values[:, known:] = carry_ahead(series, len(model.data.windows.spec.future_steps))
-        outputs = np.full((len(series), model.data.windows.num_outputs), np.nan)
+        outputs = np.full((len(series), model.data.windows.num_targets), np.nan)
         for step in range(lengths.max()):
             going = np.flatnonzero(lengths > step)
             rows = firsts[going] + step

@@ -17,7 +17,8 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.evaluation.conformal import split_radii
-from pipeline.evaluation.intervals import name_level
+from pipeline.evaluation.intervals import find_middle, name_level
+from pipeline.models.heads.point import POINT
 from pipeline.serving.beyond import check_known, known_rows
 from pipeline.serving.clock import Clock
 from pipeline.serving.lanes import Lanes
@@ -53,7 +54,8 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     clock = Clock(series, numbered=model.config.dataset.time_column is None)
     fed = max(steps - lead, 0) if can_run_free(model) else 0  # rows beyond the end that a free run reads
     check_known(model, clock, fed + len(model.data.windows.spec.future_steps), f"steps={steps} reads it")
-    known = _feed_truth(model, ends - steps - lead, steps + lead)  # (steps + lead, lanes, horizon_steps, targets)
+    answers = _feed_truth(model, ends - steps - lead, steps + lead)
+    known = model.data.head.points(answers)  # (steps + lead, lanes, horizon_steps, targets)
     nothing = np.full((steps, *known.shape[1:]), np.nan)
     fed_true = np.concatenate([known[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
     free = [
@@ -81,28 +83,38 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
             )
             if len(model.data.windows.spec.horizon_steps) > 1:
                 table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
-                table = table.assign(**_bound_last(model, steps, lane, column, "direct", table["direct"].to_numpy()))
+                table = table.assign(**_bound_last(model, answers[-1], steps, lane, column, "direct"))
             elif not reach:
-                true = table[name_true(model)].to_numpy()
-                table = table.assign(**_bound_last(model, steps, lane, column, name_true(model), true))
+                table = table.assign(**_bound_last(model, answers[steps], steps, lane, column, name_true(model)))
             tables.append(table)
     return pd.concat(tables, ignore_index=True)
 
 
 def _bound_last(
-    model: ServedModel, steps: int, lane: int, column: int, name: str, forecasts: FloatArray
+    model: ServedModel, answers: FloatArray, steps: int, lane: int, column: int, name: str
 ) -> dict[str, FloatArray]:
-    """Return the columns of the intervals around the forecasts from the last row, of one lane and target."""
-    if model.conformal is None:
+    """Return the columns of the intervals of forecasts for the rows that nobody knows, of one lane and target.
+
+    Args:
+        model: A served model.
+        answers: For these rows, one after another. Shape (lanes, horizon_steps, targets, *shape of an answer).
+        steps: Rows that nobody knows; as many known ones stand before them.
+        lane: The lane.
+        column: The target.
+        name: Of the forecasts.
+    """
+    conformal = model.conformal
+    if conformal is None:
         return {}
-    reach = model.conformal.measure(np.array([lane]))[0, :steps, column]  # (horizon_steps, levels)
-    radii = np.full((2 * steps, reach.shape[1]), np.nan)
-    radii[steps : steps + len(reach)] = reach
-    radii[np.isnan(forecasts)] = np.nan
+    head = model.data.head if conformal.halves is not None else POINT
+    said = answers[lane] if conformal.halves is not None else model.data.head.points(answers[lane])
+    centres, halves = (each[:steps, column] for each in find_middle(head, said))  # each (horizon_steps,)
+    reach = conformal.measure(np.array([lane]))[0, :steps, column] * halves[:, None]  # (horizon_steps, levels)
     columns: dict[str, FloatArray] = {}
-    for place, level in enumerate(model.conformal.levels):
-        share, reaches = name_level(level), radii[:, place]
-        columns |= {f"{name}_low_{share}": forecasts - reaches, f"{name}_high_{share}": forecasts + reaches}
+    for place, level in enumerate(conformal.levels):
+        for end, side in (("low", -1), ("high", 1)):
+            around = columns[f"{name}_{end}_{name_level(level)}"] = np.full(2 * steps, np.nan)
+            around[steps : steps + len(reach)] = centres + side * reach[:, place]
     return columns
 
 
@@ -211,11 +223,15 @@ def unknown_ahead(model: ServedModel) -> list[str]:
 
 
 def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:
-    """Read some true rows of each lane after its history. Shape (count, lanes, horizon_steps, targets)."""
+    """Read some true rows of each lane after its history.
+
+    Returns:
+        Shape (count, lanes, horizon_steps, targets, *shape of an answer).
+    """
     lanes = Lanes(model)
     lanes.read_history(firsts.tolist())
     every = np.arange(len(firsts))
-    return np.stack([lanes.advance(every, model.data.rows[firsts + step]) for step in range(count)])
+    return np.stack([lanes.advance_answers(every, model.data.rows[firsts + step]) for step in range(count)])
 
 
 def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> FloatArray:

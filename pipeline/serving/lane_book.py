@@ -190,10 +190,10 @@ class LaneBook:
             return
         lanes = np.array([self._lanes.numbers[row.lane] for row in rows])
         values = np.array([row.values for row in rows])
-        forecasts = self._lanes.advance(lanes, values)
-        numbers = forecasts.reshape(len(rows), -1)
+        answers = self._lanes.advance_answers(lanes, values)
+        numbers = self._model.data.head.points(answers).reshape(len(rows), -1)
         if self._bounds is not None:
-            bounds = self._bounds.advance(lanes, values, forecasts)
+            bounds = self._bounds.advance(lanes, values, answers)
             numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
         if self._clock.numbered:
             places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.evaluation.conformal import Conformal
-from pipeline.evaluation.intervals import name_level
+from pipeline.evaluation.intervals import find_middle, name_level
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
 
@@ -26,6 +26,7 @@ class LaneBounds:
         self._known = {name: place for place, name in enumerate(model.data.series.series_ids)}
         self._single = not self._known
         self._targets = model.data.series.column_numbers(model.data.series.targets)
+        self._head = model.data.head
         self._now = conformal.select(np.zeros(0, int))
         for name in names:
             self.open(name)
@@ -33,8 +34,7 @@ class LaneBounds:
     @property
     def arrays(self) -> list[FloatArray]:
         """What is remembered, one array after another, each with the lanes in front."""
-        now = self._now
-        return [now.errors, now.outside, now.waiting, now.radii]
+        return list(self._now.of_lanes.values())
 
     def open(self, name: str) -> None:
         """Make room for a new lane, the next one: it begins as the run ended; unknown to a panel, with nothing."""
@@ -53,27 +53,35 @@ class LaneBounds:
         expected = [(len(names), *array.shape[1:]) for array in self.arrays]
         if [array.shape for array in arrays] != expected:
             raise UserError("the saved state does not have the intervals of this model; remove the file to start anew")
-        self._now.errors, self._now.outside, self._now.waiting, self._now.radii = (array.copy() for array in arrays)
+        for name, array in zip(self._now.of_lanes, arrays, strict=True):
+            setattr(self._now, name, array.copy())
 
-    def expect(self, lanes: IntArray, forecasts: FloatArray) -> None:
-        """Note forecasts that were made before the first row comes: see `Conformal.expect`."""
-        self._now.expect(lanes, forecasts)
+    def expect(self, lanes: IntArray, answers: FloatArray) -> None:
+        """Note answers that were made before the first row comes: see `Conformal.expect`."""
+        self._now.expect(lanes, *self._find_middle(answers))
 
-    def advance(self, lanes: IntArray, values: FloatArray, forecasts: FloatArray) -> FloatArray:
+    def _find_middle(self, answers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+        if self._now.halves is None:
+            return self._head.points(answers), None
+        return find_middle(self._head, answers)
+
+    def advance(self, lanes: IntArray, values: FloatArray, answers: FloatArray) -> FloatArray:
         """Learn from a new row of each lane, and bound its forecasts.
 
         Args:
             lanes: Numbers of different lanes. Shape (n,).
             values: The rows in the data's own units. Shape (n, columns of the series).
-            forecasts: Made from them. Shape (n, horizon_steps, targets).
+            answers: Made from them. Shape (n, horizon_steps, targets, *shape of an answer).
 
         Returns:
             Low and high of each level; NaN where too few errors are known. Shape (n, 2 x levels, horizon_steps,
             targets).
         """
-        radii = np.moveaxis(self._now.advance(lanes, values[:, self._targets], forecasts), -1, 1)
-        ends = np.stack([forecasts[:, None] - radii, forecasts[:, None] + radii], axis=2)
-        return ends.reshape(len(lanes), -1, *forecasts.shape[1:])
+        centres, halves = self._find_middle(answers)
+        radii = self._now.advance(lanes, values[:, self._targets], centres, halves=halves)
+        reach = np.moveaxis(radii, -1, 1)  # (n, levels, horizon_steps, targets)
+        ends = np.stack([centres[:, None] - reach, centres[:, None] + reach], axis=2)
+        return ends.reshape(len(lanes), -1, *centres.shape[1:])
 
 
 def name_bounds(model: ServedModel) -> list[str]:
@@ -93,5 +101,5 @@ def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:
     lanes, every = Lanes(model), np.arange(len(ends))
     lanes.read_history((ends - farthest).tolist())
     for back in range(farthest, 0, -1):
-        bounds.expect(every, lanes.advance(every, model.data.rows[ends - back]))
+        bounds.expect(every, lanes.advance_answers(every, model.data.rows[ends - back]))
     return bounds

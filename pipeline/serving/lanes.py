@@ -111,6 +111,10 @@ class Lanes:
         Returns:
             In the data's own units; NaN while a lane has not read enough rows. Shape (n, horizon_steps, targets).
         """
+        return self.model.data.head.points(self.advance_answers(lanes, values))
+
+    def advance_answers(self, lanes: IntArray, values: FloatArray) -> FloatArray:
+        """Do the same, and return the answers of the head. Shape (n, horizon_steps, targets, *shape of an answer)."""
         scaling, scaler = self.model.data.scaling, self._scaler[lanes]
         offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
         own, carried = np.split(values, [offset.shape[1]], axis=1)
@@ -132,7 +136,7 @@ class Lanes:
             changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
             return self._tails.inverse(lanes, changes, steps, self._targets)
 
-        return head.points(head.in_units(outputs, in_units))
+        return head.in_units(outputs, in_units)
 
     def last_values(self, name: str) -> list[float] | None:
         """Return the last row of a lane in the data's own units; None if it has read none."""

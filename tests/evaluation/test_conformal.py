@@ -141,3 +141,42 @@ def test_missed_rows_widen_beyond_the_largest_error() -> None:
     assert [meet(float(number % 3)) for number in range(30)][-1] == 2.0
     growing = 50 * 1.2 ** np.arange(20)
     assert [meet(error) for error in growing][-1] > growing[-1]
+
+
+def test_quantiles_are_conformalised(monkeypatch) -> None:
+    """A head that knows when errors are large would get the same width for calm and for wild rows."""
+    length, first = 2000, 400
+    wild = np.random.default_rng(7).uniform(size=length) < 0.5
+    sizes = np.where(wild, 10.0, 1.0)
+    errors = sizes * np.random.default_rng(8).standard_normal(length)
+    arguments = errors[:, None], np.zeros((length, 1, 1)), [slice(0, length)], [100], [first], LEVELS, (1,), True
+
+    def cover(halves: np.ndarray | None) -> list[float]:
+        radii, _ = follow_series(*arguments, halves)
+        hits = (np.abs(errors) <= radii[:, 0, 0, 1])[first:]
+        return [float(hits[rows[first:]].mean()) for rows in (~wild, wild)]
+
+    too_sure = 0.3 * sizes[:, None, None]  # but in proportion
+    assert cover(too_sure) == pytest.approx([0.95, 0.95], abs=0.02)
+    calm, other = cover(None)
+    assert other < 0.92 < 0.99 < calm
+    monkeypatch.setattr(conformal, "_MOST_ROWS", 500)
+    assert cover(too_sure) == pytest.approx([0.95, 0.95], abs=0.02)
+
+
+def test_a_stream_goes_on_with_quantiles() -> None:
+    """A stream of a head would count errors in other widths than its run, or lose those of the forecasts made."""
+    errors, halves = draw(6), np.exp(draw(9))[:, None, None]
+    cut, first = len(errors) - 40, TRAIN + VALIDATION
+    zeros = np.zeros((len(errors), 1, 1))
+
+    def follow(stop: int) -> tuple[np.ndarray, Conformal]:
+        arguments = errors[:stop, None], zeros[:stop], [slice(0, stop)], [TRAIN], [first], LEVELS, (1,), True
+        return follow_series(*arguments, halves[:stop])
+
+    whole, begun = follow(len(errors))[0], follow(cut)[1].select(np.array([0]))
+    begun.expect(np.array([0]), zeros[cut - 1 : cut], halves[cut : cut + 1])
+    for row in range(cut, len(errors) - 1):
+        ahead = halves[row + 1 : row + 2]
+        radii = begun.advance(np.array([0]), errors[row].reshape(1, 1), zeros[:1], halves=ahead)
+        np.testing.assert_array_equal(radii[0], whole[row + 1])

@@ -10,11 +10,15 @@ from pipeline.evaluation.intervals import (
     Coverage,
     describe_coverage,
     find_change,
+    find_middle,
     measure_coverage,
     name_level,
     share_interval,
 )
 from pipeline.evaluation.scores import Truth
+from pipeline.models.heads.families import Free
+from pipeline.models.heads.point import POINT
+from pipeline.models.heads.quantile import QuantileHead
 
 ACTUAL = np.array([[0.0], [2.0], [4.0], [10.0], [20.0], [30.0], [40.0]])
 TRAINED = np.array([True, True, True, False, False, False, False])
@@ -27,8 +31,8 @@ def coverage(level: float = 0.9, radius: float = 3.0, known: np.ndarray = ~TRAIN
     )
     points = np.array([0.0, 2.0, 4.0, 8.0, 20.0, 36.0, 40.0]).reshape(-1, 1, 1)
     radii = np.where(known, radius, np.nan).reshape(-1, 1, 1, 1)
-    bounds = Bounds((level,), radii, Conformal.begin((level,), (1,), 1, 1))
-    return measure_coverage(truth, pd.RangeIndex(7), points, bounds)[0]
+    bounds = Bounds((level,), points, radii, Conformal.begin((level,), (1,), 1, 1))
+    return measure_coverage(truth, pd.RangeIndex(7), bounds)[0]
 
 
 def test_known_numbers() -> None:
@@ -53,6 +57,16 @@ def test_shares_have_exact_intervals() -> None:
     assert share_interval(0.9, 100) == pytest.approx((0.8238, 0.9510), abs=1e-4)  # Clopper and Pearson, 1934
     assert share_interval(0.0, 10) == pytest.approx((0.0, 0.3085), abs=1e-4)
     assert share_interval(1.0, 10) == pytest.approx((0.6915, 1.0), abs=1e-4)
+
+
+def test_the_middle_of_quantiles() -> None:
+    """Intervals of a head would lie around its median, however skewed it is, or be divided by a width of zero."""
+    head = QuantileHead(levels := (0.1, 0.5, 0.9), Free(levels))
+    middle, half = find_middle(head, np.array([[1.0, 2.0, 9.0], [3.0, 3.0, 3.0], [0.0, 0.0, 0.0]]))
+    assert middle.tolist() == [5.0, 3.0, 0.0]
+    assert half == pytest.approx([4.0, 3e-9, 1e-300], rel=1e-9, abs=0)
+    points, ones = find_middle(POINT, np.array([[1.0, 2.0]]))
+    assert (points.tolist(), ones.tolist()) == ([[1.0, 2.0]], [[1.0, 1.0]])
 
 
 @pytest.mark.parametrize(("level", "name"), [(0.8, "80"), (0.95, "95"), (0.999, "99.9"), (0.07, "7")])

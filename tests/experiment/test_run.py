@@ -3,7 +3,7 @@
 import io
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from pipeline.command import compare, forecast, stream
 from pipeline.config.schema import (
     Config,
     DatasetConfig,
+    HeadName,
     Horizons,
     ModelConfig,
     Order,
@@ -145,6 +146,40 @@ def test_scaling_of_each_lane_is_logged(panel: Run, place: Place) -> None:
     scaling = yaml.safe_load(place.file(panel, "scaling.json").read_text())
     assert set(scaling["lanes"]) == {"small", "large"}
     assert scaling["lanes"]["large"]["price"]["scale"] > 20 * scaling["lanes"]["small"]["price"]["scale"]
+
+
+def test_a_head_of_quantiles_is_logged_and_served(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Quantiles are trained and then lost: no columns, no verdict, or intervals of a stream other than those scored."""
+    model = ModelConfig(head=HeadName.quantile)
+    run = place.run(replace(configure({"source": Source.sine, "noise": 0.3, "length": 120}), model=model), "quantiles")
+    assert "incomplete" not in run.data.tags and "PIT, p=" in run.data.tags["calibration"]
+    found = pd.read_csv(place.file(run, "predictions.csv"))
+    quantiles = found[[f"quantile_{level:g}" for level in model.quantiles]].to_numpy()
+    assert (np.diff(quantiles, axis=1) >= 0).all()
+    np.testing.assert_allclose(quantiles[:, 2], found["prediction"])
+    test = found[found["part"] == "test"]
+    middle = test[["quantile_0.05", "quantile_0.95"]].mean(axis=1)
+    np.testing.assert_allclose(test[["low_80", "high_80"]].mean(axis=1), middle)  # conformalised, not around the median
+    penalty = 2 * np.maximum(
+        (1 - np.array(model.quantiles)) * (quantiles - found[["actual"]].to_numpy()),
+        np.array(model.quantiles) * (found[["actual"]].to_numpy() - quantiles),
+    )
+    crps = penalty[(found["part"] == "test").to_numpy()].mean()
+    assert run.data.metrics["mean_forecast_crps"] == pytest.approx(crps)
+    assert run.data.metrics["test_wql"] == pytest.approx(crps / test["actual"].abs().mean())
+
+    monkeypatch.chdir(place.folder)
+    served = {"run": run.info.run_id, "uri": f"sqlite:///{place.folder / 'mlflow.db'}"}
+    assert forecast.forecast_run(forecast.Arguments(**served, steps=2)) == 0
+    ahead = pd.read_csv("forecast.csv")
+    assert ahead.loc[ahead["part"] == "future", ["free_run", "low_95", "high_95"]].notna().all(axis=None)
+    monkeypatch.setattr("sys.stdout", io.StringIO())
+    pd.DataFrame({"value": [0.1, 0.2]}).to_csv("next.csv", index=False)
+    assert stream.stream_rows(stream.Arguments(**served, input=Path("next.csv"), follow=False)) == 0
+    answer = pd.read_csv(io.StringIO(sys.stdout.getvalue()))
+    assert (answer["low_95"] < answer["low_80"]).all() and (answer["high_80"] < answer["high_95"]).all()
 
 
 def test_an_online_run_is_logged(panel: Run, place: Place) -> None:

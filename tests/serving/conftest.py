@@ -84,7 +84,9 @@ def expect() -> Expect:
         """Forecast from some windows of one lane as training does: (windows, horizon_steps, targets), in units."""
         windows, config = model.data.windows, model.config
         if not config.stateful:
-            return model.data.in_units(model.network.answer(windows.gather_inputs(starts)), starts)
+            return model.data.head.points(
+                model.data.read_outputs(model.network.answer(windows.gather_inputs(starts)), starts)
+            )
         first = int(windows.first_of_series[np.searchsorted(windows.starts, starts[0])])
         states = model.network.zero_states(1)
         outputs = {}  # by the last row that was read
@@ -97,6 +99,7 @@ def expect() -> Expect:
             for start in range(first, int(starts[-1]) + 1):
                 sample = windows.gather_inputs(np.array([start]))
                 outputs[start + config.look_back - 1], states = model.network.read(sample, states)
-        return model.data.in_units(np.concatenate([outputs[int(row)] for row in windows.spec.origins(starts)]), starts)
+        by_start = np.concatenate([outputs[int(row)] for row in windows.spec.origins(starts)])
+        return model.data.head.points(model.data.read_outputs(by_start, starts))
 
     return forecast

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cycle, Gaps, Horizons, LagsAs, Missing, Normalise, Transform
+from pipeline.config.schema import Cycle, Gaps, HeadName, Horizons, LagsAs, Missing, Normalise, Transform
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster, value_columns
 from pipeline.serving.mlflow_model import _load_pyfunc
@@ -25,6 +25,17 @@ CALENDAR = {
     "dataset": {"calendar": [Cycle.day_of_week, Cycle.day_of_year], "transforms": [Transform.log, Transform.difference]}
 }
 KNOWN_AHEAD = {"stateful": True, "dataset": {"future": ["c", "b"], "transforms": [Transform.log, Transform.difference]}}
+QUANTILES = {
+    "horizon": 2,
+    "dataset": {"horizons": Horizons.all, "transforms": [Transform.log]},
+    "model": {"head": HeadName.quantile},
+}
+DISTRIBUTION = {
+    "stateful": True,
+    "dataset": {"transforms": [Transform.difference]},
+    "model": {"head": HeadName.student_t},
+}
+SHAPES = [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, KNOWN_AHEAD, QUANTILES, DISTRIBUTION]
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 
 
@@ -57,9 +68,7 @@ def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
     return table
 
 
-@pytest.mark.parametrize(
-    "shape", [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, PANEL, KNOWN_AHEAD]
-)
+@pytest.mark.parametrize("shape", [*SHAPES, PANEL])
 def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pack: Pack, expect: Any) -> None:
     """What is deployed forecasts something else than what was scored: another scale, window or state."""
     model, forecaster = pack(**shape)

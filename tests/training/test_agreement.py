@@ -163,7 +163,16 @@ OTHERS = {
 
 
 # What stands in a class of its own elsewhere: rate_of_epoch, the windows, and the lanes have tests.
-THOROUGH = ("decay", "distribution", "lags as features", "overlapping", "normalised", "one to one", "one to many")
+THOROUGH = (
+    "decay",
+    "distribution",
+    "quantiles",
+    "lags as features",
+    "overlapping",
+    "normalised",
+    "one to one",
+    "one to many",
+)
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,8 @@ class ForecastPanel:
         actual: Shape (time,).
         forecasts: Of every seed. Shape (seeds, time).
         linear: Of a linear fit on the same lags. Shape (time,).
-        levels: Of the intervals around the mean of the seeds, ascending.
+        levels: Of the intervals, ascending.
+        centres: What they lie around. Shape (time,).
         radii: How far they reach, NaN outside the test part. Shape (time, levels).
     """
 
@@ -49,6 +50,7 @@ class ForecastPanel:
     forecasts: np.ndarray
     linear: np.ndarray
     levels: Sequence[float] = ()
+    centres: np.ndarray | None = None
     radii: np.ndarray | None = None
 
 
@@ -84,8 +86,8 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     name = f"linear fit, same lags{cut[0]}"
     axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label=name)
     axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label=f"network, mean of seeds{cut[1]}")
-    if panel.radii is not None and np.isfinite(panel.radii[rows]).any():
-        _draw_fan(axis, times, each.mean(axis=0), panel.radii[rows], panel.levels)
+    if panel.centres is not None and panel.radii is not None and np.isfinite(panel.radii[rows]).any():
+        _draw_fan(axis, times, panel.centres[rows], panel.radii[rows], panel.levels)
     elif len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)
         label = f"lowest to highest seed{cut[2]}"
@@ -96,16 +98,18 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     axis.margins(x=0.01)
 
 
-def _draw_fan(axis: Axes, times: pd.Index, points: np.ndarray, radii: np.ndarray, levels: Sequence[float]) -> None:
-    """Draw intervals around forecasts, the wider the paler, without letting them set the scale."""
+def _draw_fan(axis: Axes, times: pd.Index, centres: np.ndarray, radii: np.ndarray, levels: Sequence[float]) -> None:
+    """Draw intervals around their middles, the wider the paler, without letting them set the scale."""
     bottom, top = axis.get_ylim()
-    inner = np.zeros(len(points))
+    inner = np.zeros(len(centres))
     for place, level in enumerate(levels):  # bands beside each other: each has the shade that the legend shows
         shade: dict[str, Any] = {"color": NETWORK, "alpha": 0.3 * 0.5**place, "linewidth": 0}
-        axis.fill_between(times, points - radii[:, place], points - inner, **shade, label=f"{100 * level:g} % interval")
-        axis.fill_between(times, points + inner, points + radii[:, place], **shade)
+        axis.fill_between(
+            times, centres - radii[:, place], centres - inner, **shade, label=f"{100 * level:g} % interval"
+        )
+        axis.fill_between(times, centres + inner, centres + radii[:, place], **shade)
         inner = radii[:, place]
-    shown = radii[:, 0][:, None] * [-1, 1] + points[:, None]  # the narrowest is always in sight
+    shown = radii[:, 0][:, None] * [-1, 1] + centres[:, None]  # the narrowest is always in sight
     axis.set_ylim(min(bottom, np.nanmin(shown)), max(top, np.nanmax(shown)))
 
 
