@@ -27,7 +27,7 @@ THOROUGH = [
     "keras_text",
     "tensorflow_text",
 ]  # what they train is trained in tests of the runner and the texts; --thorough executes the presets themselves
-EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", *TUTORIAL]
+EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", "shops", *TUTORIAL]
 
 
 def plan(preset: str, *words: str) -> Plan:

@@ -152,19 +152,33 @@ def _dataset(config: Config) -> Iterator[str]:
 
 
 def _future(dataset: DatasetConfig) -> Iterator[str]:
-    if len(set(dataset.future)) != len(dataset.future):
-        yield f"dataset.future must name each column only once, but got {dataset.future}"
-    for key, remedy in {
-        "features": "dataset.future reads its past, too: leave it out of dataset.features",
-        "targets": "what is forecast is not known ahead: leave it out of dataset.future",
-    }.items():
-        both = [name for name in getattr(dataset, key) or () if name in dataset.future]
+    kinds = {"features": dataset.features, "future": dataset.future, "static": dataset.static}
+    for key in ("future", "static"):
+        names = kinds[key]
+        if names is not None and len(set(names)) != len(names):
+            yield f"dataset.{key} must name each column only once, but got {names}"
+        if any(name in (names or ()) for name in (dataset.time_column, dataset.lane_column)):
+            yield (
+                f"dataset.{key}={names} names the time column or the lane column; dataset.calendar reads what a "
+                "timestamp says"
+            )
+        both = [name for name in dataset.targets or () if name in (names or ())]
         if both:
-            yield f"dataset.{key} and dataset.future both name {show_names(both)}; {remedy}"
-    if dataset.time_column in dataset.future or dataset.lane_column in dataset.future:
+            yield (
+                f"dataset.targets and dataset.{key} both name {show_names(both)}; what is forecast is not known "
+                f"before: leave it out of dataset.{key}"
+            )
+    for first, second in (("features", "future"), ("features", "static"), ("future", "static")):
+        both = [name for name in kinds[first] or () if name in (kinds[second] or ())]
+        if both:
+            yield (
+                f"dataset.{first} and dataset.{second} both name {show_names(both)}; dataset.{second} reads its past, "
+                f"too: leave it out of dataset.{first}"
+            )
+    if dataset.static and dataset.lane_column is None:
         yield (
-            f"dataset.future={dataset.future} names the time column or the lane column; dataset.calendar reads what a "
-            "timestamp says"
+            f"dataset.static={dataset.static} tells lanes apart, and one series has none; set dataset.lane_column, the "
+            "column that names the series of each row, or leave it out"
         )
 
 
@@ -312,6 +326,7 @@ def _text(config: Config) -> Iterator[str]:
         "model.skip=none: tokens are no numbers": config.skips,
         "dataset.calendar=[]: tokens have no timestamps": bool(dataset.calendar),
         "dataset.future=[]: no token is known ahead": bool(dataset.future),
+        "dataset.static=[]: a token has no columns": bool(dataset.static),
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,
@@ -406,6 +421,7 @@ def _in_blocks(config: Config) -> Iterator[str]:
         "transforms that are named, not dataset.transforms=auto, which looks at all lanes": (
             Transform.auto in dataset.transforms
         ),
+        "dataset.static=[]: a scaler of one block would not be that of all lanes": bool(dataset.static),
         "model.head=point": config.head is not HeadName.point,
         "training.engine=auto or fused": config.training.engine is Engine.fit,
         "launcher=local: workers would each need the blocks": config.launcher is not Launcher.local,

@@ -33,11 +33,12 @@ class Source(Enum):
     delayed_copy = "delayed_copy"
     adding = "adding"
     seasonal_phase = "seasonal_phase"
+    shops = "shops"
 
 
 DATE_NAMES = ("iso", "number", "quarter", "week", "month", "day", "s", "ms", "us", "ns")  # of dataset.date_format
 
-COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase)  # need no file
+COMPUTED = (Source.sine, Source.delayed_copy, Source.adding, Source.seasonal_phase, Source.shops)  # need no file
 
 
 class Gaps(Enum):
@@ -248,6 +249,7 @@ class DatasetConfig:
     encoding: str | None = None
     features: list[str] | None = None
     future: list[str] = field(default_factory=list)
+    static: list[str] = field(default_factory=list)
     targets: list[str] | None = None
     unit: str = "units"
     period: int = 1

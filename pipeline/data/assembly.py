@@ -34,6 +34,7 @@ class Rows:
         features: The columns the network sees.
         targets: The columns that are predicted.
         future: The features that are known ahead.
+        static: Those with one value for each lane.
         notes: What a person should know of the reading.
         spelling: How numbers are written.
     """
@@ -47,13 +48,14 @@ class Rows:
     features: tuple[str, ...]
     targets: tuple[str, ...]
     future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of `numbers`."""
-        return order_columns(self.features, self.targets, self.future)
+        return order_columns(self.features, self.targets, (*self.future, *self.static))
 
 
 def assemble_series(rows: Rows, dataset: DatasetConfig, first_rows: int | None = None) -> Series:
@@ -69,12 +71,13 @@ def assemble_series(rows: Rows, dataset: DatasetConfig, first_rows: int | None =
     """
     for some, place in zip(rows.slices, _places(rows.origin, rows.names), strict=True):
         check_timestamps(rows.timestamps[some], place, some)
+    _check_static(rows)
     names, slices, later = _cut_ahead(rows, first_rows)
     places = _places(rows.origin, names)
     beyond = lay_beyond(
         [rows.timestamps[some] for some in slices],
         [rows.timestamps[some] for some in later],
-        [rows.numbers[some, len(rows.columns) - len(rows.future) :] for some in later],
+        [rows.numbers[some][:, [rows.columns.index(name) for name in rows.future]] for some in later],
         places,
     )
     members = [(rows.timestamps[some], rows.numbers[some], some) for some in slices]
@@ -96,6 +99,7 @@ def assemble_series(rows: Rows, dataset: DatasetConfig, first_rows: int | None =
         series_ends=tuple(int(end) for end in np.cumsum([len(each) for each in times])) if names else (),
         notes=(*rows.notes, *gaps),
         future=rows.future,
+        static=rows.static,
         beyond=beyond,
         rows_read=max(int(some.max()) for some in slices) + 1 if rows.future else len(rows.timestamps),
         spelling=rows.spelling,
@@ -108,6 +112,19 @@ def _places(origin: str, names: Sequence[str]) -> list[str]:
     return [f"{origin}, lane '{name}'" for name in names] or [origin]
 
 
+def _check_static(rows: Rows) -> None:
+    """Check that a static column has one value in each lane; empty cells are another's to check."""
+    for name in rows.static:
+        for some, place in zip(rows.slices, _places(rows.origin, rows.names), strict=True):
+            found = np.unique(rows.numbers[some, rows.columns.index(name)])
+            found = found[~np.isnan(found)]
+            if len(found) > 1:
+                raise UserError(
+                    f"{place}: the column '{name}' of dataset.static holds {found[0]:g} and {found[1]:g}, but a lane "
+                    "has one value of it; name it in dataset.features"
+                )
+
+
 def _cut_ahead(rows: Rows, first_rows: int | None) -> tuple[tuple[str, ...], Sequence[IntArray], Sequence[IntArray]]:
     """Cut off the rows at the end of each lane that hold nothing but what is known ahead.
 
@@ -117,7 +134,7 @@ def _cut_ahead(rows: Rows, first_rows: int | None) -> tuple[tuple[str, ...], Seq
     names, slices, columns = rows.names, rows.slices, rows.columns
     if not rows.future:
         return names, slices, [some[:0] for some in slices]
-    named = rows.targets or columns[: len(columns) - len(rows.future)] or columns
+    named = rows.targets or columns[: len(columns) - len(rows.future) - len(rows.static)] or columns
     told = [columns.index(name) for name in named]
     counts = [count_history(rows.numbers[some][:, told], some, first_rows) for some in slices]
     empty = [number for number, count in enumerate(counts) if not count]

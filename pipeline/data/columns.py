@@ -18,12 +18,14 @@ _COUNTERS = ("x", "rownames", "row.names", "row_names", "rn", "row", "row_number
 def choose_columns(
     frame: pd.DataFrame, dataset: DatasetConfig, origin: str
 ) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Return the features, those known ahead last, the targets, and what a person should know of the choice.
+    """Return the features, the targets, and what a person should know of the choice.
+
+    The features known ahead, then the static ones, stand last.
 
     Raises:
         UserError: If a column that is named is not there, or is there twice, or nothing is left.
     """
-    apart = (dataset.time_column, dataset.lane_column, *dataset.future)
+    apart = (dataset.time_column, dataset.lane_column, *dataset.future, *dataset.static)
     present = [name for name in frame.columns if name not in apart]
     counters = [] if dataset.features is not None else [name for name in present if _counts_rows(frame, name)]
     if dataset.targets is not None:
@@ -40,6 +42,7 @@ def choose_columns(
         "lane_column": [dataset.lane_column] if dataset.lane_column else [],
         "features": past,
         "future": dataset.future,
+        "static": dataset.static,
         "targets": targets,
     }
     for key, names in named.items():
@@ -56,12 +59,12 @@ def choose_columns(
     notes = [
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
-    return (*past, *dataset.future), targets, tuple(notes)
+    return (*past, *dataset.future, *dataset.static), targets, tuple(notes)
 
 
-def order_columns(features: Sequence[str], targets: Sequence[str], future: Sequence[str]) -> tuple[str, ...]:
-    """Return every column that is used once, those known ahead last."""
-    return (*dict.fromkeys(name for name in (*features, *targets) if name not in future), *future)
+def order_columns(features: Sequence[str], targets: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Return every column that is used once, those that are known before last: ahead, and the static ones."""
+    return (*dict.fromkeys(name for name in (*features, *targets) if name not in known), *known)
 
 
 def _ask_for_target(frame: pd.DataFrame, dataset: DatasetConfig, features: tuple[str, ...]) -> str:

@@ -8,6 +8,8 @@ import pandas as pd
 
 from pipeline.config.schema import DatasetConfig, Source
 
+_SHOPS = 8
+
 
 def compute_table(dataset: DatasetConfig) -> pd.DataFrame:
     """Compute the table that `dataset.source` names."""
@@ -16,6 +18,7 @@ def compute_table(dataset: DatasetConfig) -> pd.DataFrame:
         Source.delayed_copy: delayed_copy,
         Source.adding: adding,
         Source.seasonal_phase: seasonal_phase,
+        Source.shops: shops,
     }[dataset.source]
     return compute(dataset)
 
@@ -54,6 +57,24 @@ def seasonal_phase(dataset: DatasetConfig) -> pd.DataFrame:
     """`season` is one wave per `period`; all that is seen of it is a `pulse` where each wave begins."""
     steps = np.arange(dataset.length)
     return _table(pulse=(steps % dataset.period == 0).astype(float), season=np.sin(2 * np.pi * steps / dataset.period))
+
+
+def shops(dataset: DatasetConfig) -> pd.DataFrame:
+    """Eight shops: `sales` are twice the `size` of a shop, plus 4 on days of `promotion`, which come at random.
+
+    A promotion is over when the next day begins, so only who knows it ahead can forecast; and `footfall`, all that is
+    seen of the past, does not say how large a shop is.
+    """
+    random, steps = np.random.default_rng(0), -(-dataset.length // _SHOPS)
+    each = []
+    for number in range(_SHOPS):
+        promotion = (random.uniform(size=steps) < 0.3).astype(float)
+        noise = random.normal(0.0, dataset.noise, steps) if dataset.noise > 0 else 0.0
+        size, footfall = 1.0 + number, random.normal(size=steps)
+        sales = 2 * size + 4 * promotion + np.append(0.0, footfall[:-1]) + noise
+        shop = _table(footfall=footfall, promotion=promotion, size=np.full(steps, size), sales=sales)
+        each.append(shop.assign(shop=f"shop {number + 1}"))
+    return pd.concat(each, ignore_index=True).head(dataset.length)
 
 
 def _table(**columns: np.ndarray) -> pd.DataFrame:

@@ -111,7 +111,7 @@ def open_folder(path: Path, dataset: DatasetConfig) -> Folder:
     named = [name for name in (dataset.lane_column, dataset.time_column) if name is not None]
     for part in parts[1:]:
         _check_alike(part, first, [*named, *features, *targets], named)
-    past = [name for name in features if name not in dataset.future]
+    past = [name for name in features if name not in (*dataset.future, *dataset.static)]
     return Folder(path, parts, replace(dataset, features=past, targets=list(targets)), notes)
 
 
@@ -247,7 +247,7 @@ def columns_of(dataset: DatasetConfig) -> list[str]:
 
 def values_of(dataset: DatasetConfig) -> tuple[str, ...]:
     """Return the columns of numbers that are used."""
-    return order_columns(dataset.features or (), dataset.targets or (), dataset.future)
+    return order_columns(dataset.features or (), dataset.targets or (), (*dataset.future, *dataset.static))
 
 
 def _read(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:

@@ -64,11 +64,14 @@ def prepare_data(
     in_train = split.rows("train")
     train_values = [transformed.values[rows][lost:][in_train[rows][lost:]] for rows in series.slices()]
     raw = [series.values[rows][in_train[rows]] for rows in series.slices()]
+    static = series.column_numbers(series.static)
     if series.steps is None or config.dataset.scaler_per_lane:  # what a whole panel has is checked by panel_blocks.py
         _check_constant(config, series, train_values, raw)
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
-        scaling = fit_scaling(config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.computed))
+        scaling = fit_scaling(
+            config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.computed), static
+        )
     scaled = _scale(scaling, transformed.values, series, spec)
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
     if series.steps is None:
@@ -200,11 +203,12 @@ def _check_constant(config: Config, series: Series, trained: list[FloatArray], r
     pairs = zip(trained, raw, strict=True) if per_series else [(np.concatenate(trained), np.concatenate(raw))]
     for number, (values, before) in enumerate(pairs):
         constant = np.flatnonzero(np.ptp(values, axis=0) <= rounding_of(config, before))
+        constant = np.setdiff1d(constant, series.column_numbers(series.static)) if per_series else constant
         if constant.size:
             name = series.columns[int(constant[0])]
             where = series.describe_series(number) if per_series else ""
             remedy = ", or set dataset.scaler_per_lane=false" if where else ""
-            key = "future" if name in series.future else "features"
+            key = "future" if name in series.future else "static" if name in series.static else "features"
             raise UserError(
                 f"dataset '{config.dataset.name}'{where}: the column '{name}' is constant in the training part, so "
                 f"nothing can be learnt from it; leave it out of dataset.{key}, or change the split or "

@@ -29,7 +29,13 @@ class Scaling:
         return Scaling(self.kind, self.offset[:, list(columns)], self.scale[:, list(columns)])
 
 
-def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = False, untouched: int = 0) -> Scaling:
+def fit_scaling(
+    kind: Scaler,
+    trained: Sequence[FloatArray],
+    per_series: bool = False,
+    untouched: int = 0,
+    shared: Sequence[int] = (),
+) -> Scaling:
     """Fit a scaler.
 
     Args:
@@ -37,6 +43,7 @@ def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = 
         trained: The training part of each series, transformed. Each (time, columns), without NaN.
         per_series: Whether each series is scaled by itself, or all by the values of all.
         untouched: Columns at the end that are left as they are.
+        shared: Columns that are scaled by the values of all series in any case.
 
     Returns:
         The fitted scaler.
@@ -47,6 +54,9 @@ def fit_scaling(kind: Scaler, trained: Sequence[FloatArray], per_series: bool = 
     """
     fitted = [_fit(kind, values) for values in (trained if per_series else [np.concatenate(trained)])]
     offset, scale = (np.stack(each) for each in zip(*fitted, strict=True))
+    if per_series and shared:
+        whole = _fit(kind, np.concatenate(trained)[:, list(shared)])
+        offset[:, list(shared)], scale[:, list(shared)] = whole
     if untouched:
         offset[:, -untouched:], scale[:, -untouched:] = 0.0, 1.0
     shape = (len(trained), offset.shape[1])

@@ -33,6 +33,7 @@ class Series:
         targets: The columns that are predicted.
         future: Features whose next values are known ahead. They and what is computed stand at the end of `columns` and
             of `features`; no transform changes them.
+        static: Features that are the same in every row of a series; as those known ahead, at the end.
         filled: Shape (time, columns); True where the file had no value and one was filled in.
         origin: Where the values came from: a path, or the name of the generator.
         series_ids: Name of each series of a panel; empty for a single series.
@@ -66,6 +67,7 @@ class Series:
     reading: TimeReading = field(default_factory=TimeReading)
     computed: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
+    static: tuple[str, ...] = ()
     words: tuple[str, ...] = ()
     beyond: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0)))
     steps: pd.Index | None = None
@@ -103,7 +105,7 @@ class Series:
     @property
     def untransformed(self) -> tuple[str, ...]:
         """The last of `columns` and of `features`: those that transforms leave as they are."""
-        return *(name for name in self.future if name not in self.computed), *self.computed
+        return *(name for name in self.future if name not in self.computed), *self.static, *self.computed
 
     def transformable(self) -> FloatArray:
         """Return the values that transforms change: past inputs and targets. Shape (time, columns that change)."""

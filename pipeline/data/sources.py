@@ -69,13 +69,13 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     timestamps, reading, told = read_timestamps(frame, dataset, origin, slices)
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
-    future = tuple(dataset.future)
-    columns = order_columns(features, targets, future)
+    future, static = tuple(dataset.future), tuple(dataset.static)
+    columns = order_columns(features, targets, (*future, *static))
     spelling, spelled = find_spelling(table, frame[list(columns)], dataset, origin)
     numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
     notes = (*table.notes, *spelled, *left_out, *told, *rounded)
-    rows = Rows(origin, names, slices, timestamps, reading, numbers, features, targets, future, notes, spelling)
+    rows = Rows(origin, names, slices, timestamps, reading, numbers, features, targets, future, static, notes, spelling)
     series = assemble_series(rows, dataset, first_rows)
     return series if dataset.lane_block is None else cut_panel(series, dataset.lane_block)
 

@@ -73,8 +73,9 @@ def _rows_beyond(model: ServedModel, clock: Clock, lane: int, count: int) -> Flo
     found = np.full((count, len(names)), np.nan)
     known = series.known_beyond(lane)[:count]
     found[: len(known), [names.index(name) for name in series.future]] = known
+    last = series.slices()[lane].stop - 1
+    found[:, [names.index(name) for name in series.static]] = series.values[last, series.column_numbers(series.static)]
     if series.computed and clock.has_calendar:
-        last = series.timestamps[series.slices()[lane].stop - 1]
-        times = pd.DatetimeIndex(clock.go_on(last, count))
+        times = pd.DatetimeIndex(clock.go_on(series.timestamps[last], count))
         found[:, len(names) - len(series.computed) :] = cycle_values(times, model.config.dataset.calendar)
     return found

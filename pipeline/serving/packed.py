@@ -74,6 +74,7 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         origin=config.dataset.name,
         computed=cycle_names(config.dataset.calendar),
         future=tuple(config.dataset.future),
+        static=tuple(config.dataset.static),
         series_ids=tuple(per_lane),
         series_ends=(0,) * len(per_lane),
     )

@@ -55,5 +55,17 @@ def test_every_call_gives_the_same_rows(source: Source) -> None:
     """Breaks repeating a run: the data would be others in every process, or a longer series other from its start on."""
     table = compute_table(dataset(source, noise=0.5))
     assert table.equals(compute_table(dataset(source, noise=0.5)))
-    assert table["step"].tolist() == list(range(60))
+    lanes = table.groupby("shop") if "shop" in table else [("", table)]
+    assert len(table) == 60 and all(lane["step"].tolist() == list(range(len(lane))) for _, lane in lanes)
     assert table.columns[0] == "step"
+
+
+def test_sales_follow_from_size_and_promotion_and_nothing_announces_one() -> None:
+    """Breaks the lesson of the shops: the past would say what only who knows it ahead can know."""
+    table = compute_table(dataset(Source.shops, length=1600))
+    for number, (_, shop) in enumerate(table.groupby("shop")):
+        footfall, promotion, size, sales = shop[["footfall", "promotion", "size", "sales"]].to_numpy().T
+        np.testing.assert_allclose(sales[1:], 2 * size[1:] + 4 * promotion[1:] + footfall[:-1])
+        assert (size == number + 1).all() and len(shop) == 200
+        for cause in (promotion[:-1], footfall[:-1], sales[:-1]):
+            assert abs(np.corrcoef(cause, promotion[1:])[0, 1]) < 0.25

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import DatasetConfig, Gaps, Missing, Source
+from pipeline.config.schema import DatasetConfig, Gaps, Missing, Scaler, Source
 from pipeline.data.future_file import add_beyond
 from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.past import cut_series
+from pipeline.data.scaling import fit_scaling
 from pipeline.data.series import Series
 from pipeline.data.series_file import read_series, write_series
 from pipeline.data.sources import load_series
@@ -141,3 +142,28 @@ def test_a_run_that_reads_nothing_ahead_takes_no_table(tmp_path: Path) -> None:
     """What somebody says is known would silently not be read."""
     with pytest.raises(UserError, match=r"the run has no dataset.future: it reads nothing ahead; leave it out"):
         add_beyond(load(tmp_path, ROWS, future=[], targets=["sales"]), name(future=[]), tmp_path / "prices.csv")
+
+
+# ------------------------------------------------------------------------------------------------- one value for a lane
+
+
+def test_a_lane_has_one_value_of_a_static_column(tmp_path: Path) -> None:
+    """A shop is forecast as if it were of another size, or its size is differenced away."""
+    rows = [f"{shop},{row},{size}" for shop, size in (("a", 3), ("b", 7)) for row in ROWS + AHEAD[:2]]
+    series = load(tmp_path, rows, header="shop,day,sales,price,size", static=["size"], **SHOPS)
+    assert series.features == ("sales", "price", "size") and series.untransformed == ("price", "size")
+    np.testing.assert_array_equal(series.values[:, 2], np.repeat([3, 7], 10))
+    rows[4] = rows[4][:-1] + "4"
+    with pytest.raises(UserError, match=r"lane 'a': the column 'size' of dataset.static holds 3 and 4, but a lane has"):
+        load(tmp_path, rows, header="shop,day,sales,price,size", static=["size"], **SHOPS)
+
+
+@pytest.mark.parametrize("kind", [Scaler.minmax, Scaler.standard])
+def test_a_scaler_for_each_lane_keeps_what_tells_lanes_apart(kind: Scaler) -> None:
+    """A division by zero, for in one lane a size does not change; or all shops would be of the same size."""
+    lanes = [np.stack([np.arange(4.0) * size, np.full(4, size)], axis=1) for size in (1.0, 3.0)]
+    scaling = fit_scaling(kind, lanes, per_series=True, shared=[1])
+    whole = fit_scaling(kind, lanes)
+    np.testing.assert_array_equal(scaling.offset[:, 1], whole.offset[:, 1])
+    np.testing.assert_array_equal(scaling.scale[:, 1], whole.scale[:, 1])
+    assert scaling.scale[1, 0] == 3 * scaling.scale[0, 0] and scaling.scale[0, 1] > 0

@@ -71,3 +71,18 @@ def test_a_carried_state_is_clearly_better(preset: str, share: float) -> None:
     windows = train_preset(preset, "stateful=false", "training.epochs=10")
     assert max(carried.errors) < share * min(windows.errors)
     assert min(windows.errors) > 0.5 * windows.deviation
+
+
+@pytest.mark.parametrize(
+    ("without", "least"),
+    [
+        pytest.param("dataset.future=[]", 1.5, id="known ahead"),
+        pytest.param("dataset.static=[]", 3.5, id="of a lane", marks=pytest.mark.thorough),
+    ],
+)
+def test_what_is_known_explains_what_the_past_cannot(without: str, least: float) -> None:
+    """The lesson of the preset would not show: a promotion, or the size of a shop, is not read where it belongs."""
+    known = train_preset("shops", "training.epochs=12", "training.learning_rate=0.02")
+    unknown = train_preset("shops", "training.epochs=3", without)
+    assert max(known.errors) < 0.6  # nothing explains 0.3
+    assert min(unknown.errors) > least
