@@ -1,6 +1,6 @@
 """Measure the fused engine: against the tutorial's loop, the engine fit, and torch where it is installed.
 
-    make bench                                  everything, about six minutes on two cores
+    make bench                                  everything, about ten minutes on two cores
     python benchmarks/engine.py --rows 1 2 3    only some rows of the table
 
 Every ratio is of two measurements of this one run, on one machine. Each measurement is a process of its own with an
@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from against import product_steps, torch_steps  # noqa: F401  # measured in processes of their own, by name
 
 # 96 training months: the 93 windows of the tutorial.
 TUTORIAL = [
@@ -34,6 +35,7 @@ COMMON = ["training.patience=null", "training.clip_norm=null", "dataset.validati
 SMALL = [*COMMON, "dataset=sine", "dataset.length=6000", "look_back=24", "batch_size=32", "model.units=[32]"]
 LARGE = [*COMMON, "dataset=csv", "dataset.targets=[a]", "look_back=48", "batch_size=64", "model.units=[128]"]
 LARGE_ROWS = 3200
+OF_LARGE = "48 steps, batch 64, 8 features"
 SWEEP = ["-m", "look_back=1,3,6", "stateful=true,false", "seeds=32"]
 MILLION = ["dataset=sine", "dataset.length=1000000", "look_back=100", "batch_size=100", "training.epochs=1"]
 
@@ -83,11 +85,16 @@ def fused_again() -> float:
     return float(np.median([seconds_of_groups(tasks) for _ in range(5)]))
 
 
-def fused_steps(overrides: list[str], epochs: int) -> float:
-    """Return the milliseconds of one step of one seed, compilation excluded; the best of three."""
+def fused_steps(overrides: list[str], epochs: int) -> tuple[float, float]:
+    """Return the milliseconds of one step of one seed, and those of a processor, without compilation; best of three."""
     job, tasks = compiled([*overrides, f"training.epochs={epochs}"])
     steps = num_batches(job.config, job.data) * epochs * job.config.seeds
-    return min(seconds_of_groups(tasks) for _ in range(3)) / steps * 1e3
+    measured = []
+    for _ in range(3):
+        used = time.process_time()
+        measured.append((seconds_of_groups(tasks), time.process_time() - used))
+    seconds, of_processor = np.min(measured, axis=0) / steps * 1e3
+    return seconds, of_processor
 
 
 def fit_steps(overrides: list[str], epochs: int) -> float:
@@ -103,31 +110,6 @@ def fit_steps(overrides: list[str], epochs: int) -> float:
         longer = replace(config, training=replace(config.training, epochs=count))
         seconds.append(train_seed(longer, data, Forecaster(longer, data.windows), 1, lambda report: None).seconds)
     return (seconds[1] - seconds[0]) / (epochs * num_batches(config, data)) * 1e3
-
-
-def torch_steps(units: int, time_steps: int, batch_size: int, features: int, steps: int) -> float:
-    """Return the milliseconds of one step of torch's nn.LSTM with Adam, in one single-threaded process."""
-    import torch
-
-    torch.set_num_threads(1)
-    torch.manual_seed(1)
-    lstm = torch.nn.LSTM(features, units, batch_first=True)
-    head = torch.nn.Linear(units, 1)
-    optimizer = torch.optim.Adam([*lstm.parameters(), *head.parameters()])
-    inputs = torch.randn(8, batch_size, time_steps, features)
-    targets = torch.randn(8, batch_size, 1)
-
-    def train(count: int) -> None:
-        for step in range(count):
-            optimizer.zero_grad()
-            outputs, _ = lstm(inputs[step % 8])
-            torch.nn.functional.mse_loss(head(outputs[:, -1]), targets[step % 8]).backward()
-            optimizer.step()
-
-    train(5)
-    start = time.perf_counter()
-    train(steps)
-    return (time.perf_counter() - start) / steps * 1e3
 
 
 def prepare(overrides: list[str]):
@@ -182,7 +164,7 @@ def num_batches(config, data) -> int:
 # ------------------------------------------------------------------------------------------- running and comparing
 
 
-def measure(call: str, together: int = 1) -> float:
+def measure(call: str, together: int = 1, environment: dict[str, str] | None = None):
     """Evaluate a call in processes of their own, side by side; return the mean of what they return."""
     code = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import json, engine; "
     results = []
@@ -191,7 +173,7 @@ def measure(call: str, together: int = 1) -> float:
         with tempfile.TemporaryDirectory() as cache:
             done = subprocess.run(
                 [sys.executable, "-c", f"{code}print(json.dumps(engine.{call}))"],
-                env={**os.environ, "XDG_CACHE_HOME": cache},
+                env={**os.environ, "XDG_CACHE_HOME": cache, **(environment or {})},
                 capture_output=True,
                 text=True,
                 check=False,
@@ -205,7 +187,7 @@ def measure(call: str, together: int = 1) -> float:
         thread.start()
     for thread in threads:
         thread.join()
-    return float(np.mean(results))
+    return np.mean(results, axis=0).tolist()
 
 
 def run_command(arguments: list[str]) -> tuple[float, float, int]:
@@ -248,6 +230,14 @@ def show(row: int, job: str, ours: float, other: float, what: str, unit: str, go
     )
 
 
+def show_limit(row: int, job: str, ours: float, limit: float) -> None:
+    what, job = "its matrix products alone", f"{job}, CPU"
+    print(
+        f"{row:<3}{job:<58}{ours:>8.4g} ms{limit:>8.4g} ms  {what:<28}{limit / ours:>8.0%}",
+        flush=True,
+    )
+
+
 def measure_tutorial(wanted: set[int], loop: float) -> None:
     """Rows 1 to 3: the tutorial's stateful job against its own loop."""
     if 1 in wanted:
@@ -261,23 +251,34 @@ def measure_tutorial(wanted: set[int], loop: float) -> None:
 
 
 def measure_steps(wanted: set[int]) -> None:
-    """Rows 4 to 7: a step of a small and of a large network against the engine fit and torch."""
+    """Rows 4 to 7 and 10 to 18: a step of a network against the engine fit, torch, and its matrix products alone."""
     with tempfile.TemporaryDirectory() as folder:
         large = with_eight_features(folder)
+        wide, deep = [*large, "model.units=[256]"], [*large, "model.units=[128,128]"]
+        # Rows for fit, torch and the limit; job, its words, what torch and the products are given, epochs; two goals.
         sizes = (
-            (4, "8 x LSTM(32), 24 steps, batch 32", SMALL, (32, 24, 32, 1, 300), 5, (10, 1.3)),
-            (6, "8 x LSTM(128), 48 steps, batch 64, 8 features", large, (128, 48, 64, 8, 40), 1, (2, 0.9)),
+            ((4, 5, 10), "8 x LSTM(32), 24 steps, batch 32", SMALL, ([32], 24, 32, 1, 300), 5, (10, 1.3)),
+            ((6, 7, 11), f"8 x LSTM(128), {OF_LARGE}", large, ([128], 48, 64, 8, 40), 1, (2, 1.2)),
+            ((12, 13, 14), f"8 x LSTM(256), {OF_LARGE}", wide, ([256], 48, 64, 8, 20), 1, (2, 1)),
+            ((15, 16, 17), f"8 x 2 x LSTM(128), {OF_LARGE}", deep, ([128, 128], 48, 64, 8, 20), 1, (2, 1)),
         )
-        for row, job, overrides, shape, epochs, goals in sizes:
-            if not wanted & {row, row + 1}:
+        for rows, job, overrides, shape, epochs, goals in sizes:
+            if not wanted & set(rows):
                 continue
-            ours = measure(f"fused_steps({overrides!r}, {epochs})")
-            if row in wanted:
+            ours, of_processor = measure(f"fused_steps({overrides!r}, {epochs})")
+            if rows[0] in wanted:
                 other = measure(f"fit_steps({overrides!r}, {epochs})")
-                show(row, f"{job}, per step", ours, other, "engine fit", "ms", goals[0])
-            if row + 1 in wanted:
+                show(rows[0], f"{job}, per step", ours, other, "engine fit", "ms", goals[0])
+            if rows[1] in wanted:
                 other = measure(f"torch_steps{shape}", together=2) / 2
-                show(row + 1, "the same", ours, other, "torch, 2 processes", "ms", goals[1])
+                show(rows[1], "the same", ours, other, "torch, 2 processes", "ms", goals[1])
+            if rows[2] in wanted:
+                limit = measure(f"product_steps{shape}", together=2, environment={"OPENBLAS_NUM_THREADS": "1"})
+                show_limit(rows[2], job, of_processor, limit)
+        if 18 in wanted:
+            ours, _ = measure(f"fused_steps({[*large, 'seeds=1']!r}, 1)")
+            other = measure("torch_steps([128], 48, 64, 8, 40, 2)")
+            show(18, f"1 x LSTM(128), {OF_LARGE}, per step", ours, other, "torch, 2 threads", "ms", 1)
 
 
 def measure_commands(wanted: set[int], loop: float) -> None:
@@ -297,9 +298,9 @@ def measure_commands(wanted: set[int], loop: float) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, nargs="+", default=list(range(1, 10)), help="rows of the table, from 1")
+    parser.add_argument("--rows", type=int, nargs="+", default=list(range(1, 19)), help="rows of the table, from 1")
     wanted = set(parser.parse_args().rows)
-    without_torch = wanted & {5, 7} if importlib.util.find_spec("torch") is None else set()
+    without_torch = wanted & {5, 7, 13, 16, 18} if importlib.util.find_spec("torch") is None else set()
     wanted -= without_torch
     print(f"{'':3}{'job':<58}{'ours':>11}{'against':>11}  {'what':<28}{'ratio':>8}{'goal':>7}")
     loop = measure("tutorial_loop()") if wanted & {1, 2, 3, 8} else float("nan")
@@ -307,7 +308,8 @@ def main() -> None:
     measure_steps(wanted)
     measure_commands(wanted, loop)
     if without_torch:
-        print("rows 5 and 7 are left out: torch is not installed (pip install -e '.[bench]')")
+        rows = ", ".join(map(str, sorted(without_torch)))
+        print(f"rows {rows} are left out: torch is not installed (pip install -e '.[bench]')")
 
 
 if __name__ == "__main__":
