@@ -3,6 +3,7 @@
 After each fault: one FINISHED run of every configuration, nothing RUNNING, exit codes as documented.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -53,6 +55,13 @@ class Place:
         return subprocess.Popen(
             command, cwd=self.folder, env=self.cluster.environment, text=True, start_new_session=True, **pipes
         )
+
+    def search(self, *words: str) -> "subprocess.Popen[str]":
+        command = [sys.executable, "-m", "pipeline.search", *words, f"tracking.uri={self.uri}"]
+        return subprocess.Popen(
+            command, cwd=self.folder, env=self.cluster.environment, text=True, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
+        )  # fmt: skip
 
     def run(self, *words: str) -> tuple[int, str]:
         process = self.start(*words)
@@ -189,3 +198,68 @@ def test_a_node_that_is_lost_but_trains_on_finishes_nothing(place: Place) -> Non
         "KILLED", "its Slurm job began anew: the node failed, or it was preempted",
     )  # fmt: skip
     place.assert_complete(2)
+
+
+SPACE = "look_back: choice(1,3)\nmodel.units: choice([2],[3])\ntraining.epochs: 2\nbatch_size: 16\n"
+SEARCH = (
+    "dataset=airline",
+    "search=mine.yaml",
+    "budget=200",
+    "seeds=1",
+    "tracking.log_model=false",
+    "output=result.json",
+)
+
+
+def find_workers(place: Place) -> list[psutil.Process]:
+    """Return the processes of workers that stay."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if "pipeline.launching.slurm_warm_worker" in words and str(place.folder) in " ".join(words):
+                found.append(process)
+    return found
+
+
+def test_a_search_finds_the_same_champion_though_a_worker_dies(place: Place) -> None:
+    """A search on a cluster tries, scores or chooses something else, loses trials with a worker, or leaves jobs."""
+    (place.folder / "mine.yaml").write_text(SPACE)
+    found = {}
+    for launcher in ("local", "slurm"):
+        words = (f"launcher={launcher}", f"tracking.experiment_name={launcher}", "workers=2", "slurm.time=30")
+        command = place.search(*SEARCH, *words)
+        if launcher == "slurm":
+            wait_until(lambda: list(place.folder.glob("outputs/slurm/*/search-*/*/0.json")), "a batch", SECONDS)
+            find_workers(place)[0].kill()
+        _, said = command.communicate(timeout=SECONDS)
+        assert command.returncode == 0, said
+        document = json.loads((place.folder / "result.json").read_text())
+        document["champion"].pop("run_id")
+        found[launcher] = document["champion"], document["trials"]
+    assert found["slurm"] == found["local"] and sum(found["local"][1].values()) >= 4
+    assert "died: its job is trained again" in said and "Slurm job(s) stay for up to" in said
+    assert place.cluster.ask("squeue", "-h") == "" and not find_workers(place)
+    experiment = place.client.get_experiment_by_name("slurm")
+    assert experiment is not None
+    runs = place.client.search_runs([experiment.experiment_id])
+    assert {run.info.status for run in runs} == {"FINISHED"}
+    (champion,) = [run for run in runs if "config_hash" in run.data.tags]
+    assert champion.data.tags["slurm_job"]
+
+
+def test_a_search_that_is_killed_is_taken_up_without_its_workers(place: Place) -> None:
+    """Kill -9 of the command leaves workers that train beside those of the next one, or hold their nodes for days."""
+    (place.folder / "mine.yaml").write_text(SPACE)
+    words = (*SEARCH, "launcher=slurm", "workers=2", "resume=true")
+    command = place.search(*words)
+    wait_until(lambda: list(place.folder.glob("outputs/slurm/*/search-*/*/0.json")), "a batch", SECONDS)
+    command.kill()
+    command.communicate()
+    left = find_workers(place)
+    command = place.search(*words)
+    _, said = command.communicate(timeout=SECONDS)
+    assert command.returncode == 0, said
+    assert left and "Slurm jobs of an earlier command are cancelled" in said
+    assert place.cluster.ask("squeue", "-h") == "" and not find_workers(place)
+    place.assert_complete(1)

@@ -53,10 +53,6 @@ class Engine(Protocol):
             KeyboardInterrupt: If a signal came; nothing is trained then, or what is has been told.
         """
 
-
-class WarmEngine(Engine, Protocol):
-    """An engine whose workers can do one thing after another, as a search needs them."""
-
     def open_workers(
         self,
         config: Config,
@@ -66,7 +62,7 @@ class WarmEngine(Engine, Protocol):
         tell: Callable[[str], None],
         series: "Mapping[str, Series]",
     ) -> AbstractContextManager[Asked]:
-        """Return workers, which start in the block when there is something to do.
+        """Return workers of a search, which do one thing after another; they start when there is something to do.
 
         Args:
             config: The largest of what is trained, with the keys of the launcher.
@@ -127,14 +123,11 @@ def check_to_search(config: Config) -> None:
     """
     if config.launcher is Launcher.local:
         return
-    engine = _engine(config.launcher)
-    if not hasattr(engine, "open_workers"):
-        warm = [each.value for each, module in ENGINES.items() if hasattr(import_module(module), "open_workers")]
+    if config.launcher is Launcher.slurm and config.workers is None:
         raise UserError(
-            f"launcher={config.launcher.value} starts every job anew, too slow for the trials of a search; choose "
-            f"launcher={' or '.join([Launcher.local.value, *warm])}"
+            "launcher=slurm needs workers in a search: so many Slurm jobs stay until it ends; give e.g. workers=4"
         )
-    engine.check(config)
+    _engine(config.launcher).check(config)
 
 
 @contextmanager
@@ -154,8 +147,7 @@ def open_asked(
         with import_module(work).open_work(dict(series)) as answer:
             yield Here(answer)
         return
-    engine = cast(WarmEngine, _engine(config.launcher))
-    with engine.open_workers(config, tasks, work, store, say, series) as workers:
+    with _engine(config.launcher).open_workers(config, tasks, work, store, say, series) as workers:
         yield workers
 
 

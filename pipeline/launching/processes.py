@@ -33,7 +33,7 @@ def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], Non
 def open_workers(
     config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None], series: "Mapping[str, Series]"
 ) -> Workers:
-    """Return workers; as `pipeline.launching.launch.WarmEngine` says."""
+    """Return workers; as `pipeline.launching.launch.Engine` says."""
     from pipeline.tracking.past import kill_crashed
 
     on_gpu = config.training.device is Device.gpu  # a second worker would only halve its memory

@@ -38,7 +38,7 @@ def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], Non
 def open_workers(
     config: Config, tasks: int, work: str, store: "Store", tell: Callable[[str], None], series: "Mapping[str, Series]"
 ) -> Workers:
-    """Return workers; as `pipeline.launching.launch.WarmEngine` says."""
+    """Return workers; as `pipeline.launching.launch.Engine` says."""
     from pipeline.tracking.past import kill_crashed
 
     ray = connect(config)

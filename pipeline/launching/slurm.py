@@ -22,10 +22,13 @@ from pipeline.launching import slurm_queue as queue
 from pipeline.launching.answers import ATTEMPTS, label_job, read_error
 from pipeline.launching.batches import cut_batches
 from pipeline.launching.slurm_earlier import NAME, find_left
-from pipeline.launching.slurm_folder import PATTERN, batch_file, read_answers, read_log, write_batch
+from pipeline.launching.slurm_folder import PATTERN, batch_file, read_answers, read_log, tell_of_sqlite, write_batch
+from pipeline.launching.slurm_warm import open_workers
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
+
+__all__ = ["check", "open_workers", "train_jobs"]
 
 _NOTHING = "#!/bin/sh\n"
 _MOST_TASKS = 1000  # of one array: what Slurm allows where nobody has changed it
@@ -33,13 +36,6 @@ _SECONDS_BETWEEN_LOOKS = 1.0  # at files
 _SECONDS_BETWEEN_QUESTIONS = 10.0  # to the controller, which serves everybody
 _SECONDS_BETWEEN_WORDS = 60.0  # about the queue
 _SECONDS_TO_END = 90.0  # of cancelled tasks: Slurm leaves 30 s between SIGTERM and SIGKILL
-_ENDINGS = {
-    "TIMEOUT": "was ended at its time limit (slurm.time)",
-    "OUT_OF_MEMORY": "had too little memory (slurm.memory)",
-    "NODE_FAIL": "lost its node",
-    "PREEMPTED": "was preempted",
-    queue.CANCELLED: "was cancelled",
-}
 
 
 def check(config: Config) -> None:
@@ -50,10 +46,7 @@ def check(config: Config) -> None:
 
 def train_jobs(jobs: Sequence[Config], store: "Store", tell: Callable[[str], None]) -> list[PipelineError]:
     """Train the jobs of a sweep; as `pipeline.launching.launch.Engine` says."""
-    if store.folder is not None:
-        tell(
-            "launcher=slurm: runs are kept in SQLite, which few network disks can share; on several nodes use a server"
-        )
+    tell_of_sqlite(store, tell)
     return Arrays(jobs, store, tell).run()
 
 
@@ -210,7 +203,7 @@ class Arrays:
             batch_file(task.folder, task.index).unlink(missing_ok=True)
             first, rest = task.left[0], task.left[1:]
             ending = queue.find_ending(name) or ("" if task.log.exists() else queue.CANCELLED)  # it never began
-            how = f"Slurm job {name} {_ENDINGS.get(ending, 'died')}"
+            how = f"Slurm job {name} {queue.ENDINGS.get(ending, 'died')}"
             self._close_left_open(how, name)
             if ending == queue.CANCELLED:
                 self._give_up(task.left, f"its {how}")

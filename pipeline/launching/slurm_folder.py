@@ -6,15 +6,26 @@ outputs/slurm/<parent run>/<round>/12_0.log    what the task says, written by Sl
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline.config.schema import Config
 from pipeline.launching.answers import write_job
 
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
+
 PATTERN = "%A_%a.log"  # of sbatch, for a log's name
+
+
+def tell_of_sqlite(store: "Store", tell: Callable[[str], None]) -> None:
+    """Say that runs lie in a file that few shared disks can keep, if they do."""
+    if store.folder is not None:
+        tell(
+            "launcher=slurm: runs are kept in SQLite, which few network disks can share; on several nodes use a server"
+        )
 
 
 def batch_file(folder: Path, index: int) -> Path:

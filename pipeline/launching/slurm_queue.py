@@ -11,6 +11,13 @@ from pipeline.config.schema import SlurmConfig
 
 WAITING = "PENDING"
 CANCELLED = "CANCELLED"
+ENDINGS = {
+    "TIMEOUT": "was ended at its time limit (slurm.time)",
+    "OUT_OF_MEMORY": "had too little memory (slurm.memory)",
+    "NODE_FAIL": "lost its node",
+    "PREEMPTED": "was preempted",
+    CANCELLED: "was cancelled",
+}  # by what `find_ending` returns; of anything else nothing is known
 _COMMANDS = ("sbatch", "squeue", "scancel", "scontrol")
 _FORMAT = "%F_%K|%T|%r|%j"  # of squeue: array and index, state, reason, name
 _SECONDS = 120  # that a controller may take to answer
@@ -96,6 +103,11 @@ def list_tasks(array_name: str | None = None) -> list[Task] | None:
 def cancel(array_name: str) -> bool:
     """End all tasks of the arrays of a name; return whether Slurm took it."""
     return _run(["scancel", f"--name={array_name}"]).returncode == 0
+
+
+def cancel_task(task: str) -> bool:
+    """End a task, such as 12_3; return whether Slurm took it."""
+    return _run(["scancel", task]).returncode == 0
 
 
 def find_ending(task: str) -> str:

@@ -207,8 +207,9 @@ def _try_all(task: Task, prepared: _Prepared, store: "Store", parent: str, trial
                     log(trial)  # its process ended between the two records
         if earlier := trials.count():
             say(f"resumed: {', '.join(f'{count} {state}' for state, count in earlier.items())}, {len(adopted)} go on")
+    shared = replace(prepared.config, tracking=replace(prepared.config.tracking, parent_run_id=parent))
     try:
-        with open_trials_work(task.config, prepared.config, task.series, store) as score:
+        with open_trials_work(task.config, shared, task.series, store) as score:
             evaluator = Evaluator(prepared.config, score)
             Search(trials, evaluator, task.budget, f"validation {label}", say, log).run(adopted)
     except KeyboardInterrupt:
