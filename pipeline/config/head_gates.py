@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.keys import NEUTRAL
-from pipeline.config.schema import Config, HeadName, Loss, Protocol, Transform
+from pipeline.config.schema import Config, HeadName, Loss, Protocol, Scaler, Transform
 
 _LEVELS = "model.quantiles"
 _WITHOUT_LEVELS = (HeadName.point, HeadName.token)
@@ -32,7 +32,25 @@ def complain_of_head(config: Config) -> Iterator[str]:
         )
     if config.protocol is Protocol.tutorial:
         yield f"protocol=tutorial scores points only, but got {given}; set model.head=point, or protocol=fair"
+    if config.head is HeadName.negative_binomial:
+        yield from _changed_counts(config, given)
     yield from _added_up(config, given)
+
+
+def _changed_counts(config: Config, given: str) -> Iterator[str]:
+    """A likelihood of counts is one of whole numbers."""
+    dataset = config.dataset
+    changed = {
+        "dataset.scaler=none": dataset.scaler is not Scaler.none,
+        "dataset.transforms=[]": bool(dataset.transforms),
+        "dataset.normalise=none": config.normalises,
+    }
+    for needed, missing in changed.items():
+        if missing:
+            yield (
+                f"{given} counts whole numbers as they are, and needs {needed}; set dataset.scaler=none "
+                "dataset.transforms=[] dataset.normalise=none, or model.head=quantile, which takes any values"
+            )
 
 
 def _show(levels: list[float]) -> str:

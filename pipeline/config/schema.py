@@ -178,6 +178,7 @@ class HeadName(Enum):
     quantile = "quantile"
     gaussian = "gaussian"
     student_t = "student_t"
+    negative_binomial = "negative_binomial"
     token = "token"
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, Protocol, ShortLanes, Transform
+from pipeline.config.schema import Config, HeadName, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.contract import check_contract
 from pipeline.data.cycles import check_cycles
@@ -54,6 +54,7 @@ def prepare_data(
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     _check_size(config, series)
     _check_log(config, series)
+    _check_counts(config, series)
     check_cycles(config.dataset, series, split)
     transformed = forward_transforms(
         series.values, config.dataset.transforms, config.dataset.period, series.slices(), len(series.untransformed)
@@ -162,6 +163,20 @@ def _check_log(config: Config, series: Series) -> None:
         raise UserError(
             f"dataset '{config.dataset.name}'{series.describe_row(row)}: the column '{series.columns[column]}' holds "
             f"{series.values[row, column]:g}, which has no logarithm; leave log out of dataset.transforms"
+        )
+
+
+def _check_counts(config: Config, series: Series) -> None:
+    if config.head is not HeadName.negative_binomial:
+        return
+    actual = np.where(series.scorable(), series.actual(), 0.0)
+    bad = np.argwhere((actual < 0) | (actual != np.round(actual)))
+    if bad.size:
+        row, target = (int(position) for position in bad[0])
+        raise UserError(
+            f"dataset '{config.dataset.name}'{series.describe_row(row)}: the target '{series.targets[target]}' is "
+            f"{actual[row, target]:g}, but model.head=negative_binomial is for counts: 0, 1, 2, ...; set "
+            "model.head=quantile, which takes any values"
         )
 
 

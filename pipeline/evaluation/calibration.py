@@ -28,7 +28,8 @@ class Calibration:
 
     Attributes:
         levels: Of the quantiles, ascending.
-        below: Share of the values that lie below each one, or on it. Shape (levels,).
+        below: Share of the values that lie below each one. Those that lie on it, as counts do, count as far as they are
+            needed there. Shape (levels,).
         timestamps: How many there were.
         p_value: Of the test that each bin of the PIT holds the share it should, as if timestamps did not depend on each
             other.
@@ -67,8 +68,9 @@ def measure_calibration(truth: Truth, timestamps: pd.Index, answers: Array) -> C
     """
     levels, scored = truth.head.levels, truth.scored("test")
     known = ~np.isnan(errors(truth.actual, truth.head.points(answers), scored))  # (time, horizon_steps, targets)
-    hits = (truth.actual[:, None, :, None] <= answers)[known]  # (values, levels)
-    below, count = hits.mean(axis=0), len(pd.unique(timestamps[np.flatnonzero(scored.any(axis=1))]))
+    actual = truth.actual[:, None, :, None]
+    least, most = (each[known].mean(axis=0) for each in (actual < answers, actual <= answers))  # each (levels,)
+    below, count = np.clip(levels, least, most), len(pd.unique(timestamps[np.flatnonzero(scored.any(axis=1))]))
     penalty = truth.head.penalty(truth.head.errors(answers, truth.actual[:, None]))
     size = np.abs(np.broadcast_to(truth.actual[:, None], known.shape))
     losses = [

@@ -92,7 +92,8 @@ def find_middle(head: Head, answers: Array) -> tuple[Array, Array]:
         return points, np.ones_like(points)
     low, high = answers[..., 0], answers[..., -1]
     middle = low + (high - low) / 2
-    return middle, np.maximum((high - low) / 2, _NARROWEST * np.abs(middle) + _TINY)
+    width = high - low + (1.0 if head.rule is not None and head.rule.counts else 0.0)  # a count is a unit wide
+    return middle, np.maximum(width / 2, _NARROWEST * np.abs(middle) + _TINY)
 
 
 def bound_forecasts(

@@ -11,7 +11,7 @@ from pipeline.base.salvage import Salvage
 from pipeline.evaluation.memory import describe_memory, measure_memory, name_step
 from pipeline.report.figures.run import draw_memory
 from pipeline.report.page.gates import PAGE, write_gates_page
-from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network, name_target
+from pipeline.serving.gates import can_look, choose_excerpt, describe_ahead, look_at_network, name_target
 from pipeline.serving.model import ServedModel
 
 if TYPE_CHECKING:
@@ -106,10 +106,10 @@ def log_gates(name: str, best: ServedModel, folder: Path, run: "LiveRun") -> Non
         name: Of the run, for people.
         best: Its best seed.
         folder: Takes gates.html.
-        run: Is given the page, if it is small and the network reads the series step by step.
+        run: Is given the page, if it is small and the network can be looked at.
     """
     config, data = best.config, best.data
-    if not config.can_carry:
+    if not can_look(config):
         return
     heavy = sum(weight.size for weight in best.weights) > _HEAVY
     steps = 2 * _LOOK_STEPS if config.reads_text else _LOOK_STEPS  # of a text a few lines

@@ -1,5 +1,6 @@
 """The Keras layer that makes answers of what the last dense layer says. It learns nothing."""
 
+import dataclasses
 from typing import Any
 
 import keras
@@ -11,13 +12,13 @@ from pipeline.models.answer_rule import AnswerRule
 class Answer(keras.layers.Layer):
     """Takes and gives outputs, (..., outputs)."""
 
-    def __init__(self, numbers: int, below: int | None, **settings: Any) -> None:
+    def __init__(self, numbers: int, below: int | None = None, counts: bool = False, **settings: Any) -> None:
         super().__init__(**settings)
-        self.rule = AnswerRule(numbers, below)
+        self.rule = AnswerRule(numbers, below, counts)
 
     def get_config(self) -> dict[str, Any]:
         """Return what Keras saves of it: name and rule."""
-        return super().get_config() | {"numbers": self.rule.numbers, "below": self.rule.below}
+        return super().get_config() | dataclasses.asdict(self.rule)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Return the shape it was given."""

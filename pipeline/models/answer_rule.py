@@ -10,6 +10,8 @@ For a distribution they are its scale, at least `SMALLEST`, and perhaps a shape:
 
     numbers       m  a  b
     distribution  m  a'  b'
+
+Of a distribution of counts the first number is a mean, and above zero as well.
 """
 
 from dataclasses import dataclass
@@ -26,10 +28,12 @@ class AnswerRule:
         numbers: Of each target.
         below: Of quantiles, those that are distances below the first one; what is left are distances above it. None:
             they are the scale and the shape of a distribution.
+        counts: Whether the first number is a mean of counts.
     """
 
     numbers: int
     below: int | None = None
+    counts: bool = False
 
     @property
     def moves(self) -> tuple[tuple[bool, bool], ...]:
@@ -51,6 +55,8 @@ class AnswerRule:
         shape = space.shape(outputs)
         said = space.reshape(outputs, (*shape[:-1], shape[-1] // self.numbers, self.numbers))
         first, others = said[..., :1], space.logaddexp(said[..., 1:], 0.0)
+        if self.counts:
+            first = space.logaddexp(first, 0.0) + SMALLEST
         if self.below is None:
             answers = [first, others + SMALLEST]
         else:

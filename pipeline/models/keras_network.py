@@ -103,7 +103,7 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         rule = layer.rule
         return kind(rule.how.value, rule.features, rule.columns, rule.untouched, rule.moves, name=layer.name)
     if layer.answer is not None:
-        return Answer(layer.answer.numbers, layer.answer.below, name=layer.name)
+        return Answer(layer.answer.numbers, layer.answer.below, layer.answer.counts, name=layer.name)
     if layer.kind is Kind.skip:
         return Skip(layer.outputs, name=layer.name)
     if layer.kind is Kind.dense:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config
+from pipeline.config.schema import Config, HeadName
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
@@ -61,7 +61,7 @@ def look_at_network(
         UserError: If the network has no such sequence of steps.
     """
     config, data, windows = model.config, model.data, model.data.windows
-    _check_wiring(config)
+    _check_network(config)
     reading = (find_text_reading if config.reads_text else find_series_reading)(model, excerpt, most_before)
     every = np.concatenate([reading.before, reading.first_rows])
     inputs = read_normalised(model, every) if config.normalises else windows.gather_steps(every)
@@ -84,7 +84,17 @@ def look_at_network(
     )
 
 
-def _check_wiring(config: Config) -> None:
+def can_look(config: Config) -> bool:
+    """Return whether there is a sequence of steps to look at, and a straight way from output to forecast."""
+    return config.can_carry and config.head is not HeadName.negative_binomial
+
+
+def _check_network(config: Config) -> None:
+    if config.head is HeadName.negative_binomial:
+        raise UserError(
+            "model.head=negative_binomial forecasts whole numbers, so nothing moves its forecast a little; choose a "
+            "run with another head"
+        )
     if not config.can_carry:
         raise UserError(
             f"a network with model.wiring={config.wiring.value} does not read the series step by step, so it has no "

@@ -120,6 +120,14 @@ COMBINATIONS = {
     },
     "model.head=quantile training.loss=mae": "training.loss=mae is a loss of points, and model.head=quantile has its",
     "model.head=gaussian horizon=2 dataset.horizons=all dataset.transforms=[difference]": "=gaussian with .* add",
+    **{
+        f"model.head=negative_binomial dataset.scaler=none {change}": f"counts whole numbers .*needs dataset.{needed}"
+        for change, needed in {
+            "dataset.scaler=standard": "scaler=none; set",
+            "dataset.transforms=[log]": r"transforms=\[\]; set",
+            "dataset.normalise=window_mean": "normalise=none; set",
+        }.items()
+    },
     "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
     "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=[difference]": (
         r"\[difference\], which reaches back 1 of the 2 steps ahead, would add up quantiles .*set horizon=1"
@@ -156,6 +164,7 @@ ALLOWED = [
     "stateful=true training.online=true",
     "stateful=true training.online=true dataset.lane_column=a batch_size=400 return_sequences=true",
     "batch_size=1000",
+    "model.head=negative_binomial dataset.scaler=none",
     "model.head=quantile model.quantiles=[0.01,0.5,0.99] dataset.transforms=[log,difference]",
     "model.head=quantile horizon=4 dataset.horizons=all dataset.transforms=[seasonal_average] dataset.period=4",
 ]

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import norm
+from scipy.stats import norm, poisson
 
 from pipeline.evaluation.calibration import (
     Calibration,
@@ -35,7 +35,7 @@ def measure(scale: float, shift: float = 0.0, count: int = 200) -> Calibration:
 
 def test_shares_and_losses_by_hand() -> None:
     """A value counts below the quantile of another level, or losses are divided by something else."""
-    actual = np.array([[0.0], [2.0], [2.5], [10.0]])
+    actual = np.array([[0.0], [1.5], [2.5], [10.0]])
     answers = np.broadcast_to([1.0, 2.0, 3.0, 4.0, 5.0], (4, 1, 1, 5))
     found = measure_calibration(make_truth(actual), pd.RangeIndex(4), answers)
     assert found.below == pytest.approx([0.25, 0.5, 0.75, 0.75, 0.75])
@@ -69,3 +69,14 @@ def test_right_quantiles_are_rarely_called_wrong() -> None:
         for _ in range(60)
     ]
     assert 0.02 <= np.mean(np.array(found) < 0.1) <= 0.2
+
+
+def test_a_count_on_a_quantile_counts_as_far_as_it_is_needed() -> None:
+    """Right quantiles of counts would be called too wide: most values lie on one of them."""
+    random = np.random.default_rng(7)
+    actual = random.poisson(1.5, size=(300, 1)) + 0.0
+    found = [
+        measure_calibration(make_truth(actual), pd.RangeIndex(300), np.broadcast_to(each, (300, 1, 1, 5)))
+        for each in (poisson(1.5).ppf(LEVELS), poisson(4).ppf(LEVELS))
+    ]
+    assert found[0].p_value > 0.2 > 0.001 > found[1].p_value

@@ -14,6 +14,7 @@ from pipeline.models.answer_rule import AnswerRule
 Array = np.ndarray
 MEDIAN = 0.5
 _LEAST_FREEDOM = 2.0  # degrees of freedom: with more the variance is finite
+_LEAST_DISPERSION = 0.01  # of counts: with less, 32-bit floats would round the likelihood away
 
 
 class Family(Protocol):
@@ -114,3 +115,33 @@ class StudentT:
 
         freedom = said[..., 2:].astype(float) + _LEAST_FREEDOM
         return np.asarray(said[..., :1] + said[..., 1:2] * stdtrit(freedom, np.array(levels)))
+
+
+@dataclass(frozen=True)
+class NegativeBinomial:
+    """Counts: their mean and their dispersion d, variance = mean + d x mean x mean, as DeepAR has them.
+
+    Source: Salinas et al., "DeepAR: Probabilistic forecasting with autoregressive recurrent networks", 2020. The counts
+    are not scaled: the likelihood is one of whole numbers.
+    """
+
+    @property
+    def rule(self) -> AnswerRule:
+        """Mean and dispersion."""
+        return AnswerRule(2, counts=True)
+
+    def loss(self, targets: Any, said: Any) -> Any:
+        """Return the negative log likelihood, in nats."""
+        import tensorflow as tf
+
+        count, mean, size = targets[..., 0], said[..., 0], 1 / (said[..., 1] + _LEAST_DISPERSION)
+        lgamma, log = tf.math.lgamma, tf.math.log
+        ways = lgamma(count + size) - lgamma(size) - lgamma(count + 1)
+        return -(ways + size * log(size / (size + mean)) + count * log(mean / (size + mean)))
+
+    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+        """Return the smallest counts that are not exceeded with the probability of each level."""
+        from scipy.stats import nbinom  # imported late: one second
+
+        mean, size = said[..., :1].astype(float), 1 / (said[..., 1:].astype(float) + _LEAST_DISPERSION)
+        return np.asarray(nbinom.ppf(np.array(levels), size, size / (size + mean)))

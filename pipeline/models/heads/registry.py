@@ -10,7 +10,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.record import Measure
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Config, HeadName
-from pipeline.models.heads.families import Free, Gaussian, StudentT
+from pipeline.models.heads.families import Free, Gaussian, NegativeBinomial, StudentT
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
 from pipeline.models.heads.quantile import QuantileHead
@@ -20,6 +20,7 @@ HEADS: dict[HeadName, Callable[[tuple[float, ...]], Head]] = {  # given the leve
     HeadName.point: lambda levels: POINT,
     HeadName.quantile: lambda levels: QuantileHead(levels, Free(levels)),
     HeadName.gaussian: lambda levels: QuantileHead(levels, Gaussian()),
+    HeadName.negative_binomial: lambda levels: QuantileHead(levels, NegativeBinomial()),
     HeadName.student_t: lambda levels: QuantileHead(levels, StudentT()),
     HeadName.token: lambda levels: TOKEN,
 }

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 import scoringrules
-from scipy.stats import norm, t
+from scipy.stats import nbinom, norm, t
 
 from pipeline.config.schema import Config
-from pipeline.models.heads.families import Free, Gaussian, StudentT
+from pipeline.models.heads.families import Free, Gaussian, NegativeBinomial, StudentT
 from pipeline.models.heads.quantile import QuantileHead
 
 LEVELS = (0.1, 0.5, 0.9)
@@ -63,3 +63,15 @@ def test_a_distribution_is_the_one_it_is_called(family, numbers, distribution) -
         -distribution.logpdf(came), rel=1e-5
     )
     assert head.in_units(said, lambda numbers: numbers[:, :, None])[0, 0, 0] == pytest.approx(distribution.ppf(LEVELS))
+
+
+def test_counts_are_negative_binomial() -> None:
+    """Counts are learnt by the likelihood of something else, or with another dispersion than their quantiles have."""
+    mean, dispersion = 3.0, 0.5 - 0.01  # of which 0.01 are there anyway
+    said, came = np.tile(np.array([mean, dispersion], np.float32), (6, 1)), np.arange(6, dtype=np.float32) * 4
+    expected = nbinom(2, 2 / (2 + mean))
+    assert expected.var() == pytest.approx(mean + 0.5 * mean**2)
+    head = QuantileHead(LEVELS, NegativeBinomial())
+    loss = np.asarray(head.training_loss(Config())(came[:, None], said))
+    assert loss == pytest.approx(-expected.logpmf(came), rel=1e-4)
+    assert head.in_units(said, lambda numbers: numbers[:, :, None])[0, 0, 0].tolist() == expected.ppf(LEVELS).tolist()
