@@ -12,6 +12,8 @@ from pipeline.artifacts.errors_file import NAME, read_scored_rows, write_test_er
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun
 from pipeline.comparison.groups import group_by_truth
+from pipeline.config.schema import Config, HeadName, ModelConfig
+from pipeline.models.heads.registry import head_of
 from pipeline.tracking.store import Store
 
 STORE = Store("sqlite:////nowhere/mlflow.db", "0")
@@ -62,3 +64,16 @@ def test_a_run_without_its_file_is_named(make_run: MakeRun, tmp_path: Path) -> N
     run = replace(make_run(), artifact_uri=str(tmp_path))
     with pytest.raises(UserError, match=rf"run {run.record.run_id} has no artifact {NAME}"):
         group_by_truth(STORE, [run])
+
+
+def test_quantiles_are_compared_where_their_levels_are_the_same(tmp_path: Path) -> None:
+    """CRPS over 0.1 to 0.9 would stand beside CRPS over 0.4 to 0.6; or a gaussian head could not be compared at all."""
+    heads = [head_of(Config(model=ModelConfig(head=HeadName.quantile, quantiles=[0.4, 0.5, 0.6])))]
+    heads += [head_of(Config(model=ModelConfig(head=name))) for name in (HeadName.gaussian, HeadName.student_t)]
+    times, test, actual = pd.RangeIndex(6), np.arange(6) >= 2, np.arange(6.0)[:, None]
+    found = []
+    for head in heads:
+        answers = head.spread(np.zeros((1, 6, 1, 1)))
+        facts = ["a"], [1], test, actual, answers, {"linear": answers[0]}, [1], [1.0], np.ones(1), head
+        found.append(write_test_errors(tmp_path / NAME, times, *facts))
+    assert found[0] != found[1] == found[2]

@@ -168,6 +168,7 @@ def test_a_head_of_quantiles_is_logged_and_served(
     )
     crps = penalty[(found["part"] == "test").to_numpy()].mean()
     assert run.data.metrics["mean_forecast_crps"] == pytest.approx(crps)
+    assert place.file(run, "calibration.png").stat().st_size > 10_000
     assert run.data.metrics["test_wql"] == pytest.approx(crps / test["actual"].abs().mean())
 
     monkeypatch.chdir(place.folder)
