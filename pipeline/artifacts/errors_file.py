@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from zipfile import ZipFile
 
 import numpy as np
 import pandas as pd
-from numpy.lib.npyio import NpzFile
 
+from pipeline.artifacts.plain_npz import list_arrays, read_plain
 from pipeline.base.moments import root_mean_square
 from pipeline.base.record import TestErrors
 from pipeline.models.heads.head import Head
@@ -90,17 +91,17 @@ def read_test_errors(folder: Path) -> TestErrors:
     Raises:
         FileNotFoundError: If the folder has neither.
     """
-    with _open_current(folder) as arrays:
-        if arrays is None:
+    with _open_current(folder) as file:
+        if file is None:
             return _read_predictions(folder / FALLBACK)
-        facts = json.loads(arrays["facts"].item())
+        facts = json.loads(read_plain(file, "facts").item())
         return TestErrors(
-            errors=arrays["errors"],
+            errors=read_plain(file, "errors"),
             seeds=tuple(facts["seeds"]),
-            validation_rmse=arrays["validation_rmse"],
-            baselines=dict(zip(facts["baselines"], arrays["baselines"], strict=True)),
-            times=arrays["times"],
-            scale=arrays["scale"],
+            validation_rmse=read_plain(file, "validation_rmse"),
+            baselines=dict(zip(facts["baselines"], read_plain(file, "baselines"), strict=True)),
+            times=read_plain(file, "times"),
+            scale=read_plain(file, "scale"),
             rows=facts["rows"],
             span=facts["span"],
             horizon=facts["horizon"],
@@ -109,22 +110,22 @@ def read_test_errors(folder: Path) -> TestErrors:
 
 def read_scored_rows(folder: Path) -> tuple[str, str]:
     """Return only what identifies the scored values, as digest and in words: `rows` and `span` of TestErrors."""
-    with _open_current(folder) as arrays:
-        if arrays is None:
+    with _open_current(folder) as file:
+        if file is None:
             errors = _read_predictions(folder / FALLBACK)
             return errors.rows, errors.span
-        facts = json.loads(arrays["facts"].item())
+        facts = json.loads(read_plain(file, "facts").item())
         return facts["rows"], facts["span"]
 
 
 @contextmanager
-def _open_current(folder: Path) -> Iterator[NpzFile | None]:
+def _open_current(folder: Path) -> Iterator[ZipFile | None]:
     """Open the small file if it is there, and says which rows share a timestamp: older ones did not."""
     if not (folder / NAME).is_file():
         yield None
         return
-    with np.load(folder / NAME, allow_pickle=False) as arrays:
-        yield arrays if "times" in arrays.files else None
+    with ZipFile(folder / NAME) as file:
+        yield file if "times" in list_arrays(file) else None
 
 
 def _read_predictions(path: Path) -> TestErrors:

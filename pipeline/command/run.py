@@ -79,15 +79,15 @@ def _run_command(command: Sequence[str]) -> int:
     store = open_store_to_train(plan.jobs[0].tracking)
     if plan.is_sweep:
         return _run_sweep(store, command, arguments, plan)
-    return _run_once(store, arguments)
+    return _run_once(store, arguments, plan)
 
 
-def _run_once(store: "Store", arguments: Namespace) -> int:
+def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:
     records: list[RunRecord] = []
 
     def job(config: DictConfig) -> None:
         with suppress(TrainingError):  # train_job has said why
-            records.append(_train_job(config))
+            records.append(_train_job(config, plan=plan))
 
     sys.argv[1:] = _hydra_arguments(arguments)
     _hydra_main(job)()

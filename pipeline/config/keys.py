@@ -4,8 +4,10 @@ A key of the schema stands under exactly one role; a new key gets one before the
 """
 
 import json
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from enum import Enum
+from itertools import chain
 from typing import Any
 
 from pipeline.base.text import show_name, show_value
@@ -126,14 +128,19 @@ def varying_keys(runs: Sequence[Mapping[str, str]], roles: Collection[Role] = CO
         >>> varying_keys([{"model.cell": "lstm", "horizon": "1", "seed": "1"}, {"model.cell": "gru", "horizon": "2"}])
         ['horizon', 'model.cell']
     """
-    keys = dict.fromkeys(key for params in runs for key in params if role_of(key) in roles)
-    varying = [key for key in keys if len({params.get(key) for params in runs}) > 1]
+    keys = [key for key in dict.fromkeys(chain.from_iterable(runs)) if role_of(key) in roles]
+    values = Counter(key for key, _ in set().union(*(params.items() for params in runs)))
+    everywhere = set(keys).intersection(*runs)
+    varying = [key for key in keys if values[key] > 1 or key not in everywhere]
     return sorted(varying, key=lambda key: "." in key)
 
 
 def write_parameter(value: Any) -> str:
     """Return a value of the configuration as MLflow shows it."""
     return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | list) else str(value)
+
+
+_NEUTRAL_PARAMETERS = {key: write_parameter(value) for key, value in NEUTRAL.items()}
 
 
 def complete_parameters(params: Mapping[str, str]) -> dict[str, str]:
@@ -148,7 +155,7 @@ def complete_parameters(params: Mapping[str, str]) -> dict[str, str]:
     """
     if not params:
         return {}
-    return {key: write_parameter(value) for key, value in NEUTRAL.items()} | dict(params)
+    return _NEUTRAL_PARAMETERS | dict(params)
 
 
 def changes_recipe(key: str) -> bool:
