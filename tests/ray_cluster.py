@@ -17,7 +17,7 @@ import psutil
 from tests.slurm_cluster import wait_until
 
 VARIABLES = {"RAY_AUTH_MODE": "disabled", "RAY_USAGE_STATS_ENABLED": "0", "RAY_raylet_start_wait_time_s": "180"}
-SECONDS = 240.0  # until a node is there, on a busy machine
+SECONDS = 480.0  # until a node is there, on a busy machine
 
 
 def why_not() -> str | None:
@@ -56,21 +56,31 @@ class Cluster:
 
     def add_node(self) -> None:
         """Start a node and wait until it is there."""
-        self._nodes.append(self._start_node())
-        wait_until(lambda: self._count_nodes() == len(self._nodes), f"node {len(self._nodes)}", SECONDS)
+        self._nodes.append(self._start_node(first=not self._nodes))
+        self._wait_for_node(-1)
 
     def replace_node(self, node: int) -> None:
         """Start a new node for one that was lost."""
         self.end_node(node)
         wait_until(lambda: self._count_nodes() == len(self._nodes) - 1, "the end of a node", SECONDS)
-        self._nodes[node] = self._start_node()
-        wait_until(lambda: self._count_nodes() == len(self._nodes), "a new node", SECONDS)
+        self._nodes[node] = self._start_node(first=False)
+        self._wait_for_node(node)
 
-    def _start_node(self) -> "subprocess.Popen[bytes]":
-        own = [f"--address={self.address}"] if self._nodes else ["--head", f"--port={self._port}"]
+    def _wait_for_node(self, node: int) -> None:
+        """Wait until all nodes are there; Ray itself gives up where a busy machine lets a start take too long."""
+
+        def look() -> bool:
+            if self._nodes[node].poll() is not None:
+                self._nodes[node] = self._start_node(first=len(self._nodes) == 1)
+            return self._count_nodes() == len(self._nodes)
+
+        wait_until(look, "a node", SECONDS)
+
+    def _start_node(self, first: bool) -> "subprocess.Popen[bytes]":
+        own = ["--head", f"--port={self._port}"] if first else [f"--address={self.address}"]
         words = [sys.executable, "-m", "ray.scripts.scripts", "start", "--block", "--num-cpus=1", *own]
         words += ["--node-ip-address=127.0.0.1", "--object-store-memory=80000000", "--memory=4000000000"]
-        words += [] if self._nodes else ["--include-dashboard=false"]
+        words += ["--include-dashboard=false"] if first else []
         with (self._folder / "nodes.log").open("ab") as log:
             return subprocess.Popen(words, stdout=log, stderr=log, env=environment())
 
@@ -95,7 +105,10 @@ class Cluster:
     def _count_nodes(self) -> int:
         asked = "import ray, sys; ray.init(address=sys.argv[1]); print(sum(n['Alive'] for n in ray.nodes()))"
         words = [sys.executable, "-c", asked, self.address]
-        done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        try:
+            done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+        except subprocess.TimeoutExpired:  # Ray waits for minutes for what may come
+            return 0
         return int(done.stdout.strip() or 0)
 
 
