@@ -6,8 +6,10 @@ MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR say how often); to a database it does not. Th
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from typing import Any, TypeVar, cast
 
 import mlflow
@@ -16,6 +18,7 @@ from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from pipeline.base.disk import explain_disk
+from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.base.text import hide_password
 
 log = logging.getLogger(__name__)
@@ -63,17 +66,28 @@ def patiently(act: Callable[[], Answer]) -> Answer:
 
 
 def patient_client(uri: str) -> mlflow.MlflowClient:
-    """Return a client of a store, each of whose calls is patient."""
-    return cast(mlflow.MlflowClient, _Patient(mlflow.MlflowClient(uri)))
+    """Return a client of a store, each of whose calls is patient.
+
+    A call to a database is done before a first signal counts: of one that is cut off SQLAlchemy may keep the
+    transaction, and so the lock of the file, while the run is closed. A server has transactions of its own.
+    """
+    keeps_locks = not uri.startswith("http")
+    return cast(mlflow.MlflowClient, _Patient(mlflow.MlflowClient(uri), keeps_locks))
 
 
 class _Patient:
-    def __init__(self, client: mlflow.MlflowClient) -> None:
-        self._client = client
+    def __init__(self, client: mlflow.MlflowClient, keeps_locks: bool) -> None:
+        self._client, self._keeps_locks = client, keeps_locks
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._client, name)
-        return lambda *given, **named: patiently(lambda: method(*given, **named))
+
+        def act(*given: Any, **named: Any) -> Any:
+            signalled = threading.current_thread() is threading.main_thread()
+            with wait_for_safe_point() if self._keeps_locks and signalled else nullcontext():
+                return method(*given, **named)
+
+        return lambda *given, **named: patiently(lambda: act(*given, **named))
 
 
 def _pauses() -> Iterator[float]:

@@ -1,5 +1,7 @@
 """A store that does not answer: what is asked again, and what is another error that no waiting mends."""
 
+import os
+import signal
 from collections.abc import Callable
 from errno import ENOSPC
 
@@ -7,6 +9,7 @@ import pytest
 from mlflow.exceptions import MlflowException, RestException
 from sqlalchemy.exc import OperationalError
 
+from pipeline.base.interrupt import interruptible
 from pipeline.tracking import outage
 from pipeline.tracking.outage import describe_outage, patiently
 
@@ -86,3 +89,25 @@ def test_what_was_asked_long_enough_is_not_asked_again(error: Exception, monkeyp
     monkeypatch.setattr(outage.time, "sleep", lambda seconds: pytest.fail("it waited"))
     with pytest.raises(type(error)):
         patiently(fail_times(1, error))
+
+
+@pytest.mark.parametrize(("keeps_locks", "written"), [(True, ["begun", "done"]), (False, ["begun"])])
+def test_a_signal_cuts_off_no_write_to_a_database(
+    keeps_locks: bool, written: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that is ended keeps the lock of the SQLite file while it closes its run: nobody can write for minutes.
+
+    A call to a server, which may last for minutes where that is away, is cut off.
+    """
+    monkeypatch.setattr("pipeline.base.interrupt._asked", [])  # no other test hears of this signal
+    found: list[str] = []
+
+    class Store:
+        def write(self) -> None:
+            found.append("begun")
+            os.kill(os.getpid(), signal.SIGTERM)
+            found.append("done")
+
+    with interruptible(), pytest.raises(KeyboardInterrupt):
+        outage._Patient(Store(), keeps_locks).write()  # type: ignore[arg-type]
+    assert found == written
