@@ -18,6 +18,7 @@ from pipeline.config.schema import (
     Horizons,
     LagsAs,
     Launcher,
+    Missing,
     Order,
     Protocol,
     Source,
@@ -175,6 +176,20 @@ def _future(dataset: DatasetConfig) -> Iterator[str]:
                 f"dataset.{first} and dataset.{second} both name {show_names(both)}; dataset.{second} reads its past, "
                 f"too: leave it out of dataset.{first}"
             )
+    if len(set(dataset.categories)) != len(dataset.categories):
+        yield f"dataset.categories must name each column only once, but got {dataset.categories}"
+    both = [name for name in dataset.targets or () if name in dataset.categories]
+    if both:
+        yield f"dataset.categories names {show_names(both)}, a target; what is forecast must be numbers"
+    named = (*(dataset.features or ()), *dataset.future, *dataset.static)
+    unread = [name for name in dataset.categories if dataset.features is not None and name not in named]
+    if unread:
+        yield (
+            f"dataset.categories says how {show_names(unread)} is written, but not that it is read; name it in "
+            "dataset.features, or in dataset.future or dataset.static"
+        )
+    if dataset.categories and dataset.missing is Missing.interpolate:
+        yield "dataset.missing=interpolate knows nothing between two categories; set dataset.missing=forward_fill"
     if dataset.static and dataset.lane_column is None:
         yield (
             f"dataset.static={dataset.static} tells lanes apart, and one series has none; set dataset.lane_column, the "
@@ -327,6 +342,7 @@ def _text(config: Config) -> Iterator[str]:
         "dataset.calendar=[]: tokens have no timestamps": bool(dataset.calendar),
         "dataset.future=[]: no token is known ahead": bool(dataset.future),
         "dataset.static=[]: a token has no columns": bool(dataset.static),
+        "dataset.categories=[]: a token has no columns": bool(dataset.categories),
         "dataset.lags_as=time_steps": dataset.lags_as is LagsAs.features,
         "dataset.order=phases": dataset.order is Order.overlapping,
         "dataset.segments=1: batch_size says how many lanes there are": dataset.segments > 1,
@@ -421,6 +437,7 @@ def _in_blocks(config: Config) -> Iterator[str]:
         "transforms that are named, not dataset.transforms=auto, which looks at all lanes": (
             Transform.auto in dataset.transforms
         ),
+        "dataset.categories=[]: a block may lack values that others hold": bool(dataset.categories),
         "dataset.static=[]: a scaler of one block would not be that of all lanes": bool(dataset.static),
         "model.head=point": config.head is not HeadName.point,
         "training.engine=auto or fused": config.training.engine is Engine.fit,

@@ -37,7 +37,8 @@ KEYS: Mapping[Role, Sequence[str]] = {
     ),
     Role.recipe: (
         "look_back", "stateful", "return_sequences", "batch_size",
-        "dataset.features", "dataset.future", "dataset.static", "dataset.transforms", "dataset.calendar",
+        "dataset.features", "dataset.future", "dataset.static", "dataset.categories", "dataset.unseen",
+        "dataset.transforms", "dataset.calendar",
         "dataset.scaler", "dataset.scaler_per_lane", "dataset.normalise", "dataset.lags_as", "dataset.order",
         "dataset.segments", "dataset.stride", "dataset.lane_block",
         "model.cell", "model.wiring", "model.head", "model.quantiles", "model.embedding", "model.skip", "model.units",
@@ -73,7 +74,8 @@ PARAMETERS = LABELS | {Role.resume}  # logged in MLflow
 # Keys that came after runs were logged, with the value at which they change nothing.
 NEUTRAL: Mapping[str, Any] = {
     "dataset.token": "char", "dataset.vocabulary": 10_000, "dataset.split": "end", "dataset.stride": None,
-    "dataset.calendar": [], "dataset.future": [], "dataset.static": [], "dataset.lane_block": None,
+    "dataset.calendar": [], "dataset.future": [], "dataset.static": [], "dataset.categories": [],
+    "dataset.unseen": "error", "dataset.lane_block": None,
     "dataset.normalise": "none",
     "model.quantiles": [0.05, 0.25, 0.5, 0.75, 0.95], "model.embedding": None, "model.skip": "none",
     "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9, "training.epsilon": 1e-7,

@@ -56,6 +56,13 @@ class ShortLanes(Enum):
     leave_out = "leave_out"
 
 
+class Unseen(Enum):
+    """What happens to values of a category that the training part does not hold."""
+
+    error = "error"
+    unknown = "unknown"
+
+
 class Missing(Enum):
     """What happens to empty cells."""
 
@@ -251,6 +258,8 @@ class DatasetConfig:
     features: list[str] | None = None
     future: list[str] = field(default_factory=list)
     static: list[str] = field(default_factory=list)
+    categories: list[str] = field(default_factory=list)
+    unseen: Unseen = Unseen.error
     targets: list[str] | None = None
     unit: str = "units"
     period: int = 1

@@ -10,12 +10,12 @@ from pipeline.base.errors import UserError
 from pipeline.base.text import show_names
 from pipeline.config.schema import DatasetConfig
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.columns import order_columns
+from pipeline.data.columns import known_columns, order_columns
 from pipeline.data.cycles import add_cycles
 from pipeline.data.dates import TimeReading
 from pipeline.data.gaps import treat_gaps
 from pipeline.data.known_ahead import count_history, lay_beyond
-from pipeline.data.series import Series
+from pipeline.data.series import Levels, Series
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import check_timestamps, fill_missing
 
@@ -35,6 +35,7 @@ class Rows:
         targets: The columns that are predicted.
         future: The features that are known ahead.
         static: Those with one value for each lane.
+        levels: Of each category its values, whose numbers stand in `numbers`.
         notes: What a person should know of the reading.
         spelling: How numbers are written.
     """
@@ -49,13 +50,14 @@ class Rows:
     targets: tuple[str, ...]
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    levels: Levels = ()
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)
 
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the columns of `numbers`."""
-        return order_columns(self.features, self.targets, (*self.future, *self.static))
+        return order_columns(self.features, self.targets, known_columns(self.future, self.static, self.levels))
 
 
 def assemble_series(rows: Rows, dataset: DatasetConfig, first_rows: int | None = None) -> Series:
@@ -100,6 +102,7 @@ def assemble_series(rows: Rows, dataset: DatasetConfig, first_rows: int | None =
         notes=(*rows.notes, *gaps),
         future=rows.future,
         static=rows.static,
+        levels=rows.levels,
         beyond=beyond,
         rows_read=max(int(some.max()) for some in slices) + 1 if rows.future else len(rows.timestamps),
         spelling=rows.spelling,
@@ -119,8 +122,10 @@ def _check_static(rows: Rows) -> None:
             found = np.unique(rows.numbers[some, rows.columns.index(name)])
             found = found[~np.isnan(found)]
             if len(found) > 1:
+                values = dict(rows.levels).get(name)
+                one, other = (f"{each:g}" if values is None else values[int(each)] for each in found[:2])
                 raise UserError(
-                    f"{place}: the column '{name}' of dataset.static holds {found[0]:g} and {found[1]:g}, but a lane "
+                    f"{place}: the column '{name}' of dataset.static holds {one} and {other}, but a lane "
                     "has one value of it; name it in dataset.features"
                 )
 
@@ -134,7 +139,7 @@ def _cut_ahead(rows: Rows, first_rows: int | None) -> tuple[tuple[str, ...], Seq
     names, slices, columns = rows.names, rows.slices, rows.columns
     if not rows.future:
         return names, slices, [some[:0] for some in slices]
-    named = rows.targets or columns[: len(columns) - len(rows.future) - len(rows.static)] or columns
+    named = rows.targets or [name for name in columns if name not in (*rows.future, *rows.static)] or columns
     told = [columns.index(name) for name in named]
     counts = [count_history(rows.numbers[some][:, told], some, first_rows) for some in slices]
     empty = [number for number, count in enumerate(counts) if not count]

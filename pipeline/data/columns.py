@@ -1,7 +1,7 @@
 """Which columns are used: those that are named, or all but the times, the lanes and the row numbers of other tools."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -44,6 +44,7 @@ def choose_columns(
         "future": dataset.future,
         "static": dataset.static,
         "targets": targets,
+        "categories": dataset.categories,
     }
     for key, names in named.items():
         for name in names:
@@ -60,6 +61,13 @@ def choose_columns(
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
     return (*past, *dataset.future, *dataset.static), targets, tuple(notes)
+
+
+def known_columns(
+    future: Sequence[str], static: Sequence[str], levels: Iterable[tuple[str, object]]
+) -> tuple[str, ...]:
+    """Return the columns that transforms leave as they are: known ahead, static, and categories."""
+    return tuple(dict.fromkeys((*future, *static, *(name for name, _ in levels))))
 
 
 def order_columns(features: Sequence[str], targets: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:

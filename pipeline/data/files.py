@@ -116,10 +116,10 @@ def _read_excel(path: Path, dataset: DatasetConfig) -> Table:
     with zipfile.ZipFile(path) as archive:
         if sum(each.file_size for each in archive.infolist()) > _LARGEST:
             raise ValueError(f"it unpacks to more than {_LARGEST >> 30} GiB")
-    lane = dataset.lane_column
+    text = (dataset.lane_column, *dataset.categories)
     with pd.ExcelFile(path, engine="openpyxl") as book:
         names = [str(name).strip() for name in pd.read_excel(book, header=None, nrows=1, dtype=str).iloc[0]]
-        as_text = [place for place, name in enumerate(names) if name == lane]
+        as_text = [place for place, name in enumerate(names) if name in text]
         texts: dict[Any, Any] = dict.fromkeys(as_text, str)
         empty: dict[str | int, Sequence[str]] = {place: _EMPTY for place in range(len(names)) if place not in as_text}
         frame = pd.read_excel(book, dtype=texts, keep_default_na=False, na_values=empty)
@@ -172,7 +172,8 @@ def _read_csv(content: bytes, dataset: DatasetConfig, path: Path) -> Table:
             f"{path.name}: its first line, {', '.join(names)}, is taken for the names of the columns, but looks like "
             "data; if it is, put a line with names before it",
         )
-    as_text = {place for place, name in enumerate(names) if name in (dataset.lane_column, dataset.time_column)}
+    text = (dataset.lane_column, dataset.time_column, *dataset.categories)
+    as_text = {place for place, name in enumerate(names) if name in text}
     plain = separator == "," and dataset.decimal in (None, ".") and dataset.thousands is None
     try:
         frame = read(

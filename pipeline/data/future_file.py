@@ -8,12 +8,14 @@ day         price      a time column and a lane column as the run's own file has
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_names
 from pipeline.config.schema import DatasetConfig
 from pipeline.data.arrays import IntArray
+from pipeline.data.categories import continue_codes
 from pipeline.data.files import Table, read_table
 from pipeline.data.frames import tidy_frame
 from pipeline.data.known_ahead import lay_beyond
@@ -56,8 +58,14 @@ def add_beyond(series: Series, dataset: DatasetConfig, given: Path | pd.DataFram
     for rows, place in zip(slices, places, strict=True):
         check_timestamps(times[rows], place, rows)
     order = _find_lanes(series, names, origin)
-    spelling, _ = find_spelling(table, frame[dataset.future], dataset, origin)
-    values = numeric_values(frame, dataset.future, origin, spelling)
+    levels = dict(series.levels)
+    plain = [name for name in dataset.future if name not in levels]
+    spelling, _ = find_spelling(table, frame[plain], dataset, origin)
+    read = dict(zip(plain, numeric_values(frame, plain, origin, spelling).T, strict=True))
+    for name in dataset.future:
+        if name in levels:
+            read[name], levels[name] = continue_codes(frame[name], levels[name])
+    values = np.stack([read[name] for name in dataset.future], axis=1)  # (rows, future columns)
     ordered: list[IntArray] = [slices[number] for number in order]
     later = [times[rows] for rows in ordered]
     if dataset.time_column is None:  # rows are numbered: they go on where the history ends
@@ -69,7 +77,7 @@ def add_beyond(series: Series, dataset: DatasetConfig, given: Path | pd.DataFram
         [values[rows] for rows in ordered],
         [places[number] for number in order],
     )
-    return replace(series, beyond=beyond)
+    return replace(series, beyond=beyond, levels=tuple(levels.items()))
 
 
 def _find_lanes(series: Series, names: tuple[str, ...], origin: str) -> list[int]:

@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, HeadName, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.categories import encode_categories, find_levels
 from pipeline.data.contract import check_contract
 from pipeline.data.cycles import check_cycles
 from pipeline.data.known_ahead import carry_ahead
@@ -52,6 +53,8 @@ def prepare_data(
         raise ValueError("resolve_transforms comes first: dataset.transforms=auto names no transforms")
     series = leave_out_short(config, series)
     split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
+    if any(name in series.columns for name, _ in series.levels):  # as they were read
+        series = encode_categories(config.dataset, series, find_levels(config.dataset, series, split.rows("train")))
     _check_size(config, series)
     _check_log(config, series)
     _check_counts(config, series)
@@ -71,7 +74,7 @@ def prepare_data(
     if scaling is None:
         fitted_on = train_values if config.protocol is Protocol.fair else [transformed.values[lost:]]
         scaling = fit_scaling(
-            config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.computed), static
+            config.dataset.scaler, fitted_on, config.dataset.scaler_per_lane, len(series.unscaled), static
         )
     scaled = _scale(scaling, transformed.values, series, spec)
     windows = make_windows(config.protocol, spec, scaled, series, split, lost)
@@ -212,7 +215,7 @@ def _check_constant(config: Config, series: Series, trained: list[FloatArray], r
 
     Those that are computed are another's to check.
     """
-    read = len(series.columns) - len(series.computed)
+    read = len(series.columns) - len(series.unscaled)
     trained, raw = [values[:, :read] for values in trained], [values[:, :read] for values in raw]
     per_series = config.dataset.scaler_per_lane
     pairs = zip(trained, raw, strict=True) if per_series else [(np.concatenate(trained), np.concatenate(raw))]

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pipeline.data.panel import Panel
 
 
+Levels = tuple[tuple[str, tuple[str, ...]], ...]  # of each category its values
+
+
 @dataclass(frozen=True)
 class Series:
     """Values in time order, in the data's own units, finite everywhere.
@@ -46,6 +49,9 @@ class Series:
         computed: The last of `columns` and of `features`, made from the timestamps: neither transformed nor scaled.
         beyond: What is known ahead of the rows after the end of each series. Shape (series, rows, future columns); NaN
             where nobody knows.
+        levels: Of each category its values. As read, a column of `values` holds their numbers; encoded, each value has
+            a column of its own, `weather=rain`, at the end of `columns`.
+        digest_read: Of a series whose categories are encoded: its digest as it was read.
         words: Of a text: the tokens that its values number; empty where they are code points or bytes.
         steps: All time steps of the panel that it is a part of, by which it is split; None: its own.
         panel: The panel on disk that its lanes are a sample of; None: it is all there is.
@@ -68,6 +74,8 @@ class Series:
     computed: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
+    levels: Levels = ()
+    digest_read: str = ""
     words: tuple[str, ...] = ()
     beyond: FloatArray = field(default_factory=lambda: np.empty((0, 0, 0)))
     steps: pd.Index | None = None
@@ -105,7 +113,14 @@ class Series:
     @property
     def untransformed(self) -> tuple[str, ...]:
         """The last of `columns` and of `features`: those that transforms leave as they are."""
-        return *(name for name in self.future if name not in self.computed), *self.static, *self.computed
+        known = {*self.future, *self.static, *self.unscaled, *(name for name, _ in self.levels)}
+        return tuple(name for name in self.columns if name in known)
+
+    @property
+    def unscaled(self) -> tuple[str, ...]:
+        """The last of them: those that are not scaled either, the values of categories and what is computed."""
+        encoded = {f"{name}={value}" for name, values in self.levels for value in values}
+        return tuple(name for name in self.columns if name in encoded or name in self.computed)
 
     def transformable(self) -> FloatArray:
         """Return the values that transforms change: past inputs and targets. Shape (time, columns that change)."""
@@ -130,11 +145,16 @@ class Series:
         """
         if self.panel is not None:
             return self.panel.digest
+        if self.digest_read:
+            return self.digest_read
         read = len(self.columns) - len(self.computed)  # what is computed from the timestamps is no value of the data
         features = self.features[: len(self.features) - len(self.computed)]
         names: tuple[object, ...] = (self.columns[:read], features, self.targets)
         if self.series_ids:
             names = (*names, self.series_ids, self.series_ends)
+        if self.levels:
+            used = [int(np.nanmax(self.values[:, self.columns.index(name)])) + 1 for name, _ in self.levels]
+            names = (*names, [values[:count] for (_, values), count in zip(self.levels, used, strict=True)])
         if self.words:
             names = (*names, self.words)
         identity = hashlib.sha256(repr(names).encode())

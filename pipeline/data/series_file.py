@@ -60,7 +60,8 @@ def _without_rows(series: Series) -> Series:
 
 
 def _read_plain(plain: Mapping[str, Any]) -> dict[str, Any]:
-    made = {"spelling": Spelling(**plain["spelling"]), "reading": TimeReading(**plain["reading"])}
+    made: dict[str, Any] = {"spelling": Spelling(**plain["spelling"]), "reading": TimeReading(**plain["reading"])}
+    made["levels"] = tuple((name, tuple(values)) for name, values in plain["levels"])
     names = [field.name for field in fields(Series) if field.name not in (*_LEFT_OUT, *made)]
     return made | {name: tuple(plain[name]) if isinstance(plain[name], list) else plain[name] for name in names}
 

@@ -10,7 +10,8 @@ from pipeline.base.paths import data_dir
 from pipeline.config.schema import COMPUTED, DatasetConfig, Source
 from pipeline.data.arrays import IntArray
 from pipeline.data.assembly import Rows, assemble_series
-from pipeline.data.columns import choose_columns, order_columns
+from pipeline.data.categories import read_codes
+from pipeline.data.columns import choose_columns, known_columns, order_columns
 from pipeline.data.computed import compute_table
 from pipeline.data.dates import TimeReading, read_times
 from pipeline.data.files import Table, read_table
@@ -70,12 +71,19 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
     future, static = tuple(dataset.future), tuple(dataset.static)
-    columns = order_columns(features, targets, (*future, *static))
-    spelling, spelled = find_spelling(table, frame[list(columns)], dataset, origin)
-    numbers = numeric_values(frame, columns, origin, spelling)  # (time, columns)
+    coded = {name: read_codes(frame[name]) for name in dataset.categories}
+    levels = tuple((name, values) for name, (_, values) in coded.items())
+    columns = order_columns(features, targets, known_columns(future, static, levels))
+    plain = [name for name in columns if name not in coded]
+    spelling, spelled = find_spelling(table, frame[plain], dataset, origin)
+    read = dict(zip(plain, numeric_values(frame, plain, origin, spelling).T, strict=True))
+    read |= {name: codes for name, (codes, _) in coded.items()}
+    numbers = np.stack([read[name] for name in columns], axis=1)  # (time, columns)
     rounded = describe_rounded(numbers, columns, origin)
     notes = (*table.notes, *spelled, *left_out, *told, *rounded)
-    rows = Rows(origin, names, slices, timestamps, reading, numbers, features, targets, future, static, notes, spelling)
+    rows = Rows(
+        origin, names, slices, timestamps, reading, numbers, features, targets, future, static, levels, notes, spelling
+    )
     series = assemble_series(rows, dataset, first_rows)
     return series if dataset.lane_block is None else cut_panel(series, dataset.lane_block)
 

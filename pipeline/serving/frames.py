@@ -7,6 +7,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Source, Transform
+from pipeline.data.categories import encode_categories, sources_of
 from pipeline.data.frames import tidy_frame
 from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.series import Series
@@ -21,8 +22,9 @@ def value_columns(config: Config, series: Series) -> list[str]:
     What is computed from the timestamps is not among them.
     """
     differs = any(step is not Transform.log for step in config.dataset.transforms)
-    needed = dict.fromkeys((*series.features, *(series.targets if differs else ())))
-    return [name for name in needed if name not in series.computed]
+    encoded = sources_of(series.levels)
+    needed = (name for name in (*series.features, *(series.targets if differs else ())) if name not in series.computed)
+    return list(dict.fromkeys(encoded[name][0] if name in encoded else name for name in needed))
 
 
 class FrameForecaster:
@@ -69,9 +71,11 @@ class FrameForecaster:
         dataset = self.model.config.dataset
         tidy = tidy_frame(frame, dataset.time_column)
         columns = value_columns(self.model.config, self.model.data.series)
-        past = [name for name in columns if name not in dataset.future]
+        past = [name for name in columns if name not in (*dataset.future, *dataset.static)]
         reading = replace(dataset, source=Source.frame, features=past, targets=[], lane_block=None)
         series = load_series(reading, data=tidy)
+        if series.levels:
+            series = encode_categories(dataset, series, self.model.data.series.levels)
         bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
         if len(bad):
             name = series.columns[int(bad[0, 1])]

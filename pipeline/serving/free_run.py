@@ -16,6 +16,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.categories import sources_of
 from pipeline.evaluation.conformal import split_radii
 from pipeline.evaluation.intervals import find_middle, name_level
 from pipeline.models.heads.point import POINT
@@ -219,7 +220,9 @@ def can_run_free(model: ServedModel) -> bool:
 def unknown_ahead(model: ServedModel) -> list[str]:
     """Return the features whose next values nobody knows: no targets, not known ahead, not made from times."""
     series = model.data.series
-    return sorted(set(series.features) - {*series.targets, *series.untransformed})
+    unknown = set(series.features) - {*series.targets, *series.future, *series.static, *series.computed}
+    encoded = sources_of(series.levels)
+    return sorted({encoded[name][0] if name in encoded else name for name in unknown})
 
 
 def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:

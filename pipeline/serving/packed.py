@@ -4,6 +4,7 @@ Three files of plain values, nothing in which can be executed: config.yaml, scal
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from pipeline.config.schema import Config
 from pipeline.data.cycles import cycle_names
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import Scaling
-from pipeline.data.series import Series
+from pipeline.data.series import Levels, Series
 from pipeline.data.split import Split
 from pipeline.data.transforms import forward_transforms
 from pipeline.data.window_spec import make_window_spec
@@ -64,6 +65,10 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
     values = np.empty((0, len(columns)))
+    levels = tuple(
+        (name, tuple(column.removeprefix(f"{name}=") for column in columns if column.startswith(f"{name}=")))
+        for name in config.dataset.categories
+    )
     series = Series(
         timestamps=pd.RangeIndex(0),
         values=values,
@@ -73,8 +78,9 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         filled=values.astype(bool),
         origin=config.dataset.name,
         computed=cycle_names(config.dataset.calendar),
-        future=tuple(config.dataset.future),
-        static=tuple(config.dataset.static),
+        future=_encoded(config.dataset.future, levels),
+        static=_encoded(config.dataset.static, levels),
+        levels=levels,
         series_ids=tuple(per_lane),
         series_ends=(0,) * len(per_lane),
     )
@@ -93,3 +99,9 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
     )
     scaling = Scaling(config.dataset.scaler, offset, scale)
     return PreparedData(series, Split(nothing), transformed, scaling, windows, None, head_of(config))
+
+
+def _encoded(names: Sequence[str], levels: Levels) -> tuple[str, ...]:
+    """Return the columns of some names: of a category one for each of its values."""
+    values = dict(levels)
+    return tuple(each for name in names for each in ([f"{name}={value}" for value in values.get(name, ())] or [name]))

@@ -2,12 +2,13 @@
 
 import csv
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, Missing, Transform
+from pipeline.config.schema import Config, Missing, Transform, Unseen
+from pipeline.data.categories import sources_of
 from pipeline.data.series import Series
 from pipeline.data.spelling import Spelling
 from pipeline.data.validate import LARGEST
@@ -52,6 +53,9 @@ class Header:
         filled: Columns at the beginning whose empty cells take the last value of their lane.
         spelling: How the rows write numbers and separate cells: as the dataset's file does.
         ahead: Columns at the end that a row carries of those after it.
+        levels: Of columns that say whether a category has a value, the category and the value, by position.
+        values_of: Of each category the values that are learnt from.
+        refuse_unseen: Whether another value is refused; else it is none of them.
     """
 
     width: int
@@ -64,6 +68,9 @@ class Header:
     filled: int
     spelling: Spelling
     ahead: int = 0
+    levels: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    values_of: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    refuse_unseen: bool = True
 
     def read(self, line: str, last_values: Callable[[str], Sequence[float] | None]) -> Row:
         """Read one line.
@@ -98,6 +105,8 @@ class Header:
         self, cell: str, position: int, lane: str, last_values: Callable[[str], Sequence[float] | None]
     ) -> float:
         name = self.columns[position]
+        if position in self.levels and cell.strip():
+            return self._find_level(cell.strip(), *self.levels[position])
         try:
             value = (
                 math.nan if "_" in cell else float(self.spelling.rewrite(cell))
@@ -125,6 +134,14 @@ class Header:
         if position < self.positive and value <= 0:
             raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
         return value
+
+    def _find_level(self, text: str, category: str, value: str) -> float:
+        """Return 1 if a cell holds a value of a category, else 0."""
+        if self.refuse_unseen and text not in self.values_of[category]:
+            raise RowError(
+                f"has '{shorten(text)}' in the column '{category}', none of the values that the run learnt from"
+            )
+        return float(text == value)
 
 
 def shorten(text: str) -> str:
@@ -160,10 +177,21 @@ def read_header(line: str, config: Config, series: Series) -> Header:
 def needed_columns(config: Config, series: Series) -> list[str]:
     """Return the columns that every row must have, beside that of the lane."""
     time = config.dataset.time_column
-    carried = [
-        name for name in make_window_spec(config, series).carried if name.rpartition("+")[0] not in series.computed
+    spec = make_window_spec(config, series)
+    computed = {f"{name}+{step}" for step in spec.future_steps for name in series.computed}
+    carried = [cell for cell, _ in _find_cells(config, series)[len(series.columns) :] if cell not in computed]
+    return list(dict.fromkeys([*value_columns(config, series), *carried, *([] if time is None else [time])]))
+
+
+def _find_cells(config: Config, series: Series) -> list[tuple[str, tuple[str, str] | None]]:
+    """Return of each column of a row the cell that it is read from, and of a category which value it says."""
+    spec, encoded = make_window_spec(config, series), sources_of(series.levels)
+    columns = [(name, "") for name in series.columns]
+    columns += [(name, f"+{step}") for step in spec.future_steps for name in spec.future_columns]
+    return [
+        (f"{encoded[name][0]}{ending}", encoded[name]) if name in encoded else (f"{name}{ending}", None)
+        for name, ending in columns
     ]
-    return [*value_columns(config, series), *carried, *([] if time is None else [time])]
 
 
 def find_columns(names: Sequence[str], config: Config, series: Series, spelling: Spelling) -> Header:
@@ -179,7 +207,7 @@ def find_columns(names: Sequence[str], config: Config, series: Series, spelling:
     if twice:
         raise UserError(f"the header has the column '{twice[0]}' twice; rename one of them")
     carried = make_window_spec(config, series).carried
-    columns = (*series.columns, *carried)
+    cells = _find_cells(config, series)
     series_ids = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
     if dataset.lane_column is not None and not series_ids:
         raise UserError(
@@ -190,11 +218,14 @@ def find_columns(names: Sequence[str], config: Config, series: Series, spelling:
         width=len(names),
         time=names.index(dataset.time_column) if dataset.time_column is not None else None,
         lane=names.index(series_ids[0]) if series_ids else None,
-        values=[names.index(name) if name in needed else None for name in columns],
-        columns=columns,
+        values=[names.index(name) if name in needed else None for name, _ in cells],
+        columns=[name for name, _ in cells],
         single=dataset.name,
         positive=len(series.columns) - len(series.untransformed) if Transform.log in dataset.transforms else 0,
         filled=len(series.columns) if dataset.missing is Missing.forward_fill else 0,
         ahead=len(carried),
+        levels={place: level for place, (_, level) in enumerate(cells) if level is not None},
+        values_of=dict(series.levels),
+        refuse_unseen=dataset.unseen is Unseen.error,
         spelling=spelling,
     )

@@ -11,10 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cycle, Horizons, Missing, Transform
+from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, Missing, Source, Transform, Unseen
 from pipeline.data.dates import TimeReading
+from pipeline.data.prepare import prepare_data
+from pipeline.data.sources import load_series
+from pipeline.models.plan import plan_layers
+from pipeline.serving.frames import FrameForecaster
 from pipeline.serving.free_run import FUTURE, forecast_steps
-from pipeline.serving.model import ServedModel
+from pipeline.serving.model import ServedModel, make_model
+from pipeline.serving.packed import pack_model, unpack_model
 from pipeline.serving.rows import RowError
 from pipeline.serving.stream import Stream
 from pipeline.serving.windows import forecast_windows
@@ -22,6 +27,7 @@ from pipeline.serving.windows import forecast_windows
 MakeServed = Callable[..., ServedModel]
 Answers = list[tuple[str, str, list[float]]]
 DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2020-02-10", periods=30)]  # the day after the history of 40 rows
+HISTORY = pd.date_range("2020-01-01", "2020-02-09")
 DIFFERENCES = {"transforms": [Transform.log, Transform.seasonal_difference]}
 
 
@@ -475,3 +481,30 @@ def test_rows_that_arrive_bring_what_is_known_of_the_next_ones(make_served: Make
         Recorder(model).read("day,a,b")
     with pytest.raises(UserError, match="nobody knows 'b' at 2020-02-10, but the stream begins there"):
         Recorder(make_served(ahead=0, dataset={"future": ["b"]}), warm=True)
+
+
+@pytest.mark.parametrize("unseen", Unseen)
+def test_a_category_arrives_as_it_is_written(unseen: Unseen, make_served: MakeServed, tmp_path: Path) -> None:
+    """A stream or a table would need columns that no file has, or a value that was never learnt passes for another."""
+    file = tmp_path / "ice.csv"
+    rows = [f"{day:%Y-%m-%d},{1 + day.day % 7},{['sun', 'rain', 'fog'][day.day % 3]}" for day in HISTORY]
+    file.write_text("\n".join(["day,a,weather", *rows, "2020-02-10,,rain", "2020-02-11,,sun"]) + "\n")
+    dataset = DatasetConfig(
+        name="ice", source=Source.file, path=str(file), time_column="day", features=["a"], targets=["a"],
+        future=["weather"], categories=["weather"], unseen=unseen,
+    )  # fmt: skip
+    config = Config(dataset=dataset, stateful=True)
+    data = prepare_data(config, load_series(dataset))
+    random = np.random.default_rng(1)
+    layers = plan_layers(config, *data.windows.interface)
+    model = make_model(config, data, 1, [random.normal(size=shape) for each in layers for shape in each.weight_shapes])
+    run = forecast_steps(model, 2).loc[lambda table: table["part"] == FUTURE, "free_run"].to_numpy()
+    stream = Recorder(model, warm=True)
+    answers = stream.read("weather,day,a,weather+1", f"rain,2020-02-10,{run[0]},sun", "sun,2020-02-11,3,hail")
+    assert answers[0][2][0] == pytest.approx(run[1], rel=1e-5)
+    refused = "line 3 has 'hail' in the column 'weather', none of the values that the run learnt from: skipped"
+    assert stream.complaints == ([refused] if unseen is Unseen.error else [])
+    pack_model(tmp_path, model)
+    packed = FrameForecaster(unpack_model(tmp_path))
+    table = packed.predict(pd.read_csv(file))
+    assert (len(table), table["forecast"].iloc[-1]) == (len(HISTORY), pytest.approx(run[0], rel=1e-4))
