@@ -1,15 +1,16 @@
 """What people see of a network is what it does in a run: its state, its forecasts, its place in the series."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cell, LagsAs, Normalise, Order, Skip, Transform, Wiring
+from pipeline.config.schema import Cell, HeadName, LagsAs, ModelConfig, Normalise, Order, Skip, Transform, Wiring
 from pipeline.report.page.gates import Look, write_gates_page
 from pipeline.serving.excerpt import Excerpt
-from pipeline.serving.gates import choose_excerpt, describe_ahead, look_at_network
+from pipeline.serving.gates import can_look, choose_excerpt, describe_ahead, look_at_network
 from pipeline.serving.model import ServedModel
 from pipeline.serving.windows import forecast_windows
 
@@ -30,6 +31,11 @@ MODES = {
     "normalised": {"dataset": {"normalise": Normalise.window_standard, "transforms": [Transform.log]}},
     "normalised, lags as features": {"dataset": {"normalise": Normalise.window_last, "lags_as": LagsAs.features}},
     "skip": {"dataset": {"normalise": Normalise.window_mean}, "model": {"skip": Skip.linear}},
+    "quantiles": {
+        "dataset": {"normalise": Normalise.window_standard, "transforms": [Transform.log]},
+        "model": {"head": HeadName.quantile, "skip": Skip.linear},
+    },
+    "a distribution": {"stateful": True, "model": {"head": HeadName.student_t}},
     "two layers": {"stateful": True, "return_sequences": True, "model": {"units": [3, 2]}},
 }
 
@@ -43,7 +49,7 @@ def test_an_excerpt_forecasts_as_the_run_does(mode: str, make_served: MakeServed
     config, windows = model.config, model.data.windows
     found = look(model)
     scaled = forecast_windows(config, windows, model.network)
-    expected = model.data.in_units(scaled, windows.starts)[:, 0, 0]
+    expected = model.data.head.points(model.data.read_outputs(scaled, windows.starts))[:, 0, 0]
     by_time = dict(
         zip(map(str, model.data.series.timestamps[windows.spec.origins(windows.starts)]), expected, strict=True)
     )
@@ -85,6 +91,15 @@ def test_networks_without_a_sequence_are_refused(make_served: MakeServed) -> Non
     model = make_served(model={"cell": Cell.simple_rnn, "wiring": Wiring.one_to_one}, look_back=1)
     with pytest.raises(UserError, match=r"model\.wiring=one_to_one does not read the series step by step"):
         look_at_network("mine", model, Excerpt(member=0, first_row=0, steps=STEPS))
+
+
+def test_counts_are_refused_where_a_page_needs_a_straight_line(make_served: MakeServed) -> None:
+    """A page shows forecasts between whole numbers, or the run of a head for counts ends as incomplete."""
+    model = make_served()
+    config = replace(model.config, model=ModelConfig(head=HeadName.negative_binomial))
+    assert can_look(model.config) and not can_look(config)
+    with pytest.raises(UserError, match=r"negative_binomial forecasts whole numbers.*choose a run with another head"):
+        look(replace(model, config=config))
 
 
 def test_names_are_escaped_and_nothing_is_loaded(make_served: MakeServed) -> None:
