@@ -93,9 +93,11 @@ def open_workers(
     def start(place: int) -> SlurmWorker:
         return SlurmWorker(folder / str(next(places)), config, work, store.uri, looks, tell, bury)
 
-    with _beating(folder / BEAT), Workers(number, start, tell, lambda: kill_crashed(store)) as workers:
-        yield workers
-    _await_empty(looks.name)  # what comes next wants their nodes
+    try:
+        with _beating(folder / BEAT), Workers(number, start, tell, lambda: kill_crashed(store)) as workers:
+            yield workers
+    finally:
+        _await_empty(looks.name)  # what comes next wants their nodes
 
 
 class SlurmWorker:

@@ -178,6 +178,15 @@ def test_what_nobody_waits_for_any_more_is_cancelled(open_them: Open, played: Pl
     assert sorted(process.poll() for process in played.jobs.values()) == [0, 128 + signal.SIGTERM]
 
 
+def test_an_interrupt_waits_until_the_queue_has_none_of_them(open_them: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C returns to the shell while jobs hold their nodes, and the same command again waits for them."""
+    awaited: list[str] = []
+    monkeypatch.setattr(slurm_warm, "_await_empty", awaited.append)
+    with pytest.raises(KeyboardInterrupt), open_them():
+        raise KeyboardInterrupt
+    assert len(awaited) == 1 and awaited[0].startswith("lstm-search-")
+
+
 def test_what_slurm_refuses_is_an_answer(open_them: Open, played: PlayedSlurm) -> None:
     """A limit of the cluster is hit after the search began, and it hangs."""
     played.is_full = True
