@@ -113,8 +113,16 @@ def count_multiplications(config: Config, layers: list[LayerPlan]) -> int:
 def count_fitting(config: Config, data: PreparedData, layers: list[LayerPlan], memory: int) -> int:
     """Return how many seeds fit into so many bytes, by what their arrays need: at least 1.
 
+    It is an estimate: a group that does not fit after all is halved, see `train_as_fits`.
+    """
+    return max(1, int(_FOR_PROGRAMS * memory) // (4 * count_numbers(config, data, layers)))
+
+
+def count_numbers(config: Config, data: PreparedData, layers: list[LayerPlan]) -> int:
+    """Return the float32 numbers that one seed needs.
+
     What a step of training keeps for its way back, the weights with what the optimizer keeps, and the forecasts at
-    every window. It is an estimate: a group that does not fit after all is halved, see `train_as_fits`.
+    every window.
     """
     of_a_step = sum(
         layer.outputs * (GATES[layer.cell] + _NUMBERS_OF_A_STEP) + layer.inputs
@@ -122,12 +130,11 @@ def count_fitting(config: Config, data: PreparedData, layers: list[LayerPlan], m
         if layer.cell is not None
     )
     weights = sum(math.prod(shape) for layer in layers for shape in layer.weight_shapes)
-    numbers = (
+    return (
         config.batch_size * config.time_steps * of_a_step
         + _COPIES_OF_WEIGHTS * weights
         + 2 * len(data.windows.starts) * data.head.kept(data.windows.num_outputs)
     )
-    return max(1, int(_FOR_PROGRAMS * memory) // (4 * numbers))
 
 
 def train_as_fits(
