@@ -14,6 +14,7 @@ from benchmarks.server_faults import ServerFaults
 from tests import ray_cluster, slurm_cluster, team_server
 
 CODES = {**launcher_faults.CODES, **ray_faults.CODES, **server_faults.CODES}  # of the sweep that is hit, by kind
+OF_A_SERVER = tuple(server_faults.CODES)
 
 
 class Place(Protocol):

@@ -36,7 +36,7 @@ from zipfile import is_zipfile
 
 import psutil
 
-from benchmarks.fault_places import CODES, Place, open_places
+from benchmarks.fault_places import CODES, OF_A_SERVER, Place, open_places
 from benchmarks.logged import Logged
 
 SIGNALS = {"kill": signal.SIGKILL, "term": signal.SIGTERM, "int": signal.SIGINT, "hup": signal.SIGHUP}
@@ -211,6 +211,8 @@ def strike(planned: Round, sweep: list[str], folder: Path, mounted: bool, place:
     early = "".join(lines) == "" and planned.code == -SIGNALS.get(planned.kind, 0)  # before Python read this program
     codes = {"kill": (-9,), "term": (143,), "int": (130,), "hup": (129,), **dict.fromkeys(DISKS, (0, 1))}
     allowed = codes.get(planned.kind) or (CODES[planned.kind],)
+    if planned.kind in OF_A_SERVER and not place.runs(folder):
+        allowed = (2, *allowed)  # it found no server when it began
     if planned.kind in ("term", "int", "hup") and not early and "resume=true" not in lines[-1]:
         planned.lost.append("the interrupted sweep does not say how to go on")
     if planned.code not in allowed and not early:

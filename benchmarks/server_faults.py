@@ -3,6 +3,7 @@
 server-frozen        MLflow's processes stop for 20 s (--frozen): requests are tried again, exit code 0
 server-killed        kill -9 of all of it, PostgreSQL included; started again after 60 s (--away): the same
 postgres-restarted   kill -9 of PostgreSQL, in every second round its fast shutdown; started again at once: the same
+A command that finds no server when it begins is refused, and has recorded nothing: exit code 2.
 """
 
 import os
