@@ -34,7 +34,7 @@ def exit_code(error: BaseException) -> int | None:
         return DONE
     if isinstance(error, UserError):
         return USER_ERROR
-    if isinstance(error, OSError | PipelineError) or explain_disk(error) is not None:
+    if isinstance(error, OSError | PipelineError) or (explain_disk(error) or _explain_store(error)) is not None:
         return FAILED
     return None
 
@@ -85,5 +85,16 @@ def leave(code: int) -> NoReturn:
 def _tell(error: BaseException, remedy: str) -> str:
     if isinstance(error, KeyboardInterrupt):
         return f"interrupted{remedy}"
-    disk = None if isinstance(error, UserError) else explain_disk(error)
-    return f"error: {error if disk is None else f'{disk}{remedy}'}"
+    known = isinstance(error, OSError | PipelineError)  # says itself what happened
+    reason = None if isinstance(error, UserError) else explain_disk(error) or (None if known else _explain_store(error))
+    return f"error: {error if reason is None else f'{reason}{remedy}'}"
+
+
+def _explain_store(error: BaseException) -> str | None:
+    """Say that the MLflow store did not answer for minutes; None if the error is about something else."""
+    if "pipeline.tracking.outage" not in sys.modules:  # nobody asked a store, and to import this takes seconds
+        return None
+    from pipeline.tracking.outage import describe_outage
+
+    reason = describe_outage(error)
+    return None if reason is None else f"the MLflow store does not answer: {reason}"

@@ -64,6 +64,20 @@ def test_a_disk_is_named_behind_any_error() -> None:
     assert exit_code(RuntimeError("cannot log")) is None
 
 
+def test_a_store_that_stays_locked_is_no_bug(capsys: pytest.CaptureFixture[str]) -> None:
+    """Who waited for minutes for a database gets a traceback of SQLAlchemy, and no word about what to do."""
+    from sqlalchemy.exc import OperationalError
+
+    import pipeline.tracking.outage  # noqa: F401
+
+    locked = RuntimeError("cannot open the run")
+    locked.__cause__ = OperationalError("SELECT", None, Exception("(sqlite3.OperationalError) database is locked"))
+    assert end(locked, "repeat it") == 1
+    told = capsys.readouterr().err
+    assert told.startswith("error: the MLflow store does not answer: ") and "database is locked" in told
+    assert told.endswith("; repeat it\n")
+
+
 def test_only_an_interrupt_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python ends under a thread that still computes, and crashes; or an ordinary end skips what is registered."""
     left: list[int] = []
