@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from pipeline.config.schema import Config, Missing, Normalise, Order, Protocol
+from pipeline.config.schema import Config, HeadName, Missing, Normalise, Order, Protocol
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import forward_scaling
 from pipeline.data.text import describe_text
@@ -44,6 +44,8 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
         yield describe_normalise(config)
     if config.skips:
         yield describe_skip()
+    if data.head.levels:
+        yield describe_head(config, data)
     if config.protocol is Protocol.tutorial:
         yield (
             "protocol=tutorial: the scaler has seen the test part, one sample per part is dropped, the test begins "
@@ -104,6 +106,20 @@ def describe_skip() -> str:
         "model.skip=linear: the forecast is that of the recurrent layers plus a linear map of the same window; both "
         "are learnt together"
     )
+
+
+def describe_head(config: Config, data: PreparedData) -> str:
+    """Say what the numbers of a head with quantiles are, and which of them is the forecast."""
+    levels = ", ".join(f"{level:g}" for level in data.head.levels)
+    said = {
+        HeadName.quantile: f"the quantiles {levels}, learnt by the pinball loss",
+        HeadName.gaussian: "mean and standard deviation",
+        HeadName.student_t: "location, scale and degrees of freedom",
+        HeadName.negative_binomial: "mean and dispersion of counts",
+    }[config.head]
+    of_likelihood = f", learnt by their likelihood; the quantiles {levels} follow from them"
+    made = "" if config.head is HeadName.quantile else of_likelihood
+    return f"model.head={config.head.value}: of each target the network says {said}{made}; the forecast is the median"
 
 
 def _describe_single(data: PreparedData) -> Iterator[str]:

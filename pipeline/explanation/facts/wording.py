@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.schema import Config, Horizons, LagsAs, Order, TextSplit, Wiring
-from pipeline.data.notes import describe_data, describe_normalise, describe_skip
+from pipeline.data.notes import describe_data, describe_head, describe_normalise, describe_skip
 from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
 from pipeline.explanation.facts.labels import Labels, name_frequency, name_rows, name_some
@@ -66,6 +66,8 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         yield f"{describe_normalise(config)}."
     if config.skips:
         yield f"{describe_skip()}."
+    if data.head.levels:
+        yield f"{describe_head(config, data)}."
     if config.dataset.order is Order.overlapping:
         for note in describe_data(config, data):
             if note.startswith("dataset.order=overlapping"):

@@ -2,11 +2,13 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pipeline.config.schema import LagsAs, Normalise, Order, Wiring
+from pipeline.config.schema import HeadName, LagsAs, ModelConfig, Normalise, Order, Wiring
+from pipeline.data.notes import describe_head
 
 MakeExplained = Callable[..., Any]
 
@@ -59,3 +61,13 @@ def test_what_a_window_is_measured_by_is_said(make_explained: MakeExplained, how
     assert not any("stateful=true" in each for each in facts.answers)
     shapes = {tensor.name: tensor.shape for tensor in facts.tensors}
     assert shapes["normalise"] == shapes["window"] and shapes["denormalise"] == shapes["head"]
+
+
+def test_what_a_head_says_is_said(make_explained: MakeExplained) -> None:
+    """Breaks the answers: nobody learns what the numbers of a head are, or that the forecast is their median."""
+    assert not any("model.head" in each for each in make_explained().facts.answers)
+    explained = make_explained(head=HeadName.gaussian)
+    assert any(each.startswith("model.head=gaussian: of each target") for each in explained.facts.answers)
+    for head in set(HeadName) - {HeadName.auto, HeadName.point, HeadName.token}:
+        told = describe_head(replace(explained.config, model=ModelConfig(head=head)), explained.data)
+        assert told.endswith("; the forecast is the median") and "quantiles 0.05, 0.25, 0.5, 0.75, 0.95" in told
