@@ -103,7 +103,10 @@ def forecast_run(arguments: Arguments) -> int:
     print(_judge(model, table, name_true(model)))
     if not can_run_free(model):
         unknown = ", ".join(unknown_ahead(model))
-        print(f"No free run: nobody knows the next values of {unknown}; make every feature a target.")
+        print(
+            f"No free run: nobody knows the next values of {unknown}; make every feature a target, or name what is "
+            "known ahead in dataset.future."
+        )
     if model.data.series.short_lanes:
         print(_say_left_out(model))
     print(f"{arguments.output} and {plot} hold it.")

@@ -56,7 +56,7 @@ def numeric_values(frame: pd.DataFrame, columns: Sequence[str], origin: str, spe
             raise UserError(
                 f"{origin}, data row {row + 1}: '{column.iloc[row]}' in the column '{name}' is not a number; "
                 f"{propose_spelling(str(column.iloc[row]))}fix the file, or leave the column out of "
-                "dataset.features"
+                "dataset.features, or name it in dataset.categories as well"
             )
         infinite = np.flatnonzero(np.isinf(parsed))
         if infinite.size:
