@@ -61,9 +61,14 @@ def layouts(folder: Path, rows: pd.DataFrame) -> dict[str, Path]:
     rows.to_parquet(folder / "panel.parquet", index=False)
     some = write_files(folder / "some", rows, lambda number: rows.index % 3 == number, 3)
     lanes = write_files(folder / "lanes", rows, lambda number: rows["lane"] == LANES[-1 - number], len(LANES))
+    hive = folder / "hive"
+    for lane, those in rows.groupby("lane"):
+        (hive / f"lane={lane}").mkdir(parents=True)
+        those.drop(columns="lane").to_parquet(hive / f"lane={lane}" / "0.parquet", index=False)
     texts = rows.assign(hour=rows["hour"].dt.strftime("%Y-%m-%d %H:%M"))
     texts = write_files(folder / "texts", texts, lambda number: rows.index % 2 == number, 2)
-    return {"csv": folder / "panel.csv", "parquet": folder / "panel.parquet", "some": some, "lanes": lanes, "t": texts}
+    one = {"csv": folder / "panel.csv", "parquet": folder / "panel.parquet"}
+    return one | {"some": some, "lanes": lanes, "hive": hive, "texts": texts}
 
 
 def test_the_blocks_are_the_lanes_however_the_rows_lie_on_disk(tmp_path: Path) -> None:
