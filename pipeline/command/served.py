@@ -41,3 +41,15 @@ def fetch_model(chosen: ServedRun, seed: int | None = None, future: Path | None 
 
     tracking = TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment)
     return open_model(chosen.run, tracking, seed, of_text=False, future=future)
+
+
+def find_served(chosen: ServedRun) -> str:
+    """Return the id of the run of a series that is meant at this moment.
+
+    Raises:
+        UserError: If there is none.
+    """
+    from pipeline.api.forecasting import find_run
+
+    tracking = TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment)
+    return find_run(chosen.run, tracking, of_text=False)[1]

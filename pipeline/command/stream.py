@@ -1,8 +1,6 @@
 """Forecast as data arrive: `python -m pipeline.stream run=best < rows.csv`."""
 
-import csv
 import io
-import math
 import os
 import sys
 import time
@@ -22,9 +20,7 @@ from pipeline.command.exits import DONE
 from pipeline.command.served import FUTURE, ServedRun, fetch_model
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from pipeline.serving.rows import Row, RowError
+    from pipeline.serving.rows import RowError
     from pipeline.serving.stream import Stream
 
 _BYTES_AT_ONCE = 1 << 16
@@ -139,25 +135,25 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
     the file keeps what it held: those rows are answered again after a resume.
     """
-    note = [] if stream.book.note_of("") is None else ["note"]
-    print(_write_row(["lane", "timestamp", *stream.book.output_names(), *note]), end="", flush=True)
+    from pipeline.serving.answer_lines import write_answer, write_cells
+
+    book = stream.book
+    note = [] if book.note_of("") is None else ["note"]
+    print(write_cells(["lane", "timestamp", *book.output_names(), *note]), end="", flush=True)
     next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
     all_answered = True
     try:
         for lines in _read_lines(arguments.input, arguments.follow, stream.encoding):
             all_answered = False
             with wait_for_safe_point():
-                sys.stdout.write(
-                    "".join(
-                        _format(row, forecast, stream.book.note_of(row.lane)) for row, forecast in stream.answer(lines)
-                    )
-                )
+                answers = stream.answer(lines)
+                sys.stdout.write("".join(write_answer(row, each, book.note_of(row.lane)) for row, each in answers))
                 sys.stdout.flush()
                 all_answered = True  # inside: an interrupt that waited ends the block
             check_interrupt()
             if arguments.state is not None and time.monotonic() > next_save:
                 began = time.monotonic()
-                stream.book.save(arguments.state)
+                book.save(arguments.state)
                 took = time.monotonic() - began
                 next_save = time.monotonic() + max(_SECONDS_BETWEEN_SAVES, 9 * took)
         if not stream.has_header:
@@ -165,7 +161,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     finally:
         if all_answered and stream.has_header and arguments.state is not None:
             with wait_for_safe_point():
-                stream.book.save(arguments.state)
+                book.save(arguments.state)
 
 
 def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterator[Sequence["str | RowError"]]:
@@ -189,22 +185,6 @@ def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterat
                 if lines:
                     yield lines
                 return
-
-
-def _format(row: "Row", forecast: "np.ndarray", note: str | None) -> str:
-    values = ["" if math.isnan(value) else f"{value:.9g}" for value in forecast.tolist()]
-    values += [] if note is None else [note]
-    if any(mark in row.lane + row.timestamp for mark in ',"\r\n'):
-        return _write_row([row.lane, row.timestamp, *values])
-    return ",".join([row.lane, row.timestamp, *values]) + "\n"
-
-
-def _write_row(cells: Sequence[str]) -> str:
-    text = io.StringIO()
-    # Before Python 3.13 a carriage return alone is no reason to quote.
-    alone = any("\r" in cell for cell in cells)
-    csv.writer(text, lineterminator="\n", quoting=csv.QUOTE_ALL if alone else csv.QUOTE_MINIMAL).writerow(cells)
-    return text.getvalue()
 
 
 def _count_rows(consumed: Mapping[str, int]) -> str:

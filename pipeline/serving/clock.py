@@ -12,6 +12,7 @@ from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 _REMEMBERED = 100_000  # texts whose meaning is kept
+_FEW_FIRST = (16, 500)  # missing rows that are looked for before many
 MOST_COUNTED = 10_000  # missing rows; counting those before a year 9999 would take minutes
 
 
@@ -31,6 +32,8 @@ class Clock:
         self._keys: dict[str, float] = {}
         self._again: dict[str, float] = {}  # keys of local times when they come for the second time
         self._expected: dict[float, float] = {}
+        self._missing: dict[tuple[float, float], int] = {}
+        self._names: dict[tuple[float, bool, int], list[str | None]] = {}
 
     @property
     def has_calendar(self) -> bool:
@@ -84,13 +87,43 @@ class Clock:
             return 0
         if not self._dates:
             return min(round((key - expected) / self._frequency), MOST_COUNTED + 1)
-        return self._count_dates(expected, key)
+        if (expected, key) not in self._missing:  # lanes share their gaps
+            if len(self._missing) > _REMEMBERED:
+                self._missing.clear()
+            self._missing[expected, key] = self._count_dates(expected, key)
+        return self._missing[expected, key]
 
     def go_on(self, last: Any, count: int) -> pd.Index:
         """Return the timestamps after the last one in the dataset's calendar; without one, how many steps ahead."""
         if not self.has_calendar:
             return pd.Index([f"+{step}" for step in range(1, count + 1)])
         return next_times(last, self._frequency, count)
+
+    def name(self, key: float) -> str:
+        """Return a timestamp as a text, from its number."""
+        time = self.time_of(key) if self._dates else key
+        return f"{time:%Y-%m-%d}" if isinstance(time, pd.Timestamp) and time == time.normalize() else str(time)
+
+    def name_next(self, key: float, text: str, count: int) -> list[str | None]:
+        """Return the timestamps after one, as texts; None where the dataset has no regular frequency.
+
+        Args:
+            key: Number of the one before them.
+            text: The same as it came: with a time of day, or without one.
+            count: How many.
+        """
+        if self.numbered:
+            return [str(int(text) + step) for step in range(1, count + 1)]
+        if not self.has_calendar:
+            return [None] * count
+        asked = key, ":" in text, count
+        if asked not in self._names:
+            if len(self._names) > _REMEMBERED:
+                self._names.clear()
+            times = self.go_on(self.time_of(key) if self._dates else key, count)
+            shown = [f"{time:%Y-%m-%d}" if self._dates and not asked[1] else str(time) for time in times]
+            self._names[asked] = [*shown, *[None] * (count - len(shown))]
+        return self._names[asked]
 
     def _read_again(self, text: str) -> float:
         """Return the number of a text that is known to be a timestamp, when it comes for the second time in autumn."""
@@ -132,10 +165,14 @@ class Clock:
         if self._is_tick():
             return min(math.ceil((key - expected) / (self._frequency.nanos / 1000)), MOST_COUNTED + 1)
         try:
-            dates = pd.date_range(self.time_of(expected), periods=MOST_COUNTED + 1, freq=self._frequency)
-            return int(dates.searchsorted(self.time_of(key)))
+            first, late = self.time_of(expected), self.time_of(key)
+            for periods in (*_FEW_FIRST, MOST_COUNTED + 1):  # making dates of a calendar takes 5 microseconds each
+                dates = pd.date_range(first, periods=periods, freq=self._frequency)
+                if dates[-1] >= late or periods > MOST_COUNTED:
+                    return int(dates.searchsorted(late))
         except (ValueError, OverflowError):
-            return MOST_COUNTED + 1
+            pass
+        return MOST_COUNTED + 1
 
     def _is_tick(self) -> bool:
         """Return whether all steps are equally long."""

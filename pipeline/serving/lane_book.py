@@ -35,11 +35,18 @@ class Arrival(NamedTuple):
         key: Its timestamp as a number, later ones larger; NaN where rows are numbered.
         known: Whether the lane had read it before this book was opened.
         missing: Rows that were left out before it; at most MOST_COUNTED + 1.
+        fault: Why the lane cannot read it any more; empty if it can.
     """
 
     key: float
     known: bool = False
     missing: int = 0
+    fault: str = ""
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the lane can read it."""
+        return not self.known and not self.fault
 
 
 class LaneBook:
@@ -80,6 +87,10 @@ class LaneBook:
             for name, rows in zip(series.series_ids or (dataset.name,), series.slices(), strict=True):
                 self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
 
+    def __len__(self) -> int:
+        """Return how many lanes there are."""
+        return len(self._lanes.numbers) - (_HISTORY in self._lanes.numbers)
+
     @property
     def consumed(self) -> dict[str, int]:
         """Rows that came and each lane has read, its history not counted."""
@@ -91,12 +102,19 @@ class LaneBook:
         Raises:
             UserError: If the file is damaged or belongs to another model.
         """
-        state = load_state(path, self._model.digest)
+        self.restore(load_state(path, self._model.digest))
+
+    def restore(self, state: SavedState) -> None:
+        """Go on from what `remember` gave; of arrays behind its own nothing is read.
+
+        Raises:
+            UserError: If it has not the shapes of this model.
+        """
         self._lanes = Lanes(self._model)
         own = len(self._lanes.arrays)
         self._lanes.restore(state.names, state.arrays[:own])
         if self._bounds is not None:
-            self._bounds.restore(state.names, state.arrays[own:])
+            self._bounds.restore(state.names, state.arrays[own : own + len(self._bounds.arrays)])
         self._values = {}
         self._rows = dict(zip(state.names, state.rows, strict=True))
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
@@ -104,11 +122,15 @@ class LaneBook:
 
     def save(self, path: Path) -> None:
         """Save what every lane remembers, atomically."""
+        save_state(path, self._model.digest, self.remember())
+
+    def remember(self) -> SavedState:
+        """Return what every lane remembers at this moment; its arrays are those of the book, which change."""
         names = list(self._lanes.numbers)
         last = [self._last.get(name, math.nan) for name in names]
         rows = [self._rows.get(name, 0) for name in names]
         arrays = self._lanes.arrays + ([] if self._bounds is None else self._bounds.arrays)
-        save_state(path, self._model.digest, SavedState(names, rows, last, arrays))
+        return SavedState(names, rows, last, arrays)
 
     def output_names(self) -> list[str]:
         """Return the names of the columns: `forecast`, then `low_95` and the like; with several steps, of each."""
@@ -125,11 +147,74 @@ class LaneBook:
             return self._values[lane]
         return self._lanes.last_values(lane if lane in self._lanes.numbers else _HISTORY)
 
-    def look(self, row: Row) -> Arrival:
-        """Say what a row is to its lane, which notes nothing yet.
+    def number_of(self, lane: str) -> int | None:
+        """Return the number of a lane, which it keeps; None if there is none of this name."""
+        return self._lanes.numbers.get(lane)
+
+    def rows_of(self, lane: str) -> int:
+        """Return how many rows of a lane came, its history not counted."""
+        return self._rows.get(lane, 0)
+
+    def last_key(self, lane: str) -> float | None:
+        """Return the key of the newest row of a lane; None where rows are numbered, or it has none."""
+        return self._last.get(lane)
+
+    def name_next(self, key: float, timestamp: str, count: int) -> list[str | None]:
+        """Return the timestamps after a row, as texts; None where the dataset has no regular frequency."""
+        return self._clock.name_next(key, timestamp, count)
+
+    def name_last(self, lane: str) -> str | None:
+        """Return the timestamp of the newest row of a lane, or its number; None if it has none."""
+        key = self._last.get(lane)
+        number = self._lanes.numbers[lane]
+        if self._clock.numbered:
+            count = int(self._lanes.consumed[number])
+            return str(count - 1) if count else None
+        return None if key is None else self._clock.name(key)
+
+    def remember_lane(self, lane: str) -> SavedState:
+        """Return what one lane remembers, copied."""
+        number, state = self._lanes.numbers[lane], self.remember()
+        rows, last = [self.rows_of(lane)], [self._last.get(lane, math.nan)]
+        return SavedState([lane], rows, last, [array[number : number + 1].copy() for array in state.arrays])
+
+    def put_lane(self, state: SavedState) -> None:
+        """Let a lane, which is opened if need be, remember what `remember_lane` gave.
 
         Raises:
-            RowError: If its timestamp is no timestamp, late, or repeated, or its lane cannot be opened.
+            UserError: If it is none of this model.
+        """
+        (lane,), own = state.names, self.remember().arrays
+        if [(each.dtype, each.shape[1:]) for each in own] != [(each.dtype, each.shape[1:]) for each in state.arrays]:
+            raise UserError("the state does not have the shapes of this model")
+        if self._bounds is not None:
+            self._bounds.check(state.arrays[len(self._lanes.arrays) :])
+        self._lanes.check_known(lane)
+        if lane not in self._lanes.numbers:
+            self._open(lane, like=None)
+        number = self._lanes.numbers[lane]
+        self._lanes.put(number, state.arrays[: len(self._lanes.arrays)])
+        for mine, given in zip(
+            self.remember().arrays[len(self._lanes.arrays) :], state.arrays[len(self._lanes.arrays) :], strict=True
+        ):
+            mine[number] = given[0]
+        self._rows[lane] = state.rows[0]
+        self._values.pop(lane, None)
+        self._passed.pop(lane, None)
+        self._last.pop(lane, None)
+        self._known.pop(lane, None)
+        if not math.isnan(state.last[0]):
+            self._last[lane] = self._known[lane] = state.last[0]
+
+    def look(self, row: Row, last: float | None = None) -> Arrival:
+        """Say what a row is to its lane, which notes nothing yet.
+
+        Args:
+            row: The row.
+            last: Key of the row before it in its lane, where that was looked at and not accepted yet.
+
+        Raises:
+            RowError: If its timestamp is no timestamp, or its lane cannot be opened.
         """
         if row.lane not in self._lanes.numbers:
             try:
@@ -138,7 +223,7 @@ class LaneBook:
                 raise RowError(str(error)) from None
         if self._clock.numbered:
             return Arrival(math.nan)
-        last = self._last.get(row.lane)
+        last = self._last.get(row.lane) if last is None else last
         try:
             # Rows that are sent again are read as they were before: after each other, not after the last known one.
             key = self._clock.read(row.timestamp, after=self._passed.get(row.lane, last))
@@ -152,16 +237,22 @@ class LaneBook:
             return Arrival(key, known=True)
         if key <= last:
             fault = "repeats a timestamp" if key == last else "is late: a later one came before"
-            raise RowError(f"({_where(row)}) {fault}")
+            return Arrival(key, fault=f"({_where(row)}) {fault}")
         return Arrival(key, missing=self._clock.count_missing(last, key))
 
-    def accept(self, row: Row) -> bool:
+    def accept(self, row: Row, arrival: Arrival | None = None) -> bool:
         """Note that a row came; it must be given to `advance` then. False if it was read before, and is passed over.
+
+        Args:
+            row: The row.
+            arrival: What `look` said of it, if it was asked.
 
         Raises:
             RowError: If it cannot be used; then nothing is noted.
         """
-        arrival = self.look(row)
+        arrival = arrival or self.look(row)
+        if arrival.fault:
+            raise RowError(arrival.fault)
         if arrival.known:
             self._pass_over(row, arrival.key)
             return False

@@ -28,12 +28,13 @@ class LaneBounds:
         self._targets = model.data.series.column_numbers(model.data.series.targets)
         self._head = model.data.head
         self._now = conformal.select(np.zeros(0, int))
+        self._count = 0
         for name in names:
             self.open(name)
 
     @property
     def arrays(self) -> list[FloatArray]:
-        """What is remembered, one array after another, each with the lanes in front."""
+        """What is remembered, one array after another, each with the lanes, and room for more, in front."""
         return list(self._now.of_lanes.values())
 
     def open(self, name: str) -> None:
@@ -42,7 +43,11 @@ class LaneBounds:
         fresh = self._learnt.select(np.array([0 if place is None else place]))
         if place is None:
             fresh.forget()
-        self._now.append(fresh)
+        if self._count == len(self._now.errors):  # room for as many again: one by one, ten thousand would take minutes
+            self._now.append(fresh.select(np.zeros(max(1, self._count), int)))
+        for mine, new in zip(self.arrays, fresh.of_lanes.values(), strict=True):
+            mine[self._count] = new[0]
+        self._count += 1
 
     def restore(self, names: Sequence[str], arrays: Sequence[FloatArray]) -> None:
         """Take over what `arrays` once gave.
@@ -55,6 +60,16 @@ class LaneBounds:
             raise UserError("the saved state does not have the intervals of this model; remove the file to start anew")
         for name, array in zip(self._now.of_lanes, arrays, strict=True):
             setattr(self._now, name, array.copy())
+        self._count = len(names)
+
+    def check(self, arrays: Sequence[FloatArray]) -> None:
+        """Check what is to be taken over for a lane.
+
+        Raises:
+            UserError: If no interval can be computed from it.
+        """
+        if not np.isfinite(arrays[1]).all():
+            raise UserError("the state holds no share that may lie outside of intervals")
 
     def expect(self, lanes: IntArray, answers: FloatArray) -> None:
         """Note answers that were made before the first row comes: see `Conformal.expect`."""
@@ -86,11 +101,14 @@ class LaneBounds:
 
 def name_bounds(model: ServedModel) -> list[str]:
     """Return the names of the columns: `low_80`, `high_80`, ..., with step and target where there are several."""
-    if model.conformal is None:
-        return []
     endings = [name.removeprefix("forecast") for name in model.output_names()]
-    ends = [f"{end}_{name_level(level)}" for level in model.conformal.levels for end in ("low", "high")]
-    return [f"{end}{ending}" for end in ends for ending in endings]
+    return [f"{end}{ending}" for end in name_ends(model) for ending in endings]
+
+
+def name_ends(model: ServedModel) -> list[str]:
+    """Return the names of the ends of a forecast's intervals: `low_80`, `high_80`, ...; none without intervals."""
+    levels = () if model.conformal is None else model.conformal.levels
+    return [f"{end}_{name_level(level)}" for level in levels for end in ("low", "high")]
 
 
 def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:

@@ -60,6 +60,14 @@ class Lanes:
         for mine, saved in zip(self.arrays, arrays, strict=True):
             mine[: len(names)] = saved
 
+    def put(self, number: int, arrays: Sequence[np.ndarray]) -> None:
+        """Let a lane remember what `arrays` gave of another one, each (1, ...); its scaler stays its own."""
+        scaler = int(self._scaler[number])
+        for mine, given in zip(self.arrays, arrays, strict=True):
+            mine[number] = given[0]
+        self._scaler[number] = scaler
+        self.consumed[number] = max(0, int(self.consumed[number]))
+
     def check_known(self, name: str) -> None:
         """Check that a lane can be opened.
 

@@ -88,9 +88,9 @@ class Header:
             raise RowError(f"has {len(cells)} cells, but the header has {self.width}")
         return self.read_cells(cells, last_values)
 
-    def read_cells(self, cells: Sequence[str], last_values: Callable[[str], Sequence[float] | None]) -> Row:
-        """Read cells, as many as the header has; as `read` does."""
-        lane = self.single if self.lane is None else cells[self.lane].strip()
+    def read_cells(self, cells: Sequence[str | float], last_values: Callable[[str], Sequence[float] | None]) -> Row:
+        """Read cells, as many as the header has, as `read` does; a number needs no spelling."""
+        lane = self.single if self.lane is None else str(cells[self.lane]).strip()
         if not lane:
             raise RowError("names no lane")
         if len(lane) > _LONGEST_NAME:
@@ -99,21 +99,19 @@ class Header:
             math.nan if place is None else self._number(cells[place], position, lane, last_values)
             for position, place in enumerate(self.values)
         ]
-        return Row(lane, "" if self.time is None else cells[self.time].strip(), values)
+        return Row(lane, "" if self.time is None else str(cells[self.time]).strip(), values)
 
     def _number(
-        self, cell: str, position: int, lane: str, last_values: Callable[[str], Sequence[float] | None]
+        self, cell: str | float, position: int, lane: str, last_values: Callable[[str], Sequence[float] | None]
     ) -> float:
         name = self.columns[position]
-        if position in self.levels and cell.strip():
-            return self._find_level(cell.strip(), *self.levels[position])
-        try:
-            value = (
-                math.nan if "_" in cell else float(self.spelling.rewrite(cell))
-            )  # Python reads 1_000 as a number, no CSV does
-        except ValueError:
-            value = math.nan
+        if position in self.levels and str(cell).strip():
+            return self._find_level(str(cell).strip(), *self.levels[position])
+        value = cell if isinstance(cell, float) else self._spelled(cell)
+        if -LARGEST <= value <= LARGEST and (value > 0 or position >= self.positive):  # nearly always
+            return value
         if math.isnan(value):
+            cell = str(cell)
             if cell.strip().lower() not in _NO_VALUE:
                 raise RowError(f"has '{shorten(cell)}' in the column '{name}', which is not a number")
             last = last_values(lane)
@@ -130,10 +128,15 @@ class Header:
                 raise RowError(f"has no value in the column '{name}', {how}")
             return last[position]
         if abs(value) > LARGEST:
-            raise RowError(f"has {shorten(cell)} in the column '{name}', which is too large to compute with")
-        if position < self.positive and value <= 0:
-            raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
-        return value
+            raise RowError(f"has {shorten(str(cell))} in the column '{name}', which is too large to compute with")
+        raise RowError(f"has {value:g} in the column '{name}', which has no logarithm")
+
+    def _spelled(self, cell: str) -> float:
+        try:
+            # Python reads 1_000 as a number, no CSV does.
+            return math.nan if "_" in cell else float(self.spelling.rewrite(cell))
+        except ValueError:
+            return math.nan
 
     def _find_level(self, text: str, category: str, value: str) -> float:
         """Return 1 if a cell holds a value of a category, else 0."""
@@ -157,8 +160,14 @@ def _split_quoted(line: str, separator: str) -> list[str]:
         raise RowError(f"is no row of a CSV ({error})") from None
 
 
-def read_header(line: str, config: Config, series: Series) -> Header:
+def read_header(line: str, config: Config, series: Series, needs_lane: bool = True) -> Header:
     """Find the dataset's columns in a header.
+
+    Args:
+        line: The first line.
+        config: Of the run.
+        series: Of the run.
+        needs_lane: Whether the rows of a run of many lanes must name theirs.
 
     Raises:
         UserError: If one that is needed is missing; the text names it.
@@ -171,7 +180,7 @@ def read_header(line: str, config: Config, series: Series) -> Header:
         names = [name.strip() for name in _split_quoted(line.removeprefix("\ufeff"), separator)]
     except RowError as error:
         raise UserError(f"the header {error}; the first line must name the columns of the dataset") from error
-    return find_columns(names, config, series, spelling)
+    return find_columns(names, config, series, spelling, needs_lane)
 
 
 def needed_columns(config: Config, series: Series) -> list[str]:
@@ -194,7 +203,9 @@ def _find_cells(config: Config, series: Series) -> list[tuple[str, tuple[str, st
     ]
 
 
-def find_columns(names: Sequence[str], config: Config, series: Series, spelling: Spelling) -> Header:
+def find_columns(
+    names: Sequence[str], config: Config, series: Series, spelling: Spelling, needs_lane: bool = True
+) -> Header:
     """Find the dataset's columns among names, as `read_header` does in a line; `spelling` is that of the cells."""
     dataset, line = config.dataset, spelling.separator.join(names)
     needed = needed_columns(config, series)
@@ -209,7 +220,7 @@ def find_columns(names: Sequence[str], config: Config, series: Series, spelling:
     carried = make_window_spec(config, series).carried
     cells = _find_cells(config, series)
     series_ids = [name for name in (dataset.lane_column, LANE) if name is not None and name in names]
-    if dataset.lane_column is not None and not series_ids:
+    if needs_lane and dataset.lane_column is not None and not series_ids:
         raise UserError(
             f"the run has many lanes: the rows need the column {dataset.lane_column} (or {LANE}), but their header is: "
             f"{shorten(line)}"

@@ -25,13 +25,15 @@ class SavedState:
         names: Name of each lane.
         rows: Rows of the stream that each lane has consumed, its history not counted.
         last: Key of the last timestamp of each lane; NaN where none is known.
-        arrays: `Lanes.arrays`, cut to the lanes that there are.
+        arrays: `Lanes.arrays`, those of the intervals, and whatever else; each with the lanes in front.
+        journal: Number of the first journal with rows that came after it; see `pipeline.service.journal`.
     """
 
     names: Sequence[str]
     rows: Sequence[int]
     last: Sequence[float]
     arrays: Sequence[np.ndarray]
+    journal: int = 0
 
 
 def save_state(path: Path, digest: str, state: SavedState) -> None:
@@ -43,6 +45,7 @@ def save_state(path: Path, digest: str, state: SavedState) -> None:
         "names": np.frombuffer(json.dumps(list(state.names)).encode(), np.uint8),
         "rows": np.array(state.rows, dtype=np.int64),
         "last": np.array(state.last, dtype=np.float64),
+        "journal": np.array(state.journal),
     }
     arrays = {f"array_{number:03d}": array[:count] for number, array in enumerate(state.arrays)}
     with replace_file(path) as file:
@@ -60,7 +63,8 @@ def load_state(path: Path, digest: str) -> SavedState:
             version, owner = int(file["version"]), str(file["digest"])
             names = [str(name) for name in json.loads(file["names"].tobytes())]
             arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
-            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays)
+            journal = int(file["journal"]) if "journal" in file.files else 0  # before there were any
+            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal)
             if not len(set(names)) == len(state.rows) == len(state.last):
                 raise ValueError("its parts have different lengths")
     except _DAMAGED as error:

@@ -1,0 +1,166 @@
+"""What requests hold and answers say: rows as JSON or CSV come in, forecasts as JSON or CSV go out."""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from pipeline.base.errors import UserError
+from pipeline.config.schema import Config
+from pipeline.data.series import Series
+from pipeline.serving.rows import LANE, Header, Row, RowError, find_columns, needed_columns, read_header, shorten
+
+LastValues = Callable[[str], Sequence[float] | None]
+ReadRows = Callable[[LastValues], Iterator[Row]]
+
+_MOST_HEADERS = 1000  # orders of columns that are remembered
+
+
+class BodyError(Exception):
+    """A body that holds no rows; the text says why."""
+
+
+class Bodies:
+    """Reads rows of one model.
+
+    Args:
+        config: Of its run.
+        series: Of its run.
+    """
+
+    def __init__(self, config: Config, series: Series) -> None:
+        self._config, self._series = config, series
+        self._lane_column = config.dataset.lane_column or LANE
+        self._headers: dict[tuple[tuple[str, ...], bool], Header] = {}
+
+    def rows_of(self, body: bytes, is_csv: bool, lane: str | None, most: int) -> ReadRows:
+        """Return what reads the rows of a body, one after another.
+
+        Args:
+            body: JSON, `{"rows": [{"month": "1961-01-01", "passengers": 450}]}`, or CSV with a header.
+            is_csv: Whether it is CSV.
+            lane: All rows are of this one; None: each names its own.
+            most: Rows that are allowed.
+
+        Raises:
+            BodyError: If it is neither, or holds too many rows.
+        """
+        return self._csv_rows(body, lane, most) if is_csv else self._json_rows(body, lane, most)
+
+    def _json_rows(self, body: bytes, lane: str | None, most: int) -> ReadRows:
+        rows = read_json(body, "rows")
+        if not isinstance(rows, list) or not rows:
+            raise BodyError("'rows' must be a list with at least one row")
+        _check_number(len(rows), most)
+
+        def read(last_values: LastValues) -> Iterator[Row]:
+            for row in rows:
+                if not isinstance(row, dict):
+                    raise RowError(f"is {shorten(json.dumps(row))}, where an object with the columns is required")
+                header = self._header(tuple(row), lane is None)
+                cells = [_cell(name, each) for name, each in row.items()]
+                yield _of_lane(header, header.read_cells(cells, _of(last_values, lane)), lane)
+
+        return read
+
+    def _header(self, names: tuple[str, ...], needs_lane: bool) -> Header:
+        header = self._headers.get((names, needs_lane))
+        if header is None:
+            needed = [*needed_columns(self._config, self._series), self._lane_column, LANE]
+            unknown = [name for name in names if name not in needed]
+            if unknown:
+                raise RowError(f"has the column '{shorten(unknown[0])}', which is none of {', '.join(needed[:-1])}")
+            try:
+                header = find_columns(names, self._config, self._series, self._series.spelling, needs_lane)
+            except UserError as error:
+                raise RowError(f"cannot be read: {error}") from None
+            if len(self._headers) > _MOST_HEADERS:
+                self._headers.clear()
+            self._headers[names, needs_lane] = header
+        return header
+
+    def _csv_rows(self, body: bytes, lane: str | None, most: int) -> ReadRows:
+        try:
+            text = body.decode(self._config.dataset.encoding or "utf-8-sig")
+        except UnicodeError as error:
+            raise BodyError(
+                f"the rows are not written in {self._config.dataset.encoding or 'UTF-8'}: {error}"
+            ) from None
+        first, *lines = text.splitlines() or [""]
+        if not any(line and not line.isspace() for line in lines):
+            raise BodyError("there is no row after the header")
+        _check_number(len(lines), most)
+        try:
+            header = read_header(first, self._config, self._series, lane is None)
+        except UserError as error:
+            raise BodyError(str(error)) from None
+
+        def read(last_values: LastValues) -> Iterator[Row]:
+            for line in lines:
+                if line and not line.isspace():
+                    yield _of_lane(header, header.read(line, _of(last_values, lane)), lane)
+
+        return read
+
+
+def read_json(body: bytes, *names: str) -> Any:
+    """Return the member of that name of a JSON object, which has no other members.
+
+    Raises:
+        BodyError: If it is none.
+    """
+    try:
+        found = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise BodyError(f"the body is no JSON: {shorten(str(error))}") from None
+    if not isinstance(found, dict) or list(found) != list(names):
+        raise BodyError(f"the body must be a JSON object with {' and '.join(repr(name) for name in names)} alone")
+    return found[names[0]] if len(names) == 1 else found
+
+
+def _check_number(rows: int, most: int) -> None:
+    if rows > most:
+        raise BodyError(f"there are {rows} rows, more than the {most} of one request; send them in parts")
+
+
+def _refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _cell(name: str, value: Any) -> str | float:
+    """Return a cell as a CSV would have it, numbers as they are."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise RowError(f"has {shorten(json.dumps(value))} in the column '{shorten(name)}', which is no text or number")
+    return value if isinstance(value, float) else _Whole(value)
+
+
+class _Whole(float):
+    """A whole number: a timestamp or a lane that was sent as a number is written without .0."""
+
+    def __new__(cls, value: int) -> "_Whole":
+        try:
+            made = super().__new__(cls, value)
+        except OverflowError:
+            raise RowError(f"has {shorten(str(value)[:100])}, which is too large to compute with") from None
+        made.text = str(value)
+        return made
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def _of(last_values: LastValues, lane: str | None) -> LastValues:
+    return last_values if lane is None else lambda _: last_values(lane)
+
+
+def _of_lane(header: Header, row: Row, lane: str | None) -> Row:
+    if lane is None or row.lane == lane:
+        return row
+    if header.lane is not None:
+        raise RowError(f"names the lane '{shorten(row.lane)}', but was sent to the lane '{shorten(lane)}'")
+    return row._replace(lane=lane)

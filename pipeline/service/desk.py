@@ -1,0 +1,229 @@
+"""Takes rows of many requests together: reads them, notes them in the journal, and lets their lanes answer.
+
+A request is taken as a whole or not at all. Rows of different lanes that are there at the same time are one step of the
+network, whoever sent them; no lane's numbers depend on that.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from pipeline.service.answered import Answered
+from pipeline.service.answers import Answers
+from pipeline.service.bodies import Bodies, ReadRows
+from pipeline.service.journal import Journal
+from pipeline.service.recent import KEPT, Recent
+from pipeline.serving.lane_book import Arrival, LaneBook
+from pipeline.serving.model import ServedModel
+from pipeline.serving.rows import Row, RowError, shorten
+from pipeline.serving.state_file import SavedState
+
+
+class Reason:
+    """Why rows are refused, as metrics count them."""
+
+    malformed = "malformed"
+    late = "late"
+    conflict = "conflict"
+    lanes = "lanes"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why nothing of a request was taken.
+
+    Attributes:
+        reason: One of `Reason`.
+        text: What is said to the client.
+    """
+
+    reason: str
+    text: str
+
+
+Reply = list[Answered] | Refusal
+
+
+class _Pending(NamedTuple):
+    """Rows of one moment whose lanes have not read them."""
+
+    answers: list[Answered]
+    by_key: dict[tuple[str, float], Answered]
+
+
+class Desk:
+    """The lanes of one model.
+
+    Args:
+        model: The served model.
+        warm: Whether lanes begin after the run's history.
+        most_lanes: That are kept.
+        say: Told what is to be known about rows that are taken.
+
+    Attributes:
+        book: The lanes.
+        recent: Their newest rows.
+        bodies: Reads what requests hold.
+        answers: Writes what they are answered.
+        journal: Where rows are noted before they are answered; None: nowhere.
+        rows: That were taken.
+    """
+
+    def __init__(self, model: ServedModel, warm: bool, most_lanes: int, say: Callable[[str], None]) -> None:
+        self.model = model
+        self.book = LaneBook(model, warm, self._note)
+        series = model.data.series
+        width, carried = len(series.columns), len(model.data.windows.spec.carried)
+        # Of a row's values those that came with it: not what is made from its timestamp.
+        self._came = np.r_[0 : width - len(series.computed), width : width + carried]
+        self.recent = Recent(len(self._came), len(self.book.output_names()))
+        self.bodies = Bodies(model.config, series)
+        self.answers = Answers(model)
+        self.journal: Journal | None = None
+        self.rows = 0
+        self._most_lanes = most_lanes
+        self._say = say
+
+    def take(self, requests: Sequence[ReadRows]) -> list[Reply]:
+        """Take the rows of some requests, in their order.
+
+        Returns:
+            For each request its rows with their answers, or why nothing of it was taken.
+        """
+        pending = _Pending([], {})
+        replies = [self._accept(read, pending) for read in requests]
+        if pending.answers:
+            if self.journal is not None:
+                self.journal.write([each.row for each in pending.answers])
+            self._advance(pending.answers)
+        return replies
+
+    def replay(self, rows: Sequence[Row]) -> None:
+        """Take rows of a journal again, which were accepted once."""
+        answers = []
+        for row in rows:
+            arrival = self.book.look(row)
+            if self.book.accept(row, arrival):
+                answers.append(Answered(row, arrival.key))
+        self._advance(answers)
+
+    def lane_arrays(self) -> list[np.ndarray]:
+        """Return what is remembered, one array after another, each with the lanes in front."""
+        return [*self.book.remember().arrays, *self.recent.arrays]
+
+    def remember_lane(self, lane: str) -> SavedState:
+        """Return what one lane remembers, copied."""
+        number, state = self.book.number_of(lane), self.book.remember_lane(lane)
+        assert number is not None
+        self.recent.make_room(number + 1)
+        return replace(
+            state, arrays=[*state.arrays, *(each[number : number + 1].copy() for each in self.recent.arrays)]
+        )
+
+    def put_lane(self, state: SavedState) -> None:
+        """Let a lane, which is opened if need be, remember what `remember_lane` gave.
+
+        Raises:
+            UserError: If it is none of this model, or there are too many lanes.
+        """
+        own = len(self.book.remember().arrays)
+        self.book.put_lane(replace(state, arrays=state.arrays[:own]))
+        number = self.book.number_of(state.names[0])
+        assert number is not None
+        self.recent.put_lane(number, state.arrays[own:])
+        self.rows += 1  # there is something to save
+
+    def _accept(self, read: ReadRows, pending: _Pending) -> Reply:
+        reply: list[Answered] = []
+        fresh: list[tuple[Answered, Arrival]] = []
+        lasts: dict[str, float] = {}
+        values: dict[str, Sequence[float]] = {}
+        own: dict[tuple[str, float], Answered] = {}
+
+        def last_values(lane: str) -> Sequence[float] | None:
+            return values[lane] if lane in values else self.book.last_values(lane)
+
+        rows = read(last_values)
+        try:
+            for row in rows:
+                arrival = self.book.look(row, lasts.get(row.lane))
+                if arrival.is_new:
+                    answer = Answered(row, arrival.key)
+                    fresh.append((answer, arrival))
+                    lasts[row.lane], values[row.lane] = arrival.key, row.values
+                    own[row.lane, arrival.key] = answer
+                else:
+                    found = own.get((row.lane, arrival.key)) or self._find(row, arrival.key, pending)
+                    if found is None:
+                        seen = f"was read before, and is none of the newest {KEPT}, whose answers are kept"
+                        how = arrival.fault or f"(lane {shorten(row.lane)}, {row.timestamp}) {seen}"
+                        return Refusal(Reason.late, f"row {len(reply) + 1} {how}")
+                    if not self._is_same(row, found.row):
+                        return Refusal(
+                            Reason.conflict,
+                            f"row {len(reply) + 1} (lane {shorten(row.lane)}, {row.timestamp}) repeats a timestamp "
+                            "with other values",
+                        )
+                    answer = found
+                reply.append(answer)
+        except RowError as error:
+            return Refusal(Reason.malformed, f"row {len(reply) + 1} {error}")
+        new = {each.row.lane for each, _ in fresh if self.book.number_of(each.row.lane) is None}
+        if len(self.book) + len(new) > self._most_lanes:
+            return Refusal(
+                Reason.lanes, f"there would be more than {self._most_lanes} lanes; raise lanes= to keep more of them"
+            )
+        for each, arrival in fresh:
+            self.book.accept(each.row, arrival)
+            pending.answers.append(each)
+        pending.by_key.update(own)
+        self.rows += len(fresh)
+        return reply
+
+    def _find(self, row: Row, key: float, pending: _Pending) -> Answered | None:
+        """Return a row that came before, with its answer."""
+        waiting = pending.by_key.get((row.lane, key))
+        if waiting is not None:
+            return waiting
+        number = self.book.number_of(row.lane)
+        found = None if number is None else self.recent.find(number, key)
+        if found is None:
+            return None
+        values, numbers = found
+        came = np.full(len(row.values), np.nan)
+        came[self._came] = values
+        return Answered(row._replace(values=came.tolist()), key, numbers, repeated=True)
+
+    def _is_same(self, row: Row, other: Row) -> bool:
+        mine, others = np.array(row.values)[self._came], np.array(other.values)[self._came]
+        return np.array_equal(mine, others, equal_nan=True)
+
+    def _advance(self, answers: Sequence[Answered]) -> None:
+        """Let lanes read accepted rows, each lane its own in their order, and keep what they answer."""
+        for wave in _waves(answers):
+            with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
+                read = list(self.book.advance([each.row for each in wave]))
+            for each, (row, numbers) in zip(wave, read, strict=True):
+                each.row, each.numbers = row, numbers
+            lanes = np.array([self.book.number_of(each.row.lane) for each in wave])
+            keys = np.array([each.key for each in wave])
+            values = np.array([each.row.values for each in wave])[:, self._came]
+            self.recent.put(lanes, keys, values, np.array([each.numbers for each in wave]))
+
+    def _note(self, how_it_goes_on: str) -> None:
+        self._say(f"a row{how_it_goes_on}")
+
+
+def _waves(answers: Sequence[Answered]) -> Iterator[list[Answered]]:
+    """Yield rows of different lanes, so that each lane's come in their order."""
+    waves: list[list[Answered]] = []
+    depth: dict[str, int] = {}
+    for each in answers:
+        place = depth.get(each.row.lane, 0)
+        depth[each.row.lane] = place + 1
+        if place == len(waves):
+            waves.append([])
+        waves[place].append(each)
+    yield from waves

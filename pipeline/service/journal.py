@@ -1,0 +1,102 @@
+"""Rows on disk before they are answered: after a kill the lanes read them again and are where they were.
+
+    sales.state              what every lane remembered at some moment, and the number of the first journal after it
+    sales.state.journal-7    rows since then, in the order in which lanes read them, one JSON line for those that came
+                             together
+
+A line that was being written when the process died was not answered, and is left out.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.errors import UserError
+from pipeline.serving.rows import Row
+
+_MARK = ".journal-"
+
+
+class Journal:
+    """The journals beside one state file.
+
+    Args:
+        state: The state file.
+        first: Number of the first journal with rows that came after it.
+    """
+
+    def __init__(self, state: Path, first: int) -> None:
+        self._state = state
+        self.number = max([first - 1, *_numbers(state)]) + 1
+        self._file = _path(state, self.number).open("ab")
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Give rows to the system: then they outlive this process."""
+        self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")
+        self._file.flush()
+
+    def sync(self) -> None:
+        """Wait until they are on the disk: then they outlive the machine. May be called from a thread."""
+        os.fsync(self._file.fileno())
+
+    def turn(self) -> int:
+        """Begin a new journal and return its number: a state of this moment knows all rows of those before it."""
+        self._file.close()
+        self.number += 1
+        self._file = _path(self._state, self.number).open("ab")
+        return self.number
+
+    def forget(self, before: int) -> None:
+        """Remove journals that a saved state has made needless."""
+        for number in _numbers(self._state):
+            if number < before:
+                with suppress(OSError):
+                    _path(self._state, number).unlink()
+
+    def close(self) -> None:
+        """Close it; what was written stays."""
+        self._file.close()
+
+
+def read_journals(state: Path, first: int) -> Iterator[list[Row]]:
+    """Yield rows that came together, from a journal to the last.
+
+    Raises:
+        UserError: If a line is none of a journal.
+    """
+    for number in _numbers(state):
+        if number < first:
+            continue
+        path = _path(state, number)
+        lines = path.read_bytes().split(b"\n")[:-1]  # what has no end was never answered
+        for place, line in enumerate(lines, 1):
+            try:
+                yield _read_rows(json.loads(line))
+            except (ValueError, TypeError) as error:
+                raise UserError(
+                    f"line {place} of {path} is none of a journal ({error}); remove the state file and its journals to "
+                    "start anew"
+                ) from error
+
+
+def _read_rows(found: Any) -> list[Row]:
+    if not isinstance(found, list):
+        raise TypeError("no list")
+    return [Row(str(lane), str(time), [float(each) for each in values]) for lane, time, values in found]
+
+
+def find_journals(state: Path) -> list[Path]:
+    """Return the journals beside a state file, oldest first."""
+    return [_path(state, number) for number in _numbers(state)]
+
+
+def _path(state: Path, number: int) -> Path:
+    return state.with_name(f"{state.name}{_MARK}{number}")
+
+
+def _numbers(state: Path) -> list[int]:
+    found = (path.name.removeprefix(f"{state.name}{_MARK}") for path in state.absolute().parent.iterdir())
+    return sorted(int(each) for each in found if each.isdecimal())

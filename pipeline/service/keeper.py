@@ -1,0 +1,104 @@
+"""Keeps the lanes of a desk over the end of its process: a state file from time to time, and journals between."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from pipeline.base.errors import UserError
+from pipeline.service.batcher import Batcher
+from pipeline.service.desk import Desk
+from pipeline.service.journal import Journal, find_journals, read_journals
+from pipeline.serving.state_file import SavedState, load_state, save_state
+
+
+class Keeper:
+    """The state file of a desk.
+
+    Args:
+        path: The state file; its journals lie beside it.
+        say: Told what goes wrong.
+    """
+
+    def __init__(self, path: Path, say: Callable[[str], None]) -> None:
+        self._path = path
+        self._say = say
+        self._saved_rows = -1  # that the desk had taken when it was last saved
+
+    def restore(self, desk: Desk) -> int:
+        """Let a fresh desk remember what was kept, and begin its journal.
+
+        Returns:
+            How many rows of the journals its lanes have read again.
+
+        Raises:
+            UserError: If file or journals are damaged, or of another model.
+        """
+        first, again = 0, 0
+        if self._path.exists():
+            state = load_state(self._path, desk.model.digest)
+            first = state.journal
+            own = len(desk.book.remember().arrays)
+            desk.book.restore(state)
+            desk.recent.restore(state.arrays[own:])
+        elif found := find_journals(self._path):
+            raise UserError(
+                f"{found[0]} belongs to a state file that is not there; put state={self._path} back, or remove the "
+                "journal to start anew"
+            )
+        for rows in read_journals(self._path, first):
+            desk.replay(rows)
+            again += len(rows)
+        desk.journal = Journal(self._path, first)
+        self.save(desk)
+        return again
+
+    def save(self, desk: Desk) -> None:
+        """Save what the lanes remember, and leave the journals before it behind."""
+        assert desk.journal is not None
+        number = desk.journal.turn()
+        self._write(desk, _gather(desk, number, copied=False))
+        self._saved_rows = desk.rows
+
+    async def save_beside(self, batcher: Batcher) -> None:
+        """Save while requests go on: what the lanes remember is copied at once, and written in a thread."""
+        desk = batcher.desk
+        if desk.rows == self._saved_rows:
+            return
+        copied: list[tuple[int, SavedState]] = []
+
+        def copy() -> None:
+            assert desk.journal is not None
+            copied.append((desk.rows, _gather(desk, desk.journal.turn(), copied=True)))
+
+        await batcher.pause(copy)
+        ((rows, state),) = copied
+        try:
+            await asyncio.to_thread(self._write, desk, state)
+            self._saved_rows = rows
+        except (OSError, UserError) as error:  # the journals still have the rows
+            self._say(f"state={self._path} could not be saved: {error}")
+
+    async def save_for_ever(self, batcher: Batcher, seconds: float) -> None:
+        """Save every so many seconds."""
+        while True:
+            await asyncio.sleep(seconds)
+            await self.save_beside(batcher)
+
+    def close(self, desk: Desk) -> None:
+        """Take no more rows."""
+        if desk.journal is not None:
+            desk.journal.close()
+
+    def _write(self, desk: Desk, state: SavedState) -> None:
+        save_state(self._path, desk.model.digest, state)
+        assert desk.journal is not None
+        desk.journal.forget(state.journal)
+
+
+def _gather(desk: Desk, journal: int, copied: bool) -> SavedState:
+    state = desk.book.remember()
+    count = len(state.names)
+    desk.recent.make_room(count)
+    arrays = [array[:count].copy() if copied else array for array in (*state.arrays, *desk.recent.arrays)]
+    return replace(state, arrays=arrays, journal=journal)

@@ -1,0 +1,144 @@
+"""What was answered outlives its process, whenever that ends: the state file and its journals."""
+
+import asyncio
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.base.errors import UserError
+from pipeline.service.batcher import Batcher
+from pipeline.service.desk import Desk, Refusal
+from pipeline.service.journal import Journal
+from pipeline.service.keeper import Keeper
+from pipeline.serving.model import ServedModel
+from pipeline.serving.stream import Stream
+
+MakeServed = Callable[..., ServedModel]
+DAYS = [f"{day:%Y-%m-%d}" for day in pd.date_range("2020-02-10", periods=30)]
+LANES = ["x", "y"]
+
+
+@pytest.fixture(scope="module")
+def model(make_served: MakeServed) -> ServedModel:
+    return make_served(stateful=True)
+
+
+def open_desk(model: ServedModel) -> Desk:
+    return Desk(model, warm=True, most_lanes=10, say=lambda text: None)
+
+
+@pytest.fixture(autouse=True)
+def opened(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Journal]]:
+    """Journals that were opened; closed at the end, as the end of a process does."""
+    journals: list[Journal] = []
+    begin = Journal.__init__
+
+    def note(self: Journal, state: Path, first: int) -> None:
+        journals.append(self)
+        begin(self, state, first)
+
+    monkeypatch.setattr(Journal, "__init__", note)
+    yield journals
+    for each in journals:
+        each.close()
+
+
+def restored(model: ServedModel, path: Path) -> tuple[Desk, Keeper]:
+    """Begin as the service does."""
+    desk, keeper = open_desk(model), Keeper(path, pytest.fail)
+    keeper.restore(desk)
+    return desk, keeper
+
+
+def take(desk: Desk, day: str) -> None:
+    body = "lane,day,a\n" + "".join(f"{lane},{day},{len(lane + day) + int(day[-2:]) / 7}\n" for lane in LANES)
+    assert not isinstance(desk.take([desk.bodies.rows_of(body.encode(), True, None, 9)])[0], Refusal)
+
+
+def assert_equal(one: Desk, two: Desk) -> None:
+    assert one.book.consumed == two.book.consumed
+    count = len(one.book.consumed)
+    for mine, other in zip(one.lane_arrays(), two.lane_arrays(), strict=True):
+        np.testing.assert_array_equal(mine[:count], other[:count])
+
+
+@given(st.lists(st.sampled_from(["row", "save", "save beside", "die", "die in a save"]), max_size=12))
+def test_lanes_are_where_they_were_whenever_the_process_dies(
+    model: ServedModel, tmp_path_factory: pytest.TempPathFactory, happenings: list[str]
+) -> None:
+    """After a kill -9 a row that was answered is lost, or read twice: every later forecast of its lane is wrong."""
+    path = tmp_path_factory.mktemp("state") / "lanes.npz"
+    desk, keeper = restored(model, path)
+    never_stopped, day = open_desk(model), 0
+    for happening in happenings:
+        if happening == "row":
+            take(desk, DAYS[day])
+            take(never_stopped, DAYS[day])
+            day += 1
+        elif happening == "save":
+            keeper.save(desk)
+        elif happening == "save beside":
+            asyncio.run(keeper.save_beside(Batcher(desk, durable=False)))
+        else:
+            if happening == "die in a save":  # the new journal is there, the new state file is not
+                assert desk.journal is not None
+                desk.journal.turn()
+            desk, keeper = restored(model, path)
+        assert_equal(desk, never_stopped)
+    desk, _ = restored(model, path)
+    assert_equal(desk, never_stopped)
+    assert len(list(path.parent.iterdir())) == 2  # the state file and one journal: none is left behind for ever
+
+
+def test_a_line_that_was_being_written_is_left_out(model: ServedModel, tmp_path: Path) -> None:
+    """After a kill in the middle of a write the service does not start, or reads half a row."""
+    path = tmp_path / "lanes.npz"
+    desk, _ = restored(model, path)
+    take(desk, DAYS[0])
+    (journal,) = tmp_path.glob("*.journal-*")
+    whole = journal.read_bytes()
+    journal.write_bytes(whole + whole[:-9])
+    again, _ = restored(model, path)
+    assert_equal(again, desk)
+
+
+def test_damaged_files_are_refused_with_what_to_do(model: ServedModel, tmp_path: Path, make_served: MakeServed) -> None:
+    """A service starts with lanes that forget rows, or with those of another model, and nobody is told."""
+    path = tmp_path / "lanes.npz"
+    desk, _ = restored(model, path)
+    take(desk, DAYS[0])
+    (journal,) = tmp_path.glob("*.journal-*")
+    whole = journal.read_bytes()
+    for damage in (b"[1]\n", b"{}\n", b'[["x","2020-02-10",[null]]]\n', b"\xff\n"):
+        journal.write_bytes(damage + whole)
+        with pytest.raises(
+            UserError, match=r"line 1 of .*journal-.* is none of a journal .*; remove the state file and"
+        ):
+            restored(model, path)
+    journal.write_bytes(whole)
+    with pytest.raises(UserError, match="belongs to another model"):
+        restored(make_served(stateful=True, seed=6), path)
+    shutil.copy(path, tmp_path / "kept")
+    path.unlink()
+    with pytest.raises(UserError, match=r"belongs to a state file that is not there; put state=.* back, or remove"):
+        restored(model, path)
+
+
+def test_the_state_file_of_a_stream_and_of_a_service_are_one_kind(model: ServedModel, tmp_path: Path) -> None:
+    """Who moves from pipeline.stream to pipeline.serve, or back, must send everything again."""
+    stream = Stream(model, True, pytest.fail)
+    list(stream.answer(["lane,day,a", f"x,{DAYS[0]},4"]))
+    stream.book.save(tmp_path / "streamed")
+    desk, keeper = restored(model, tmp_path / "streamed")
+    assert desk.book.consumed["x"] == 1
+    take(desk, DAYS[1])
+    keeper.save(desk)
+    later = Stream(model, True, pytest.fail)
+    later.book.resume(tmp_path / "streamed")
+    assert later.book.consumed == desk.book.consumed
