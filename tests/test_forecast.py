@@ -138,7 +138,7 @@ def test_lanes_that_were_left_out_are_named(
     def told(*names: str) -> list[str]:
         series = replace(model.data.series, short_lanes=names)
         served = replace(model, data=replace(model.data, series=series))
-        monkeypatch.setattr("pipeline.command.forecast.fetch_model", lambda _: served)
+        monkeypatch.setattr("pipeline.command.forecast.fetch_model", lambda _, future: served)
         assert run_entry([f"run={place.run_id}", "output=lanes.csv"], Arguments, MANUAL, forecast_run) == 0
         return [line for line in capsys.readouterr().out.splitlines() if "Not forecast" in line]
 

@@ -22,7 +22,6 @@ from pipeline.artifacts.run_files import Results, draw_run_figures, write_run_fi
 from pipeline.base.document import DatasetFacts, Document
 from pipeline.base.record import RunRecord, Status
 from pipeline.base.text import show_name
-from pipeline.command.stream import _format
 from pipeline.config.keys import label_run, varying_keys
 from pipeline.config.schema import Config, DatasetConfig, Source, TrackingConfig, flat_config
 from pipeline.data.prepare import prepare_data
@@ -33,6 +32,7 @@ from pipeline.models.heads.registry import measure_of_run
 from pipeline.report.page.template import render_page
 from pipeline.report.terminal.console import PlainConsole
 from pipeline.report.terminal.table import print_table
+from pipeline.serving.answer_lines import write_answer
 from pipeline.serving.model import load_config
 from pipeline.serving.rows import read_header
 from pipeline.tracking.live import track_run
@@ -204,7 +204,7 @@ def test_rows_of_a_stream_keep_their_names(make_panel: Any, header: list[str], l
     name = lane[0][:200]
     row = read.read(line(["2024-01-01", name, "1", "2.5"]), lambda lane: None)
     assert (row.lane, row.timestamp, row.values) == (name.strip(), "2024-01-01", [1.0, 2.5])
-    answer = next(csv.reader(io.StringIO(_format(row, np.array([1.5]), None))))
+    answer = next(csv.reader(io.StringIO(write_answer(row, np.array([1.5]), None))))
     assert answer == [name.strip(), "2024-01-01", "1.5"]
 
 

@@ -329,7 +329,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
             signal.raise_signal(signal.SIGINT)
         return f"{row.timestamp}\n"
 
-    monkeypatch.setattr("pipeline.command.stream._format", interrupt)
+    monkeypatch.setattr("pipeline.serving.answer_lines.write_answer", interrupt)
     monkeypatch.setattr("pipeline.base.interrupt._asked", [])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     listen_for_interrupts()
