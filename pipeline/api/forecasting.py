@@ -137,13 +137,16 @@ def _find(run: Run | RunRecord | str) -> tuple["Store", str]:
     return find_run(run.run_id if isinstance(run, RunRecord) else run, TrackingConfig(), of_text=False)
 
 
-def find_run(chosen: str, tracking: TrackingConfig, of_text: bool | None = None) -> tuple["Store", str]:
+def find_run(
+    chosen: str, tracking: TrackingConfig, of_text: bool | None = None, told: bool = True
+) -> tuple["Store", str]:
     """Return where a run is recorded, and its id; which run is the best or the latest is told.
 
     Args:
         chosen: The id of a run, `best`, `latest` or `champion`.
         tracking: Where it is recorded.
         of_text: Only runs that were trained on a text, or on a series; None: on either.
+        told: Whether it is told which run that is.
 
     Raises:
         UserError: If there is no such run.
@@ -154,6 +157,6 @@ def find_run(chosen: str, tracking: TrackingConfig, of_text: bool | None = None)
     sought = chosen in (BEST, LATEST, CHAMPION)
     store = find_store(tracking, tracking.experiment_name if sought else None)
     record = choose_run(store, chosen, of_text)
-    if sought:
+    if sought and told:
         say(f"run {record.run_id}: {record.judged} {show_number(record.score('validation'))}")
     return store, record.run_id

@@ -50,6 +50,11 @@ class Arguments(ServedRun):
     )
     lanes: int = option(100_000, "The most lanes that are kept.")
     body: int = option(4 << 20, "The most bytes of a request.")
+    reload: float = option(
+        0.0,
+        "Seconds between two looks whether run= means another run by now, which then takes over: its lanes read the "
+        "newest 128 rows of each lane, as far as they came after its history. 0: never.",
+    )
 
 
 MANUAL = Manual(
@@ -61,6 +66,7 @@ MANUAL = Manual(
     examples=(
         ("run=champion port=8080", "the champion of pipeline.search, on http://127.0.0.1:8080"),
         ("run=best state=lanes.npz", "lanes outlive a stop, a crash and a kill -9"),
+        ("run=champion reload=60", "a new champion takes over, its lanes read the newest rows again"),
     ),
     notes=(
         'POST /lanes/NAME/rows takes {"rows": [{"month": "1961-01-01", "passengers": 450}]}, or CSV with a '
@@ -97,19 +103,33 @@ def serve(arguments: Arguments) -> int:
 
     listening = bind(arguments.host, arguments.port)
     run_id = find_served(arguments)
-    model = fetch_model(replace(arguments, run=run_id), future=arguments.future)
-    desk = Desk(model, arguments.start is Start.warm, arguments.lanes, say)
+
+    def open_desk(run: str) -> Desk:
+        model = fetch_model(replace(arguments, run=run), future=arguments.future)
+        return Desk(model, arguments.start is Start.warm, arguments.lanes, say)
+
+    desk = open_desk(run_id)
+    follows = arguments.reload > 0
+    if follows and desk.model.config.dataset.time_column is None:
+        raise UserError(
+            "with reload= rows need timestamps, to know which a new run has read; the run's rows are numbered"
+        )
     keeper = None
     if arguments.state is not None:
         keeper = Keeper(arguments.state, say)
-        again = keeper.restore(desk)
+        again = keeper.restore(desk, follows)
         say(f"state={arguments.state}: {len(desk.book)} lane(s), {again} row(s) of the journal read again")
     else:
         say("without state= lanes are forgotten when the service ends")
     live = Live(desk, run_id, keeper, arguments.durability is Durability.each)
     hosts = frozenset() if token is not None else frozenset((*_LOOPBACK, arguments.host))
     server = Server(live, Limits(token=token, hosts=hosts, body=arguments.body), say)
-    server.run(listening, arguments.save_every)
+    follow = (
+        (lambda: live.follow(arguments.reload, lambda: find_served(arguments, told=False), open_desk, say))
+        if follows
+        else None
+    )
+    server.run(listening, arguments.save_every, follow)
     return DONE
 
 
@@ -126,6 +146,8 @@ def _check(arguments: Arguments) -> str | None:
     for name in ("save_every", "lanes", "body"):
         if getattr(arguments, name) <= 0:
             raise UserError(f"{name} must be above zero, but got {name}={getattr(arguments, name)}")
+    if arguments.reload < 0:
+        raise UserError(f"reload must not be negative, but got reload={arguments.reload}")
     if arguments.state is not None:
         check_folder("state", arguments.state)
         if not os.access(arguments.state.absolute().parent, os.W_OK):

@@ -43,8 +43,8 @@ def fetch_model(chosen: ServedRun, seed: int | None = None, future: Path | None 
     return open_model(chosen.run, tracking, seed, of_text=False, future=future)
 
 
-def find_served(chosen: ServedRun) -> str:
-    """Return the id of the run of a series that is meant at this moment.
+def find_served(chosen: ServedRun, told: bool = True) -> str:
+    """Return the id of the run of a series that is meant at this moment; which one that is may be told.
 
     Raises:
         UserError: If there is none.
@@ -52,4 +52,4 @@ def find_served(chosen: ServedRun) -> str:
     from pipeline.api.forecasting import find_run
 
     tracking = TrackingConfig(uri=chosen.uri, experiment_name=chosen.experiment)
-    return find_run(chosen.run, tracking, of_text=False)[1]
+    return find_run(chosen.run, tracking, of_text=False, told=told)[1]

@@ -87,10 +87,9 @@ class App:
 
     async def _take(self, request: Request, lane: str | None) -> Response:
         began = time.perf_counter()
-        desk = self._live.desk
-        read = await self._read_rows(request, desk, lane)
+        read = await self._read_rows(request, self._live.desk, lane)
         try:
-            reply = await self._live.batcher.ask(read)
+            desk, reply = await self._live.batcher.ask(read)
         except BusyError:
             raise Refused(503, "busy", "too many requests wait already; try again in a second") from None
         answers = _check(reply)

@@ -24,13 +24,13 @@ class Batcher:
     def __init__(self, desk: Desk, durable: bool) -> None:
         self.desk = desk
         self._durable = durable
-        self._waiting: list[tuple[ReadRows, asyncio.Future[Reply]]] = []
+        self._waiting: list[tuple[ReadRows, asyncio.Future[tuple[Desk, Reply]]]] = []
         self._busy = False
         self._idle = asyncio.Event()
         self._idle.set()
 
-    async def ask(self, read: ReadRows) -> Reply:
-        """Return the answer to the rows of a request.
+    async def ask(self, read: ReadRows) -> tuple[Desk, Reply]:
+        """Return the answer to the rows of a request, and the desk that gave it.
 
         Raises:
             BusyError: If too many wait.
@@ -38,7 +38,7 @@ class Batcher:
         if len(self._waiting) >= _MOST_WAITING:
             raise BusyError
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Reply] = loop.create_future()
+        answer: asyncio.Future[tuple[Desk, Reply]] = loop.create_future()
         self._waiting.append((read, answer))
         if not self._busy:
             self._busy = True
@@ -70,7 +70,7 @@ class Batcher:
 
     def _answer(
         self,
-        taken: Sequence[tuple[ReadRows, "asyncio.Future[Reply]"]],
+        taken: Sequence[tuple[ReadRows, "asyncio.Future[tuple[Desk, Reply]]"]],
         replies: Sequence[Reply],
         failure: BaseException | None = None,
     ) -> None:
@@ -80,7 +80,7 @@ class Batcher:
             if failure is not None:
                 answer.set_exception(failure)
             else:
-                answer.set_result(reply)
+                answer.set_result((self.desk, reply))
         self._end()
 
     def _end(self) -> None:

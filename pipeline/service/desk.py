@@ -4,6 +4,7 @@ A request is taken as a whole or not at all. Rows of different lanes that are th
 network, whoever sent them; no lane's numbers depend on that.
 """
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -78,6 +79,7 @@ class Desk:
         width, carried = len(series.columns), len(model.data.windows.spec.carried)
         # Of a row's values those that came with it: not what is made from its timestamp.
         self._came = np.r_[0 : width - len(series.computed), width : width + carried]
+        self._width = width + carried
         self.recent = Recent(len(self._came), len(self.book.output_names()))
         self.bodies = Bodies(model.config, series)
         self.answers = Answers(model)
@@ -105,9 +107,52 @@ class Desk:
         answers = []
         for row in rows:
             arrival = self.book.look(row)
-            if self.book.accept(row, arrival):
+            if arrival.is_new:  # not so where another model's history reaches farther
+                self.book.accept(row, arrival)
                 answers.append(Answered(row, arrival.key))
         self._advance(answers)
+
+    def reads_like(self, other: "Desk") -> bool:
+        """Return whether the rows of another desk are read here as they are."""
+        mine, theirs = self.model.data, other.model.data
+        return (mine.series.columns, mine.series.computed, mine.windows.spec.carried) == (
+            theirs.series.columns, theirs.series.computed, theirs.windows.spec.carried
+        )  # fmt: skip
+
+    def read_kept(self, names: Sequence[str], recent: Recent) -> int:
+        """Let lanes read the rows that another desk has kept, as far as they are new here.
+
+        Args:
+            names: Of the lanes, in their order there.
+            recent: Their newest rows.
+
+        Returns:
+            How many rows were new.
+        """
+        kept = {lane: recent.rows_after(number, self._last_key(lane)) for number, lane in enumerate(names) if lane}
+        count = 0
+        for place in range(max(map(len, kept.values()), default=0)):
+            answers = []
+            for lane, rows in kept.items():
+                if place < len(rows):
+                    key, came = rows[place]
+                    values = np.full(self._width, np.nan)
+                    values[self._came] = came
+                    row = Row(lane, self.book.name_time(key), values.tolist())
+                    arrival = self.book.arrive(lane, key)
+                    self.book.accept(row, arrival)
+                    answers.append(Answered(row, key))
+            self._advance(answers)
+            count += len(answers)
+        return count
+
+    def _last_key(self, lane: str) -> float:
+        last = self.book.last_key(lane)
+        return -math.inf if last is None else last
+
+    def lane_names(self) -> Sequence[str]:
+        """Return the names of the lanes by their numbers; that of a lane which only keeps the history is empty."""
+        return self.book.remember().names
 
     def lane_arrays(self) -> list[np.ndarray]:
         """Return what is remembered, one array after another, each with the lanes in front."""

@@ -25,8 +25,12 @@ class Keeper:
         self._say = say
         self._saved_rows = -1  # that the desk had taken when it was last saved
 
-    def restore(self, desk: Desk) -> int:
+    def restore(self, desk: Desk, follows: bool = False) -> int:
         """Let a fresh desk remember what was kept, and begin its journal.
+
+        Args:
+            desk: The desk.
+            follows: Whether the lanes of another model may be taken over: they read its newest rows again.
 
         Returns:
             How many rows of the journals its lanes have read again.
@@ -36,11 +40,14 @@ class Keeper:
         """
         first, again = 0, 0
         if self._path.exists():
-            state = load_state(self._path, desk.model.digest)
+            state = load_state(self._path, None if follows else desk.model.digest)
             first = state.journal
-            own = len(desk.book.remember().arrays)
-            desk.book.restore(state)
-            desk.recent.restore(state.arrays[own:])
+            if state.digest == desk.model.digest:
+                own = len(desk.book.remember().arrays)
+                desk.book.restore(state)
+                desk.recent.restore(state.arrays[own:])
+            else:
+                again += desk.read_kept(state.names, desk.recent.like(state.arrays))
         elif found := find_journals(self._path):
             raise UserError(
                 f"{found[0]} belongs to a state file that is not there; put state={self._path} back, or remove the "
@@ -60,10 +67,15 @@ class Keeper:
         self._write(desk, _gather(desk, number, copied=False))
         self._saved_rows = desk.rows
 
-    async def save_beside(self, batcher: Batcher) -> None:
-        """Save while requests go on: what the lanes remember is copied at once, and written in a thread."""
+    async def save_beside(self, batcher: Batcher, changed: bool = False) -> None:
+        """Save while requests go on: what the lanes remember is copied at once, and written in a thread.
+
+        Args:
+            batcher: Asks the desk.
+            changed: Save although no row came.
+        """
         desk = batcher.desk
-        if desk.rows == self._saved_rows:
+        if desk.rows == self._saved_rows and not changed:
             return
         copied: list[tuple[int, SavedState]] = []
 

@@ -30,6 +30,25 @@ class Recent:
         """Everything, one array after another, each with the lanes in front."""
         return [self._keys, self._values, self._numbers, self._next]
 
+    def like(self, arrays: Sequence[np.ndarray]) -> "Recent":
+        """Return the newest rows in the arrays of another model's state, which end with them.
+
+        Raises:
+            UserError: If they are rows of other columns.
+        """
+        keys, values, *_ = own = list(arrays[-len(self.arrays) :])
+        if len(own) < len(self.arrays) or keys.shape[1:] != (KEPT,) or values.shape[1:] != self._values.shape[1:]:
+            raise UserError("the saved state is that of a model with other columns; remove the file to start anew")
+        found = Recent(values.shape[2], own[2].shape[2])
+        found.restore(own)
+        return found
+
+    def copy(self) -> "Recent":
+        """Return the same, which later rows do not change."""
+        copied = Recent(self._values.shape[2], self._numbers.shape[2], len(self._keys))
+        copied.restore(self.arrays)
+        return copied
+
     def restore(self, arrays: Sequence[np.ndarray]) -> None:
         """Take over what `arrays` once gave; nothing: no row is known.
 

@@ -3,8 +3,9 @@
 import asyncio
 import signal
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import uvicorn
 import uvloop
@@ -14,6 +15,8 @@ from pipeline.service.app import App
 from pipeline.service.limits import Limits
 from pipeline.service.live import Live
 from pipeline.service.metrics import Metrics
+
+Follow = Callable[[], Coroutine[Any, Any, None]]
 
 _SECONDS_TO_END = 10  # for requests that are under way
 _MOST_UNANSWERED = 2048  # connections
@@ -65,12 +68,18 @@ class Server:
         self._live, self._say = live, say
         self._app = App(live, limits, Metrics(), say).make()
 
-    def run(self, listening: socket.socket, save_every: float) -> None:
-        """Serve until SIGTERM or Ctrl-C; then save."""
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(self._run(listening, save_every))
+    def run(self, listening: socket.socket, save_every: float, follow: Follow | None = None) -> None:
+        """Serve until SIGTERM or Ctrl-C; then save.
 
-    async def _run(self, listening: socket.socket, save_every: float) -> None:
+        Args:
+            listening: Where.
+            save_every: Seconds between two saves.
+            follow: Lets another run take over when it should; None: nothing does.
+        """
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(self._run(listening, save_every, follow))
+
+    async def _run(self, listening: socket.socket, save_every: float, follow: Follow | None) -> None:
         host, port = listening.getsockname()[:2]
         config = uvicorn.Config(
             self._app, loop="none", lifespan="off", log_level="warning", access_log=False, server_header=False,
@@ -78,7 +87,7 @@ class Server:
             backlog=_MOST_UNANSWERED,
         )  # fmt: skip
         server = _Uvicorn(config)
-        keeping = self._keep(save_every)
+        keeping = self._keep(save_every) + ([] if follow is None else [asyncio.create_task(follow())])
         listening.listen(_MOST_UNANSWERED)  # now, so that who reads where it is can connect
         shown = f"[{host}]" if ":" in host else host
         self._say(f"serving run {self._live.run_id} on http://{shown}:{port} (described at /docs); Ctrl-C ends it")

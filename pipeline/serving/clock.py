@@ -101,8 +101,10 @@ class Clock:
 
     def name(self, key: float) -> str:
         """Return a timestamp as a text, from its number."""
-        time = self.time_of(key) if self._dates else key
-        return f"{time:%Y-%m-%d}" if isinstance(time, pd.Timestamp) and time == time.normalize() else str(time)
+        if not self._dates:
+            return str(key)
+        time = self.time_of(key).tz_localize(None)  # as rows of the dataset have it: local
+        return f"{time:%Y-%m-%d}" if time == time.normalize() else str(time)
 
     def name_next(self, key: float, text: str, count: int) -> list[str | None]:
         """Return the timestamps after one, as texts; None where the dataset has no regular frequency.

@@ -163,6 +163,10 @@ class LaneBook:
         """Return the timestamps after a row, as texts; None where the dataset has no regular frequency."""
         return self._clock.name_next(key, timestamp, count)
 
+    def name_time(self, key: float) -> str:
+        """Return a timestamp as a text, from its key."""
+        return self._clock.name(key)
+
     def name_last(self, lane: str) -> str | None:
         """Return the timestamp of the newest row of a lane, or its number; None if it has none."""
         key = self._last.get(lane)
@@ -231,13 +235,18 @@ class LaneBook:
             raise RowError(
                 f"has '{shorten(row.timestamp)}' for a time, which is none like those of the dataset"
             ) from None
-        if last is None:
-            return Arrival(key)
-        if key <= self._known.get(row.lane, -math.inf):
-            return Arrival(key, known=True)
-        if key <= last:
+        if last is not None and self._known.get(row.lane, -math.inf) < key <= last:
             fault = "repeats a timestamp" if key == last else "is late: a later one came before"
             return Arrival(key, fault=f"({_where(row)}) {fault}")
+        return self.arrive(row.lane, key, last)
+
+    def arrive(self, lane: str, key: float, last: float | None = None) -> Arrival:
+        """Say what a row that is not late is to its lane, by the key of its timestamp; for `last` see `look`."""
+        last = self._last.get(lane) if last is None else last
+        if last is None:
+            return Arrival(key)
+        if key <= self._known.get(lane, -math.inf):
+            return Arrival(key, known=True)
         return Arrival(key, missing=self._clock.count_missing(last, key))
 
     def accept(self, row: Row, arrival: Arrival | None = None) -> bool:

@@ -26,6 +26,7 @@ class SavedState:
         rows: Rows of the stream that each lane has consumed, its history not counted.
         last: Key of the last timestamp of each lane; NaN where none is known.
         arrays: `Lanes.arrays`, those of the intervals, and whatever else; each with the lanes in front.
+        digest: Of the model that it belongs to, once it is read from a file.
         journal: Number of the first journal with rows that came after it; see `pipeline.service.journal`.
     """
 
@@ -34,6 +35,7 @@ class SavedState:
     last: Sequence[float]
     arrays: Sequence[np.ndarray]
     journal: int = 0
+    digest: str = ""
 
 
 def save_state(path: Path, digest: str, state: SavedState) -> None:
@@ -52,8 +54,8 @@ def save_state(path: Path, digest: str, state: SavedState) -> None:
         np.savez(file, allow_pickle=False, **fixed, **arrays)
 
 
-def load_state(path: Path, digest: str) -> SavedState:
-    """Read the file.
+def load_state(path: Path, digest: str | None) -> SavedState:
+    """Read the file; `digest` is that of the model that it must belong to, None: any.
 
     Raises:
         UserError: If it is damaged, of another version, or of another model.
@@ -64,7 +66,7 @@ def load_state(path: Path, digest: str) -> SavedState:
             names = [str(name) for name in json.loads(file["names"].tobytes())]
             arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
             journal = int(file["journal"]) if "journal" in file.files else 0  # before there were any
-            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal)
+            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal, owner)
             if not len(set(names)) == len(state.rows) == len(state.last):
                 raise ValueError("its parts have different lengths")
     except _DAMAGED as error:
@@ -72,7 +74,7 @@ def load_state(path: Path, digest: str) -> SavedState:
         raise UserError(f"state={path} is not a state file ({reason}); remove it to start anew") from error
     if version != VERSION:
         raise UserError(f"state={path} has version {version}, but this program writes {VERSION}; remove it")
-    if owner != digest:
+    if digest is not None and owner != digest:
         raise UserError(
             f"state={path} belongs to another model ({owner[:12]}, this one is {digest[:12]}); choose the run that "
             "wrote it, or another file"
