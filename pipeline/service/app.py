@@ -24,6 +24,7 @@ from pipeline.service.live import Live
 from pipeline.service.metrics import CONTENT_TYPE, Metrics
 from pipeline.service.openapi import describe, show_page
 from pipeline.service.replies import CSV, JSON, Refused, answer_json, refuse
+from pipeline.serving.rows import LONGEST_NAME
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -105,8 +106,8 @@ class App:
         kind = request.headers.get("content-type", JSON).partition(";")[0].strip().lower()
         if kind not in (JSON, CSV):
             raise Refused(415, "type", f"the rows come as {kind[:100]}; send {JSON} or {CSV}")
-        if lane is not None and not 0 < len(lane) <= 200:
-            raise Refused(422, Reason.malformed, f"the lane has a name of {len(lane)} characters; 1 to 200 are allowed")
+        if lane is not None:
+            _check_name(lane)
         body = await read_body(request.scope, request.receive, self._limits.body)
         try:
             return desk.bodies.rows_of(body, kind == CSV, lane, self._limits.rows)
@@ -123,7 +124,7 @@ class App:
         model = self._live.desk.model
 
         def answer() -> Response:
-            desk = Desk(model, warm=False, most_lanes=self._limits.history, say=lambda text: None)
+            desk = Desk(model, warm=False, most_lanes=self._limits.rows, say=lambda text: None)
             last = {each.row.lane: each for each in _check(desk.take([read])[0])}
             return self._answer(request, desk, list(last.values()))
 
@@ -150,7 +151,7 @@ class App:
     def _find_lane(self, desk: Desk, lane: str) -> int:
         number = desk.book.number_of(lane) if lane else None
         if number is None:
-            raise Refused(404, "lane", f"there is no lane '{lane[:200]}'; a lane begins with its first row")
+            raise Refused(404, "lane", f"there is no lane '{lane[:LONGEST_NAME]}'; a lane begins with its first row")
         return number
 
     async def _get_state(self, request: Request) -> Response:
@@ -160,14 +161,15 @@ class App:
 
     async def _put_state(self, request: Request) -> Response:
         desk, lane = self._live.desk, request.path_params["lane"]
-        if not 0 < len(lane) <= 200:
-            raise Refused(422, Reason.malformed, f"the lane has a name of {len(lane)} characters; 1 to 200 are allowed")
+        _check_name(lane)
         body = await read_body(request.scope, request.receive, self._limits.body)
         try:
-            state = read_state(desk, lane, body)
+            await self._live.put_lane(read_state(desk, lane, body))
         except (BodyError, UserError) as error:
             raise Refused(422, Reason.malformed, str(error)) from None
-        await self._live.put_lane(lane, state)
+        except OSError as error:
+            self._say(f"the state of a lane that was put is not on the disk: {error}")
+            raise Refused(503, "disk", "the state was taken over, but is not on the disk; put it again") from None
         return await self._show_lane(request)
 
     async def _health(self, request: Request) -> Response:
@@ -193,6 +195,12 @@ async def _say_http(request: Request, error: Exception) -> Response:
     text = {404: "there is nothing here; /docs lists what there is", 405: "this path does not take that method"}
     refused = Refused(error.status_code, "path", text.get(error.status_code, error.detail))
     return refuse(refused, error.headers)
+
+
+def _check_name(lane: str) -> None:
+    if not 0 < len(lane) <= LONGEST_NAME:
+        what = f"the lane has a name of {len(lane)} characters; 1 to {LONGEST_NAME} are allowed"
+        raise Refused(422, Reason.malformed, what)
 
 
 def _check(reply: list[Answered] | Refusal) -> list[Answered]:

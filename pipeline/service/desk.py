@@ -5,12 +5,14 @@ network, whoever sent them; no lane's numbers depend on that.
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 
+from pipeline.base.errors import UserError
 from pipeline.service.answered import Answered
 from pipeline.service.answers import Answers
 from pipeline.service.bodies import Bodies, ReadRows
@@ -22,7 +24,7 @@ from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState
 
 
-class Reason:
+class Reason(StrEnum):
     """Why rows are refused, as metrics count them."""
 
     malformed = "malformed"
@@ -36,11 +38,11 @@ class Refusal:
     """Why nothing of a request was taken.
 
     Attributes:
-        reason: One of `Reason`.
+        reason: As metrics count it.
         text: What is said to the client.
     """
 
-    reason: str
+    reason: Reason
     text: str
 
 
@@ -173,7 +175,9 @@ class Desk:
         Raises:
             UserError: If it is none of this model, or there are too many lanes.
         """
+        self._check_room(set(state.names))
         own = len(self.book.remember().arrays)
+        self.book.check_keys(state.arrays[own].ravel().tolist())
         self.book.put_lane(replace(state, arrays=state.arrays[:own]))
         number = self.book.number_of(state.names[0])
         assert number is not None
@@ -215,17 +219,21 @@ class Desk:
                 reply.append(answer)
         except RowError as error:
             return Refusal(Reason.malformed, f"row {len(reply) + 1} {error}")
-        new = {each.row.lane for each, _ in fresh if self.book.number_of(each.row.lane) is None}
-        if len(self.book) + len(new) > self._most_lanes:
-            return Refusal(
-                Reason.lanes, f"there would be more than {self._most_lanes} lanes; raise lanes= to keep more of them"
-            )
+        try:
+            self._check_room({each.row.lane for each, _ in fresh})
+        except UserError as error:
+            return Refusal(Reason.lanes, str(error))
         for each, arrival in fresh:
             self.book.accept(each.row, arrival)
             pending.answers.append(each)
         pending.by_key.update(own)
         self.rows += len(fresh)
         return reply
+
+    def _check_room(self, lanes: Set[str]) -> None:
+        new = sum(self.book.number_of(lane) is None for lane in lanes)
+        if len(self.book) + new > self._most_lanes:
+            raise UserError(f"there would be more than {self._most_lanes} lanes; raise lanes= to keep more of them")
 
     def _find(self, row: Row, key: float, pending: _Pending) -> Answered | None:
         """Return a row that came before, with its answer."""

@@ -7,12 +7,13 @@
 A line that was being written when the process died was not answered, and is left out.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from pipeline.base.errors import UserError
 from pipeline.serving.rows import Row
@@ -31,7 +32,7 @@ class Journal:
     def __init__(self, state: Path, first: int) -> None:
         self._state = state
         self.number = max([first - 1, *_numbers(state)]) + 1
-        self._file = _path(state, self.number).open("ab")
+        self._file = _begin(_path(state, self.number))
 
     def write(self, rows: Sequence[Row]) -> None:
         """Give rows to the system: then they outlive this process."""
@@ -46,7 +47,7 @@ class Journal:
         """Begin a new journal and return its number: a state of this moment knows all rows of those before it."""
         self._file.close()
         self.number += 1
-        self._file = _path(self._state, self.number).open("ab")
+        self._file = _begin(_path(self._state, self.number))
         return self.number
 
     def forget(self, before: int) -> None:
@@ -59,6 +60,33 @@ class Journal:
     def close(self) -> None:
         """Close it; what was written stays."""
         self._file.close()
+
+
+def _begin(path: Path) -> IO[bytes]:
+    """Create a journal that no other process can write, so that it outlives the machine as its rows do."""
+    file = path.open("ab")
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    folder = os.open(path.absolute().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+    return file
+
+
+def check_free(journal: Path, state: Path) -> None:
+    """Check that no other process writes a journal.
+
+    Raises:
+        UserError: If one does: two services would overwrite each other's lanes.
+    """
+    with journal.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError(
+                f"state={state} is that of a service which is running; stop it, or choose another file"
+            ) from None
 
 
 def read_journals(state: Path, first: int) -> Iterator[list[Row]]:

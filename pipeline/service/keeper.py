@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.base.errors import UserError
 from pipeline.service.batcher import Batcher
 from pipeline.service.desk import Desk
-from pipeline.service.journal import Journal, find_journals, read_journals
+from pipeline.service.journal import Journal, check_free, find_journals, read_journals
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
 
@@ -23,7 +23,8 @@ class Keeper:
     def __init__(self, path: Path, say: Callable[[str], None]) -> None:
         self._path = path
         self._say = say
-        self._saved_rows = -1  # that the desk had taken when it was last saved
+        self._saving = asyncio.Lock()  # an older state must not be written over a newer one
+        self._saved: tuple[Desk, int] | None = None  # the desk, and the rows that it had taken, when it was last saved
 
     def restore(self, desk: Desk, follows: bool = False) -> int:
         """Let a fresh desk remember what was kept, and begin its journal.
@@ -38,6 +39,8 @@ class Keeper:
         Raises:
             UserError: If file or journals are damaged, or of another model.
         """
+        if found := find_journals(self._path):
+            check_free(found[-1], self._path)
         first, again = 0, 0
         if self._path.exists():
             state = load_state(self._path, None if follows else desk.model.digest)
@@ -48,7 +51,7 @@ class Keeper:
                 desk.recent.restore(state.arrays[own:])
             else:
                 again += desk.read_kept(state.names, desk.recent.like(state.arrays))
-        elif found := find_journals(self._path):
+        elif found:
             raise UserError(
                 f"{found[0]} belongs to a state file that is not there; put state={self._path} back, or remove the "
                 "journal to start anew"
@@ -65,17 +68,20 @@ class Keeper:
         assert desk.journal is not None
         number = desk.journal.turn()
         self._write(desk, _gather(desk, number, copied=False))
-        self._saved_rows = desk.rows
+        self._saved = desk, desk.rows
 
-    async def save_beside(self, batcher: Batcher, changed: bool = False) -> None:
+    async def save_beside(self, batcher: Batcher) -> None:
         """Save while requests go on: what the lanes remember is copied at once, and written in a thread.
 
-        Args:
-            batcher: Asks the desk.
-            changed: Save although no row came.
+        Raises:
+            OSError: If it cannot be written; the journals still have the rows.
         """
+        async with self._saving:
+            await self._save_beside(batcher)
+
+    async def _save_beside(self, batcher: Batcher) -> None:
         desk = batcher.desk
-        if desk.rows == self._saved_rows and not changed:
+        if self._saved == (desk, desk.rows):
             return
         copied: list[tuple[int, SavedState]] = []
 
@@ -85,17 +91,21 @@ class Keeper:
 
         await batcher.pause(copy)
         ((rows, state),) = copied
-        try:
-            await asyncio.to_thread(self._write, desk, state)
-            self._saved_rows = rows
-        except (OSError, UserError) as error:  # the journals still have the rows
-            self._say(f"state={self._path} could not be saved: {error}")
+        await asyncio.to_thread(self._write, desk, state)
+        self._saved = desk, rows
 
     async def save_for_ever(self, batcher: Batcher, seconds: float) -> None:
         """Save every so many seconds."""
         while True:
             await asyncio.sleep(seconds)
+            await self.try_to_save(batcher)
+
+    async def try_to_save(self, batcher: Batcher) -> None:
+        """Save, or say why not: the journals still have the rows."""
+        try:
             await self.save_beside(batcher)
+        except OSError as error:
+            self._say(f"state={self._path} could not be saved: {error}")
 
     def close(self, desk: Desk) -> None:
         """Take no more rows."""

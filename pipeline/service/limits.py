@@ -12,7 +12,6 @@ from pipeline.service.replies import Refused, refuse
 
 _OPEN = ("/health", "/ready")  # for those who look whether the service lives, and know no token
 _SECONDS_TO_SEND = 30.0  # that a client may take for its body
-_MOST_BYTES_AT_ONCE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -25,14 +24,12 @@ class Limits:
             Empty: all.
         body: Bytes of a request.
         rows: Of a request.
-        history: Rows of a request to /forecast.
     """
 
     token: str | None = None
     hosts: frozenset[str] = frozenset()
     body: int = 4 << 20
     rows: int = 10_000
-    history: int = 100_000
 
 
 class Gate:

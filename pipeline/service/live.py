@@ -30,13 +30,14 @@ class Live:
         """The lanes."""
         return self.batcher.desk
 
-    async def put_lane(self, lane: str, state: SavedState) -> None:
-        """Let a lane remember something else, between two takes; on the disk before this returns."""
+    async def put_lane(self, state: SavedState) -> None:
+        """Let a lane remember something else, between two takes; on the disk before this returns.
 
-        def put() -> None:
-            self.desk.put_lane(state)
-
-        await self.batcher.pause(put)
+        Raises:
+            UserError: If it is the state of another model, or there are too many lanes.
+            OSError: If it could not be saved.
+        """
+        await self.batcher.pause(lambda: self.desk.put_lane(state))
         if self.keeper is not None:
             await self.keeper.save_beside(self.batcher)
 
@@ -51,16 +52,16 @@ class Live:
             open_desk: Opens the lanes of a run, after its history.
             say: Told of a run that took over, or why it could not.
         """
-        refused = ""
+        refused = run_id = ""
         while True:
             await asyncio.sleep(seconds)
             try:
                 run_id = await asyncio.to_thread(find)
                 if run_id not in (self.run_id, refused):
-                    refused = run_id
                     count = await self.hand_over(run_id, await asyncio.to_thread(open_desk, run_id))
                     say(f"run {run_id} has taken over; its lanes have read {count} row(s) that came after its history")
             except PipelineError as error:
+                refused = run_id
                 say(f"run {self.run_id} goes on: {error}")
             except Exception as error:  # a store that does not answer must stop no service
                 say(f"run {self.run_id} goes on; which run is meant could not be asked: {error}")
@@ -88,5 +89,5 @@ class Live:
 
         await self.batcher.pause(swap)
         if self.keeper is not None:
-            await self.keeper.save_beside(self.batcher, changed=True)
+            await self.keeper.try_to_save(self.batcher)
         return count

@@ -7,9 +7,9 @@ from pipeline.data.series import Series
 from pipeline.report.page.template import render_page
 from pipeline.serving.lane_bounds import name_ends
 from pipeline.serving.model import ServedModel
-from pipeline.serving.rows import LANE, needed_columns
+from pipeline.serving.rows import LANE, LONGEST_NAME, needed_columns
 
-_LANE = {"name": "lane", "in": "path", "required": True, "schema": {"type": "string", "maxLength": 200}}
+_LANE = {"name": "lane", "in": "path", "required": True, "schema": {"type": "string", "maxLength": LONGEST_NAME}}
 
 
 def describe(model: ServedModel) -> dict[str, Any]:

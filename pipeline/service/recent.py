@@ -91,7 +91,7 @@ class Recent:
         """Return the key of the newest row of a lane, and its answer; None if it has none."""
         if lane >= len(self._keys) or np.isnan(self._keys[lane]).all():
             return None
-        place = int(self._next[lane]) - 1
+        place = int(np.nanargmax(self._keys[lane]))
         return float(self._keys[lane, place]), self._numbers[lane, place]
 
     def rows_after(self, lane: int, key: float) -> list[tuple[float, FloatArray]]:

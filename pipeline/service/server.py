@@ -98,7 +98,7 @@ class Server:
                 task.cancel()
             await asyncio.gather(*keeping, return_exceptions=True)
             if self._live.keeper is not None:
-                await self._live.keeper.save_beside(self._live.batcher)
+                await self._live.keeper.try_to_save(self._live.batcher)
                 self._live.keeper.close(self._live.desk)
 
     def _keep(self, save_every: float) -> "list[asyncio.Task[None]]":

@@ -2,15 +2,18 @@
 
 import math
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from pipeline.base.errors import UserError
 from pipeline.data.calendar import find_calendar, next_times
 from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
+_FIRST_KEY, _LAST_KEY = -62_135_596_800_000_000, 253_402_300_799_000_000  # of the years 1 to 9999
 _REMEMBERED = 100_000  # texts whose meaning is kept
 _FEW_FIRST = (16, 500)  # missing rows that are looked for before many
 MOST_COUNTED = 10_000  # missing rows; counting those before a year 9999 would take minutes
@@ -98,6 +101,16 @@ class Clock:
         if not self.has_calendar:
             return pd.Index([f"+{step}" for step in range(1, count + 1)])
         return next_times(last, self._frequency, count)
+
+    def check(self, keys: Iterable[float]) -> None:
+        """Check that numbers, as far as they are some, are timestamps that can be written.
+
+        Raises:
+            UserError: If one is none.
+        """
+        for key in keys:
+            if math.isinf(key) or (self._dates and not math.isnan(key) and not _FIRST_KEY <= key <= _LAST_KEY):
+                raise UserError(f"{key:g} is no timestamp")
 
     def name(self, key: float) -> str:
         """Return a timestamp as a text, from its number."""

@@ -4,7 +4,7 @@ Rows come here one by one, from wherever: a row that cannot be used touches noth
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -182,6 +182,14 @@ class LaneBook:
         rows, last = [self.rows_of(lane)], [self._last.get(lane, math.nan)]
         return SavedState([lane], rows, last, [array[number : number + 1].copy() for array in state.arrays])
 
+    def check_keys(self, keys: Iterable[float]) -> None:
+        """Check that numbers are keys of timestamps, or NaN.
+
+        Raises:
+            UserError: If one is not.
+        """
+        self._clock.check(keys)
+
     def put_lane(self, state: SavedState) -> None:
         """Let a lane, which is opened if need be, remember what `remember_lane` gave.
 
@@ -189,6 +197,7 @@ class LaneBook:
             UserError: If it is none of this model.
         """
         (lane,), own = state.names, self.remember().arrays
+        self.check_keys(state.last)
         if [(each.dtype, each.shape[1:]) for each in own] != [(each.dtype, each.shape[1:]) for each in state.arrays]:
             raise UserError("the state does not have the shapes of this model")
         if self._bounds is not None:

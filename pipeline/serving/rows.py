@@ -16,7 +16,7 @@ from pipeline.data.window_spec import make_window_spec
 from pipeline.serving.frames import value_columns
 
 LANE = "lane"
-_LONGEST_NAME = 200  # characters of a lane's name
+LONGEST_NAME = 200  # characters of a lane's name
 _NO_VALUE = frozenset(("", "nan", "na", "n/a", "null", "none"))  # in small letters; what stands for an empty cell
 
 
@@ -93,8 +93,8 @@ class Header:
         lane = self.single if self.lane is None else str(cells[self.lane]).strip()
         if not lane:
             raise RowError("names no lane")
-        if len(lane) > _LONGEST_NAME:
-            raise RowError(f"names a lane of {len(lane)} characters, more than {_LONGEST_NAME}")
+        if len(lane) > LONGEST_NAME:
+            raise RowError(f"names a lane of {len(lane)} characters, more than {LONGEST_NAME}")
         values = [
             math.nan if place is None else self._number(cells[place], position, lane, last_values)
             for position, place in enumerate(self.values)

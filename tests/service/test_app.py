@@ -174,26 +174,40 @@ def test_a_state_that_is_none_is_refused(change: dict[str, Any], service: Servic
     assert service.remembered() == before
 
 
-@given(st.data())
-@settings(max_examples=30)
-def test_no_state_of_a_lane_breaks_the_service(model: ServedModel, data: st.DataObject) -> None:
+def test_a_lane_that_cannot_be_put_is_refused(make_served: MakeServed, model: ServedModel) -> None:
+    """Whoever moves a lane is told that the service failed, or fills its memory with lanes."""
+    full = Service(model)
+    state = full.ask("GET", "/lanes/tiny/state").body
+    for number in range(99):
+        assert full.ask("PUT", f"/lanes/{number}/state", state).status == 200
+    answer = full.ask("PUT", "/lanes/more/state", state)
+    assert (answer.status, "more than 100 lanes" in answer.json["error"]) == (422, True)
+    assert full.ask("PUT", "/lanes/7/state", state).status == 200  # it is there already
+    panel = Service(make_served(stateful=True, lanes=["x", "y"], dataset={"scaler_per_lane": True}))
+    answer = panel.ask("PUT", "/lanes/new/state", panel.ask("GET", "/lanes/x/state").body)
+    assert (answer.status, "which the run, with a scaler per lane, does not know" in answer.json["error"]) == (
+        422,
+        True,
+    )
+    assert full.said == panel.said == []
+
+
+@pytest.mark.parametrize("filler", [b"\xff", b"\x7f", b"\x80", b"\x00", b"\x7f\xf0"], ids=bytes.hex)
+def test_no_state_of_a_lane_breaks_the_service(model: ServedModel, filler: bytes) -> None:
     """Whoever may move lanes can stop the service, or spoil the lanes of others, by a state of nonsense."""
-    service = Service(model)
-    service.ask("POST", "/lanes/tiny/rows", ROW)
-    state = service.ask("GET", "/lanes/tiny/state").json
-    place = data.draw(st.integers(0, len(state["arrays"]) - 1))
-    filler = data.draw(st.sampled_from([b"\xff", b"\x7f", b"\x80", b"\x00", b"\x7f\xf0"]))
-    length = len(b64decode(state["arrays"][place]))
-    state["arrays"][place] = b64encode((filler * (length + 1))[:length]).decode()
-    service.ask("PUT", "/lanes/bad/state", json.dumps(state).encode())
-    rows = b"lane,day,a\nbad,2031-02-11,5\ngood,2020-02-11,5\n"
-    answer = service.ask("POST", "/rows", rows, content_type="text/csv")
-    assert answer.status < 500, "".join(service.said)[-900:]
-    assert service.ask("GET", "/lanes/bad").status < 500
-    if answer.status == 200:
-        other = Service(model)
-        alone = other.ask("POST", "/rows", b"lane,day,a\ngood,2020-02-11,5\n", content_type="text/csv").json
-        assert answer.json["forecasts"][1:] == alone["forecasts"]
+    good, csv = b"good,2020-02-11,5\n", {"content_type": "text/csv"}
+    alone = Service(model).ask("POST", "/rows", b"lane,day,a\n" + good, **csv).json["forecasts"]
+    state = Service(model).ask("GET", "/lanes/tiny/state").json
+    for place, text in enumerate(state["arrays"]):
+        service, length = Service(model), len(b64decode(text))
+        forged = list(state["arrays"])
+        forged[place] = b64encode((filler * (length + 1))[:length]).decode()
+        put = service.ask("PUT", "/lanes/bad/state", json.dumps(state | {"arrays": forged}).encode())
+        assert put.status in (200, 422), service.said
+        answer = service.ask("POST", "/rows", b"lane,day,a\nbad,2031-02-11,5\n" + good, **csv)
+        assert (answer.status, answer.json["forecasts"][1:]) == (200, alone), service.said
+        for path in ("/lanes/bad", "/lanes/bad/state", "/lanes"):
+            assert service.ask("GET", path).status < 500, service.said
 
 
 def test_metrics_count_what_happened(service: Service) -> None:

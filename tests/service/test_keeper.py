@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from pipeline.service.desk import Desk, Refusal
 from pipeline.service.journal import Journal
 from pipeline.service.keeper import Keeper
 from pipeline.serving.model import ServedModel
+from pipeline.serving.state_file import save_state
 from pipeline.serving.stream import Stream
 
 MakeServed = Callable[..., ServedModel]
@@ -56,6 +59,12 @@ def restored(model: ServedModel, path: Path) -> tuple[Desk, Keeper]:
     return desk, keeper
 
 
+def die(desk: Desk) -> None:
+    """End the process of a desk: the system closes what it has open."""
+    assert desk.journal is not None
+    desk.journal.close()
+
+
 def take(desk: Desk, day: str) -> None:
     body = "lane,day,a\n" + "".join(f"{lane},{day},{len(lane + day) + int(day[-2:]) / 7}\n" for lane in LANES)
     assert not isinstance(desk.take([desk.bodies.rows_of(body.encode(), True, None, 9)])[0], Refusal)
@@ -89,11 +98,46 @@ def test_lanes_are_where_they_were_whenever_the_process_dies(
             if happening == "die in a save":  # the new journal is there, the new state file is not
                 assert desk.journal is not None
                 desk.journal.turn()
+            die(desk)
             desk, keeper = restored(model, path)
         assert_equal(desk, never_stopped)
+    die(desk)
     desk, _ = restored(model, path)
     assert_equal(desk, never_stopped)
     assert len(list(path.parent.iterdir())) == 2  # the state file and one journal: none is left behind for ever
+
+
+def test_two_saves_at_the_same_time_keep_the_newer_rows(
+    model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A slow save ends after a later one: the file holds the older lanes, and the journals between are gone."""
+    desk, keeper = restored(model, tmp_path / "lanes.npz")
+    batcher, durations = Batcher(desk, durable=False), iter([0.3, 0.0])
+
+    def save_slowly(*arguments: Any) -> None:
+        time.sleep(next(durations))
+        save_state(*arguments)
+
+    async def save_twice() -> None:
+        take(desk, DAYS[0])
+        first = asyncio.create_task(keeper.save_beside(batcher))
+        await asyncio.sleep(0.05)
+        take(desk, DAYS[1])
+        await asyncio.gather(first, keeper.save_beside(batcher))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pipeline.service.keeper.save_state", save_slowly)
+        asyncio.run(save_twice())
+    die(desk)
+    again, _ = restored(model, tmp_path / "lanes.npz")
+    assert_equal(again, desk)
+
+
+def test_the_lanes_of_a_running_service_are_not_taken(model: ServedModel, tmp_path: Path) -> None:
+    """Two services with one state file overwrite each other's lanes, and nobody is told."""
+    restored(model, tmp_path / "lanes.npz")
+    with pytest.raises(UserError, match="is that of a service which is running; stop it, or choose another file"):
+        restored(model, tmp_path / "lanes.npz")
 
 
 def test_a_line_that_was_being_written_is_left_out(model: ServedModel, tmp_path: Path) -> None:
@@ -101,6 +145,7 @@ def test_a_line_that_was_being_written_is_left_out(model: ServedModel, tmp_path:
     path = tmp_path / "lanes.npz"
     desk, _ = restored(model, path)
     take(desk, DAYS[0])
+    die(desk)
     (journal,) = tmp_path.glob("*.journal-*")
     whole = journal.read_bytes()
     journal.write_bytes(whole + whole[:-9])
@@ -113,6 +158,7 @@ def test_damaged_files_are_refused_with_what_to_do(model: ServedModel, tmp_path:
     path = tmp_path / "lanes.npz"
     desk, _ = restored(model, path)
     take(desk, DAYS[0])
+    die(desk)
     (journal,) = tmp_path.glob("*.journal-*")
     whole = journal.read_bytes()
     for damage in (b"[1]\n", b"{}\n", b'[["x","2020-02-10",[null]]]\n', b"\xff\n"):

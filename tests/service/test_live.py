@@ -60,6 +60,8 @@ def test_another_run_takes_over_with_the_rows_that_came(
     close(successor)
     assert (live.run_id, live.desk) == ("new", successor)
     assert take(live.desk, 5) == take(alone, 5)
+    assert successor.journal is not None
+    successor.journal.close()
     again = open_desk(new)
     keeper.restore(again)
     close(again)
@@ -79,7 +81,8 @@ def test_a_service_that_follows_starts_with_the_lanes_of_the_run_before(
             keeper.save(desk)
         take(desk, day)
         take(alone, day)
-    close(desk)
+    assert desk.journal is not None
+    desk.journal.close()
     with pytest.raises(UserError, match="belongs to another model"):
         keeper.restore(open_desk(new))
     successor = open_desk(new)
