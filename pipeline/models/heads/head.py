@@ -8,6 +8,7 @@ head's own `shape`. With H horizon steps, T targets, N numbers that the network 
     points                    (windows, H, T)         the data's own units
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -118,3 +119,23 @@ class Head(Protocol):
 
     def measure(self, num_targets: int) -> Measure:
         """Return what runs are chosen and judged by: the score, of several targets each over its scale and averaged."""
+
+
+class KeepsAll(ABC):
+    """What a head says of its outputs when all of them are kept: it has few."""
+
+    @abstractmethod
+    def training_loss(self, config: Config) -> TrainingLoss:
+        """See `Head`."""
+
+    def kept(self, num_outputs: int) -> int:
+        """Return all of them."""
+        return num_outputs
+
+    def keep(self, targets: Any, outputs: Any) -> Any:
+        """Return the outputs."""
+        return outputs
+
+    def kept_loss(self, config: Config) -> TrainingLoss:
+        """Return the training loss."""
+        return self.training_loss(config)

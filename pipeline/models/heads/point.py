@@ -1,13 +1,12 @@
 """The head that says one number: the forecast. It is judged by RMSE."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from pipeline.base.record import Measure
 from pipeline.config.schema import Config, Loss
-from pipeline.models.heads.head import Array, Invert, TrainingLoss
+from pipeline.models.heads.head import Array, Invert, KeepsAll, TrainingLoss
 
 RMSE = Measure("rmse", "RMSE", has_unit=True, cost="squared errors")
 RMSSE = Measure(
@@ -20,7 +19,7 @@ RMSSE = Measure(
 
 
 @dataclass(frozen=True)
-class PointHead:
+class PointHead(KeepsAll):
     """One number for each step ahead and target, learnt with `training.loss`; what each method does: see `Head`."""
 
     shape: tuple[int, ...] = ()
@@ -38,18 +37,6 @@ class PointHead:
             Loss.huber: keras.losses.huber,
             Loss.log_cosh: keras.losses.log_cosh,
         }[config.training.loss]
-
-    def kept(self, num_outputs: int) -> int:
-        """Return all of them."""
-        return num_outputs
-
-    def keep(self, targets: Any, outputs: Any) -> Any:
-        """Return the outputs."""
-        return outputs
-
-    def kept_loss(self, config: Config) -> TrainingLoss:
-        """Return the training loss."""
-        return self.training_loss(config)
 
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Return shape (windows, horizon_steps, targets)."""

@@ -14,7 +14,7 @@ from pipeline.base.record import Measure
 from pipeline.config.schema import Config
 from pipeline.models.answer_rule import AnswerRule
 from pipeline.models.heads.families import MEDIAN, Family
-from pipeline.models.heads.head import Array, Invert, TrainingLoss
+from pipeline.models.heads.head import Array, Invert, KeepsAll, TrainingLoss
 
 CRPS = Measure(
     "crps",
@@ -34,7 +34,7 @@ SCALED_CRPS = Measure(
 
 
 @dataclass(frozen=True)
-class QuantileHead:
+class QuantileHead(KeepsAll):
     """A number for each level, ascending; what each method does: see `Head`.
 
     Attributes:
@@ -69,18 +69,6 @@ class QuantileHead:
             return ops.mean(self.family.loss(targets[..., None], said), axis=-1)  # over horizon_steps x targets
 
         return loss
-
-    def kept(self, num_outputs: int) -> int:
-        """Return all of them."""
-        return num_outputs
-
-    def keep(self, targets: Any, outputs: Any) -> Any:
-        """Return the outputs."""
-        return outputs
-
-    def kept_loss(self, config: Config) -> TrainingLoss:
-        """Return the training loss."""
-        return self.training_loss(config)
 
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Return each quantile by itself: a quantile stays one under every map that keeps the order of values."""
