@@ -20,6 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.base.beat import beating_every
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data.series_file import write_series
@@ -238,19 +239,12 @@ def _await_empty(name: str) -> None:
 @contextmanager
 def _beating(file: Path) -> Iterator[None]:
     """Rewrite a file while the block lasts, by which workers know that the command lives."""
-    stop = threading.Event()
+    numbers = count()
 
     def beat() -> None:
-        for number in count():
-            with suppress(OSError):  # a network disk that is away for a while
-                file.write_text(str(number))
-            if stop.wait(SECONDS_BETWEEN_BEATS):
-                return
+        file.write_text(str(next(numbers)))
 
-    thread = threading.Thread(target=beat, daemon=True, name="beat")
-    thread.start()
-    try:
+    with suppress(OSError):  # a network disk that is away for a while
+        beat()
+    with beating_every(SECONDS_BETWEEN_BEATS, beat):
         yield
-    finally:
-        stop.set()
-        thread.join()

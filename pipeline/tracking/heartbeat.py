@@ -2,13 +2,13 @@
 
 import os
 import socket
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import psutil
 
+from pipeline.base.beat import beating_every
 from pipeline.tracking.store import Store
 
 PROCESS_TAG = "process"
@@ -39,20 +39,12 @@ def slurm_job() -> str | None:
 @contextmanager
 def beating(store: Store, run_id: str) -> Iterator[None]:
     """Renew the sign of life of a run while the block lasts; a store that is away for a while only misses some."""
-    stop = threading.Event()
 
     def beat() -> None:
-        while not stop.wait(SECONDS_BETWEEN):
-            with suppress(Exception):  # what matters is logged by the run itself, and fails there
-                store.client.set_tag(run_id, HEARTBEAT_TAG, _now())
+        store.client.set_tag(run_id, HEARTBEAT_TAG, _now())  # what matters is logged by the run itself, and fails there
 
-    thread = threading.Thread(target=beat, daemon=True, name="heartbeat")
-    thread.start()
-    try:
+    with beating_every(SECONDS_BETWEEN, beat, _PATIENCE):
         yield
-    finally:
-        stop.set()
-        thread.join(_PATIENCE)
 
 
 def has_ended(tags: Mapping[str, str]) -> bool:
