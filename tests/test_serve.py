@@ -128,6 +128,7 @@ def test_a_token_of_the_environment_is_required(folder: Path) -> None:
         (["run=best", "host=203.0.113.7", "port=0"], "can be reached by others"),
         (["run=best", "lanes=0"], "lanes must be above zero, but got lanes=0"),
         (["run=best", "state=/nowhere/s.npz"], "/nowhere"),
+        (["run=best", "state=."], "state=. is a folder; name a file in it, for example state=lanes.npz"),
         (["run=best", "durability=never"], "unknown durability 'never'; choose from each, interval"),
     ],
 )

@@ -57,6 +57,19 @@ def check_folder(key: str, path: Path) -> None:
         raise UserError(f"{key}={path}: the folder {path.parent} is not there; create it first")
 
 
+def check_state(path: Path) -> None:
+    """Check that a state file can be read or made, before the work for it begins.
+
+    Raises:
+        UserError: If its folder does not exist or cannot be written to, or it is a folder itself.
+    """
+    check_folder("state", path)
+    if path.is_dir():
+        raise UserError(f"state={path} is a folder; name a file in it, for example state={path / 'lanes.npz'}")
+    if not os.access(path.absolute().parent, os.W_OK):
+        raise UserError(f"state={path} lies in a folder that cannot be written to; choose another one")
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file in one move: a reader, or a crash, finds the old file or the whole new one.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
-from pipeline.base.paths import check_folder
+from pipeline.base.paths import check_state
 from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry
 from pipeline.command.exits import DONE
@@ -149,7 +149,5 @@ def _check(arguments: Arguments) -> str | None:
     if arguments.reload < 0:
         raise UserError(f"reload must not be negative, but got reload={arguments.reload}")
     if arguments.state is not None:
-        check_folder("state", arguments.state)
-        if not os.access(arguments.state.absolute().parent, os.W_OK):
-            raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
+        check_state(arguments.state)
     return token

@@ -1,7 +1,6 @@
 """Forecast as data arrive: `python -m pipeline.stream run=best < rows.csv`."""
 
 import io
-import os
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
-from pipeline.base.paths import check_folder
+from pipeline.base.paths import check_state
 from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry
 from pipeline.command.exits import DONE
@@ -106,9 +105,7 @@ def stream_rows(arguments: Arguments) -> int:
     if arguments.input is not None and not arguments.input.is_file():
         raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
     if arguments.state is not None:
-        check_folder("state", arguments.state)
-    if arguments.state is not None and not os.access(arguments.state.absolute().parent, os.W_OK):
-        raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
+        check_state(arguments.state)
     model = fetch_model(arguments, future=arguments.future)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
-from pipeline.base.paths import check_folder
+from pipeline.base.paths import check_state
 from pipeline.base.terminal import say
 from pipeline.base.text import show_names
 from pipeline.command.arguments import Manual, option, run_entry
@@ -148,9 +148,7 @@ def _check(arguments: Arguments) -> None:
         return
     if arguments.score is not None:
         raise UserError("score reads a text after the prime, not after a state; leave state out")
-    check_folder("state", arguments.state)
-    if not os.access(arguments.state.absolute().parent, os.W_OK):
-        raise UserError(f"state={arguments.state} lies in a folder that cannot be written to; choose another one")
+    check_state(arguments.state)
 
 
 def _encode_prime(writer: "Writer", prime: str) -> "IntArray":

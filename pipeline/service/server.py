@@ -38,7 +38,7 @@ def bind(host: str, port: int) -> socket.socket:
     except OSError as error:
         listening.close()
         raise UserError(
-            f"host={host} port={port} cannot be listened on ({error.strerror}); choose another port="
+            f"host={host} port={port} cannot be listened on ({error.strerror}); choose another host= or port="
         ) from None
     return listening
 
