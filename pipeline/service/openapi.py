@@ -17,7 +17,16 @@ def describe(model: ServedModel) -> dict[str, Any]:
     row = _describe_row(model.config, model.data.series)
     rows = {"type": "object", "required": ["rows"], "properties": {"rows": {"type": "array", "items": row}}}
     answer = _describe_answer(model)
-    state = {"type": "object", "required": ["model", "rows", "last", "arrays"]}
+    state = {
+        "type": "object",
+        "required": ["model", "rows", "last", "arrays"],
+        "properties": {
+            "model": {"type": "string"},
+            "rows": {"type": "integer"},
+            "last": {"type": ["number", "null"]},
+            "arrays": {"type": "array", "items": {"type": "string"}},
+        },
+    }
     return {
         "openapi": "3.1.0",
         "info": {
@@ -50,7 +59,18 @@ def describe(model: ServedModel) -> dict[str, Any]:
 
 def show_page(document: dict[str, Any]) -> str:
     """Return the document as a page."""
-    return render_page("service", document["info"]["title"], document=document)
+    return render_page("service", document["info"]["title"], document=document, example=_write_example)
+
+
+def _write_example(schema: dict[str, Any]) -> Any:
+    """Return a value as a schema has it, for people; nothing where it says too little."""
+    if "items" in schema:
+        return [_write_example(schema["items"])]
+    if "properties" in schema:
+        return {name: _write_example(each) for name, each in schema["properties"].items()}
+    kind = schema.get("type", "object")
+    kind = kind if isinstance(kind, str) else kind[0]
+    return {"string": "...", "integer": 1, "number": 0.5, "array": [], "object": {}}[kind]
 
 
 def _describe_row(config: Config, series: Series) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from base64 import b64decode, b64encode
 from collections.abc import Callable
 from dataclasses import replace
+from html import unescape
 from typing import Any
 
 import pytest
@@ -234,6 +235,8 @@ def test_every_route_is_described(service: Service) -> None:
             found = service.ask(method.upper(), path.replace("{lane}", "tiny"))
             assert found.status != 405 and "there is nothing here" not in found.body.decode()
     assert "default-src 'none'" in page.body.decode()
+    row = unescape(page.body.decode()).partition("Body: <code>")[2].partition("</code>")[0]
+    assert json.loads(row) == {"rows": [{"a": 0.5, "day": "...", "lane": "..."}]}
     assert document["paths"].keys() >= {"/lanes/{lane}/rows", "/lanes/{lane}/state", "/forecast", "/rows", "/metrics"}
 
 
