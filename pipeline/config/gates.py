@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 from pipeline.base.errors import UserError
 from pipeline.base.text import hide_password, show_names, show_setting
+from pipeline.config.calendar_gates import complain_of_calendar
 from pipeline.config.head_gates import complain_of_head
 from pipeline.config.keys import NEUTRAL, write_parameter
 from pipeline.config.launcher_gates import complain_of_ray, complain_of_slurm
@@ -147,8 +148,7 @@ def _dataset(config: Config) -> Iterator[str]:
         if names is not None and (not names or len(set(names)) != len(names)):
             yield f"dataset.{key} must name at least one column and each only once, but got {names}"
     yield from _future(dataset)
-    if len(set(dataset.calendar)) != len(dataset.calendar):
-        yield f"dataset.calendar must name each only once, but got {[each.value for each in dataset.calendar]}"
+    yield from complain_of_calendar(dataset)
     yield from _how_written(dataset)
 
 

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, fields, is_dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -87,7 +87,7 @@ else:
     Transforms = Any  # a list, or the word auto: OmegaConf has no type for both; `typed_config` makes the list
 
 
-class Cycle(Enum):
+class Cycle(StrEnum):
     """What of a timestamp goes in, as sine and cosine of its place in the cycle."""
 
     quarter = "quarter"
@@ -267,7 +267,7 @@ class DatasetConfig:
     gaps: Gaps = Gaps.keep
     short_lanes: ShortLanes = ShortLanes.error
     transforms: Transforms = field(default_factory=list)
-    calendar: list[Cycle] = field(default_factory=list)
+    calendar: list[str] = field(default_factory=list)
     scaler: Scaler = Scaler.minmax
     scaler_per_lane: bool = False
     normalise: Normalise = Normalise.none

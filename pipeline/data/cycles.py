@@ -6,6 +6,8 @@ Each cycle is a circle, so that December lies beside January; a place on it is a
     month_sin         0         1         0         -1
     month_cos         1         0        -1          0
 
+A public holiday, `holiday:DE`, is a column of its own: 1 on such a day, otherwise 0.
+
 The columns depend on the timestamp of their own row alone. Training and every way of serving make them here.
 """
 
@@ -16,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.public_holidays import PREFIX, are_holidays, known_years
 from pipeline.base.text import show_name
 from pipeline.config.schema import Cycle, DatasetConfig
 from pipeline.data.arrays import FloatArray
@@ -31,35 +34,47 @@ _NAMES = {_YEAR: "year", _MONTH: "month", _WEEK: "week", _DAY: "day"}
 _ROUNDING = 1e-9
 
 
-def cycle_names(cycles: Sequence[Cycle]) -> tuple[str, ...]:
+def calendar_names(entries: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the columns.
 
     Example:
-        >>> cycle_names([Cycle.month])
-        ('month_sin', 'month_cos')
+        >>> calendar_names(["month", "holiday:DE"])
+        ('month_sin', 'month_cos', 'holiday:DE')
     """
-    return tuple(f"{cycle.value}_{wave}" for cycle in cycles for wave in ("sin", "cos"))
+    return tuple(name for entry in entries for name in _names(entry))
 
 
-def cycle_values(times: pd.DatetimeIndex, cycles: Sequence[Cycle]) -> FloatArray:
-    """Return the sine and the cosine of each cycle for some timestamps, by the clock of their own time zone.
+def _names(entry: str) -> tuple[str, ...]:
+    return (entry,) if entry.startswith(PREFIX) else (f"{entry}_sin", f"{entry}_cos")
+
+
+def calendar_values(times: pd.DatetimeIndex, entries: Sequence[str]) -> FloatArray:
+    """Return the columns of dataset.calendar for some timestamps, by the clock of their own time zone.
 
     Args:
         times: Dates. Shape (rows,).
-        cycles: Which cycles.
+        entries: Cycles, and public holidays.
 
     Returns:
-        From -1 to 1, without unit. Shape (rows, 2 x cycles).
+        From -1 to 1, without unit. Shape (rows, columns).
 
     Example:
-        >>> cycle_values(pd.DatetimeIndex(["2024-04-01"]), [Cycle.month]).round(3).tolist()
-        [[1.0, 0.0]]
+        >>> calendar_values(pd.DatetimeIndex(["2024-04-01"]), ["month", "holiday:DE"]).round(3).tolist()  # Easter
+        [[1.0, 0.0, 1.0]]
     """
-    waves = []
-    for cycle in cycles:
-        angle = 2 * np.pi * _place(times, cycle)  # (rows,)
-        waves += [np.sin(angle), np.cos(angle)]
-    return np.stack(waves, axis=1) if waves else np.empty((len(times), 0))  # (rows, 2 x cycles)
+    columns: list[FloatArray] = []
+    for entry in entries:
+        if entry.startswith(PREFIX):
+            columns.append(are_holidays(entry, _local_days(times)).astype(float))
+        else:
+            angle = 2 * np.pi * _place(times, Cycle(entry))  # (rows,)
+            columns += [np.sin(angle), np.cos(angle)]
+    return np.stack(columns, axis=1) if columns else np.empty((len(times), 0))  # (rows, columns)
+
+
+def _local_days(times: pd.DatetimeIndex) -> np.ndarray:
+    wall = times if times.tz is None else times.tz_localize(None)
+    return wall.to_numpy().astype("datetime64[D]")
 
 
 def _place(times: pd.DatetimeIndex, cycle: Cycle) -> FloatArray:
@@ -87,7 +102,7 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
     Raises:
         UserError: If the timestamps are no dates, nobody said which clock counts, or a column has such a name.
     """
-    names = cycle_names(dataset.calendar)
+    names = calendar_names(dataset.calendar)
     if not names:
         return series
     if not isinstance(series.timestamps, pd.DatetimeIndex):
@@ -104,7 +119,7 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
             f"{series.origin} has a column {show_name(taken)}, as dataset.calendar names one of its own; leave it out "
             "of dataset.features, or rename it"
         )
-    values = cycle_values(series.timestamps, dataset.calendar)
+    values = calendar_values(series.timestamps, dataset.calendar)
     return replace(
         series,
         values=np.concatenate([series.values, values], axis=1),
@@ -116,7 +131,7 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
 
 
 def check_cycles(dataset: DatasetConfig, series: Series, split: Split) -> None:
-    """Check that each cycle says something: it is longer than a step, and the training part sees some of it.
+    """Check that each entry says something: steps are not too long for it, and the training part sees some of it.
 
     Raises:
         UserError: Naming the first that does not.
@@ -131,17 +146,30 @@ def _complaints(dataset: DatasetConfig, series: Series, split: Split) -> Iterato
     assert isinstance(series.timestamps, pd.DatetimeIndex)
     longest = max(series.slices(), key=lambda rows: rows.stop - rows.start)
     step = pd.Series(series.timestamps[longest]).diff().median()
-    first = len(series.columns) - len(series.computed)
-    train = series.values[split.rows("train"), first:]  # (rows, 2 x cycles)
-    for position, cycle in enumerate(dataset.calendar):
-        remedy = f"leave {cycle.value} out of dataset.calendar"
-        if step >= _LENGTHS[cycle]:
+    in_train = split.rows("train")
+    for entry in dataset.calendar:
+        remedy = f"leave {entry} out of dataset.calendar"
+        if entry.startswith(PREFIX):
+            yield from _holiday_complaints(entry, series.timestamps, step, remedy)
+        elif step >= _LENGTHS[Cycle(entry)]:
             yield (
-                f"{cycle.value} says where in the {_NAMES[_LENGTHS[cycle]]} a row lies, but its rows lie "
+                f"{entry} says where in the {_NAMES[_LENGTHS[Cycle(entry)]]} a row lies, but its rows lie "
                 f"{_describe(step)} apart; {remedy}"
             )
-        if (np.ptp(train[:, 2 * position : 2 * position + 2], axis=0) <= _ROUNDING).all():
-            yield f"{cycle.value} is the same in every row of the training part; {remedy}"
+        train = series.values[in_train][:, series.column_numbers(_names(entry))]  # (rows, columns)
+        if (np.ptp(train, axis=0) <= _ROUNDING).all():
+            yield f"{entry} is the same in every row of the training part; {remedy}"
+
+
+def _holiday_complaints(entry: str, times: pd.DatetimeIndex, step: pd.Timedelta, remedy: str) -> Iterator[str]:
+    if step > _DAY:
+        yield f"{entry} says whether a day is a public holiday, but its rows lie {_describe(step)} apart; {remedy}"
+    years, (first, last) = _local_days(times).astype("datetime64[Y]").astype(int) + 1970, known_years(entry)
+    if years.min() < first or years.max() > last:
+        yield (
+            f"the days of {entry} are known from {first} to {last}, but its rows lie from {years.min()} to "
+            f"{years.max()}; {remedy}, or cut the file"
+        )
 
 
 def _describe(step: pd.Timedelta) -> str:

@@ -6,7 +6,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.base.text import show_names
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.cycles import cycle_values
+from pipeline.data.cycles import calendar_values
 from pipeline.data.known_ahead import carry_rows
 from pipeline.serving.clock import Clock
 from pipeline.serving.model import ServedModel
@@ -77,5 +77,5 @@ def _rows_beyond(model: ServedModel, clock: Clock, lane: int, count: int) -> Flo
     found[:, [names.index(name) for name in series.static]] = series.values[last, series.column_numbers(series.static)]
     if series.computed and clock.has_calendar:
         times = pd.DatetimeIndex(clock.go_on(series.timestamps[last], count))
-        found[:, len(names) - len(series.computed) :] = cycle_values(times, model.config.dataset.calendar)
+        found[:, len(names) - len(series.computed) :] = calendar_values(times, model.config.dataset.calendar)
     return found

@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
-from pipeline.data.cycles import cycle_values
+from pipeline.data.cycles import calendar_values
 from pipeline.serving.beyond import check_known
 from pipeline.serving.clock import MOST_COUNTED, Clock
 from pipeline.serving.lane_bounds import LaneBounds, name_bounds, warm_bounds
@@ -319,7 +319,7 @@ class LaneBook:
         """Return what is made from the timestamp of a row: the columns of dataset.calendar."""
         if key != self._computed[0]:
             time = pd.DatetimeIndex([self._clock.time_of(key)])
-            self._computed = key, cycle_values(time, self._model.config.dataset.calendar)[0].tolist()
+            self._computed = key, calendar_values(time, self._model.config.dataset.calendar)[0].tolist()
         return self._computed[1]
 
     def _tell_unknown(self, lane: str) -> None:

@@ -14,7 +14,7 @@ from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_con
 from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
-from pipeline.data.cycles import cycle_names
+from pipeline.data.cycles import calendar_names
 from pipeline.data.prepared import PreparedData
 from pipeline.data.scaling import Scaling
 from pipeline.data.series import Levels, Series
@@ -77,7 +77,7 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         targets=targets,
         filled=values.astype(bool),
         origin=config.dataset.name,
-        computed=cycle_names(config.dataset.calendar),
+        computed=calendar_names(config.dataset.calendar),
         future=_encoded(config.dataset.future, levels),
         static=_encoded(config.dataset.static, levels),
         levels=levels,

@@ -9,7 +9,7 @@ import pytest
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Cycle, DatasetConfig, Gaps, Missing, Source, Transform, hash_config
 from pipeline.data.auto_transforms import resolve_transforms
-from pipeline.data.cycles import cycle_names, cycle_values
+from pipeline.data.cycles import calendar_names, calendar_values
 from pipeline.data.notes import describe_data
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
@@ -42,23 +42,73 @@ def load(frame: pd.DataFrame, **dataset: Any) -> tuple[Config, Series]:
     return config, load_series(config.dataset, data=frame)
 
 
-def daily(count: int = 120, freq: str = "D") -> pd.DataFrame:
-    times = pd.date_range("2024-01-01", periods=count, freq=freq)
+def daily(count: int = 120, freq: str = "D", begin: str = "2024-01-01") -> pd.DataFrame:
+    times = pd.date_range(begin, periods=count, freq=freq)
     return pd.DataFrame({"day": times, "a": np.random.default_rng(1).normal(size=count)})
 
 
 @pytest.mark.parametrize(("cycle", "time"), BY_HAND)
 def test_values_computed_by_hand(cycle: Cycle, time: str) -> None:
     """Breaks the inputs: a date stands at the place of another one, or December far from January."""
-    found = cycle_values(pd.DatetimeIndex([time]), [cycle])
+    found = calendar_values(pd.DatetimeIndex([time]), [cycle])
     np.testing.assert_allclose(found, [BY_HAND[cycle, time]], atol=1e-12)
-    assert cycle_names([cycle]) == (f"{cycle.value}_sin", f"{cycle.value}_cos")
+    assert calendar_names([cycle]) == (f"{cycle.value}_sin", f"{cycle.value}_cos")
 
 
 def test_the_clock_on_the_wall_counts() -> None:
     """Breaks local hours: noon in Berlin would be ten or eleven o'clock, and jump twice a year."""
     noon = pd.DatetimeIndex(["2024-01-15 12:00", "2024-07-15 12:00"]).tz_localize("Europe/Berlin")
-    np.testing.assert_allclose(cycle_values(noon, [Cycle.hour]), [[0, -1], [0, -1]], atol=1e-12)
+    np.testing.assert_allclose(calendar_values(noon, [Cycle.hour]), [[0, -1], [0, -1]], atol=1e-12)
+
+
+HOLIDAYS = {
+    ("holiday:DE", "2024-10-03"): 1,
+    ("holiday:DE", "2024-10-04"): 0,
+    ("holiday:DE", "2024-04-01"): 1,  # Easter Monday moves
+    ("holiday:DE", "2023-04-10"): 1,
+    ("holiday:DE", "2024-05-30"): 0,
+    ("holiday:DE-BY", "2024-05-30"): 1,  # Corpus Christi
+    ("holiday:DE-BY", "2024-10-03"): 1,
+    ("holiday:US", "2021-12-31"): 1,  # stands in for New Year's Day, a Saturday
+    ("holiday:US", "2023-01-02"): 1,
+    ("holiday:US", "2024-07-04 23:59"): 1,
+}
+
+
+def test_public_holidays_computed_by_hand() -> None:
+    """Breaks the inputs: a holiday is missed, another country's is taken, or that of a year is for every year."""
+    for (entry, time), expected in HOLIDAYS.items():
+        np.testing.assert_array_equal(calendar_values(pd.DatetimeIndex([time]), [entry]), [[expected]])
+    assert calendar_values(pd.DatetimeIndex([]), ["holiday:DE"]).shape == (0, 1)
+
+
+def test_a_holiday_begins_at_midnight_of_its_clock() -> None:
+    """Breaks hourly rows: the first and the last hours of a holiday would belong to another day."""
+    times = pd.date_range("2024-10-02 20:00", periods=30, freq="h", tz="UTC").tz_convert("Europe/Berlin")
+    found = calendar_values(times, ["holiday:DE"])[:, 0]
+    np.testing.assert_array_equal(found, times.strftime("%m-%d") == "10-03")
+    assert found.sum() == 24
+
+
+@pytest.mark.parametrize(
+    ("frame", "entry", "complaint"),
+    [
+        ({"freq": "W"}, "holiday:DE", "holiday:DE says whether a day is a public holiday, .* 7 days apart; leave holi"),
+        (
+            {"begin": "1989-12-01"},
+            "holiday:DE",
+            "holiday:DE are known from 1991 to 2100, but .* from 1989 to 1990; lea",
+        ),
+        ({"begin": "2024-06-01"}, "holiday:DE", "holiday:DE is the same in every row of the training part; leave hol"),
+    ],
+)
+def test_holidays_that_say_nothing_or_are_not_known_are_refused(
+    frame: dict[str, str], entry: str, complaint: str
+) -> None:
+    """Breaks silently: days of which nobody knows whether they were holidays would be working days."""
+    config, series = load(daily(**frame), calendar=[entry])
+    with pytest.raises(UserError, match=complaint):
+        prepare_data(config, series)
 
 
 @pytest.mark.parametrize("as_text", [True, False])
@@ -71,7 +121,7 @@ def test_a_few_rows_have_the_calendar_of_the_whole_table(as_text: bool) -> None:
     zoned = {"calendar": [Cycle.hour], "time_zone": "Europe/Berlin"}
     (config, whole), (_, few) = load(frame, **zoned), load(frame.tail(24), **zoned)
     np.testing.assert_array_equal(few.values, whole.values[-24:])
-    np.testing.assert_allclose(few.values[:, 1:], cycle_values(times[-24:], [Cycle.hour]))
+    np.testing.assert_allclose(few.values[:, 1:], calendar_values(times[-24:], [Cycle.hour]))
     abroad, other = load(frame, **zoned | {"time_zone": "UTC"})
     assert (other.values != whole.values).any() and other.digest() == whole.digest()
     assert hash_config(abroad, other.digest()) != hash_config(config, whole.digest())  # resume=true reads another run
@@ -86,7 +136,7 @@ def test_the_columns_are_inputs_and_nothing_else() -> None:
     names = ("month_sin", "month_cos", "day_of_week_sin", "day_of_week_cos")
     assert (series.features, series.targets) == (("a", *names), ("a",))
     assert isinstance(series.timestamps, pd.DatetimeIndex)
-    expected = cycle_values(series.timestamps, cycles).astype(np.float32)
+    expected = calendar_values(series.timestamps, cycles).astype(np.float32)
     starts = data.windows.starts
     sample = data.windows.gather_inputs(starts)  # (windows, 3, 5)
     np.testing.assert_array_equal(sample[:, :, 1:], expected[data.windows.spec.past_rows(starts)[..., 0]])
@@ -109,7 +159,7 @@ def test_rows_that_were_put_in_have_a_calendar() -> None:
     frame = daily().drop(index=[20, 21])
     _, series = load(frame, calendar=[Cycle.day_of_week], gaps=Gaps.fill, missing=Missing.forward_fill)
     assert isinstance(series.timestamps, pd.DatetimeIndex) and len(series) == 120
-    np.testing.assert_array_equal(series.values[:, 1:], cycle_values(series.timestamps, [Cycle.day_of_week]))
+    np.testing.assert_array_equal(series.values[:, 1:], calendar_values(series.timestamps, [Cycle.day_of_week]))
 
 
 def test_runs_with_and_without_are_of_the_same_data() -> None:

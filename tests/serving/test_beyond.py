@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.config.schema import Cycle
-from pipeline.data.cycles import cycle_values
+from pipeline.data.cycles import calendar_values
 from pipeline.data.prepare import prepare_data
 from pipeline.serving.beyond import known_rows
 from pipeline.serving.clock import Clock
@@ -33,5 +33,5 @@ def test_each_lane_goes_on_with_its_own_known_values(make_served: Callable[..., 
         np.testing.assert_array_equal(rows[:, lane, 0], price[:5])
         np.testing.assert_array_equal(rows[:, lane, 1], (3.0, 7.0)[lane])
         days = series.timestamps[[end - 2, end - 1]].append(clock.go_on(series.timestamps[end - 1], 3))
-        np.testing.assert_array_equal(rows[:, lane, 2:4], cycle_values(days, [Cycle.day_of_week]))
+        np.testing.assert_array_equal(rows[:, lane, 2:4], calendar_values(days, [Cycle.day_of_week]))
         np.testing.assert_array_equal(rows[:, lane, 4], price[1:])  # carried of the row after it

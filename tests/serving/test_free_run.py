@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Cell, Cycle, Horizons, LagsAs, Order, Transform
-from pipeline.data.cycles import cycle_values
+from pipeline.data.cycles import calendar_values
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
 from pipeline.serving.free_run import BACKTEST, FUTURE, forecast_steps
@@ -232,7 +232,7 @@ def test_a_free_run_reads_what_is_known_ahead_at_its_row(kind: str, make_served:
     table, lanes, series = forecast_steps(model, STEPS), warm_lanes(model), model.data.series
     lead, reach = model.config.horizon_steps[0], model.config.horizon
     days = pd.date_range(series.timestamps[-1], periods=STEPS + reach + 1)[1:]
-    calendar = cycle_values(days, model.config.dataset.calendar)
+    calendar = calendar_values(days, model.config.dataset.calendar)
     run = table.loc[table["part"] == FUTURE, "free_run"].to_numpy()
     for step in range(STEPS - lead):
         known = series.known_beyond(0)[step : step + reach + 1]

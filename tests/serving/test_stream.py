@@ -77,7 +77,8 @@ def assert_same(answers: Answers, expected: Answers) -> None:
 @pytest.mark.parametrize("stateful", [False, True])
 def test_the_calendar_of_a_row_is_computed(stateful: bool, make_served: MakeServed) -> None:
     """A stream of a run with dataset.calendar forecasts something else than its predictions, or asks for columns."""
-    dataset = {"calendar": [Cycle.day_of_week, Cycle.day_of_month], "transforms": [Transform.log, Transform.difference]}
+    calendar = [Cycle.day_of_week, Cycle.day_of_month, "holiday:DE"]
+    dataset = {"calendar": calendar, "transforms": [Transform.log, Transform.difference]}
     model = make_served(stateful=stateful, dataset=dataset)
     series, windows = model.data.series, model.data.windows
     days = [f"{day:%Y-%m-%d}" for day in series.timestamps]
