@@ -16,6 +16,7 @@ OLDEST_PYTHON ?= python3.11
 VENV := .venv
 RUN := $(VENV)/bin/python
 PEERS := .venv-peers
+AUDIT := .venv-audit
 STAMP := $(VENV)/.installed
 
 # Exits 0 on a Python that can make the environment: 3.11 to 3.13, with the parts that Debian splits off.
@@ -110,8 +111,17 @@ peers: $(STAMP) $(PEERS)/.installed ## Measure pipeline.search against its peers
 	@$(RUN) -m benchmarks.peers --python $(PEERS)/bin/python $(ARGS)
 
 .PHONY: build
-build: $(STAMP) ## Build the sdist and the wheel into dist/
+build: $(STAMP) ## Build the sdist, the wheel and their bill of materials into dist/
 	@$(RUN) -m build $(ARGS)
+	@$(MAKE) --no-print-directory sbom
+
+.PHONY: sbom
+sbom: $(AUDIT)/.installed ## List what the package needs, with versions and licences, in dist/*.cdx.json (CycloneDX)
+	@$(AUDIT)/bin/python .ci/sbom.py $(abspath $(RUN))
+
+.PHONY: audit
+audit: $(AUDIT)/.installed ## Ask PyPI and OSV for known vulnerabilities of the pinned packages (REQUIRE_AUDIT=1: they must answer)
+	@$(AUDIT)/bin/python .ci/audit.py
 
 # The environment is made again from nothing, because an old one would keep its old versions.
 .PHONY: constraints
@@ -184,4 +194,9 @@ $(PEERS)/.installed: benchmarks/peers-requirements.txt | $(STAMP)
 	@echo "Installing the peers into $(PEERS): some GB with torch, a few minutes ..."
 	@$(RUN) -m venv --clear $(PEERS)
 	@$(PEERS)/bin/python $(PIP_INSTALL) -r $<
+	@touch $@
+
+$(AUDIT)/.installed: .ci/audit-requirements.txt | $(STAMP)
+	@$(RUN) -m venv --clear $(AUDIT)
+	@$(AUDIT)/bin/python $(PIP_INSTALL) -r $<
 	@touch $@

@@ -112,7 +112,7 @@ def _open_folder(folder: Path) -> Path:
 
 def _lead_elsewhere(handle: int) -> Path | None:
     """Let the open folder be a new one that has space, on another disk or in memory; it is removed when Python ends."""
-    for find_parent in (tempfile.gettempdir, lambda: "/dev/shm"):
+    for find_parent in (tempfile.gettempdir, lambda: "/dev/shm"):  # noqa: S108 - mkdtemp
         with suppress(OSError):
             place = Path(tempfile.mkdtemp(prefix="lstm-pipeline-", dir=find_parent()))
             atexit.register(shutil.rmtree, place, ignore_errors=True)

@@ -15,7 +15,7 @@ from pipeline.command.exits import DONE
 from pipeline.command.served import FUTURE, ServedRun, fetch_model, find_served
 from pipeline.command.stream import Start
 
-TOKEN = "LSTM_PIPELINE_TOKEN"
+TOKEN = "LSTM_PIPELINE_TOKEN"  # noqa: S105 - the name of the variable
 _LOOPBACK = frozenset(("127.0.0.1", "localhost", "::1"))
 
 

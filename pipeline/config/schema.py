@@ -186,7 +186,7 @@ class HeadName(Enum):
     gaussian = "gaussian"
     student_t = "student_t"
     negative_binomial = "negative_binomial"
-    token = "token"
+    token = "token"  # noqa: S105 - of a text
 
 
 class Protocol(Enum):

@@ -20,8 +20,8 @@ class Limits:
 
     Attributes:
         token: That clients must have; None: anyone who reaches the port.
-        hosts: Names by which the service may be asked: a page from elsewhere cannot reach it by a name of its own.
-            Empty: all.
+        hosts: Names by which the service may be asked: a page from elsewhere cannot reach it by a name of its own, nor
+            by this one. Empty: all.
         body: Bytes of a request.
         rows: Of a request.
     """
@@ -51,6 +51,10 @@ class Gate:
         headers = Headers(scope=scope)
         if self._limits.hosts and _host(headers.get("host", "")) not in self._limits.hosts:
             await refuse(Refused(421, "host", "this service is not asked by that name"))(scope, receive, send)
+        elif self._limits.hosts and _is_foreign(headers):
+            await refuse(Refused(403, "origin", "a page of another address may not ask this service"))(
+                scope, receive, send
+            )
         elif self._limits.token is not None and scope["path"] not in _OPEN and not self._has_token(headers):
             refusal = Refused(401, "token", "send the header 'Authorization: Bearer TOKEN' with this service's token")
             await refuse(refusal, {"WWW-Authenticate": "Bearer"})(scope, receive, send)
@@ -62,6 +66,12 @@ class Gate:
         return kind.lower() == "bearer" and hmac.compare_digest(
             given.strip().encode("latin-1"), (self._limits.token or "").encode()
         )
+
+
+def _is_foreign(headers: Headers) -> bool:
+    """Return whether a page from elsewhere asks: a browser lets it send rows, though not read the answer."""
+    origin = headers.get("origin")
+    return origin is not None and origin.partition("://")[2] != headers.get("host", "")
 
 
 def _host(header: str) -> str:

@@ -107,6 +107,9 @@ REFUSED: dict[str, tuple[str, str, bytes, dict[str, str], int, str]] = {
     "late": ("POST", "/lanes/tiny/rows", ROW.replace(b"2020", b"2019"), {}, 409, "was read before"),
     "malformed": ("POST", "/lanes/tiny/rows", ROW.replace(b"4", b'"x"'), {}, 422, "row 1 has 'x' in the column 'a'"),
     "elsewhere": ("GET", "/lanes", b"", {"host": "attacker.example"}, 421, "this service is not asked by that name"),
+    "a page": ("POST", "/rows", ROW, {"origin": "https://attacker.example"}, 403, "a page of another address may not"),
+    "a page of a file": ("POST", "/rows", ROW, {"origin": "null"}, 403, "a page of another address may not"),
+    "another port": ("POST", "/rows", ROW, {"origin": "http://127.0.0.1:3000"}, 403, "a page of another address may"),
 }
 
 
