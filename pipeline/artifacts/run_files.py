@@ -27,11 +27,10 @@ from pipeline.evaluation.alignment import take_truth
 from pipeline.evaluation.calibration import Calibration
 from pipeline.evaluation.intervals import Bounds, Coverage
 from pipeline.evaluation.scores import dress
-from pipeline.report.figures.calibration import Shares, draw_calibration
+from pipeline.report.figures.calibration import CURVES, Reliability, Shares, draw_calibration
 from pipeline.report.figures.run import MAX_PANELS, ForecastPanel, draw_forecast, draw_learning_curve
 
 Array = np.ndarray
-_CURVES = {"network": "network, mean of seeds", "linear": "linear fit, errors of the validation part"}
 Losses = Mapping[int, tuple[list[float], list[float]]]  # by seed: training and validation loss of each epoch
 
 
@@ -154,12 +153,13 @@ def draw_run_figures(
         draw_forecast(path, f"{title}\n{scored}", panels)
 
     def calibration(path: Path) -> None:
-        shown = {name: results.calibrations[name] for name in ("network", "linear")}
+        shown = {name: results.calibrations[name] for name in CURVES}
         shares = {}
         for name, found in shown.items():
             ends = np.array([found.interval(float(share)) for share in found.below])  # (levels, 2)
-            shares[_CURVES[name]] = Shares(found.below, ends[:, 0], ends[:, 1])
-        draw_calibration(path, f"{title}\n{results.calibration_told.partition(';')[0]}", data.head.levels, shares)
+            shares[CURVES[name]] = Shares(found.below, ends[:, 0], ends[:, 1])
+        told = results.calibration_told.partition(";")[0]
+        draw_calibration(path, f"{title}\n{told}", Reliability(data.head.levels, shares))
 
     rule = data.head.rule  # of a distribution a likelihood is minimized
     unit = "nats" if rule is not None and rule.below is None else "scaled units"

@@ -5,7 +5,7 @@ one seed, is NaN. Scores, also those called RMSE here, are what `DatasetFacts.me
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.base.record import Measure
@@ -81,6 +81,8 @@ class ConfigurationRow:
         skills: 1 minus its score over that of a baseline, by the baseline's name.
         fit_seconds: Training of all seeds of a run, mean over the runs.
         against_best: Its comparison with the best by validation; None for that one itself.
+        intervals: What the intervals around its forecasts are worth, mean over the runs, by metric: coverage_95,
+            width_95 (of one target), msis_95.
     """
 
     parameters: Mapping[str, Any]
@@ -92,6 +94,7 @@ class ConfigurationRow:
     skills: Mapping[str, float]
     fit_seconds: float
     against_best: ComparisonRow | None
+    intervals: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ DIGEST_TAG = "dataset_sha256"
 LENGTH_TAG = "dataset_rows"
 SCORED_TAG = "scored_values_sha256"
 REASON_TAG = "failure_reason"  # why a run did not finish
+SURE_TAGS = ("coverage", "calibration")  # what its intervals and its quantiles are worth, a sentence each
 
 
 class Status(Enum):
@@ -109,6 +110,7 @@ class LoggedRun:
         artifact_uri: Where its files are.
         started: Start in milliseconds since 1970.
         scored_rows: What identifies the values it was scored on, see TestErrors.rows; empty if it was not logged.
+        sure: What its intervals and quantiles are worth, a sentence each.
     """
 
     record: RunRecord
@@ -116,6 +118,7 @@ class LoggedRun:
     artifact_uri: str
     started: int
     scored_rows: str = ""
+    sure: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

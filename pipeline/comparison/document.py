@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +29,8 @@ from pipeline.comparison.pooling import Cell
 from pipeline.comparison.sentences import label, state_comparison
 from pipeline.comparison.verdict import state_verdict
 from pipeline.config.keys import varying_keys
+
+_OF_INTERVALS = re.compile(r"(coverage|width|msis)_[\d.]+")
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,7 @@ def _describe_configuration(
         skills={name: _mean_metric(runs, f"skill_{name}") for name in BASELINES},
         fit_seconds=_mean_metric(runs, "fit_seconds"),
         against_best=None if against_best is None else _describe_comparison(against_best, measure),
+        intervals={name: _mean_metric(runs, name) for name in runs[0].metrics if _OF_INTERVALS.fullmatch(name)},
     )
 
 

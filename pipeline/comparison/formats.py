@@ -85,6 +85,7 @@ def _plain_configuration(row: ConfigurationRow) -> dict[str, Any]:
         **{name: _plain_numbers(getattr(row, name)) for name in _SCORES},
         **{f"skill_{name}": _number(skill) for name, skill in row.skills.items()},
         "fit_seconds": _number(row.fit_seconds),
+        **{name: _number(value) for name, value in row.intervals.items()},
         "against_best": None if row.against_best is None else _plain_numbers(row.against_best),
     }
 

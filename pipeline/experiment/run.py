@@ -17,7 +17,7 @@ from pipeline.artifacts.weights import save_weights
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import TrainingError
 from pipeline.base.interrupt import check_interrupt
-from pipeline.base.record import AUTO_TAG, DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, RunRecord, Status
+from pipeline.base.record import AUTO_TAG, DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, SURE_TAGS, RunRecord, Status
 from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
@@ -200,12 +200,11 @@ def _train_and_score(
     else:
         results = score_trainings(config, origins, trainings, losses, panel)
         notes = describe_weak_fit(data, results)
-    if isinstance(results, Results) and results.coverage_told:
-        notes = [*notes, results.coverage_told]
-        run.set_tags({"coverage": results.coverage_told})
-    if isinstance(results, Results) and results.calibration_told:
-        notes = [*notes, results.calibration_told]
-        run.set_tags({"calibration": results.calibration_told})
+    if isinstance(results, Results):
+        told = dict(zip(SURE_TAGS, (results.coverage_told, results.calibration_told), strict=True))
+        told = {tag: sentence for tag, sentence in told.items() if sentence}
+        notes = [*notes, *told.values()]
+        run.set_tags(told)
     for note in notes:
         tell(f"{label}: {note}")
     chosen, outputs = last.seeds[results.best], last.forecasts[results.best]

@@ -16,6 +16,7 @@ from pipeline.comparison.runs import compare_runs
 from pipeline.config.keys import varying_keys
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.registry import head_of_run
+from pipeline.report.figures.calibration import CURVES, Reliability, Shares
 from pipeline.report.figures.sweep import MOST_CURVES, Forecast
 from pipeline.report.page.sweep import Part, write_sweep_report
 from pipeline.report.wording import describe_failed, name_row
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
 FOLDER = "report"
-_HISTORY = "history.csv"
+_HISTORY, _CALIBRATION = "history.csv", "calibration.csv"
+_LOW, _HIGH = "low_", "high_"
 
 
 def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
@@ -56,7 +58,7 @@ def read_parts(store: "Store", runs: Sequence[LoggedRun]) -> list[Part]:
 
 
 def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
-    from pipeline.tracking.artifacts import run_folders
+    from pipeline.tracking.artifacts import missing_files, run_folders
 
     document = compare_runs(store, runs)
     by_id = {run.record.run_id: run for run in runs}
@@ -70,13 +72,28 @@ def _read_part(store: "Store", runs: Sequence[LoggedRun]) -> Part:
     ):
         head = head_of_run(newest[0].record.params)
         forecast = _read_forecast(errors, predictions / FALLBACK, name_row(shown[0]), document.dataset.unit, head)
-    return Part(document, curves, forecast)
+    reliability = None
+    if head.levels and not missing_files(store, newest[0], (_CALIBRATION,)):
+        with run_folders(store, newest[:1], (_CALIBRATION,)) as (folder,):
+            reliability = _read_reliability(folder / _CALIBRATION)
+    return Part(document, curves, forecast, newest[0].sure, reliability)
 
 
 def _read_losses(path: Path) -> np.ndarray:
     """Return the validation loss of every seed, NaN after it has stopped. Shape (seeds, epochs)."""
     table = pd.read_csv(path).pivot_table(index="seed", columns="epoch", values="val_loss")
     return table.to_numpy(dtype=float)
+
+
+def _read_reliability(path: Path) -> Reliability:
+    """Return what the quantiles of the network and of the linear fit are worth."""
+    tables = dict(list(pd.read_csv(path).groupby("forecast")))
+    levels = tables["network"]["level"].tolist()
+    shares = {
+        CURVES[name]: Shares(*(tables[name][column].to_numpy() for column in ("below", "below_low", "below_high")))
+        for name in CURVES
+    }
+    return Reliability(levels, shares)
 
 
 def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str, head: Head) -> Forecast | None:
@@ -103,4 +120,8 @@ def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str,
         seeds=frame.filter(regex=r"^seed_\d+$").to_numpy(dtype=float).T,
         baselines={name: actual + head.points(each[of_lane])[:, -1, 0] for name, each in errors.baselines.items()},
         label=f"{'' if lane is None else f'{lane}: '}{target} [{unit}], {ahead} ahead",
+        bands={
+            low.removeprefix(_LOW): frame[[low, low.replace(_LOW, _HIGH)]].to_numpy(dtype=float).T
+            for low in frame.filter(regex=rf"^{_LOW}\d")
+        },
     )

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pipeline.base.document import AxisRow, ConfigurationRow, Document, FailedRow, Summary
 from pipeline.base.record import Measure
@@ -16,6 +17,47 @@ def explain_tests(measure: Measure) -> str:
         f"per {measure.place} (1 step ahead as Harvey, Leybourne and Newbold, further ahead with fixed smoothing), "
         "corrected by Holm for all comparisons. Evidence needs p < 0.05 there and in a t test over the seeds."
     )
+
+
+@dataclass(frozen=True)
+class IntervalColumn:
+    """A column of what the intervals around forecasts are worth: its heading, and the metric in it."""
+
+    heading: str
+    metric: str
+
+    def show(self, row: ConfigurationRow) -> str:
+        """Return the cell of a configuration; empty where it has no such number."""
+        value = row.intervals.get(self.metric, math.nan)
+        if not math.isfinite(value):
+            return ""
+        return f"{100 * value:.0f}\N{NO-BREAK SPACE}%" if self.metric.startswith("coverage") else show_number(value)
+
+
+def list_interval_columns(document: Document) -> list[IntervalColumn]:
+    """Return the columns of the widest intervals; none where no configuration has any."""
+    widest = _widest(document)
+    known = {name for row in document.configurations for name in row.intervals}
+    columns = [
+        IntervalColumn(f"covered by {widest} %", f"coverage_{widest}"),
+        IntervalColumn(f"width of {widest} %", f"width_{widest}"),
+        IntervalColumn(f"MSIS of {widest} %", f"msis_{widest}"),
+    ]
+    return [column for column in columns if column.metric in known]
+
+
+def explain_intervals(document: Document) -> str:
+    """Say what these columns are."""
+    widest = _widest(document)
+    return (
+        f"Covered by {widest} %: the share of the test part inside the {widest} % intervals around the forecasts, mean "
+        "width in the data's own unit. MSIS, lower is better, puts both into one number."
+    )
+
+
+def _widest(document: Document) -> str:
+    levels = [name.partition("_")[2] for row in document.configurations for name in row.intervals]
+    return max(levels, key=float, default="")
 
 
 def title(document: Document) -> str:

@@ -51,7 +51,7 @@ def report_search(
     facts = SearchFacts(
         document=part.document,
         forecast=None if part.forecast is None else replace(part.forecast, name="the champion"),
-        sentences=result.sentences(),
+        sentences=[*result.sentences(), *(f"Of the champion {sentence}." for sentence in part.sure)],
         trials=list_rows(trials),
         last=len(RUNGS),
         naive=result.persistence,

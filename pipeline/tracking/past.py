@@ -12,7 +12,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
 
 from pipeline.base.errors import UserError
-from pipeline.base.record import DIGEST_TAG, HASH_TAG, REASON_TAG, SCORED_TAG, LoggedRun, RunRecord, Status
+from pipeline.base.record import DIGEST_TAG, HASH_TAG, REASON_TAG, SCORED_TAG, SURE_TAGS, LoggedRun, RunRecord, Status
 from pipeline.base.text import hide_password
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
@@ -208,6 +208,7 @@ def logged_run(run: Run | RunRow, resumed: bool = False) -> LoggedRun:
         artifact_uri=run.info.artifact_uri,
         started=run.info.start_time,
         scored_rows=run.data.tags.get(SCORED_TAG, ""),
+        sure=tuple(run.data.tags[tag] for tag in SURE_TAGS if tag in run.data.tags),
     )
 
 

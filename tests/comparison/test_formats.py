@@ -29,7 +29,8 @@ SCORES = dict.fromkeys(("validation_rmse", "test_rmse", "test_mae"), PLAIN_SCORE
 
 def configuration(look_back: int, against: ComparisonRow | None) -> ConfigurationRow:
     skills = {"persistence": 0.5, "linear": NAN}
-    return ConfigurationRow({"look_back": look_back}, ("b", "a"), 1, SCORE, SCORE, SCORE, skills, 3.5, against)
+    worth = {"coverage_95": 0.9}
+    return ConfigurationRow({"look_back": look_back}, ("b", "a"), 1, SCORE, SCORE, SCORE, skills, 3.5, against, worth)
 
 
 DOCUMENT = Document(
@@ -48,6 +49,7 @@ DOCUMENT = Document(
 def test_json_has_these_keys_in_this_order_and_null_for_no_number() -> None:
     """A script that reads the answer finds another name; or a file that has not changed differs in every line."""
     row = {"runs": ["b", "a"], "seeds": 1, **SCORES, "skill_persistence": 0.5, "skill_linear": None, "fit_seconds": 3.5}
+    row |= {"coverage_95": 0.9}
     expected = {
         "selection": "sweep=1",
         "dataset": {"name": "größe", "unit": "m", "sha256": "0a", "scored": "9 timestamps", "measure": "RMSE"},

@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artifacts.errors_file import NAME, write_test_errors
-from pipeline.artifacts.tables import write_predictions
-from pipeline.experiment.sweep_report import _read_forecast
+from pipeline.artifacts.tables import write_calibration, write_predictions
+from pipeline.evaluation.calibration import Calibration
+from pipeline.experiment.sweep_report import _read_forecast, _read_reliability
 from pipeline.models.heads.point import POINT
 
 LANES, ROWS = ("small", "large"), 5  # all of them in the test part
@@ -23,6 +24,8 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     test = np.full(len(days), True)
     where = tmp_path / "predictions.csv"
     write_predictions(where, days, ["price"], [1], np.repeat("test", len(days)), actual, forecasts, [1, 2], names)
+    table = pd.read_csv(where)
+    table.assign(low_80=table["actual"] - 1, high_80=table["actual"] + 2).to_csv(where, index=False)
     facts = ["price"], [1], test, actual, forecasts, baselines, [1, 2], [1.0, 1.0], np.ones(1)
     write_test_errors(tmp_path / NAME, days, *facts)
     drawn = _read_forecast(tmp_path, where, "look_back=3", "euro", POINT)
@@ -30,3 +33,18 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     np.testing.assert_allclose(drawn.actual, 1)
     np.testing.assert_allclose(drawn.seeds, [[2] * ROWS, [3] * ROWS])
     np.testing.assert_allclose(drawn.baselines["linear"], 4)
+    np.testing.assert_allclose(drawn.bands["80"], [[0] * ROWS, [3] * ROWS])
+
+
+def test_the_quantiles_that_are_drawn_are_those_of_the_file(tmp_path: Path) -> None:
+    """The reliability diagram would show the baseline's shares under the name of the network."""
+    calibrations = {
+        name: Calibration((0.1, 0.5, 0.9), np.array(below), 40, 0.5, 0.1)
+        for name, below in (("network", [0.05, 0.5, 0.95]), ("linear", [0.2, 0.4, 0.8]), ("drift", [0.0, 0.0, 0.1]))
+    }
+    write_calibration(tmp_path / "calibration.csv", calibrations)
+    drawn = _read_reliability(tmp_path / "calibration.csv")
+    assert list(drawn.levels) == [0.1, 0.5, 0.9]
+    network, linear = drawn.found.values()
+    assert network.below.tolist() == [0.05, 0.5, 0.95] and linear.below.tolist() == [0.2, 0.4, 0.8]
+    assert (network.lows < network.below).all() and (network.below < network.highs).all()

@@ -5,7 +5,7 @@ import math
 import re
 import textwrap
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from html import escape
@@ -237,6 +237,30 @@ def keep_scale(axis: Axes, shown: np.ndarray, others: Sequence[np.ndarray]) -> l
         margin = 0.05 * (top - bottom)
         axis.set_ylim(bottom - margin, top + margin)
     return told
+
+
+def draw_fan(axis: Axes, along: Any, bands: Mapping[str, np.ndarray]) -> None:
+    """Draw intervals of which each lies inside the next, the wider the paler, without letting them set the scale.
+
+    Args:
+        axis: Axes on which what must be seen is drawn already.
+        along: Places on the horizontal axis. Length time.
+        bands: Lower and upper ends by the share they should cover, in per cent, the narrowest first. Each (2, time),
+            NaN where there is none.
+    """
+    bottom, top = axis.get_ylim()
+    inner: np.ndarray | None = None
+    for place, (share, (low, high)) in enumerate(bands.items()):  # beside each other: shades as the legend has them
+        shade: dict[str, Any] = {"color": COLOURS[0], "alpha": 0.3 * 0.5**place, "linewidth": 0}
+        name = f"{share} % interval"
+        if inner is None:
+            axis.fill_between(along, low, high, **shade, label=name)
+        else:
+            axis.fill_between(along, low, inner[0], **shade, label=name)
+            axis.fill_between(along, inner[1], high, **shade)
+        inner = np.stack([low, high])
+    narrowest = next(iter(bands.values()))  # is always in sight
+    axis.set_ylim(min(bottom, np.nanmin(narrowest)), max(top, np.nanmax(narrowest)))
 
 
 def spread_out(axis: Axes, which: str, values: np.ndarray, least: float = 10) -> bool:

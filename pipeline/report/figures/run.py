@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +15,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
 from pipeline.base.text import show_name
-from pipeline.report.figures.drawing import COLOURS, INK, calm_fonts, keep_scale, literal, spread_out
+from pipeline.report.figures.drawing import COLOURS, INK, calm_fonts, draw_fan, keep_scale, literal, spread_out
 
 _DPI = 100
 ACTUAL, NETWORK, BASELINE = INK, COLOURS[0], COLOURS[1]
@@ -87,7 +86,9 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     axis.plot(times, panel.linear[rows], color=BASELINE, linewidth=1, linestyle="--", label=name)
     axis.plot(times, each.mean(axis=0), color=NETWORK, linewidth=1.4, label=f"network, mean of seeds{cut[1]}")
     if panel.centres is not None and panel.radii is not None and np.isfinite(panel.radii[rows]).any():
-        _draw_fan(axis, times, panel.centres[rows], panel.radii[rows], panel.levels)
+        away = [-1, 1] * panel.radii[rows][..., None]  # (time, levels, 2)
+        ends = (panel.centres[rows][:, None, None] + away).T  # (2, levels, time)
+        draw_fan(axis, times, {f"{100 * level:g}": ends[:, place] for place, level in enumerate(panel.levels)})
     elif len(each) > 1:
         lowest, highest = each.min(axis=0), each.max(axis=0)
         label = f"lowest to highest seed{cut[2]}"
@@ -96,21 +97,6 @@ def _draw_panel(axis: Axes, panel: ForecastPanel) -> None:
     axis.axvspan(first, end, color="#888888", alpha=0.1, linewidth=0, label=part)
     name_axis(axis, panel.name)
     axis.margins(x=0.01)
-
-
-def _draw_fan(axis: Axes, times: pd.Index, centres: np.ndarray, radii: np.ndarray, levels: Sequence[float]) -> None:
-    """Draw intervals around their middles, the wider the paler, without letting them set the scale."""
-    bottom, top = axis.get_ylim()
-    inner = np.zeros(len(centres))
-    for place, level in enumerate(levels):  # bands beside each other: each has the shade that the legend shows
-        shade: dict[str, Any] = {"color": NETWORK, "alpha": 0.3 * 0.5**place, "linewidth": 0}
-        axis.fill_between(
-            times, centres - radii[:, place], centres - inner, **shade, label=f"{100 * level:g} % interval"
-        )
-        axis.fill_between(times, centres + inner, centres + radii[:, place], **shade)
-        inner = radii[:, place]
-    shown = radii[:, 0][:, None] * [-1, 1] + centres[:, None]  # the narrowest is always in sight
-    axis.set_ylim(min(bottom, np.nanmin(shown)), max(top, np.nanmax(shown)))
 
 
 def draw_learning_curve(

@@ -7,7 +7,7 @@ Every figure is drawn once wide and once narrow, because letters that are scaled
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
@@ -25,6 +25,7 @@ from pipeline.report.figures.drawing import (
     INK,
     PAPER,
     Shape,
+    draw_fan,
     finish,
     keep_scale,
     letters_across,
@@ -52,6 +53,8 @@ class Forecast:
         seeds: Forecast of every seed. Shape (seeds, time).
         baselines: Forecasts that need no network, by name. Each (time,).
         label: The target with its unit.
+        bands: Intervals around the mean of the seeds: lower and upper ends by the share they should cover, in per cent,
+            the narrowest first. Each (2, time), NaN where there is none. Empty without intervals.
     """
 
     name: str
@@ -60,6 +63,7 @@ class Forecast:
     seeds: np.ndarray
     baselines: Mapping[str, np.ndarray]
     label: str
+    bands: Mapping[str, np.ndarray] = field(default_factory=dict)
 
 
 def draw_cost(
@@ -177,7 +181,11 @@ def draw_overlay(shape: Shape, forecast: Forecast) -> Figure:
     of_mean, of_band, *of_baselines = keep_scale(axis, seen, [seeds.mean(axis=0), seeds, *baselines.values()])
     label = f"{forecast.name}, mean of seeds{of_mean}"
     axis.plot(steps, seeds.mean(axis=0), color=COLOURS[0], linewidth=1.8, label=label)
-    if len(seeds) > 1:
+    bands = {share: ends[:, steps] for share, ends in forecast.bands.items()}
+    bands = {share: ends for share, ends in bands.items() if np.isfinite(ends).any()}
+    if bands:
+        draw_fan(axis, steps, bands)
+    elif len(seeds) > 1:
         lowest, highest = seeds.min(axis=0), seeds.max(axis=0)
         label = f"lowest to highest seed{of_band}"
         axis.fill_between(steps, lowest, highest, color=COLOURS[0], alpha=0.25, linewidth=0, label=label)

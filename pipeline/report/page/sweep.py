@@ -15,6 +15,7 @@ from pipeline.base.document import Document
 from pipeline.base.salvage import Salvage
 from pipeline.base.text import show_number, show_value
 from pipeline.baselines.registry import find_strongest, name_baseline
+from pipeline.report.figures.calibration import Reliability, draw_pit, draw_reliability
 from pipeline.report.figures.drawing import STYLE, Shape, calm_fonts, write_figure
 from pipeline.report.figures.sweep import Forecast, draw_cost, draw_curves, draw_map, draw_overlay
 from pipeline.report.page.template import MOST_SENTENCES, render_page
@@ -31,11 +32,15 @@ class Part:
         document: The comparison.
         curves: Validation loss of every seed of the best configurations, by name. Each (seeds, epochs).
         forecast: Of the best configuration; None if its files are gone.
+        sure: What its intervals and quantiles are worth, a sentence each.
+        reliability: The same of its quantiles, to be drawn; None without any.
     """
 
     document: Document
     curves: Mapping[str, np.ndarray]
     forecast: Forecast | None
+    sure: Sequence[str] = ()
+    reliability: Reliability | None = None
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,7 @@ class _PartOfPage:
     title: str
     document: Document
     facts: Sequence[_Fact]
+    sure: Sequence[str]
     figures: Sequence[_Drawn]
     sections: Sequence[tuple[str, Sequence[str]]]
 
@@ -123,6 +129,7 @@ def _lay_out(folder: Path, prefix: str, part: Part, salvage: Salvage) -> _PartOf
         title=title(part.document),
         document=part.document,
         facts=_facts(part.document),
+        sure=part.sure,
         figures=figures,
         sections=list_sentences(part.document, MOST_SENTENCES, failed=False),  # the page tells of them once, at its end
     )
@@ -185,8 +192,24 @@ def _figures(part: Part) -> list[_Plan]:
         found.append(_Plan("learning_curves", "Learning curves", caption, partial(draw_curves, curves=part.curves)))
     if part.forecast is not None:
         caption = "What happened on the test part, what the best by validation forecast, and the baselines."
+        if part.forecast.bands:
+            caption += " The fan is its conformal intervals: they should cover the share that the legend says."
         draw = partial(draw_overlay, forecast=part.forecast)
         found.append(_Plan("forecast", "Forecast of the best by validation", caption, draw))
+    if part.reliability is not None:
+        caption = (
+            "For each quantile the share of the test part that lies below it, with its exact 95 % interval; on the "
+        )
+        caption += "dotted line it is the share that should."
+        draw = partial(draw_reliability, worth=part.reliability)
+        found.append(_Plan("reliability", "Are the quantiles of the best what they say?", caption, draw))
+        caption = (
+            "The histogram of the probability integral transform: how many values lie between each two quantiles, "
+        )
+        caption += "over how many should. Bars of 1 are right; high ends: too narrow; a high middle: too wide."
+        found.append(
+            _Plan("pit", "Where the values lie among them", caption, partial(draw_pit, worth=part.reliability))
+        )
     grid = _grid(document)
     if grid is not None:
         averaged = " and over every other axis" if len(document.axes) > 2 else ""

@@ -10,7 +10,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.base.text import show_number, show_p, show_value
-from pipeline.report.wording import explain_tests, show_interval, show_spread
+from pipeline.report.wording import explain_intervals, explain_tests, list_interval_columns, show_interval, show_spread
 
 MOST_SENTENCES = 200
 _MOST_OPEN = 8  # sentences of one list that a reader takes in; more are unfolded on demand
@@ -47,6 +47,8 @@ def _environment() -> Environment:
         "p": show_p,
         "value": show_value,
         "explain_tests": explain_tests,
+        "interval_columns": list_interval_columns,
+        "explain_intervals": explain_intervals,
     }
     environment.globals |= {
         "css": (_FOLDER / "page.css").read_text(encoding="utf-8"),

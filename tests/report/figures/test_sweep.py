@@ -116,6 +116,24 @@ def test_one_seed_has_no_range_in_the_overlay() -> None:
     assert legend_of(figure) == ["actual", "look_back=3, mean of seeds"]
 
 
+def test_the_fan_lies_where_the_intervals_end() -> None:
+    """The fan is that of other steps, the wide interval covers the narrow one, or a legend calls one the other."""
+    bands = {"80": np.stack([ACTUAL - 1, ACTUAL + 2]), "95": np.stack([ACTUAL - 3, ACTUAL + 5])}
+    bands["95"][:, :2] = np.nan  # too few errors were known
+    forecast = Forecast("look_back=3", TIMES, ACTUAL, SEEDS, {}, "load [kW]", bands)
+    figure = draw_overlay(Shape(), forecast)
+    (axis,) = figure.axes
+    ends = []
+    for each in axis.collections:
+        corners = np.concatenate([path.vertices for path in each.get_paths()])
+        at = corners[corners[:, 0] == 3, 1]  # the truth is 5 there
+        ends.append((float(at.min()), float(at.max())))
+    assert ends == [(4.0, 7.0), (2.0, 4.0), (7.0, 10.0)]
+    assert legend_of(figure) == ["actual", "look_back=3, mean of seeds", "80 % interval", "95 % interval"]
+    bottom, top = axis.get_ylim()
+    assert bottom <= 0.0 and top >= 8.0  # the narrower one is always in sight
+
+
 def test_the_map_has_every_score_in_its_cell() -> None:
     """A score stands in another cell than its levels, has no colour, or a cell that was not trained has one."""
     scores = np.array([[1.5, 2.5], [np.nan, 4.5], [5.5, 6.5]])

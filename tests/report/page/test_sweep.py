@@ -26,6 +26,7 @@ from pipeline.base.document import (
 )
 from pipeline.base.salvage import Salvage
 from pipeline.models.heads.point import RMSE
+from pipeline.report.figures.calibration import Reliability, Shares
 from pipeline.report.figures.drawing import Shape
 from pipeline.report.figures.sweep import Forecast
 from pipeline.report.page import sweep as sweep_page
@@ -161,6 +162,25 @@ def test_figures_show_the_numbers_of_the_document(tmp_path: Path, monkeypatch: p
     assert [len(line.get_ydata()) for line in forecast.axes[0].lines] == [6] * 5  # actual, mean, three baselines
     (mesh,) = (each for each in grid.axes[0].collections if isinstance(each, QuadMesh))
     np.testing.assert_array_equal(np.ma.filled(mesh.get_array(), np.nan), [[np.nan, 60.0], [55.0, 50.0]])
+
+
+def test_how_sure_the_forecasts_are_is_on_the_page(tmp_path: Path) -> None:
+    """Somebody reads scores without learning that the intervals cover half of what they should."""
+    worth = {"coverage_80": 0.75, "coverage_95": 0.914, "width_95": 12.5, "msis_95": 4.25}
+    rows = (replace(row(3, True, 50.0, best=True), intervals=worth), row(1, True, 60.0))
+    shares = Shares(*(np.array([0.1, 0.5, 0.8]) + away for away in (0.0, -0.1, 0.1)))
+    shown = part(
+        document=document(configurations=rows),
+        sure=("the 95 % interval covers 91 % of the test part",),
+        reliability=Reliability((0.05, 0.5, 0.95), {"network, mean of seeds": shares}),
+    )
+    page = write_sweep_report(tmp_path, [shown], [], [], WHOLE).read_text().replace("\N{NO-BREAK SPACE}", " ")
+    check_page(page)
+    assert "<li>Of the best by validation the 95 % interval covers 91 % of the test part.</li>" in page
+    headings = re.findall(r'<th scope="col">([^<]+)</th>', page)
+    assert headings[-4:-1] == ["covered by 95 %", "width of 95 %", "MSIS of 95 %"]
+    assert "<td>91 %</td>\n<td>12.50</td>\n<td>4.250</td>" in page and "<td></td>\n<td></td>\n<td></td>" in page
+    assert {"reliability.png", "pit.png"} <= {path.name for path in tmp_path.iterdir()}
 
 
 def test_groups_that_cannot_be_compared_stand_apart(tmp_path: Path) -> None:
