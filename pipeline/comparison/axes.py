@@ -88,21 +88,24 @@ def tied_keys(cells: Sequence[Cell], axis: str) -> list[str]:
 
 
 def _take_step(axis: str, before: str, after: str, pairs: Sequence[tuple[Cell, Cell]]) -> Step:
-    common = sorted(set.intersection(*(set(cell.seeds) for pair in pairs for cell in pair)))
-    per_seed = [
-        [second.test_rmse[second.seeds.index(seed)] - first.test_rmse[first.seeds.index(seed)] for seed in common]
-        for first, second in pairs
-    ]  # (matched, seeds)
+    common = tuple(sorted(set.intersection(*(set(cell.seeds) for pair in pairs for cell in pair))))
+    per_seed = [_scores_of(second, common) - _scores_of(first, common) for first, second in pairs]  # (matched, seeds)
     return Step(
         axis=axis,
         before=before,
         after=after,
         matched=len(pairs),
-        difference=float(np.mean([second.test_rmse.mean() - first.test_rmse.mean() for first, second in pairs])),
-        before_rmse=float(np.mean([first.test_rmse.mean() for first, _ in pairs])),
+        difference=float(np.mean([second.mean_rmse - first.mean_rmse for first, second in pairs])),
+        before_rmse=float(np.mean([first.mean_rmse for first, _ in pairs])),
         per_seed=np.mean(per_seed, axis=0),
         losses=np.mean([second.losses - first.losses for first, second in pairs], axis=0),
     )
+
+
+def _scores_of(cell: Cell, seeds: tuple[int, ...]) -> Array:
+    if cell.seeds == seeds:  # nearly always
+        return cell.test_rmse
+    return cell.test_rmse[[cell.seeds.index(seed) for seed in seeds]]
 
 
 def _numbers(level: str) -> list[float]:

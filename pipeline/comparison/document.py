@@ -112,7 +112,7 @@ def _describe_configuration(
 def _mean_metric(runs: Sequence[RunRecord], name: str) -> float:
     """Return the mean over the runs that logged it; NaN if none did."""
     known = [run.metrics[name] for run in runs if name in run.metrics]
-    return float(np.mean(known)) if known else math.nan
+    return math.fsum(known) / len(known) if known else math.nan
 
 
 def _describe_comparison(comparison: Comparison, measure: Measure) -> ComparisonRow:
@@ -134,11 +134,13 @@ def _describe_axis(
 ) -> AxisRow:
     """Return the levels of an axis with their mean scores, and the effect of every step between adjacent levels."""
     levels = sort_levels([cell.parameters[axis] for cell in cells])
-    means = {level: [cell.test_rmse.mean() for cell in cells if cell.parameters[axis] == level] for level in levels}
+    scores: dict[str, list[float]] = {level: [] for level in levels}
+    for cell in cells:
+        scores[cell.parameters[axis]].append(cell.mean_rmse)
     return AxisRow(
         name=axis,
         changes_together_with=tuple(together),
-        levels=tuple(Level(typed_value(level), float(np.mean(found))) for level, found in means.items()),
+        levels=tuple(Level(typed_value(level), float(np.mean(found))) for level, found in scores.items()),
         effects=tuple(
             AxisEffect(
                 before=typed_value(step.second[axis]),

@@ -100,7 +100,7 @@ def _plain_baseline(row: BaselineRow) -> dict[str, Any]:
 
 
 def _plain_numbers(row: Summary | ComparisonRow) -> dict[str, Any]:
-    return {name: _number(value) if isinstance(value, float) else value for name, value in asdict(row).items()}
+    return {name: _number(value) if isinstance(value, float) else value for name, value in vars(row).items()}
 
 
 def _number(value: float) -> float | None:

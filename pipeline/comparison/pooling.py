@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -40,6 +41,11 @@ class Cell:
     losses: Array
     baselines: Mapping[str, float]
     scale: Array
+
+    @cached_property
+    def mean_rmse(self) -> float:
+        """Mean of `test_rmse` over the seeds."""
+        return float(self.test_rmse.mean())
 
 
 def pool_seeds(

@@ -40,10 +40,11 @@ def compare_runs(
         UserError: If no run finished, a key of `by` is unknown, runs were not scored on the same values, or the files
             of one, or of all, are damaged.
     """
-    from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors
+    from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows
     from pipeline.comparison.axes import tied_keys
     from pipeline.comparison.configurations import group_cells
     from pipeline.comparison.document import Findings, make_document
+    from pipeline.comparison.errors_once import ErrorsOnce
     from pipeline.comparison.pairwise import compare_all
     from pipeline.comparison.pooling import pool_seeds
     from pipeline.tracking.artifacts import whole_folders
@@ -51,7 +52,8 @@ def compare_runs(
     finished = [run for run in runs if run.record.status is Status.finished]
     if not finished:
         raise UserError(f"none of the {len(runs)} runs {selection} finished, so there is nothing to compare")
-    with whole_folders(store, finished, (NAME, FALLBACK), tell) as folders:
+    errors = ErrorsOnce()
+    with whole_folders(store, finished, (NAME, FALLBACK), errors.read, tell) as folders:
         finished = [run for run in finished if run.record.run_id in folders]
         if not finished:
             raise UserError(f"of the runs {selection} no finished one has whole files, so there is nothing to compare")
@@ -62,7 +64,7 @@ def compare_runs(
             _refuse_mixed(finished, rows)
 
         def read(run: LoggedRun) -> TestErrors:
-            return read_test_errors(folders[run.record.run_id])
+            return errors.read(folders[run.record.run_id])
 
         cells = pool_seeds(finished, read, list(dict.fromkeys([*keys, *by])))
         configurations = group_cells(cells, by)

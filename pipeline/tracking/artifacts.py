@@ -4,8 +4,10 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import cast
 from zipfile import BadZipFile, ZipFile
 
 from mlflow.exceptions import MlflowException
@@ -47,36 +49,44 @@ def run_folders(store: Store, runs: Sequence[LoggedRun], names: Sequence[str]) -
 
 @contextmanager
 def whole_folders(
-    store: Store, runs: Sequence[LoggedRun], names: Sequence[str], tell: Callable[[str], None] | None
+    store: Store,
+    runs: Sequence[LoggedRun],
+    names: Sequence[str],
+    read: Callable[[Path], object],
+    tell: Callable[[str], None] | None,
 ) -> Iterator[dict[str, Path]]:
-    """Give a folder for each run whose file is whole, as `run_folders`, by the id of the run.
+    """Give a folder for each run whose file can be read, as `run_folders`, by the id of the run.
 
     Args:
         store: Where the runs are.
         runs: Any runs.
-        names: The files that are wanted, the best first; the first that a run has must be whole.
+        names: The files that are wanted, the best first.
+        read: Reads all of the first of them that a folder has.
         tell: Told of each run that is left out because its file is missing or damaged; None refuses such a run.
 
     Raises:
         UserError: If tell is None, and a run has none of the files, or a damaged one.
     """
 
-    def look(run: LoggedRun) -> Path | _UnusableRunError:
+    def locate(run: LoggedRun) -> Path | _UnusableRunError:
         try:
-            folder = _folder(store, run, names, Path(downloads))
-            _check_whole(run, folder, names)
+            return _folder(store, run, names, Path(downloads))
         except _UnusableRunError as error:
-            if tell is None:
-                raise
             return error
-        return folder
 
     with TemporaryDirectory() as downloads, ThreadPoolExecutor(_DOWNLOADS_AT_ONCE) as pool:
-        found = dict(zip([run.record.run_id for run in runs], pool.map(look, runs), strict=True))
-        for error in found.values():
-            if tell is not None and isinstance(error, _UnusableRunError):
+        # Threads wait for a server at the same time; where files are read from the disk they wait for each other.
+        at_once = map if all(local_path(run.artifact_uri) for run in runs) else pool.map
+        whole = {}
+        for run, found in zip(runs, at_once(locate, runs), strict=True):
+            error = found if isinstance(found, _UnusableRunError) else _try_to_read(run, found, names, read)
+            if error is None:
+                whole[run.record.run_id] = cast(Path, found)
+            elif tell is None:
+                raise error
+            else:
                 tell(f"{error.fact}; it is left out")
-        yield {run_id: folder for run_id, folder in found.items() if isinstance(folder, Path)}
+        yield whole
 
 
 def log_folder(store: Store, run_id: str, folder: Path, name: str) -> None:
@@ -140,16 +150,26 @@ def local_folder(store: Store, run_id: str, uri: str) -> Path | None:
     database = database_path(store.uri)
     if recorded is None or database is None:
         return recorded
-    root = artifact_folder(database)
+    root = _resolved_root(database)
     beside = root / run_id / recorded.name
-    return beside if beside.is_dir() and beside.resolve().is_relative_to(root.resolve()) else recorded
+    return beside if beside.is_dir() and beside.resolve().is_relative_to(root) else recorded
+
+
+@lru_cache(maxsize=8)
+def _resolved_root(database: Path) -> Path:
+    return artifact_folder(database).resolve()
 
 
 def _missing(run: LoggedRun, names: Sequence[str]) -> _UnusableRunError:
     return _UnusableRunError(f"run {run.record.run_id} has no artifact {' or '.join(names)} in {run.artifact_uri}")
 
 
-def _check_whole(run: LoggedRun, folder: Path, names: Sequence[str]) -> None:
-    name = next(name for name in names if (folder / name).is_file())
-    if not _is_whole(folder / name):
-        raise _UnusableRunError(f"run {run.record.run_id} has a damaged artifact {name} in {run.artifact_uri}")
+def _try_to_read(
+    run: LoggedRun, folder: Path, names: Sequence[str], read: Callable[[Path], object]
+) -> _UnusableRunError | None:
+    try:
+        read(folder)
+    except (*_DAMAGED, LookupError):  # LookupError: a file that lacks a part
+        name = next(name for name in names if (folder / name).is_file())
+        return _UnusableRunError(f"run {run.record.run_id} has a damaged artifact {name} in {run.artifact_uri}")
+    return None
