@@ -27,6 +27,7 @@ from pipeline.command.stream import MANUAL, Arguments, stream_rows
 from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
 from tests.commands import SECONDS, run_command, start_command
+from tests.redis_server import address_of, run_redis
 
 ROOT = Path(__file__).resolve().parent.parent
 AIRLINE = (ROOT / "data" / "airline.csv").read_text().splitlines()
@@ -179,7 +180,9 @@ def test_a_growing_file_is_followed_after_the_history_until_sigterm(
     assert (answered["low_95"] < answered["low_80"]).all() and (answered["high_80"] < answered["high_95"]).all()
     with path.open("a") as file:
         print("", file=file)
-    resumed = Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False, state=place.folder / "grown.npz")
+    resumed = Arguments(
+        run=place.run_id(), uri=place.uri, input=str(path), follow=False, state=place.folder / "grown.npz"
+    )
     assert stream_rows(resumed) == 0
     resumed_rows = table(capsys.readouterr().out)
     pd.testing.assert_frame_equal(resumed_rows[FORECASTS], cold[149:][FORECASTS].reset_index(drop=True), rtol=1e-5)
@@ -233,6 +236,50 @@ def test_after_kill_9_a_replay_gives_the_same_forecasts(place: Place) -> None:
     assert second["lane"].tolist() == (lanes * len(rows))[consumed : len(rows)]
 
 
+@pytest.mark.thorough
+def test_after_kill_9_a_stream_of_redis_has_each_answer_once(place: Place, tmp_path: Path) -> None:
+    """A kill between Redis and the state file doubles or loses forecasts of the command as people start it."""
+    lanes = ["a", "b"]
+    rows = [row.split(",") for row in make_many_rows(lanes, months=2400)]
+    with run_redis(tmp_path) as client:
+        arguments = [f"run={place.run_id()}", "start=cold", f"state={tmp_path / 'killed.npz'}"]
+        arguments += [f"input={address_of(client, 'rows')}", f"output={address_of(client, 'out')}"]
+
+        def send(first: int, count: int) -> None:
+            pipeline = client.pipeline()
+            for place, (lane, month, value) in enumerate(rows[first : first + count], first + 1):
+                pipeline.xadd("rows", {"lane": lane, "month": month, "passengers": value}, id=f"{place}-0")
+            pipeline.execute()
+
+        sent, answered = 0, 0
+        for _ in range(3):
+            with place.start(*arguments, stdin=subprocess.DEVNULL) as process:
+                for _ in range(20):
+                    send(sent, 60)
+                    sent += 60
+                    time.sleep(0.1)
+                before, answered = answered, wait_for_more(client, answered)
+                process.kill()
+            assert answered > before
+        send(sent, len(rows) - sent)
+        code, output, _ = place.stream(*arguments, "follow=false", lines=[])
+        assert (code, output) == (0, "")
+        found = client.xrange("out")
+    assert [id.decode() for id, _ in found] == [f"{place + 1}-0" for place in range(len(rows))]
+    expected = place.expected(["lane,month,passengers", *(",".join(row) for row in rows)])
+    np.testing.assert_allclose([float(cells[b"forecast"] or "nan") for _, cells in found], expected, rtol=1e-8)
+
+
+def wait_for_more(client: Any, before: int) -> int:
+    """Wait until there are more answers, and return how many."""
+    end = time.monotonic() + SECONDS
+    while time.monotonic() < end:
+        if (count := int(client.xlen("out"))) > before:
+            return count
+        time.sleep(0.05)
+    raise AssertionError("no answer came")
+
+
 def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
     """`| head -1` ends in a traceback."""
     (place.folder / "long.csv").write_text("\n".join(["lane,month,passengers", *make_many_rows(["a"], months=2400)]))
@@ -257,6 +304,11 @@ REFUSED = {
     "wrong header": ("run=RUN input=wrong.csv", r"the rows need the column\(s\) month, but their header is: date,pass"),
     "other model": ("run=RUN input=right.csv state=other.npz", "state=other.npz belongs to another model"),
     "unknown key": ("run=RUN sart=cold", "unknown key 'sart'; did you mean 'start'?"),
+    "output alone": (
+        "run=RUN output=redis://h/0?stream=a",
+        "output=redis://h/0.stream=a needs input=redis://...; leave",
+    ),
+    "no server": ("run=RUN input=redis://127.0.0.1:1/0?stream=a", "redis://127.0.0.1:1/0.stream=a cannot be used "),
     "no input": ("run=RUN input=none.csv", "input=none.csv is not a file that can be read from"),
     "no folder": ("run=RUN state=none/s.npz", "state=none/s.npz: the folder none is not there; create it first"),
 }
@@ -307,7 +359,7 @@ def test_an_empty_input_is_told(place: Place, capsys: pytest.CaptureFixture[str]
     """What should have sent rows failed, and the stream ends as if all were well; but a header may come alone."""
     path, state = place.folder / "empty.csv", place.folder / "empty.npz"
     path.write_text("\n")
-    keys = {"uri": place.uri, "input": path, "follow": False, "state": state}
+    keys = {"uri": place.uri, "input": str(path), "follow": False, "state": state}
     with pytest.raises(UserError, match="the input is empty; its first line must name the columns of the dataset"):
         stream_rows(Arguments(run=place.run_id(), **keys))
     assert not state.exists()
@@ -322,7 +374,7 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
 ) -> None:
     """Ctrl-C between a step of the network and its answer: the state knows rows that nobody got a forecast for."""
     (place.folder / "interrupted.csv").write_text("\n".join([AIRLINE[0], *NEW, ""]))
-    paths = {"input": place.folder / "interrupted.csv", "state": place.folder / "interrupted.npz"}
+    paths = {"input": str(place.folder / "interrupted.csv"), "state": place.folder / "interrupted.npz"}
 
     def interrupt(row: Row, forecast: np.ndarray, note: str | None) -> str:
         if row.timestamp == "1961-03-01":
@@ -351,14 +403,14 @@ def test_a_file_that_becomes_shorter_is_told(place: Place, monkeypatch: pytest.M
     path.write_text("\n".join([AIRLINE[0], *NEW, ""]))
     monkeypatch.setattr(time, "sleep", lambda seconds: path.write_text(AIRLINE[0]))
     with pytest.raises(UserError, match="became shorter while it was followed; rows may only be added to it"):
-        stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=path))
+        stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=str(path)))
 
 
 def test_a_line_without_an_end_does_not_fill_the_memory(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
     """A sender that forgets the ends of its lines ends the stream, and the lanes of all others with it."""
     path = place.folder / "endless.csv"
     path.write_text("\n".join([AIRLINE[0], "1961-01-01," + "9" * 5_000_000, NEW[0]]))
-    assert stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False)) == 0
+    assert stream_rows(Arguments(run=place.run_id(), uri=place.uri, input=str(path), follow=False)) == 0
     output, complaints = capsys.readouterr()
     assert len(output.splitlines()) == 2
     told = f"line 2 has {'9' * 57}... in the column 'passengers', which is too large to compute with: skipped"
@@ -373,7 +425,7 @@ def test_rows_are_read_in_the_encoding_of_the_run(
     path.write_bytes("\n".join(["month,passengers,lane", *[f"{row},Köln" for row in NEW], ""]).encode("cp500"))
     with path.open("ab") as file:
         file.write("1961-07-01,450,".encode("cp500") + b"\xff")
-    arguments = Arguments(run=place.run_id(), uri=place.uri, input=path, follow=False)
+    arguments = Arguments(run=place.run_id(), uri=place.uri, input=str(path), follow=False)
     with pytest.raises(UserError, match="the header cannot be read as utf-8"):
         stream_rows(arguments)
     monkeypatch.setattr(Stream, "encoding", "cp500")
@@ -388,6 +440,14 @@ def test_help_names_every_key_and_the_columns() -> None:
     """Nobody can use the command without reading its code."""
     done = run_command("pipeline.stream", "--help", fresh=True)
     assert done.returncode == 0
-    keys = ("run=RUN_ID|best", "start=warm|cold", "state=FILE", "input=FILE", "follow=true|false", "tracking.uri=URI")
+    keys = (
+        "run=RUN_ID|best",
+        "start=warm|cold",
+        "state=FILE",
+        "input=FILE|URL",
+        "output=URL",
+        "follow=true|false",
+        "tracking.uri=URI",
+    )
     for text in (*keys, "lane,timestamp,forecast", "low_95,high_95", "python -m pipeline.stream"):
         assert text in done.stdout

@@ -3,12 +3,13 @@
 import io
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.base.broker_address import PASSWORD, read_address
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
@@ -19,13 +20,12 @@ from pipeline.command.exits import DONE
 from pipeline.command.served import FUTURE, ServedRun, fetch_model
 
 if TYPE_CHECKING:
+    from pipeline.command.broker import Broker
     from pipeline.serving.rows import RowError
     from pipeline.serving.stream import Stream
 
 _BYTES_AT_ONCE = 1 << 16
 _SECONDS_BETWEEN_LOOKS = 0.1  # at a file that may grow
-_SECONDS_BETWEEN_SAVES = 1.0  # at least; and so many that saving takes a tenth of the time at most
-_MOST_NAMED = 5  # lanes that are told one by one
 
 
 class Start(Enum):
@@ -49,10 +49,19 @@ class Arguments(ServedRun):
         "A file that keeps every lane's state and how many rows it has consumed. If it exists the stream goes on from "
         "it, whatever start says; it is replaced about once a second and at the end.",
     )
-    input: Path | None = option(None, "A CSV file to read instead of the standard input.")
-    follow: bool = option(
-        True, "With input: wait for rows that are added to the file, until Ctrl-C; false: end with it."
+    input: str | None = option(
+        None,
+        "What to read instead of the standard input: a CSV file, or a stream of a Redis server, "
+        "redis://HOST:PORT/DATABASE?stream=NAME, whose entries have a field for each column (extra redis).",
+        shown="FILE|URL",
     )
+    output: str | None = option(
+        None,
+        "With input=redis://...: the stream of a Redis server that gets the answers, each under the id of its row; "
+        "written the same way. Default: the standard output.",
+        shown="URL",
+    )
+    follow: bool = option(True, "With input: wait for rows that are added to it, until Ctrl-C; false: end with it.")
 
 
 MANUAL = Manual(
@@ -67,6 +76,11 @@ MANUAL = Manual(
         ("run=latest < rows.csv", "the newest run that finished"),
         ("run=RUN_ID start=cold < all.csv", "from the first row, with a state that has seen nothing"),
         ("run=best input=rows.csv state=s.npz", "a file that grows; stop and start as you like"),
+        (
+            "run=best input=redis://localhost:6379/0?stream=rows output=redis://localhost:6379/0?stream=forecasts "
+            "state=s.npz",
+            "streams of Redis; each answer once, after a kill -9 too",
+        ),
     ),
     notes=(
         "Rows are CSV with a header: the columns of the run's dataset, and a column `lane` (or the run's "
@@ -83,6 +97,8 @@ MANUAL = Manual(
         "With dataset.time_zone, a local time that comes twice in autumn is first summer's, then winter's, in a lane.",
         "After a stop or a crash start the same command again and send everything again: rows that the state file has "
         "consumed are skipped. Numbered rows cannot be recognised: send them from the row that is told on stderr.",
+        "With input=redis://... the state file keeps the place in the stream, too. A password is taken from "
+        f"{PASSWORD}.",
         "Exit code: 0 the input ended, 1 failed, 2 wrong input, 130 Ctrl-C; with a file that is followed Ctrl-C is the "
         "usual end, and 0.",
     ),
@@ -100,23 +116,26 @@ def stream_rows(arguments: Arguments) -> int:
     """Answer rows until the input ends, or Ctrl-C.
 
     Raises:
-        UserError: If the run, the state file or the header cannot be used.
+        UserError: If the run, the state file, the input or its header cannot be used.
     """
-    if arguments.input is not None and not arguments.input.is_file():
+    broker = _open_broker(arguments)
+    if broker is None and arguments.input is not None and not Path(arguments.input).is_file():
         raise UserError(f"input={arguments.input} is not a file that can be read from {Path.cwd()}; check the path")
     if arguments.state is not None:
         check_state(arguments.state)
     model = fetch_model(arguments, future=arguments.future)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is
+    from pipeline.serving.entries import Entries
     from pipeline.serving.stream import Stream
 
-    stream = Stream(model, arguments.start is Start.warm, say)
-    if arguments.state is not None and arguments.state.exists():
-        stream.book.resume(arguments.state)
-        say(f"state={arguments.state}: {_count_rows(stream.book.consumed)}")
+    kind = Stream if broker is None else Entries
+    stream = kind(model, arguments.start is Start.warm, say)
     try:
-        _answer_all(stream, arguments)
+        if isinstance(stream, Stream):
+            _answer_all(stream, arguments)
+        elif broker is not None:
+            broker.answer_all(stream, arguments.state, arguments.follow)
     except KeyboardInterrupt:
         if arguments.input is None or not arguments.follow:
             raise
@@ -126,21 +145,45 @@ def stream_rows(arguments: Arguments) -> int:
     return DONE
 
 
+def _open_broker(arguments: Arguments) -> "Broker | None":
+    """Return the streams of Redis that are asked for; None where the input is a file, or the standard input.
+
+    Raises:
+        UserError: If they cannot be used.
+    """
+    if not _is_url(arguments.input):
+        if arguments.output is not None:
+            raise UserError(f"output={arguments.output} needs input=redis://...; leave it out for the standard output")
+        return None
+    from pipeline.command.broker import Broker
+
+    given = {"input": arguments.input, "output": arguments.output}
+    rows, forecasts = (None if text is None else read_address(key, text) for key, text in given.items())
+    return None if rows is None else Broker(rows, forecasts)
+
+
+def _is_url(text: str | None) -> bool:
+    return text is not None and "://" in text
+
+
 def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     """Answer row after row. What is saved as consumed has been answered, and nothing is saved in the middle of a row.
 
     An interrupt waits until what has been read is answered; a second one, or a closed pipe, does not wait, and then
     the file keeps what it held: those rows are answered again after a resume.
     """
+    from pipeline.command.kept_state import KeptState
     from pipeline.serving.answer_lines import write_answer, write_cells
 
     book = stream.book
+    kept = KeptState(book, arguments.state)
+    kept.resume()
     note = [] if book.note_of("") is None else ["note"]
     print(write_cells(["lane", "timestamp", *book.output_names(), *note]), end="", flush=True)
-    next_save = time.monotonic() + _SECONDS_BETWEEN_SAVES
+    path = None if arguments.input is None else Path(arguments.input)
     all_answered = True
     try:
-        for lines in _read_lines(arguments.input, arguments.follow, stream.encoding):
+        for lines in _read_lines(path, arguments.follow, stream.encoding):
             all_answered = False
             with wait_for_safe_point():
                 answers = stream.answer(lines)
@@ -148,17 +191,13 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
                 sys.stdout.flush()
                 all_answered = True  # inside: an interrupt that waited ends the block
             check_interrupt()
-            if arguments.state is not None and time.monotonic() > next_save:
-                began = time.monotonic()
-                book.save(arguments.state)
-                took = time.monotonic() - began
-                next_save = time.monotonic() + max(_SECONDS_BETWEEN_SAVES, 9 * took)
+            kept.save_sometimes()
         if not stream.has_header:
             raise UserError("the input is empty; its first line must name the columns of the dataset")
     finally:
-        if all_answered and stream.has_header and arguments.state is not None:
+        if all_answered and stream.has_header:
             with wait_for_safe_point():
-                book.save(arguments.state)
+                kept.save()
 
 
 def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterator[Sequence["str | RowError"]]:
@@ -182,11 +221,3 @@ def _read_lines(path: Path | None, follow: bool, encoding: str | None) -> Iterat
                 if lines:
                     yield lines
                 return
-
-
-def _count_rows(consumed: Mapping[str, int]) -> str:
-    """Say how many rows each lane has consumed; of many lanes, all together."""
-    total = f"{len(consumed)} lane(s), which have consumed {sum(consumed.values())} row(s)"
-    if len(consumed) > _MOST_NAMED:
-        return total
-    return f"{total}: {', '.join(f'{name} {count}' for name, count in consumed.items())}" if consumed else total

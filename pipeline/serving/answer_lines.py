@@ -24,6 +24,11 @@ def write_answer(row: Row, numbers: FloatArray, note: str | None) -> str:
     return f"{row.lane},{row.timestamp},{shown}{end}"
 
 
+def write_number(value: float) -> str:
+    """Return a number as it stands in such a line."""
+    return "" if value != value else f"{value:.9g}"
+
+
 @cache
 def _format(count: int) -> str:
     return ",".join(["%.9g"] * count)

@@ -5,6 +5,7 @@ Rows come here one by one, from wherever: a row that cannot be used touches noth
 
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -96,13 +97,15 @@ class LaneBook:
         """Rows that came and each lane has read, its history not counted."""
         return {name: self._rows.get(name, 0) for name in self._lanes.numbers if name != _HISTORY}
 
-    def resume(self, path: Path) -> None:
-        """Go on from a saved state.
+    def resume(self, path: Path) -> str:
+        """Go on from a saved state, and return the position in its source that was saved with it.
 
         Raises:
             UserError: If the file is damaged or belongs to another model.
         """
-        self.restore(load_state(path, self._model.digest))
+        state = load_state(path, self._model.digest)
+        self.restore(state)
+        return state.position
 
     def restore(self, state: SavedState) -> None:
         """Go on from what `remember` gave; of arrays behind its own nothing is read.
@@ -120,9 +123,9 @@ class LaneBook:
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
         self._known = dict(self._last)
 
-    def save(self, path: Path) -> None:
-        """Save what every lane remembers, atomically."""
-        save_state(path, self._model.digest, self.remember())
+    def save(self, path: Path, position: str = "") -> None:
+        """Save what every lane remembers, atomically, and where its source is, if that knows."""
+        save_state(path, self._model.digest, replace(self.remember(), position=position))
 
     def remember(self) -> SavedState:
         """Return what every lane remembers at this moment; its arrays are those of the book, which change."""

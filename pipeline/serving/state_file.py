@@ -27,6 +27,7 @@ class SavedState:
         last: Key of the last timestamp of each lane; NaN where none is known.
         arrays: `Lanes.arrays`, those of the intervals, and whatever else; each with the lanes in front.
         digest: Of the model that it belongs to, once it is read from a file.
+        position: Where its source is, of one that knows; see `pipeline.command.broker`.
         journal: Number of the first journal with rows that came after it; see `pipeline.service.journal`.
     """
 
@@ -36,6 +37,7 @@ class SavedState:
     arrays: Sequence[np.ndarray]
     journal: int = 0
     digest: str = ""
+    position: str = ""
 
 
 def save_state(path: Path, digest: str, state: SavedState) -> None:
@@ -48,6 +50,7 @@ def save_state(path: Path, digest: str, state: SavedState) -> None:
         "rows": np.array(state.rows, dtype=np.int64),
         "last": np.array(state.last, dtype=np.float64),
         "journal": np.array(state.journal),
+        "position": np.array(state.position),
     }
     arrays = {f"array_{number:03d}": array[:count] for number, array in enumerate(state.arrays)}
     with replace_file(path) as file:
@@ -66,7 +69,8 @@ def load_state(path: Path, digest: str | None) -> SavedState:
             names = [str(name) for name in json.loads(file["names"].tobytes())]
             arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
             journal = int(file["journal"]) if "journal" in file.files else 0  # before there were any
-            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal, owner)
+            position = str(file["position"]) if "position" in file.files else ""  # likewise
+            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal, owner, position)
             if not len(set(names)) == len(state.rows) == len(state.last):
                 raise ValueError("its parts have different lengths")
     except _DAMAGED as error:

@@ -3,13 +3,24 @@
 A row that cannot be used is answered with a complaint and touches nothing; the rows of the other lanes go on.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
 from pipeline.serving.lane_book import LaneBook
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Header, Row, RowError, read_header
+
+
+def answer_together(book: LaneBook, rows: Iterable[Row]) -> Iterator[tuple[Row, FloatArray]]:
+    """Yield accepted rows with their numbers, in their order; neighbours of different lanes are one step."""
+    together: dict[str, Row] = {}
+    for row in rows:
+        if row.lane in together:
+            yield from book.advance(list(together.values()))
+            together = {}
+        together[row.lane] = row
+    yield from book.advance(list(together.values()))
 
 
 class Stream:
@@ -54,17 +65,14 @@ class Stream:
         Raises:
             UserError: If the first line is no header with the dataset's columns.
         """
-        together: dict[str, Row] = {}  # rows of different lanes
+        return answer_together(self.book, self._read_all(lines))
+
+    def _read_all(self, lines: Sequence[str | RowError]) -> Iterator[Row]:
         for line in lines:
             self._line += 1
             row = self._read(line)
-            if row is None:
-                continue
-            if row.lane in together:
-                yield from self.book.advance(list(together.values()))
-                together = {}
-            together[row.lane] = row
-        yield from self.book.advance(list(together.values()))
+            if row is not None:
+                yield row
 
     def _read(self, line: str | RowError) -> Row | None:
         """Return the row of a line, if it is one that is new and can be used."""
