@@ -61,6 +61,9 @@ MODES: dict[str, dict[str, Any]] = {
     "many-to-many": {"batch_size": 4, "return_sequences": True},
     "stateful many-to-many": {"batch_size": 3, "stateful": True, "return_sequences": True},
     "overlapping": {"stateful": True, "dataset": {"order": Order.overlapping}},
+    "calendar ahead": {
+        "batch_size": 4, "dataset": {"calendar": [Cycle.day_of_week], "future": [Cycle.day_of_week]}
+    },
     "known ahead": {"batch_size": 4, "dataset": {"future": ["b"]}},
     "known ahead, stateful": {"batch_size": 3, "stateful": True, "dataset": {"future": ["b"]}},
 }  # fmt: skip
@@ -69,6 +72,7 @@ MODES: dict[str, dict[str, Any]] = {
 THOROUGH = (
     "lags as features",
     "chosen transforms and calendar",
+    "calendar ahead",
     "stateful many-to-many",
     "overlapping",
 )  # the others read the same windows
@@ -116,7 +120,7 @@ class Trained:
 
 def prepare(config: Config, values: np.ndarray) -> tuple[Config, PreparedData]:
     """Return the configuration with what was chosen for these values, and the data."""
-    series = add_cycles(as_series(values, tuple(config.dataset.future)), config.dataset)
+    series = add_cycles(as_series(values, tuple(config.dataset.future_columns)), config.dataset)
     chosen, _ = resolve_transforms(config, series)
     return chosen, prepare_data(chosen, series)
 

@@ -52,5 +52,6 @@ def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:
         "horizon_steps": list(data.windows.spec.horizon_steps),
         "lags_as": config.dataset.lags_as.value,
         "stateful": config.stateful,
+        **({"step": data.series.step} if data.series.step else {}),  # how timestamps go on
         **({"lanes": dict(zip(data.series.series_ids, each, strict=True))} if per_lane else {"columns": each[0]}),
     }

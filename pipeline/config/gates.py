@@ -153,11 +153,11 @@ def _dataset(config: Config) -> Iterator[str]:
 
 
 def _future(dataset: DatasetConfig) -> Iterator[str]:
-    kinds = {"features": dataset.features, "future": dataset.future, "static": dataset.static}
-    for key in ("future", "static"):
+    kinds = {"features": dataset.features, "future": dataset.future_columns, "static": dataset.static}
+    for key, given in (("future", dataset.future), ("static", dataset.static)):
         names = kinds[key]
-        if names is not None and len(set(names)) != len(names):
-            yield f"dataset.{key} must name each column only once, but got {names}"
+        if len(set(given)) != len(given):
+            yield f"dataset.{key} must name each column only once, but got {given}"
         if any(name in (names or ()) for name in (dataset.time_column, dataset.lane_column)):
             yield (
                 f"dataset.{key}={names} names the time column or the lane column; dataset.calendar reads what a "

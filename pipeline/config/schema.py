@@ -287,6 +287,16 @@ class DatasetConfig:
     delay: int = 4
     noise: float = 0.0
 
+    @property
+    def future_columns(self) -> list[str]:
+        """Columns of the data that are known ahead: `future` without the entries of the calendar that it names."""
+        return [name for name in self.future if name not in self.calendar]
+
+    @property
+    def calendar_ahead(self) -> list[str]:
+        """Entries of the calendar that are read ahead, in its order."""
+        return [entry for entry in self.calendar if entry in self.future]
+
 
 @dataclass
 class ModelConfig:

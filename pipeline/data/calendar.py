@@ -84,6 +84,22 @@ def next_times(last: Any, step: Any, count: int) -> pd.Index:
     return pd.Index(last + step * np.arange(1, count + 1))
 
 
+def write_step(step: Any) -> str:
+    """Return a step of dates as a text: `B`, `15min`, `3 months`.
+
+    Example:
+        >>> write_step(pd.DateOffset(months=3)), write_step(read_step("W-SUN"))
+        ('3 months', 'W-SUN')
+    """
+    return f"{step.kwds['months']} months" if type(step) is pd.DateOffset else str(step.freqstr)
+
+
+def read_step(text: str) -> Any:
+    """Read what `write_step` wrote."""
+    months = text.removesuffix(" months")
+    return to_offset(text) if months == text else pd.DateOffset(months=int(months))
+
+
 def _ticks(times: pd.DatetimeIndex, sparse: bool) -> list[Any]:
     """Return the largest step that divides every distance, as local days where the clock is changed in between."""
     steps = []

@@ -102,7 +102,7 @@ def encode_categories(dataset: DatasetConfig, series: Series, levels: Levels) ->
         values = np.concatenate([values, hot], axis=1)
         filled = np.concatenate([filled, np.repeat(filled[:, [place]], len(chosen), axis=1)], axis=1)
         if name in series.future and len(beyond):
-            ahead = beyond[:, :, series.future.index(name)]
+            ahead = beyond[:, :, series.future_told.index(name)]
             hot = _one_hot(dataset, name, ahead.ravel(), own, chosen, lambda _: ", beyond its end")
             hot = hot.reshape(*ahead.shape, len(chosen))
             beyond = np.concatenate([beyond, hot], axis=2)
@@ -110,7 +110,11 @@ def encode_categories(dataset: DatasetConfig, series: Series, levels: Levels) ->
     kept = [name for name in columns if name not in made and name not in series.computed]
     order = (*kept, *series.computed)
     future = _replace_names(series.future, made)
-    ahead_columns = (*series.future, *(each for name, many in made.items() if name in series.future for each in many))
+    told = [name for name in future if name not in series.computed]
+    ahead_columns = (
+        *series.future_told,
+        *(each for name, many in made.items() if name in series.future for each in many),
+    )
     return replace(
         series,
         values=values[:, [columns.index(name) for name in order]],
@@ -119,7 +123,7 @@ def encode_categories(dataset: DatasetConfig, series: Series, levels: Levels) ->
         features=_order_features(series, made, order),
         future=future,
         static=_replace_names(series.static, made),
-        beyond=beyond[:, :, [ahead_columns.index(name) for name in future]] if len(beyond) else beyond,
+        beyond=beyond[:, :, [ahead_columns.index(name) for name in told]] if len(beyond) else beyond,
         levels=levels,
         digest_read=series.digest(),
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import show_setting
+from pipeline.base.text import show_names, show_setting
 from pipeline.config.schema import DatasetConfig
 
 _INDEX = re.compile(r"(Unnamed: \d+(\.\d+)?(_level_\d+)?|index|level_0|__index_level_0__)?")  # of pandas; or no name
@@ -25,7 +25,7 @@ def choose_columns(
     Raises:
         UserError: If a column that is named is not there, or is there twice, or nothing is left.
     """
-    apart = (dataset.time_column, dataset.lane_column, *dataset.future, *dataset.static)
+    apart = (dataset.time_column, dataset.lane_column, *dataset.future_columns, *dataset.static)
     present = [name for name in frame.columns if name not in apart]
     counters = [] if dataset.features is not None else [name for name in present if _counts_rows(frame, name)]
     if dataset.targets is not None:
@@ -41,7 +41,7 @@ def choose_columns(
         "time_column": [dataset.time_column] if dataset.time_column else [],
         "lane_column": [dataset.lane_column] if dataset.lane_column else [],
         "features": past,
-        "future": dataset.future,
+        "future": dataset.future_columns,
         "static": dataset.static,
         "targets": targets,
         "categories": dataset.categories,
@@ -55,12 +55,18 @@ def choose_columns(
                 )
             if list(frame.columns).count(name) > 1:
                 raise UserError(f"{origin} has the column '{name}' twice; rename one of them")
+    both = [entry for entry in dataset.calendar_ahead if entry in present]
+    if both:
+        raise UserError(
+            f"dataset.future names {show_names(both)}, an entry of dataset.calendar and a column of {origin}; rename "
+            "the column"
+        )
     if not past and dataset.targets is None:
         raise UserError(f"{origin} has no column besides the time column; dataset.features needs at least one")
     notes = [
         f"the column '{name}' only numbers the rows and is left out; dataset.features can name it" for name in counters
     ]
-    return (*past, *dataset.future, *dataset.static), targets, tuple(notes)
+    return (*past, *dataset.future_columns, *dataset.static), targets, tuple(notes)
 
 
 def known_columns(

@@ -22,6 +22,7 @@ from pipeline.base.public_holidays import PREFIX, are_holidays, known_years
 from pipeline.base.text import show_name
 from pipeline.config.schema import Cycle, DatasetConfig
 from pipeline.data.arrays import FloatArray
+from pipeline.data.calendar import find_calendar, write_step
 from pipeline.data.series import Series
 from pipeline.data.split import Split
 
@@ -46,6 +47,16 @@ def calendar_names(entries: Sequence[str]) -> tuple[str, ...]:
 
 def _names(entry: str) -> tuple[str, ...]:
     return (entry,) if entry.startswith(PREFIX) else (f"{entry}_sin", f"{entry}_cos")
+
+
+def calendar_entries(names: Sequence[str]) -> tuple[str, ...]:
+    """Return the entries to which columns belong.
+
+    Example:
+        >>> calendar_entries(["day_of_week_sin", "day_of_week_cos", "holiday:DE"])
+        ('day_of_week', 'holiday:DE')
+    """
+    return tuple(dict.fromkeys(name if name.startswith(PREFIX) else name.rpartition("_")[0] for name in names))
 
 
 def calendar_values(times: pd.DatetimeIndex, entries: Sequence[str]) -> FloatArray:
@@ -127,7 +138,16 @@ def add_cycles(series: Series, dataset: DatasetConfig) -> Series:
         features=(*series.features, *names),
         filled=np.concatenate([series.filled, np.zeros(values.shape, dtype=bool)], axis=1),
         computed=names,
+        future=(*series.future, *calendar_names(dataset.calendar_ahead)),
+        step=_find_step(series) if dataset.calendar_ahead else "",
     )
+
+
+def _find_step(series: Series) -> str:
+    """Return how the timestamps of the longest lane go on; "" where nobody knows."""
+    longest = max(series.slices(), key=lambda rows: rows.stop - rows.start)
+    calendar = find_calendar(series.timestamps[longest])
+    return "" if calendar is None else write_step(calendar.step)
 
 
 def check_cycles(dataset: DatasetConfig, series: Series, split: Split) -> None:

@@ -114,7 +114,7 @@ def open_folder(path: Path, dataset: DatasetConfig) -> Folder:
     named = [name for name in (dataset.lane_column, dataset.time_column) if name is not None]
     for part in parts[1:]:
         _check_alike(part, first, [*named, *features, *targets], named)
-    past = [name for name in features if name not in (*dataset.future, *dataset.static)]
+    past = [name for name in features if name not in (*dataset.future_columns, *dataset.static)]
     return Folder(path, parts, replace(dataset, features=past, targets=list(targets)), notes)
 
 
@@ -250,7 +250,7 @@ def columns_of(dataset: DatasetConfig) -> list[str]:
 
 def values_of(dataset: DatasetConfig) -> tuple[str, ...]:
     """Return the columns of numbers that are used."""
-    return order_columns(dataset.features or (), dataset.targets or (), (*dataset.future, *dataset.static))
+    return order_columns(dataset.features or (), dataset.targets or (), (*dataset.future_columns, *dataset.static))
 
 
 def _read(part: Part, columns: Sequence[str]) -> Iterator[tuple[int, pd.DataFrame]]:
@@ -288,7 +288,7 @@ def _tidy(frame: pd.DataFrame, dataset: DatasetConfig, place: str) -> pd.DataFra
     columns = values_of(dataset)
     spelling = Spelling(",", dataset.decimal or ".", dataset.thousands or "")
     numbers = numeric_values(frame, columns, place, spelling)  # (rows, columns)
-    if dataset.missing is Missing.error and not dataset.future:  # the last rows may say only what is known ahead
+    if dataset.missing is Missing.error and not dataset.future_columns:  # the last rows may only say what is ahead
         fill_missing(numbers, columns, dataset.missing, place, np.arange(len(numbers)))
     return pd.DataFrame(tidy | {name: numbers[:, number] for number, name in enumerate(columns)})
 

@@ -35,14 +35,14 @@ def add_beyond(series: Series, dataset: DatasetConfig, given: Path | pd.DataFram
     Raises:
         UserError: If the run reads nothing ahead, or the table is not one of the rows that come next.
     """
-    if not dataset.future:
-        raise UserError("future= is given, but the run has no dataset.future: it reads nothing ahead; leave it out")
+    if not dataset.future_columns:
+        raise UserError("future= is given, but the run's dataset.future names no column of a file: leave it out")
     if isinstance(given, pd.DataFrame):
         table, origin = Table(tidy_frame(given, dataset.time_column)), "future"
     else:
         table, origin = read_table(given, replace(dataset, path=str(given))), str(given)
     frame = table.frame
-    named = [dataset.time_column, dataset.lane_column, *dataset.future]
+    named = [dataset.time_column, dataset.lane_column, *dataset.future_columns]
     missing = [name for name in named if name is not None and name not in frame.columns]
     if missing:
         raise UserError(
@@ -59,13 +59,13 @@ def add_beyond(series: Series, dataset: DatasetConfig, given: Path | pd.DataFram
         check_timestamps(times[rows], place, rows)
     order = _find_lanes(series, names, origin)
     levels = dict(series.levels)
-    plain = [name for name in dataset.future if name not in levels]
+    plain = [name for name in dataset.future_columns if name not in levels]
     spelling, _ = find_spelling(table, frame[plain], dataset, origin)
     read = dict(zip(plain, numeric_values(frame, plain, origin, spelling).T, strict=True))
-    for name in dataset.future:
+    for name in dataset.future_columns:
         if name in levels:
             read[name], levels[name] = continue_codes(frame[name], levels[name])
-    values = np.stack([read[name] for name in dataset.future], axis=1)  # (rows, future columns)
+    values = np.stack([read[name] for name in dataset.future_columns], axis=1)  # (rows, future columns)
     ordered: list[IntArray] = [slices[number] for number in order]
     later = [times[rows] for rows in ordered]
     if dataset.time_column is None:  # rows are numbered: they go on where the history ends

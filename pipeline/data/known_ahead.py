@@ -15,6 +15,7 @@ import pandas as pd
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.calendar import find_calendar, next_times
+from pipeline.data.calendar_ahead import values_ahead
 from pipeline.data.series import Series
 
 
@@ -28,12 +29,32 @@ def carry_ahead(series: Series, steps: int) -> FloatArray:
     Returns:
         By step, then column. Shape (time, steps x future columns); NaN where nobody knows.
     """
-    known = series.values[:, series.column_numbers(series.future)]  # (time, future columns)
-    carried = np.empty((len(known), steps * known.shape[1]))
+    told = series.values[:, series.column_numbers(series.future_told)]  # (time, columns)
+    carried = np.empty((len(series), steps * len(series.future)))
     for lane, rows in enumerate(series.slices()):
-        whole = np.concatenate([known[rows], series.known_beyond(lane)])
-        carried[rows] = carry_rows(whole, steps)[: rows.stop - rows.start]
+        whole = np.concatenate([told[rows], series.known_beyond(lane)])
+        carried[rows] = carry_known(series, whole, series.timestamps[rows], steps)
     return carried
+
+
+def carry_known(series: Series, told: FloatArray, times: pd.Index, steps: int) -> FloatArray:
+    """Return what some rows of a series carry: what the data tell, and what their timestamps say of the next ones.
+
+    Args:
+        series: Names the columns, and says how timestamps go on.
+        told: Of these rows and the rows after them. Shape (rows and more, columns of `future_told`).
+        times: Of these rows. Shape (rows,).
+        steps: Rows after each.
+
+    Returns:
+        By step, then column. Shape (rows, steps x future columns); NaN where nobody knows.
+    """
+    carried = carry_rows(told, steps)[: len(times)]  # (rows, steps x told columns)
+    if not series.future_computed:
+        return carried
+    assert isinstance(times, pd.DatetimeIndex)
+    made = values_ahead(times, series.step, series.future_computed, steps)  # (rows, steps, computed columns)
+    return np.concatenate([carried.reshape(*made.shape[:2], told.shape[1]), made], axis=2).reshape(len(times), -1)
 
 
 def carry_rows(known: FloatArray, steps: int) -> FloatArray:

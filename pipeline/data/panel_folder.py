@@ -154,7 +154,7 @@ def _make_block(stage: Stage, block: int, names: Sequence[str]) -> Series:
             "time step"
         )
     _, slices = _split(rows["lane"], np.arange(len(rows)))
-    future, targets = tuple(dataset.future), tuple(dataset.targets or ())
+    future, targets = tuple(dataset.future_columns), tuple(dataset.targets or ())
     features = (*(dataset.features or ()), *future)
     made = Rows(
         str(stage.folder.path), tuple(names), slices, times, stage.reading, rows["values"], features, targets,

@@ -5,6 +5,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, HeadName, Protocol, ShortLanes, Transform
 from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.data.calendar_ahead import check_ahead
 from pipeline.data.categories import encode_categories, find_levels
 from pipeline.data.contract import check_contract
 from pipeline.data.cycles import check_cycles
@@ -59,6 +60,7 @@ def prepare_data(
     _check_log(config, series)
     _check_counts(config, series)
     check_cycles(config.dataset, series, split)
+    check_ahead(config.dataset, series)
     transformed = forward_transforms(
         series.values, config.dataset.transforms, config.dataset.period, series.slices(), len(series.untransformed)
     )

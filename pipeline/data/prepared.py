@@ -55,7 +55,7 @@ class PreparedData:
         """
         rows = self.split.rows(self.split.judge if part == "validation" else part)
         spec = self.windows.spec
-        reads_far = bool(spec.future_columns) and len(spec.horizon_steps) > 1
+        reads_far = spec.waits_for_rows and len(spec.horizon_steps) > 1
         if self.protocol is Protocol.fair and not reads_far and (part != "validation" or self.split.judge == part):
             return rows
         return rows & self._forecast_rows()

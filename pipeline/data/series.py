@@ -46,9 +46,10 @@ class Series:
         notes: What a person should know of how the file was read, sentences without a final stop.
         spelling: How the file writes numbers and separates cells; rows that arrive later are written alike.
         reading: How it writes times.
+        step: Where the calendar is read ahead: how timestamps go on, as `write_step` says it; "" where nobody knows.
         computed: The last of `columns` and of `features`, made from the timestamps: neither transformed nor scaled.
-        beyond: What is known ahead of the rows after the end of each series. Shape (series, rows, future columns); NaN
-            where nobody knows.
+        beyond: What the data tell of the rows after the end of each series. Shape (series, rows, columns of
+            `future_told`); NaN where nobody knows.
         levels: Of each category its values. As read, a column of `values` holds their numbers; encoded, each value has
             a column of its own, `weather=rain`, at the end of `columns`.
         digest_read: Of a series whose categories are encoded: its digest as it was read.
@@ -71,6 +72,7 @@ class Series:
     notes: tuple[str, ...] = ()
     spelling: Spelling = field(default_factory=Spelling)
     reading: TimeReading = field(default_factory=TimeReading)
+    step: str = ""
     computed: tuple[str, ...] = ()
     future: tuple[str, ...] = ()
     static: tuple[str, ...] = ()
@@ -126,9 +128,19 @@ class Series:
         """Return the values that transforms change: past inputs and targets. Shape (time, columns that change)."""
         return self.values[:, : len(self.columns) - len(self.untransformed)]
 
+    @property
+    def future_told(self) -> tuple[str, ...]:
+        """The first of `future`: columns of the data, which must tell their next values."""
+        return tuple(name for name in self.future if name not in self.computed)
+
+    @property
+    def future_computed(self) -> tuple[str, ...]:
+        """The last of `future`: made from the timestamps that come next."""
+        return tuple(name for name in self.future if name in self.computed)
+
     def known_beyond(self, number: int) -> FloatArray:
-        """Return what is known ahead after the end of a series. Shape (rows, future columns)."""
-        return self.beyond[number] if len(self.beyond) else np.empty((0, len(self.future)))
+        """Return what the data tell of the rows after the end of a series. Shape (rows, columns of `future_told`)."""
+        return self.beyond[number] if len(self.beyond) else np.empty((0, len(self.future_told)))
 
     def actual(self) -> FloatArray:
         """Return the target columns, shape (time, targets), in the data's own units."""

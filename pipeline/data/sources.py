@@ -62,7 +62,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
         if dataset.lane_block is not None and path.is_dir():
             return stage_folder(path, dataset)
         table, origin = read_table(path, dataset), str(path)
-    frame = table.frame if first_rows is None or dataset.future else table.frame.iloc[:first_rows]
+    frame = table.frame if first_rows is None or dataset.future_columns else table.frame.iloc[:first_rows]
     if frame.empty:
         raise UserError(f"{origin} holds no rows; a dataset is a table with a header and one row per time step")
     features, targets, left_out = choose_columns(frame, dataset, origin)
@@ -70,7 +70,7 @@ def load_series(dataset: DatasetConfig, first_rows: int | None = None, data: pd.
     timestamps, reading, told = read_timestamps(frame, dataset, origin, slices)
     if table.folder is not None:
         names, slices = order_lanes(names, slices, timestamps, table.folder)
-    future, static = tuple(dataset.future), tuple(dataset.static)
+    future, static = tuple(dataset.future_columns), tuple(dataset.static)
     coded = {name: read_codes(frame[name]) for name in dataset.categories}
     levels = tuple((name, values) for name, (_, values) in coded.items())
     columns = order_columns(features, targets, known_columns(future, static, levels))

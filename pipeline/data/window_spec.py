@@ -14,6 +14,8 @@ rows beside its own, so that every reader of rows reads them, row by row or wind
 
     row read               0        1        2
     future columns of      0 1 2    1 2 3    2 3 4      the last row carries those of the rows that are forecast
+
+So does an entry of dataset.calendar that dataset.future names: it is made from timestamps, see calendar_ahead.py.
 """
 
 from dataclasses import dataclass
@@ -43,6 +45,7 @@ class WindowSpec:
         target_columns: Columns read at the target rows.
         answer_size: Numbers that the network says about each target at each step ahead.
         future_columns: Columns that are known ahead, among the input columns.
+        waits_for_rows: Whether data must tell of them: not so where all are made from timestamps.
         future_steps: How many rows after each past row they are read as well, ascending: 1, 2, ... or none.
         untouched: Columns of `columns` at its end that have no level of their own: dataset.normalise leaves them.
     """
@@ -55,6 +58,7 @@ class WindowSpec:
     answer_size: int = 1
     future_columns: tuple[str, ...] = ()
     future_steps: tuple[int, ...] = ()
+    waits_for_rows: bool = False
     untouched: int = 0
 
     @property
@@ -122,7 +126,8 @@ class WindowSpec:
     @property
     def last_needed(self) -> int:
         """Offset of the last row that there must be to forecast: the nearest one forecast, or the last one read."""
-        return max([self.nearest_forecast, *(self.origin + step for step in self.future_steps)])
+        ahead = self.future_steps if self.waits_for_rows else ()
+        return max([self.nearest_forecast, *(self.origin + step for step in ahead)])
 
     @property
     def num_rows(self) -> int:
@@ -200,6 +205,7 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         answer_size=head_of(config).numbers,
         future_columns=series.future,
         future_steps=steps,
+        waits_for_rows=bool(series.future_told),
         untouched=len(series.untransformed) + len(series.future) * len(steps),
     )
 

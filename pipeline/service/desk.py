@@ -18,7 +18,7 @@ from pipeline.service.answers import Answers
 from pipeline.service.bodies import Bodies, ReadRows
 from pipeline.service.journal import Journal
 from pipeline.service.recent import KEPT, Recent
-from pipeline.serving.lane_book import Arrival, LaneBook
+from pipeline.serving.lane_book import Arrival, LaneBook, find_made
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState
@@ -78,10 +78,9 @@ class Desk:
         self.model = model
         self.book = LaneBook(model, warm, self._note)
         series = model.data.series
-        width, carried = len(series.columns), len(model.data.windows.spec.carried)
+        self._width = len(series.columns) + len(model.data.windows.spec.carried)
         # Of a row's values those that came with it: not what is made from its timestamp.
-        self._came = np.r_[0 : width - len(series.computed), width : width + carried]
-        self._width = width + carried
+        self._came = np.setdiff1d(np.arange(self._width), find_made(model))
         self.recent = Recent(len(self._came), len(self.book.output_names()))
         self.bodies = Bodies(model.config, series)
         self.answers = Answers(model)

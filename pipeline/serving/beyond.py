@@ -7,7 +7,7 @@ from pipeline.base.errors import UserError
 from pipeline.base.text import show_names
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.cycles import calendar_values
-from pipeline.data.known_ahead import carry_rows
+from pipeline.data.known_ahead import carry_known
 from pipeline.serving.clock import Clock
 from pipeline.serving.model import ServedModel
 
@@ -28,14 +28,18 @@ def known_rows(model: ServedModel, clock: Clock, firsts: IntArray, count: int) -
     series, steps = model.data.series, len(model.data.windows.spec.future_steps)
     names = series.untransformed
     own = series.column_numbers(names)
-    ahead = [names.index(name) for name in series.future]
-    rows = np.full((count, len(firsts), len(names) + steps * len(ahead)), np.nan)
+    told = [names.index(name) for name in series.future_told]
+    rows = np.full((count, len(firsts), len(names) + steps * len(series.future)), np.nan)
     if not names:
         return rows
     for lane, (first, each) in enumerate(zip(firsts, series.slices(), strict=True)):
         beyond = max(int(first) + count + steps - each.stop, 0)
         known = np.concatenate([series.values[first : each.stop, own], _rows_beyond(model, clock, lane, beyond)])
-        rows[:, lane] = np.concatenate([known, carry_rows(known[:, ahead], steps)], axis=1)[:count]
+        times = series.timestamps[first : each.stop]
+        if beyond:
+            times = times.append(clock.go_on(series.timestamps[each.stop - 1], beyond))
+        carried = carry_known(series, known[:, told], times[:count], steps)
+        rows[:, lane] = np.concatenate([known[:count], carried], axis=1)
     return rows
 
 
@@ -52,16 +56,17 @@ def check_known(model: ServedModel, clock: Clock, count: int, why: str) -> None:
         UserError: Naming the first column and timestamp that is missing.
     """
     series = model.data.series
-    for lane, rows in enumerate(series.slices()) if series.future else ():
-        known = _rows_beyond(model, clock, lane, count)[:, [series.untransformed.index(name) for name in series.future]]
+    told = series.future_told
+    for lane, rows in enumerate(series.slices()) if told else ():
+        known = _rows_beyond(model, clock, lane, count)[:, [series.untransformed.index(name) for name in told]]
         unknown = np.argwhere(np.isnan(known))
         if len(unknown):
             row, column = unknown[0].tolist()
             time = clock.go_on(series.timestamps[rows.stop - 1], count)[row]
             shown = str(time).removesuffix(" 00:00:00")
             raise UserError(
-                f"nobody knows '{series.future[column]}' at {shown}{series.describe_series(lane)}, but {why}: "
-                f"{show_names(series.future)} of dataset.future must be known {count} row(s) beyond the end; put these "
+                f"nobody knows '{told[column]}' at {shown}{series.describe_series(lane)}, but {why}: "
+                f"{show_names(told)} of dataset.future must be known {count} row(s) beyond the end; put these "
                 f"rows into {series.origin} behind the others, their targets empty, or give them: future=FILE.csv"
             )
 
@@ -72,7 +77,7 @@ def _rows_beyond(model: ServedModel, clock: Clock, lane: int, count: int) -> Flo
     names = series.untransformed
     found = np.full((count, len(names)), np.nan)
     known = series.known_beyond(lane)[:count]
-    found[: len(known), [names.index(name) for name in series.future]] = known
+    found[: len(known), [names.index(name) for name in series.future_told]] = known
     last = series.slices()[lane].stop - 1
     found[:, [names.index(name) for name in series.static]] = series.values[last, series.column_numbers(series.static)]
     if series.computed and clock.has_calendar:

@@ -51,8 +51,8 @@ class FrameForecaster:
             One row per row of the table, from the first one with enough past: the name of its series, its time, and
             what was forecast when it was known, in the data's own units. Columns are called `forecast`, with several
             steps ahead `forecast_1`, `forecast_2`, with several targets `forecast.TARGET`. Rows of a series stand
-            together; what dataset.gaps=fill puts between them has rows, too. With dataset.future the last rows whose
-            next ones the table does not hold have no forecast: give those rows as well, the targets empty.
+            together; what dataset.gaps=fill puts between them has rows, too. With columns in dataset.future the last
+            rows whose next ones the table does not hold have no forecast: give those as well, the targets empty.
 
         Raises:
             UserError: If a column is missing, or holds what cannot be read.
@@ -71,9 +71,9 @@ class FrameForecaster:
         dataset = self.model.config.dataset
         tidy = tidy_frame(frame, dataset.time_column)
         columns = value_columns(self.model.config, self.model.data.series)
-        past = [name for name in columns if name not in (*dataset.future, *dataset.static)]
+        past = [name for name in columns if name not in (*dataset.future_columns, *dataset.static)]
         reading = replace(dataset, source=Source.frame, features=past, targets=[], lane_block=None)
-        series = load_series(reading, data=tidy)
+        series = replace(load_series(reading, data=tidy), step=self.model.data.series.step)
         if series.levels:
             series = encode_categories(dataset, series, self.model.data.series.levels)
         bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)

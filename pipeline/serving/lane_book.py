@@ -14,6 +14,7 @@ import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
+from pipeline.data.calendar_ahead import values_ahead
 from pipeline.data.cycles import calendar_values
 from pipeline.serving.beyond import check_known
 from pipeline.serving.clock import MOST_COUNTED, Clock
@@ -81,6 +82,7 @@ class LaneBook:
         self._known: dict[str, float] = {}  # timestamps up to here were read before this book was opened
         self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
         self._values: dict[str, list[float]] = {}
+        self._made = find_made(model)
         self._computed: tuple[float, list[float]] = (math.nan, [])  # of the latest timestamp: lanes share it
         self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
         self.skipped = self.unknown = 0
@@ -282,9 +284,9 @@ class LaneBook:
         if row.lane not in self._lanes.numbers:
             self._tell_unknown(row.lane)
             self._open(row.lane, like=_HISTORY if _HISTORY in self._lanes.numbers else None)
-        if computed := self._model.data.series.computed:
-            width = len(self._model.data.series.columns)
-            row.values[width - len(computed) : width] = self._compute(self._last[row.lane])
+        if self._made:
+            for place, value in zip(self._made, self._compute(self._last[row.lane]), strict=True):
+                row.values[place] = value
         self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
         self._values[row.lane] = row.values
         return True
@@ -319,10 +321,13 @@ class LaneBook:
             self._bounds.open(name)
 
     def _compute(self, key: float) -> list[float]:
-        """Return what is made from the timestamp of a row: the columns of dataset.calendar."""
+        """Return what is made from the timestamp of a row, and of those that come next; see `find_made`."""
         if key != self._computed[0]:
+            series, steps = self._model.data.series, len(self._model.data.windows.spec.future_steps)
             time = pd.DatetimeIndex([self._clock.time_of(key)])
-            self._computed = key, calendar_values(time, self._model.config.dataset.calendar)[0].tolist()
+            own = calendar_values(time, self._model.config.dataset.calendar)[0]
+            ahead = values_ahead(time, series.step, series.future_computed, steps)[0]
+            self._computed = key, [*own.tolist(), *ahead.ravel().tolist()]
         return self._computed[1]
 
     def _tell_unknown(self, lane: str) -> None:
@@ -360,6 +365,15 @@ class LaneBook:
         self._passed[row.lane] = key if before is None else max(key, before)
         if before is None:
             self._tell(f" ({_where(row)}) was read before this stream began: skipped, as are all such rows")
+
+
+def find_made(model: ServedModel) -> list[int]:
+    """Return the places in a row of what is made from timestamps: its own columns, then those of the next rows."""
+    series, spec = model.data.series, model.data.windows.spec
+    width = len(series.columns)
+    made = {f"{name}+{step}" for step in spec.future_steps for name in series.future_computed}
+    carried = [width + place for place, name in enumerate(spec.carried) if name in made]
+    return [*range(width - len(series.computed), width), *carried]
 
 
 def _begin_bounds(model: ServedModel, warm: bool) -> LaneBounds | None:

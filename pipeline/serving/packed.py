@@ -61,6 +61,7 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         each = list(per_lane.values()) or [described["columns"]]
         columns = tuple(each[0])
         offset, scale = (np.array([[lane[name][kind] for name in columns] for lane in each]) for kind in _SCALER)
+        step = str(described.get("step", ""))
         features, targets = tuple(described["features"]), tuple(described["targets"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(f"{path.name} of the run cannot be read: {error}; train the run again") from error
@@ -78,7 +79,11 @@ def _bare_data(config: Config, path: Path) -> PreparedData:
         filled=values.astype(bool),
         origin=config.dataset.name,
         computed=calendar_names(config.dataset.calendar),
-        future=_encoded(config.dataset.future, levels),
+        future=(
+            *_encoded(config.dataset.future_columns, levels),
+            *calendar_names(config.dataset.calendar_ahead),
+        ),
+        step=step,
         static=_encoded(config.dataset.static, levels),
         levels=levels,
         series_ids=tuple(per_lane),

@@ -140,7 +140,7 @@ def test_a_table_of_other_lanes_is_refused(tmp_path: Path, shops: str, complaint
 
 def test_a_run_that_reads_nothing_ahead_takes_no_table(tmp_path: Path) -> None:
     """What somebody says is known would silently not be read."""
-    with pytest.raises(UserError, match=r"the run has no dataset.future: it reads nothing ahead; leave it out"):
+    with pytest.raises(UserError, match=r"the run's dataset.future names no column of a file: leave it out"):
         add_beyond(load(tmp_path, ROWS, future=[], targets=["sales"]), name(future=[]), tmp_path / "prices.csv")
 
 

@@ -76,6 +76,15 @@ def test_a_desk_answers_the_numbers_of_a_stream_to_the_bit(model: ServedModel, d
     assert served == streamed
 
 
+def test_what_is_made_from_its_timestamp_is_no_part_of_a_row(make_served: MakeServed) -> None:
+    """A row that is sent again is refused: its calendar, which the first one got here, looks like other values."""
+    shape = {"calendar": ["day_of_month", "day_of_week"], "future": ["day_of_week"]}
+    desk = open_desk(make_served(stateful=True, horizon=2, dataset=shape))
+    body = f"lane,day,a\nx,{DAYS[0]},4.0\nx,{DAYS[1]},5.0\n"
+    (answers,) = take(desk, body)
+    assert take(desk, body) == [answers] and np.isfinite(answers[1][2]).all()
+
+
 def test_a_row_that_is_sent_again_gets_its_old_answer(model: ServedModel) -> None:
     """A client whose answer was lost on the way cannot ask again, or its lane reads the row twice."""
     desk = open_desk(model)

@@ -41,7 +41,7 @@ def make_served() -> MakeServed:
         config = Config(**{"look_back": 3} | changes, dataset=dataset, model=model)
         check_ranges(config)
         past, targets, future = (
-            tuple(each) for each in (dataset.features or "a", dataset.targets or "a", dataset.future)
+            tuple(each) for each in (dataset.features or "a", dataset.targets or "a", dataset.future_columns)
         )
         features, columns = (*past, *future), (*dict.fromkeys((*past, *targets)), *future)
         random = np.random.default_rng(seed)

@@ -24,6 +24,10 @@ NORMALISED = {"dataset": {"features": ["b", "a"], "targets": ["a"], "normalise":
 CALENDAR = {
     "dataset": {"calendar": [Cycle.day_of_week, Cycle.day_of_year], "transforms": [Transform.log, Transform.difference]}
 }
+CALENDAR_AHEAD = {
+    "horizon": 2,
+    "dataset": {"horizons": Horizons.all, "calendar": ["holiday:DE", "day_of_week"], "future": ["day_of_week", "b"]},
+}
 KNOWN_AHEAD = {"stateful": True, "dataset": {"future": ["c", "b"], "transforms": [Transform.log, Transform.difference]}}
 QUANTILES = {
     "horizon": 2,
@@ -35,7 +39,19 @@ DISTRIBUTION = {
     "dataset": {"transforms": [Transform.difference]},
     "model": {"head": HeadName.student_t},
 }
-SHAPES = [{}, {"stateful": True}, TWO_AHEAD, LOG, LAGS, NORMALISED, CALENDAR, KNOWN_AHEAD, QUANTILES, DISTRIBUTION]
+SHAPES = [
+    {},
+    {"stateful": True},
+    TWO_AHEAD,
+    LOG,
+    LAGS,
+    NORMALISED,
+    CALENDAR,
+    CALENDAR_AHEAD,
+    KNOWN_AHEAD,
+    QUANTILES,
+    DISTRIBUTION,
+]
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 
 
@@ -60,8 +76,8 @@ def table_of(model: ServedModel, columns: Sequence[str] = ()) -> pd.DataFrame:
     table.insert(0, "day", series.timestamps)
     if series.series_ids:
         table.insert(0, "lane", np.array(series.series_ids)[series.series_of_rows()])
-    for lane in range(len(series.beyond) if series.future else 0):  # rows ahead: nothing but what is known of them
-        known = pd.DataFrame(series.known_beyond(lane), columns=list(series.future))
+    for lane in range(len(series.beyond) if series.future_told else 0):  # rows ahead: nothing but what is known of them
+        known = pd.DataFrame(series.known_beyond(lane), columns=list(series.future_told))
         last = series.timestamps[series.slices()[lane].stop - 1]
         known.insert(0, "day", pd.date_range(last, periods=len(known) + 1)[1:])
         table = pd.concat([table, known], ignore_index=True)
@@ -90,6 +106,16 @@ def test_what_the_timestamps_say_is_not_asked_for(pack: Pack) -> None:
     assert value_columns(model.config, model.data.series) == ["a"]
     whole = table_of(model)
     pd.testing.assert_frame_equal(forecaster.predict(whole[["day", "a"]]), forecaster.predict(whole))
+
+
+def test_the_last_days_of_a_week_are_followed_by_a_monday(pack: Pack) -> None:
+    """Breaks forecasts from a few rows: three weekdays look like days of any week."""
+    days, shape = pd.bdate_range("2020-01-01", periods=40), {"calendar": ["day_of_week"], "future": ["day_of_week"]}
+    model, forecaster = pack(timestamps=days, dataset=shape)
+    whole = forecaster.predict(table_of(model))
+    few = forecaster.predict(table_of(model).iloc[-5:-2])  # Wednesday to Friday
+    assert few["day"].iloc[-1].day_name() == "Friday" and len(whole) == 38
+    np.testing.assert_allclose(few["forecast"], whole["forecast"].iloc[-3:-2], rtol=1e-5)
 
 
 def test_the_packed_model_holds_plain_files_and_one_seed(pack: Pack, tmp_path: Path) -> None:

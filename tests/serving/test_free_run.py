@@ -221,6 +221,11 @@ AHEAD: dict[str, dict[str, Any]] = {
         "horizon": 3,
         "dataset": {"future": ["b", "c"], "calendar": [Cycle.day_of_week]},
     },
+    "calendar": {"horizon": 2, "dataset": {"calendar": ["day_of_week", "holiday:DE"], "future": ["day_of_week"]} | ALL},
+    "calendar and price": {
+        "stateful": True,
+        "dataset": {"future": ["b", "day_of_week"], "calendar": ["day_of_week", "day_of_month"]},
+    },
     "every horizon": {"horizon": 2, "dataset": {"future": ["b"], "transforms": [Transform.difference]} | ALL},
 }
 
@@ -232,13 +237,16 @@ def test_a_free_run_reads_what_is_known_ahead_at_its_row(kind: str, make_served:
     table, lanes, series = forecast_steps(model, STEPS), warm_lanes(model), model.data.series
     lead, reach = model.config.horizon_steps[0], model.config.horizon
     days = pd.date_range(series.timestamps[-1], periods=STEPS + reach + 1)[1:]
-    calendar = calendar_values(days, model.config.dataset.calendar)
+    calendar, ahead = (
+        calendar_values(days, entries)
+        for entries in (model.config.dataset.calendar, model.config.dataset.calendar_ahead)
+    )
+    known = np.concatenate([series.known_beyond(0)[: len(days)], ahead], axis=1)  # (days, columns)
     run = table.loc[table["part"] == FUTURE, "free_run"].to_numpy()
     for step in range(STEPS - lead):
-        known = series.known_beyond(0)[step : step + reach + 1]
-        row = np.concatenate(
-            [[run[step]], known[0], calendar[step], known[1:].ravel()]
-        )  # each in the row it belongs to
+        told = series.known_beyond(0)[step]
+        carried = known[step + 1 : step + reach + 1].ravel()
+        row = np.concatenate([[run[step]], told, calendar[step], carried])  # each in the row it belongs to
         forecast = lanes.advance(np.array([0]), row[None])[0, 0, 0]
         assert forecast == pytest.approx(run[step + lead], rel=1e-5)
     assert table["free_run"].notna().all() and "low_80" not in table.columns

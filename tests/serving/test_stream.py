@@ -74,11 +74,13 @@ def assert_same(answers: Answers, expected: Answers) -> None:
     np.testing.assert_allclose([answer[2] for answer in answers], [answer[2] for answer in expected], rtol=1e-5)
 
 
-@pytest.mark.parametrize("stateful", [False, True])
-def test_the_calendar_of_a_row_is_computed(stateful: bool, make_served: MakeServed) -> None:
+@pytest.mark.parametrize(
+    ("stateful", "future"), [(False, []), (True, []), (False, ["day_of_month"]), (True, ["holiday:DE", "day_of_week"])]
+)
+def test_the_calendar_of_a_row_is_computed(stateful: bool, future: list[str], make_served: MakeServed) -> None:
     """A stream of a run with dataset.calendar forecasts something else than its predictions, or asks for columns."""
     calendar = [Cycle.day_of_week, Cycle.day_of_month, "holiday:DE"]
-    dataset = {"calendar": calendar, "transforms": [Transform.log, Transform.difference]}
+    dataset = {"calendar": calendar, "future": future, "transforms": [Transform.log, Transform.difference]}
     model = make_served(stateful=stateful, dataset=dataset)
     series, windows = model.data.series, model.data.windows
     days = [f"{day:%Y-%m-%d}" for day in series.timestamps]
