@@ -110,6 +110,10 @@ bench-faults: $(STAMP) ## Kill sweeps and fill their disk at random moments, rep
 peers: $(STAMP) $(PEERS)/.installed ## Measure pipeline.search against its peers on public series (hours; Ctrl-C, and make peers goes on)
 	@$(RUN) -m benchmarks.peers --python $(PEERS)/bin/python $(ARGS)
 
+.PHONY: peers-intervals
+peers-intervals: $(STAMP) $(PEERS)/.installed ## Measure CRPS and coverage of intervals against the peers' on the same series (hours; resumable)
+	@$(RUN) -m benchmarks.peers.intervals --python $(PEERS)/bin/python $(ARGS)
+
 .PHONY: build
 build: $(STAMP) ## Build the sdist, the wheel and their bill of materials into dist/
 	@$(RUN) -m build $(ARGS)

@@ -51,18 +51,24 @@ def forecast_search(values: pd.DataFrame, name: str, horizon: int, budget: str, 
 
 def forecast_ridge(values: np.ndarray, period: int, horizon: int) -> np.ndarray:
     """Fit each series on its lags, the penalty chosen by the last fifth of the training part. Shape (test, series)."""
+    start = find_test_start(len(values))
+    validation = find_test_start(start)
+    return forecast_ridge_since(validation, values, period, horizon)[start - validation :]
+
+
+def forecast_ridge_since(validation: int, values: np.ndarray, period: int, horizon: int) -> np.ndarray:
+    """Do the same with another validation part, and forecast that, too. Shape (validation and test, series)."""
     from pipeline.baselines.ridge import fit_ridge
 
     start, lags = find_test_start(len(values)), max(12, 2 * period)
     origins = np.arange(lags - 1, len(values) - horizon)
     ends = origins + horizon  # the step that is forecast
-    validation, test = find_test_start(start), ends >= start
-    train, choose = ends < validation, (ends >= validation) & (ends < start)
+    train, choose, later = ends < validation, (ends >= validation) & (ends < start), ends >= validation
     found = []
     for column in values.T:
         inputs = np.stack([column[origins - lag] for lag in range(lags)], axis=-1)  # (windows, lags)
         answers = column[ends, None]  # (windows, 1)
-        found.append(fit_ridge(inputs[train], answers[train], inputs[choose], answers[choose], inputs[test])[:, 0])
+        found.append(fit_ridge(inputs[train], answers[train], inputs[choose], answers[choose], inputs[later])[:, 0])
     return np.stack(found, axis=-1)
 
 

@@ -49,7 +49,9 @@ def forecast_lstm(values: Array, period: int, horizon: int, quick: bool) -> Arra
     from neuralforecast.models import LSTM
 
     steps = 20 if quick else 1000
-    model = LSTM(h=horizon, input_size=_num_lags(period), max_steps=steps, random_seed=1, alias="model", **_common())
+    model = LSTM(
+        h=horizon, input_size=num_lags(period), max_steps=steps, random_seed=1, alias="model", **network_options()
+    )
     return _forecast_neural(model, values, horizon)
 
 
@@ -60,7 +62,7 @@ def forecast_auto_lstm(values: Array, period: int, horizon: int, quick: bool) ->
     space = AutoLSTM.get_default_config(h=horizon, backend="optuna")
 
     def choose(trial: object) -> dict[str, object]:
-        return {**space(trial), **({"max_steps": 20} if quick else {}), **_common()}
+        return {**space(trial), **({"max_steps": 20} if quick else {}), **network_options()}
 
     model = AutoLSTM(h=horizon, config=choose, num_samples=2 if quick else 10, backend="optuna", alias="model")
     return _forecast_neural(model, values, horizon, len(values) - find_test_start(len(values)))
@@ -75,7 +77,7 @@ def forecast_darts_rnn(values: Array, period: int, horizon: int, quick: bool) ->
     from darts.dataprocessing.transformers import Scaler
     from darts.models import RNNModel
 
-    start, lags = find_test_start(len(values)), _num_lags(period)
+    start, lags = find_test_start(len(values)), num_lags(period)
     model = RNNModel(
         input_chunk_length=lags, training_length=lags + horizon, model="LSTM", n_epochs=5 if quick else 100,
         random_state=1, pl_trainer_kwargs=_trainer(),
@@ -95,7 +97,7 @@ def forecast_boosted_trees(values: Array, period: int, horizon: int, quick: bool
     """One model for all series: the change until `horizon` later, from lagged differences, in units of their spread."""
     from sklearn.ensemble import HistGradientBoostingRegressor
 
-    start, lags = find_test_start(len(values)), _num_lags(period)
+    start, lags = find_test_start(len(values)), num_lags(period)
     spread = np.diff(values[:start], axis=0).std(axis=0)  # (series,)
     scaled = values / np.where(spread > 0, spread, 1)
     changes = np.diff(scaled, axis=0, prepend=scaled[:1])
@@ -126,7 +128,7 @@ def _forecast_classical(model: object, values: Array, horizon: int) -> Array:
 
     windows = len(values) - find_test_start(len(values))
     forecaster = StatsForecast(models=[model], freq=1, n_jobs=1)
-    found = forecaster.cross_validation(df=_as_long(values), h=horizon, n_windows=windows, step_size=1, refit=False)
+    found = forecaster.cross_validation(df=as_long(values), h=horizon, n_windows=windows, step_size=1, refit=False)
     return _as_wide(found, horizon)
 
 
@@ -135,11 +137,11 @@ def _forecast_neural(model: object, values: Array, horizon: int, validation: int
 
     windows = len(values) - find_test_start(len(values))
     forecaster = NeuralForecast(models=[model], freq=1)
-    found = forecaster.cross_validation(_as_long(values), n_windows=windows, step_size=1, val_size=validation)
+    found = forecaster.cross_validation(as_long(values), n_windows=windows, step_size=1, val_size=validation)
     return _as_wide(found, horizon)
 
 
-def _common() -> dict[str, object]:
+def network_options() -> dict[str, object]:
     """Return what every network is given: zeros before a short series, so that none is refused; and a quiet trainer."""
     return {"start_padding_enabled": True, **_trainer()}
 
@@ -148,11 +150,11 @@ def _trainer() -> dict[str, object]:
     return {"accelerator": "cpu", "logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
 
 
-def _num_lags(period: int) -> int:
+def num_lags(period: int) -> int:
     return max(12, 2 * period)
 
 
-def _as_long(values: Array) -> pd.DataFrame:
+def as_long(values: Array) -> pd.DataFrame:
     steps = np.arange(len(values))
     parts = [pd.DataFrame({"unique_id": number, "ds": steps, "y": column}) for number, column in enumerate(values.T)]
     return pd.concat(parts, ignore_index=True)
