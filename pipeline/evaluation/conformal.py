@@ -162,7 +162,7 @@ class Conformal:
             pooled = np.broadcast_to(self.pooled, (len(errors), *self.pooled.shape))
             shaped = mean * _take(pooled, np.full_like(count, pooled.shape[-1]), outside)
             radii = np.where(enough | (count < _FEWEST_OF_A_SCALE), radii, shaped)
-        return radii
+        return _nest(radii)
 
     def pool(self) -> None:
         """Learn from all lanes what errors look like, for those that have too few of their own."""
@@ -214,6 +214,15 @@ def _take(errors: Array, count: Array, outside: Array) -> Array:
     taken = np.take_along_axis(errors, np.clip(place - 1, 0, np.maximum(count - 1, 0)).astype(int), axis=-1)
     beyond = np.maximum(1 / (count + 1) - outside, 0.0) / RATE  # misses
     return np.where(outside >= 1, 0.0, taken * (1 + _WIDER * np.where(place > count, beyond, 0.0)))
+
+
+def _nest(radii: Array) -> Array:
+    """Widen what lies within the interval of a smaller share; shape (..., levels).
+
+    Each level is steered by itself. Where forecasts reach several steps ahead, a narrow interval has missed as many
+    rows before the first miss is known, and is widened for all of them, beyond those of larger shares.
+    """
+    return np.where(np.isnan(radii), np.nan, np.fmax.accumulate(radii, axis=-1))
 
 
 def follow_series(
@@ -304,7 +313,7 @@ def _follow_in_blocks(
                     outside += RATE * np.where(np.isfinite(judged), nominal - missed, 0.0).sum(axis=0)
                     learnt = max(learnt, known)
                     errors = np.sort(_newest(mine[since:known], kept))
-                    reach[row : min(row + size, rows.stop)] = _take(errors, np.array([errors.size]), outside)
+                    reach[row : min(row + size, rows.stop)] = _nest(_take(errors, np.array([errors.size]), outside))
                 newest = _newest(mine[since : rows.stop if adaptive else start], kept)
                 conformal.errors[lane, step, target, kept - newest.size :] = newest
     return radii if halves is None else radii * halves[..., None], conformal

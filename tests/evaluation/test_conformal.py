@@ -143,6 +143,19 @@ def test_missed_rows_widen_beyond_the_largest_error() -> None:
     assert [meet(error) for error in growing][-1] > growing[-1]
 
 
+def test_a_larger_share_has_the_wider_interval(monkeypatch) -> None:
+    """Twelve steps ahead the 95 % interval would lie within that of 80 %, and cover 90 % of what comes."""
+    errors = np.random.default_rng(11).standard_normal(1000).cumsum()
+    for most in (5000, 350):
+        monkeypatch.setattr(conformal, "_MOST_ROWS", most)
+        arguments = errors[:, None], np.zeros((1000, 1, 1)), [slice(0, 1000)], [200], [300], LEVELS, (12,)
+        narrow, wide = follow_series(*arguments)[0][300:, 0, 0].T
+        assert (narrow <= wide).all() and (narrow < wide).mean() > 0.5
+    few = Conformal.begin(LEVELS, (1,), lanes=1, targets=1)
+    few.errors[..., -5:] = 1.0
+    np.testing.assert_array_equal(few.measure(np.array([0])).ravel(), [1.0, np.nan])  # widening invents none
+
+
 def test_quantiles_are_conformalised(monkeypatch) -> None:
     """A head that knows when errors are large would get the same width for calm and for wild rows."""
     length, first = 2000, 400
