@@ -41,6 +41,11 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
 settings.register_profile("suite", deadline=None, derandomize=True)
 settings.load_profile("suite")
 
+# The settings of the person who runs the tests stay out of them, and out of the fixtures of whole modules.
+FOREIGN = ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "HYDRA_FULL_ERROR")
+for name in FOREIGN:
+    os.environ.pop(name, None)
+
 ROOT = Path(__file__).resolve().parent.parent
 Command = Callable[..., subprocess.CompletedProcess[str]]
 MakePanel = Callable[..., Series]
@@ -69,10 +74,11 @@ def pytest_collection() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_foreign_store(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the settings of the person who runs the tests out of them."""
-    for name in ("MLFLOW_TRACKING_URI", "MLFLOW_EXPERIMENT_NAME", "HYDRA_FULL_ERROR"):
-        monkeypatch.delenv(name, raising=False)
+def no_foreign_store() -> Iterator[None]:
+    """No test, nor a fixture of a module or session, leaves a setting behind: another's runs would go to its store."""
+    yield
+    left = {name: os.environ.pop(name) for name in FOREIGN if name in os.environ}
+    assert not left
 
 
 def fill_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
@@ -146,6 +152,7 @@ def run_here(
         return subprocess.CompletedProcess(words, ended.value.code, *capfd.readouterr())
 
     yield run
+    os.environ.pop("HYDRA_FULL_ERROR", None)  # main sets it for its process
     for number, handler in handlers.items():
         signal.signal(number, handler)
 

@@ -1,6 +1,6 @@
 """One small sweep of a table, trained once for all tests of the Python door."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +26,10 @@ def store_of_runs(tmp_path_factory: pytest.TempPathFactory, make_store: Callable
 
 
 @pytest.fixture(scope="session")
-def runs(frame: pd.DataFrame, store_of_runs: str) -> Iterator[Runs]:
+def runs(frame: pd.DataFrame, store_of_runs: str) -> Runs:
     """A stateless and a stateful run."""
     from pipeline import sweep
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MLFLOW_TRACKING_URI", store_of_runs)
-        yield sweep("stateful=false,true", *SETTINGS, data=frame)
+        return sweep("stateful=false,true", *SETTINGS, data=frame)
