@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.evaluation.calibration import Calibration
-from pipeline.evaluation.intervals import Bounds, Coverage, name_level
+from pipeline.evaluation.intervals import Bounds, Coverage, name_level, name_quantile
 
 
 def write_predictions(
@@ -82,7 +82,7 @@ def _list_quantiles(
     if answers is None:
         return {}
     means = answers[:, :, step, target].mean(axis=0)  # (time[, levels])
-    return {f"quantile_{level:g}": means[:, place] for place, level in enumerate(levels)}
+    return {name_quantile(level): means[:, place] for place, level in enumerate(levels)}
 
 
 def write_intervals(path: Path, targets: Sequence[str], coverages: Mapping[str, Sequence[Coverage]]) -> None:

@@ -34,9 +34,16 @@ class Arguments(ServedRun):
     future: Path | None = option(None, FUTURE)
     output: Path = option(Path("forecast.csv"), "The CSV file; a file that is there is replaced.")
     plot: Path | None = option(None, "The PNG file; by default the CSV file's name with .png.")
+    samples: int = option(
+        0,
+        "So many sample paths of the rows beyond the end are written, too: drawn step after step, each draw fed back.",
+    )
+    sample_seed: int = option(1, "Of their random numbers: the same paths again.")
+    sample_output: Path | None = option(None, "Their CSV file; by default samples.csv beside output.")
 
 
 _MOST_ROWS = 200  # on the screen
+_MOST_VALUES = 10_000_000  # of the sample paths of a lane: half a gigabyte of text
 
 MANUAL = Manual(
     command="python -m pipeline.forecast",
@@ -49,8 +56,12 @@ MANUAL = Manual(
         ("run=latest steps=24", "the newest run that finished"),
         ("run=best steps=7 future=prices.csv", "a run with dataset.future=[price]: prices of the next 7 days"),
         ("run=RUN_ID steps=12 output=next.csv", "another run, other files"),
+        ("run=best steps=12 samples=500", "samples.csv: 500 ways in which it may go on"),
     ),
     notes=(
+        "A sample path is drawn from the distribution of the head; of model.head=quantile by its quantile function, of "
+        "model.head=point the forecast and an error of the validation part. Columns: path, lane, timestamp, step, "
+        "target, value. A head with quantiles has those of the free run from such paths: quantile_0.05, ...",
         "What comes after the end nobody knows, so the same is done with the last `steps` known values as if they were "
         "not known (part `backtest`): its error says how far a free run can be trusted, and so do the "
         "intervals (low_95, high_95, ...), from the errors of free runs in the validation and test parts. Timestamps "
@@ -75,24 +86,40 @@ def forecast_run(arguments: Arguments) -> int:
     """
     from pipeline.report.figures.forecast import draw_free_run
 
-    if arguments.steps < 1:
-        raise UserError(f"steps must be at least 1, but got steps={arguments.steps}")
+    for name, least in {"steps": 1, "samples": 0, "sample_seed": 0}.items():
+        if getattr(arguments, name) < least:
+            raise UserError(f"{name} must be at least {least}, but got {name}={getattr(arguments, name)}")
+    if arguments.steps * arguments.samples > _MOST_VALUES:
+        raise UserError(
+            f"samples={arguments.samples} of steps={arguments.steps} are more than {_MOST_VALUES:,} values of a lane; "
+            "lower samples"
+        )
+    samples_file = arguments.sample_output or arguments.output.with_name("samples.csv")
     plot = arguments.output.with_suffix(".png") if arguments.plot is None else arguments.plot
     check_folder("output", arguments.output)
     check_folder("plot", plot)
+    check_folder("sample_output", samples_file)
     from pipeline.serving.clock import Clock
-    from pipeline.serving.free_run import can_run_free, forecast_steps, name_true, unknown_ahead
+    from pipeline.serving.feed_back import can_run_free, unknown_ahead
+    from pipeline.serving.free_run import forecast_steps, name_true, sample_steps
 
     model = fetch_model(arguments, future=arguments.future)
     table = forecast_steps(model, arguments.steps)
     picture = BytesIO()
     title = f"{model.config.dataset.name}: {arguments.steps} steps back and {arguments.steps} ahead"
     draw_free_run(picture, title, model.config.dataset.unit, table, _past(model, arguments.steps), name_true(model))
+    samples = (
+        sample_steps(model, arguments.steps, arguments.samples, arguments.sample_seed) if arguments.samples else None
+    )
     with replace_file(arguments.output) as file:
         table.to_csv(file, index=False)
     with replace_file(plot) as file:
         file.write(picture.getvalue())
-    shown = table.head(_MOST_ROWS).to_string(index=False, na_rep="", float_format="{:.6g}".format)
+    if samples is not None:
+        with replace_file(samples_file) as file:
+            samples.to_csv(file, index=False)
+    seen = [name for name in table if "_quantile_" not in str(name)]  # a screen is not as wide
+    shown = table[seen].head(_MOST_ROWS).to_string(index=False, na_rep="", float_format="{:.6g}".format)
     print(show_text(shown))
     if len(table) > _MOST_ROWS:
         print(f"... and {len(table) - _MOST_ROWS} more rows: {arguments.output} has them all.")
@@ -110,6 +137,8 @@ def forecast_run(arguments: Arguments) -> int:
     if model.data.series.short_lanes:
         print(_say_left_out(model))
     print(f"{arguments.output} and {plot} hold it.")
+    if samples is not None:
+        print(f"{samples_file} holds {arguments.samples} sample paths of {arguments.steps} steps.")
     return DONE
 
 

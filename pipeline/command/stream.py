@@ -68,7 +68,8 @@ MANUAL = Manual(
     command="python -m pipeline.stream",
     purpose=(
         "Reads rows as they arrive and answers each at once with one row: lane,timestamp,forecast and the ends of its "
-        "intervals, low_80,high_80,low_95,high_95. The timestamp is that of the row read; the forecast is what comes "
+        "intervals, low_80,high_80,low_95,high_95; a head with quantiles says these, too: quantile_0.05, ... The "
+        "timestamp is that of the row read; the forecast is what comes "
         "`horizon` steps later, in the data's own units. The intervals learn from every row that comes."
     ),
     examples=(

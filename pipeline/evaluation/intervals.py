@@ -77,6 +77,16 @@ def name_level(level: float) -> str:
     return f"{round(100 * level, 6):g}"
 
 
+def name_quantile(level: float) -> str:
+    """Name a quantile in columns.
+
+    Example:
+        >>> name_quantile(0.05)
+        'quantile_0.05'
+    """
+    return f"quantile_{level:g}"
+
+
 def find_middle(head: Head, answers: Array) -> tuple[Array, Array]:
     """Return the middle between the outermost quantiles, and how far they lie from it.
 

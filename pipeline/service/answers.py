@@ -8,7 +8,7 @@ from pipeline.data.arrays import FloatArray
 from pipeline.service.answered import Answered
 from pipeline.serving.answer_lines import write_answer, write_cells
 from pipeline.serving.lane_book import LaneBook
-from pipeline.serving.lane_bounds import name_ends
+from pipeline.serving.lane_bounds import name_around
 from pipeline.serving.model import ServedModel
 
 
@@ -22,7 +22,7 @@ class Answers:
     def __init__(self, model: ServedModel) -> None:
         self._steps = tuple(model.data.windows.spec.horizon_steps)
         self._targets = model.data.series.targets
-        self._ends = name_ends(model)
+        self._around = name_around(model)
         self._names_lanes = bool(model.data.series.series_ids)
 
     def as_objects(self, book: LaneBook, answers: Sequence[Answered]) -> list[dict[str, Any]]:
@@ -59,7 +59,7 @@ class Answers:
                         "horizon": ahead,
                         "forecast": values[place],
                     }
-                    | {name: values[width * (number + 1) + place] for number, name in enumerate(self._ends)}
+                    | {name: values[width * (number + 1) + place] for number, name in enumerate(self._around)}
                 )
         return found
 

@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.config.schema import Config
 from pipeline.data.series import Series
 from pipeline.report.page.template import render_page
-from pipeline.serving.lane_bounds import name_ends
+from pipeline.serving.lane_bounds import name_around
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import LANE, LONGEST_NAME, needed_columns
 
@@ -83,7 +83,7 @@ def _describe_answer(model: ServedModel) -> dict[str, Any]:
     number = {"type": ["number", "null"]}
     texts = {name: {"type": "string"} for name in ("lane", "timestamp", "target")}
     each = texts | {"forecast_timestamp": {"type": ["string", "null"]}, "horizon": {"type": "integer"}}
-    each |= dict.fromkeys(("forecast", *name_ends(model)), number)
+    each |= dict.fromkeys(("forecast", *name_around(model)), number)
     one = {"type": "object", "properties": each}
     return {"type": "object", "properties": {"forecasts": {"type": "array", "items": one}}}
 

@@ -9,25 +9,26 @@ With 5 known rows and steps=2, origins below their forecasts:
     one step ahead            o  o   o        each from the true row before it
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
+from pipeline.base.text import show_names
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.categories import sources_of
-from pipeline.evaluation.conformal import split_radii
-from pipeline.evaluation.intervals import find_middle, name_level
+from pipeline.evaluation.intervals import find_middle, name_level, name_quantile
 from pipeline.models.heads.point import POINT
+from pipeline.models.heads.quantile import QuantileHead
 from pipeline.serving.beyond import check_known, known_rows
 from pipeline.serving.clock import Clock
+from pipeline.serving.feed_back import can_run_free, feed_back, read_before, unknown_ahead
+from pipeline.serving.free_run_errors import list_answers, measure_free_run
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
+from pipeline.serving.sample_paths import draw_paths
 
 BACKTEST, FUTURE = "backtest", "future"
-_MOST_FREE_RUNS, _FEWEST_FREE_RUNS = 200, 20  # of the past, whose errors say how wide intervals are
-_MOST_LANES = 20_000  # that run free side by side
+_MOST_PATHS, _FEWEST_PATHS, _MOST_PLACES = 1000, 50, 40_000  # of each lane, whose quantiles are shown; of all together
+_SEED = 1
 
 
 def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
@@ -42,53 +43,147 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
         has lanes), target, part, timestamp, actual, free_run with its intervals (low_95, high_95, ...), the forecast
         from true values (`one_step_ahead`, or `5_steps_ahead` where the network forecasts only that step), and with
         several horizon steps `direct`: all of them from one origin, in the future with intervals (direct_low_95, ...).
-        Where no free run is possible the forecast from the last true row has them (one_step_ahead_low_95, ...). NaN
-        where there is none.
+        Where no free run is possible the forecast from the last true row has them (one_step_ahead_low_95, ...). Of a
+        head with quantiles each forecast has these, too: of the free run those of its sample paths (quantile_0.05,
+        one_step_ahead_quantile_0.05, direct_quantile_0.05). NaN where there is none.
 
     Raises:
         UserError: If a lane has too few rows, or its timestamps no regular frequency.
     """
-    series = model.data.series
-    lead = model.data.windows.spec.horizon_steps[0]
+    series, spec = model.data.series, model.data.windows.spec
+    lead = spec.horizon_steps[0]
     _check_length(model, steps)
     ends = np.array([rows.stop for rows in series.slices()])
-    clock = Clock(series, numbered=model.config.dataset.time_column is None)
-    fed = max(steps - lead, 0) if can_run_free(model) else 0  # rows beyond the end that a free run reads
-    check_known(model, clock, fed + len(model.data.windows.spec.future_steps), f"steps={steps} reads it")
+    clock = _check_ahead(model, steps)
     answers = _feed_truth(model, ends - steps - lead, steps + lead)
-    known = model.data.head.points(answers)  # (steps + lead, lanes, horizon_steps, targets)
-    nothing = np.full((steps, *known.shape[1:]), np.nan)
-    fed_true = np.concatenate([known[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
-    free = [
-        _run_free(model, first, known_rows(model, clock, first, steps)) for first in (ends - steps, ends)
-    ]  # each (steps, lanes, targets)
-    direct = [_spread(known[position], steps) for position in (lead - 1, steps + lead - 1)]
-    reach = measure_free_run(model, steps) if can_run_free(model) else {}
+    nothing = np.full((steps, *answers.shape[1:]), np.nan)
+    fed_true = np.concatenate([answers[:, :, 0], nothing[lead:, :, 0]])[: 2 * steps]  # rows from ends - steps on
+    free, paths, reach = _run_free(model, clock, ends, steps)
+    direct = np.concatenate([_spread(answers[position], steps) for position in (lead - 1, steps + lead - 1)])
     tables = []
     for lane, end in enumerate(ends):
         for column, target in enumerate(series.targets):
             name = {"lane": series.series_ids[lane]} if series.series_ids else {}
-            table = pd.DataFrame(
-                name
-                | {
-                    "target": target,
-                    "part": [BACKTEST] * steps + [FUTURE] * steps,
-                    "timestamp": _timestamps(clock, series.timestamps, int(end), steps),
-                    "actual": _actual(model, int(end), steps, column),
-                    "free_run": (run := np.concatenate([each[:, lane, column] for each in free])),
-                }
-                | _bound(model, run, [each[:, lane, column] for each in reach.values()])
-                | {
-                    name_true(model): fed_true[:, lane, column],
-                }
-            )
-            if len(model.data.windows.spec.horizon_steps) > 1:
-                table["direct"] = np.concatenate([each[:, lane, column] for each in direct])
-                table = table.assign(**_bound_last(model, answers[-1], steps, lane, column, "direct"))
+            columns = name | {
+                "target": target,
+                "part": [BACKTEST] * steps + [FUTURE] * steps,
+                "timestamp": [*series.timestamps[end - steps : end], *clock.go_on(series.timestamps[end - 1], steps)],
+                "actual": _actual(model, int(end), steps, column),
+                "free_run": free[:, lane, column],
+            }
+            columns |= {name: each[:, lane, column] for name, each in reach.items()}
+            columns |= _list(model, "", paths[:, lane, column])
+            columns |= _list(model, name_true(model), fed_true[:, lane, column])
+            if len(spec.horizon_steps) > 1:
+                columns |= _list(model, "direct", direct[:, lane, column])
+                columns |= _bound_last(model, answers[-1], steps, lane, column, "direct")
             elif not reach:
-                table = table.assign(**_bound_last(model, answers[steps], steps, lane, column, name_true(model)))
-            tables.append(table)
+                columns |= _bound_last(model, answers[steps], steps, lane, column, name_true(model))
+            tables.append(pd.DataFrame(columns))
     return pd.concat(tables, ignore_index=True)
+
+
+def sample_steps(model: ServedModel, steps: int, samples: int, seed: int) -> pd.DataFrame:
+    """Draw sample paths of the rows after the end.
+
+    Args:
+        model: A served model that can run free.
+        steps: Of each path.
+        samples: How many of each lane.
+        seed: Of the random numbers: equal seeds give equal paths.
+
+    Returns:
+        One row per path (from 1), lane, step (from 1) and target, in that order: path, lane, timestamp, step, target,
+        value, in the data's own units. A single series is the lane of its dataset's name.
+
+    Raises:
+        UserError: If no free run is possible, or there is nothing to draw from.
+    """
+    series = model.data.series
+    if not can_run_free(model):
+        raise UserError(
+            f"samples={samples} needs a free run, but nobody knows the next values of "
+            f"{show_names(unknown_ahead(model))}; make every feature a target, or name what is known ahead in "
+            "dataset.future"
+        )
+    clock = _check_ahead(model, steps)
+    ends = np.array([rows.stop for rows in series.slices()])
+    ahead, every = known_rows(model, clock, ends, steps), np.arange(len(ends))
+    paths = draw_paths(model, read_before(model, ends), every, ends, ahead, samples, seed)
+    values = np.moveaxis(paths, 2, 1)  # (samples, lanes, steps, targets)
+    path, lane, step, target = (each.ravel() for each in np.indices(values.shape))
+    times = np.array([clock.go_on(series.timestamps[end - 1], steps).astype(str) for end in ends], dtype=object)
+    return pd.DataFrame(
+        {
+            "path": path + 1,
+            "lane": np.array(series.series_ids or (model.config.dataset.name,), dtype=object)[lane],
+            "timestamp": times[lane, step],
+            "step": step + 1,
+            "target": np.array(series.targets, dtype=object)[target],
+            "value": values.ravel(),
+        }
+    )
+
+
+def _check_ahead(model: ServedModel, steps: int) -> Clock:
+    """Return the clock of a series of which everything is known ahead that a forecast of so many steps reads."""
+    clock = Clock(model.data.series, numbered=model.config.dataset.time_column is None)
+    spec = model.data.windows.spec
+    fed = max(steps - spec.horizon_steps[0], 0) if can_run_free(model) else 0  # rows beyond the end that it reads
+    check_known(model, clock, fed + len(spec.future_steps), f"steps={steps} reads it")
+    return clock
+
+
+def _run_free(
+    model: ServedModel, clock: Clock, ends: IntArray, steps: int
+) -> tuple[FloatArray, FloatArray, dict[str, FloatArray]]:
+    """Run free through both parts, beside sample paths where the head says how sure it is.
+
+    Returns:
+        The free run, (2 x steps, lanes, targets), NaN where none is possible; the quantiles of its paths as answers of
+        the head, NaN without any; and the ends of its intervals by the names of their columns, empty without any.
+    """
+    head, targets = model.data.head, len(model.data.series.targets)
+    free = np.full((2 * steps, len(ends), targets), np.nan)
+    answers = np.full((*free.shape, *head.shape), np.nan)
+    if not can_run_free(model):
+        return free, answers, {}
+    every, samples = np.arange(len(ends)), max(_FEWEST_PATHS, min(_MOST_PATHS, _MOST_PLACES // len(ends)))
+    for rows, firsts in ((slice(steps), ends - steps), (slice(steps, None), ends)):
+        lanes, ahead = read_before(model, firsts), known_rows(model, clock, firsts, steps)
+        if isinstance(head, QuantileHead):
+            answers[rows] = list_answers(model, draw_paths(model, lanes, every, firsts, ahead, samples, _SEED))
+        free[rows] = feed_back(model, lanes, every, firsts, ahead)
+    levels = () if model.conformal is None else model.conformal.levels
+    if not levels:
+        return free, answers, {}
+    errors = measure_free_run(model, steps)
+    reach = np.concatenate([errors.reach(before, levels) for before in (-steps, 0)])  # (2 x steps, lanes, targets, ...)
+    centres, halves = find_middle(head, answers) if errors.of_paths else (free, np.ones_like(free))
+    reach *= halves[..., None]
+    return (
+        free,
+        answers,
+        {
+            f"{end}_{name_level(level)}": centres + side * reach[..., place]
+            for place, level in enumerate(levels)
+            for end, side in (("low", -1), ("high", 1))
+        },
+    )
+
+
+def _list(model: ServedModel, name: str, answers: FloatArray) -> dict[str, FloatArray]:
+    """Return the columns of some answers: their points, unless the name is empty, and behind them the quantiles.
+
+    Args:
+        model: Whose answers they are.
+        name: Of the points.
+        answers: Of one lane and target. Shape (rows, *shape of an answer).
+    """
+    head = model.data.head
+    columns = {name: head.points(answers)} if name else {}
+    begin = f"{name}_" if name else ""
+    return columns | {f"{begin}{name_quantile(level)}": answers[:, place] for place, level in enumerate(head.levels)}
 
 
 def _bound_last(
@@ -119,110 +214,10 @@ def _bound_last(
     return columns
 
 
-def measure_free_run(model: ServedModel, steps: int) -> dict[str, FloatArray]:
-    """Return how wrong free runs of the past were: from some rows of the validation and test parts.
-
-    Args:
-        model: A served model that can run free.
-        steps: Of each free run.
-
-    Returns:
-        By part how far an interval of each level reaches at each step, by split conformal prediction from the errors of
-        rows that were known when that part was forecast: NaN where too few were. Each (steps, lanes, targets, levels).
-    """
-    levels = () if model.conformal is None else model.conformal.levels
-    series, actual = model.data.series, model.data.series.actual()
-    ends = np.array([rows.stop for rows in series.slices()])
-    offsets = _choose_origins(model, steps)
-    shape = (steps, len(ends), len(series.targets), len(levels))
-    if not levels or not offsets.size:
-        return {part: np.full(shape, np.nan) for part in (BACKTEST, FUTURE)}
-    runs = _run_free_often(model, ends, offsets, steps)  # (origins, steps, lanes, targets)
-    due = offsets[:, None] + np.arange(steps)  # rows from the end, negative: (origins, steps)
-    rows = np.where(due < 0, due, -1)[:, :, None] + ends  # (origins, steps, lanes)
-    came = np.where((due < 0)[:, :, None, None] & series.scorable()[rows], actual[rows], np.nan)
-    errors = np.abs(runs - came)
-    known = {BACKTEST: due < -steps, FUTURE: due < 0}
-    return {
-        part: split_radii(np.moveaxis(np.where(there[:, :, None, None], errors, np.nan), 0, -1), levels)
-        for part, there in known.items()
-    }
-
-
-def _choose_origins(model: ServedModel, steps: int) -> IntArray:
-    """Return rows at which free runs of the past begin, counted from the end of each lane: negative, ascending."""
-    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
-    judged = model.data.split.rows("validation") | model.data.split.rows("test")
-    lost = model.data.transformed.lost + model.data.windows.spec.nearest_forecast + lead
-    reach = min(
-        min(int(judged[rows].sum()), rows.stop - rows.start - lost) for rows in series.slices()
-    )  # rows from the end that every lane has
-    if reach < 1:
-        return np.empty(0, int)
-    most = max(_FEWEST_FREE_RUNS, min(_MOST_FREE_RUNS, _MOST_LANES // len(series.slices())))
-    return np.unique(np.linspace(-reach, -1, min(reach, most)).astype(int))
-
-
-def _run_free_often(model: ServedModel, ends: IntArray, offsets: IntArray, steps: int) -> FloatArray:
-    """Run free from many rows of the past: the history is read once, and each origin goes on with a copy of the lanes.
-
-    Returns:
-        Shape (origins, steps, lanes, targets).
-    """
-    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
-    lanes, every = Lanes(model), np.arange(len(ends))
-    names = series.series_ids or (model.config.dataset.name,)
-    lanes.read_history((ends + offsets[0] - lead).tolist())
-    known = model.data.rows.shape[1] - len(series.transformable().T)
-    at, numbers = int(offsets[0]), []
-    for origin in offsets.tolist():
-        for back in range(at, origin):
-            lanes.advance(every, model.data.rows[ends + back - lead])
-        at = origin
-        numbers.append([lanes.branch(names[lane], f"{origin} {names[lane]}") for lane in every.tolist()])
-    places = np.array(numbers).ravel()  # (origins x lanes,)
-    firsts = (offsets[:, None] + ends).ravel()
-    limits = np.tile(ends, len(offsets))
-    ahead = np.full((steps, len(places), known), np.nan)
-    if known:
-        for step in range(steps):
-            there = firsts + step < limits
-            ahead[step, there] = model.data.rows[firsts[there] + step, -known:]
-    runs = _feed_back(model, lanes, places, firsts, ahead)
-    return np.moveaxis(runs.reshape(steps, len(offsets), len(ends), -1), 0, 1)
-
-
-def _bound(model: ServedModel, run: FloatArray, reach: Sequence[FloatArray]) -> dict[str, FloatArray]:
-    """Return the columns of the intervals around a free run; its parts reach (steps, levels) each."""
-    if model.conformal is None or not reach:
-        return {}
-    radii = np.concatenate(reach)  # (2 x steps, levels)
-    columns: dict[str, FloatArray] = {}
-    for place, level in enumerate(model.conformal.levels):
-        columns |= {
-            f"low_{name_level(level)}": run - radii[:, place],
-            f"high_{name_level(level)}": run + radii[:, place],
-        }
-    return columns
-
-
 def name_true(model: ServedModel) -> str:
     """Name the forecasts made from true values: `one_step_ahead`, or `5_steps_ahead`."""
     lead = model.data.windows.spec.horizon_steps[0]
     return "one_step_ahead" if lead == 1 else f"{lead}_steps_ahead"
-
-
-def can_run_free(model: ServedModel) -> bool:
-    """Return whether it is known what the network would be fed with."""
-    return not unknown_ahead(model)
-
-
-def unknown_ahead(model: ServedModel) -> list[str]:
-    """Return the features whose next values nobody knows: no targets, not known ahead, not made from times."""
-    series = model.data.series
-    unknown = set(series.features) - {*series.targets, *series.future, *series.static, *series.computed}
-    encoded = sources_of(series.levels)
-    return sorted({encoded[name][0] if name in encoded else name for name in unknown})
 
 
 def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArray:
@@ -237,45 +232,11 @@ def _feed_truth(model: ServedModel, firsts: np.ndarray, count: int) -> FloatArra
     return np.stack([lanes.advance_answers(every, model.data.rows[firsts + step]) for step in range(count)])
 
 
-def _run_free(model: ServedModel, firsts: np.ndarray, ahead: FloatArray) -> FloatArray:
-    """Forecast the rows from `firsts` on, each fed back as if it had come, beside what is computed for it.
-
-    Args:
-        model: A served model.
-        firsts: The first row that is forecast, of each lane.
-        ahead: What `known_rows` gives.
-
-    Returns:
-        Shape (steps, lanes, targets).
-    """
-    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
-    if not can_run_free(model):
-        return np.full((len(ahead), len(firsts), len(series.targets)), np.nan)
-    lanes, every = Lanes(model), np.arange(len(firsts))
-    lanes.read_history((firsts - lead).tolist())
-    return _feed_back(model, lanes, every, firsts, ahead)
-
-
-def _feed_back(model: ServedModel, lanes: Lanes, places: IntArray, firsts: IntArray, ahead: FloatArray) -> FloatArray:
-    """Go on from lanes that have read what was known, each fed with its own forecasts; see `_run_free`."""
-    steps = len(ahead)
-    series, lead = model.data.series, model.data.windows.spec.horizon_steps[0]
-    read = series.columns[: len(series.columns) - len(series.untransformed)]
-    order = [series.targets.index(name) for name in read]  # every other column is a target
-    forecasts: list[FloatArray] = []
-    for step in range(steps):
-        back = step - lead
-        known = back < 0
-        row = model.data.rows[firsts + back] if known else np.concatenate([forecasts[back][:, order], ahead[back]], 1)
-        forecasts.append(lanes.advance(places, row)[:, 0])
-    return np.stack(forecasts)
-
-
-def _spread(vector: FloatArray, steps: int) -> FloatArray:
-    """Lay the horizon steps of one origin, (lanes, horizon_steps, targets), out in time: (steps, lanes, targets)."""
-    laid = np.full((steps, vector.shape[0], vector.shape[2]), np.nan)
-    count = min(steps, vector.shape[1])
-    laid[:count] = np.swapaxes(vector, 0, 1)[:count]
+def _spread(answers: FloatArray, steps: int) -> FloatArray:
+    """Lay the horizon steps of one origin, (lanes, horizon_steps, targets, ...), out in time: (steps, lanes, ...)."""
+    laid = np.full((steps, len(answers), *answers.shape[2:]), np.nan)
+    count = min(steps, answers.shape[1])
+    laid[:count] = np.swapaxes(answers, 0, 1)[:count]
     return laid
 
 
@@ -284,10 +245,6 @@ def _actual(model: ServedModel, end: int, steps: int, column: int) -> FloatArray
     rows = slice(end - steps, end)
     known = np.where(series.scorable()[rows, column], series.actual()[rows, column], np.nan)
     return np.concatenate([known, np.full(steps, np.nan)])
-
-
-def _timestamps(clock: Clock, timestamps: pd.Index, end: int, steps: int) -> Sequence[object]:
-    return [*timestamps[end - steps : end], *clock.go_on(timestamps[end - 1], steps)]
 
 
 def _check_length(model: ServedModel, steps: int) -> None:

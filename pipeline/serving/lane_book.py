@@ -18,7 +18,7 @@ from pipeline.data.calendar_ahead import values_ahead
 from pipeline.data.cycles import calendar_values
 from pipeline.serving.beyond import check_known
 from pipeline.serving.clock import MOST_COUNTED, Clock
-from pipeline.serving.lane_bounds import LaneBounds, name_bounds, warm_bounds
+from pipeline.serving.lane_bounds import LaneBounds, list_quantiles, name_all_around, warm_bounds
 from pipeline.serving.lanes import Lanes, warm_lanes
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Row, RowError, shorten
@@ -138,8 +138,8 @@ class LaneBook:
         return SavedState(names, rows, last, arrays)
 
     def output_names(self) -> list[str]:
-        """Return the names of the columns: `forecast`, then `low_95` and the like; with several steps, of each."""
-        return self._model.output_names() + name_bounds(self._model)
+        """Return the names of the columns: `forecast`, `low_95`, `quantile_0.05`, ...; with several steps, of each."""
+        return self._model.output_names() + name_all_around(self._model)
 
     def note_of(self, lane: str) -> str | None:
         """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
@@ -309,6 +309,8 @@ class LaneBook:
         if self._bounds is not None:
             bounds = self._bounds.advance(lanes, values, answers)
             numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
+        if self._model.data.head.levels:
+            numbers = np.concatenate([numbers, list_quantiles(answers)], axis=1)
         if self._clock.numbered:
             places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0
             rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]

@@ -7,7 +7,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.evaluation.conformal import Conformal
-from pipeline.evaluation.intervals import find_middle, name_level
+from pipeline.evaluation.intervals import find_middle, name_level, name_quantile
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
 
@@ -99,16 +99,32 @@ class LaneBounds:
         return ends.reshape(len(lanes), -1, *centres.shape[1:])
 
 
-def name_bounds(model: ServedModel) -> list[str]:
-    """Return the names of the columns: `low_80`, `high_80`, ..., with step and target where there are several."""
-    endings = [name.removeprefix("forecast") for name in model.output_names()]
-    return [f"{end}{ending}" for end in name_ends(model) for ending in endings]
+def name_around(model: ServedModel) -> list[str]:
+    """Return the names of what stands around a forecast: the ends of its intervals, then the quantiles of the head.
 
-
-def name_ends(model: ServedModel) -> list[str]:
-    """Return the names of the ends of a forecast's intervals: `low_80`, `high_80`, ...; none without intervals."""
+    `low_80`, `high_80`, `quantile_0.05` and so on: none without intervals, or of a head without quantiles.
+    """
     levels = () if model.conformal is None else model.conformal.levels
-    return [f"{end}_{name_level(level)}" for level in levels for end in ("low", "high")]
+    ends = [f"{end}_{name_level(level)}" for level in levels for end in ("low", "high")]
+    return ends + [name_quantile(level) for level in model.data.head.levels]
+
+
+def name_all_around(model: ServedModel) -> list[str]:
+    """Return the names of their columns: with step and target where there are several, those of a name together."""
+    endings = [name.removeprefix("forecast") for name in model.output_names()]
+    return [f"{name}{ending}" for name in name_around(model) for ending in endings]
+
+
+def list_quantiles(answers: FloatArray) -> FloatArray:
+    """Return quantiles as these columns have them.
+
+    Args:
+        answers: Of a head with quantiles. Shape (n, horizon_steps, targets, levels).
+
+    Returns:
+        Shape (n, levels x horizon_steps x targets).
+    """
+    return np.moveaxis(answers, -1, 1).reshape(len(answers), -1)
 
 
 def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:

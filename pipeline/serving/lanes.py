@@ -3,7 +3,7 @@
 All lanes lie side by side in arrays, so that rows of many lanes that arrive together are one step of the network.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -100,13 +100,21 @@ class Lanes:
         self._scaler[number] = known.index(name) if name in known else 0
         return number
 
-    def branch(self, name: str, copy: str) -> int:
-        """Open a lane that goes on from all that another remembers, its scaler included. Returns its number."""
-        number = self.numbers[copy] = len(self.numbers)
+    def branch(self, lanes: IntArray) -> IntArray:
+        """Open lanes that go on from all that others remember, their scalers included.
+
+        Args:
+            lanes: Numbers of those others; each may come several times. Shape (n,).
+
+        Returns:
+            Numbers of the new lanes. Shape (n,).
+        """
+        copies = np.arange(len(self.numbers), len(self.numbers) + len(lanes))
+        self.numbers.update({f"branch \0 {number}": number for number in copies.tolist()})
         self._grow(len(self.numbers))
         for array in self.arrays:
-            array[number] = array[self.numbers[name]]
-        return number
+            array[copies] = array[lanes]
+        return copies
 
     def advance(self, lanes: IntArray, values: FloatArray) -> FloatArray:
         """Read one new row of each lane, and forecast.
@@ -123,6 +131,30 @@ class Lanes:
 
     def advance_answers(self, lanes: IntArray, values: FloatArray) -> FloatArray:
         """Do the same, and return the answers of the head. Shape (n, horizon_steps, targets, *shape of an answer)."""
+        return self.model.data.head.in_units(*self._read_rows(lanes, values))
+
+    def advance_drawn(
+        self, lanes: IntArray, values: FloatArray, draw: Callable[[FloatArray], FloatArray]
+    ) -> FloatArray:
+        """Do the same, but let numbers be drawn of what the network says.
+
+        Args:
+            lanes: See `advance`.
+            values: See `advance`.
+            draw: Of outputs, scaled, (n, outputs), what may come, scaled: (n, horizon_steps x targets).
+
+        Returns:
+            In the data's own units. Shape (n, horizon_steps, targets).
+        """
+        outputs, in_units = self._read_rows(lanes, values)
+        return in_units(draw(outputs))
+
+    def _read_rows(self, lanes: IntArray, values: FloatArray) -> tuple[FloatArray, Callable[[FloatArray], FloatArray]]:
+        """Read a new row of each lane.
+
+        Returns:
+            The outputs of the network, and what brings a number for each step and target to the data's own units.
+        """
         scaling, scaler = self.model.data.scaling, self._scaler[lanes]
         offset, scale = scaling.offset[scaler], scaling.scale[scaler]  # each (n, columns)
         own, carried = np.split(values, [offset.shape[1]], axis=1)
@@ -137,14 +169,14 @@ class Lanes:
         self._window[lanes], self._raw[lanes] = window, values
         self.consumed[lanes] += 1
         outputs = self._answer(lanes, window)  # (n, outputs)
-        steps, head = self._spec.horizon_steps, self.model.data.head
+        steps = self._spec.horizon_steps
 
         def in_units(numbers: FloatArray) -> FloatArray:
             shaped = numbers.astype(float).reshape(len(lanes), len(steps), len(self._targets))
             changes = shaped * scale[:, None, self._targets] + offset[:, None, self._targets]
             return self._tails.inverse(lanes, changes, steps, self._targets)
 
-        return head.in_units(outputs, in_units)
+        return outputs, in_units
 
     def last_values(self, name: str) -> list[float] | None:
         """Return the last row of a lane in the data's own units; None if it has read none."""

@@ -173,14 +173,20 @@ def test_a_head_of_quantiles_is_logged_and_served(
 
     monkeypatch.chdir(place.folder)
     served = {"run": run.info.run_id, "uri": f"sqlite:///{place.folder / 'mlflow.db'}"}
-    assert forecast.forecast_run(forecast.Arguments(**served, steps=2)) == 0
+    assert forecast.forecast_run(forecast.Arguments(**served, steps=2, samples=3)) == 0
+    assert len(pd.read_csv("samples.csv")) == 3 * 2
     ahead = pd.read_csv("forecast.csv")
-    assert ahead.loc[ahead["part"] == "future", ["free_run", "low_95", "high_95"]].notna().all(axis=None)
+    future = ahead[ahead["part"] == "future"]
+    assert future[["free_run", "low_95", "high_95", "quantile_0.05"]].notna().all(axis=None)
+    assert (ahead["quantile_0.25"] < ahead["quantile_0.75"]).all()
+    np.testing.assert_array_equal(ahead["one_step_ahead"], ahead["one_step_ahead_quantile_0.5"])
     monkeypatch.setattr("sys.stdout", io.StringIO())
     pd.DataFrame({"value": [0.1, 0.2]}).to_csv("next.csv", index=False)
     assert stream.stream_rows(stream.Arguments(**served, input=Path("next.csv"), follow=False)) == 0
     answer = pd.read_csv(io.StringIO(sys.stdout.getvalue()))
     assert (answer["low_95"] < answer["low_80"]).all() and (answer["high_80"] < answer["high_95"]).all()
+    np.testing.assert_array_equal(answer["forecast"], answer["quantile_0.5"])
+    assert (answer["quantile_0.05"] < answer["quantile_0.95"]).all()
 
 
 def test_an_online_run_is_logged(panel: Run, place: Place) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.schema import HeadName, Horizons
 from pipeline.evaluation.conformal import Conformal
 from pipeline.service.app import App
 from pipeline.service.desk import Desk
@@ -72,6 +73,23 @@ def test_rows_are_answered_and_the_lane_is_shown(service: Service) -> None:
     assert csv.body.decode().splitlines()[0] == "lane,timestamp,forecast,low_80,high_80"
     assert csv.body.decode().splitlines()[1].startswith(f"a/b,2020-02-10,{forecast['forecast']:.9g},")
     assert service.ask("GET", "/lanes/a/b").json["rows"] == 1
+
+
+def test_quantiles_are_answered_beside_their_forecast(make_served: MakeServed) -> None:
+    """A client reads the quantiles of another step, or of another target."""
+    levels = [0.1, 0.5, 0.9]
+    service = Service(
+        make_served(
+            horizon=2,
+            dataset={"features": ["a", "b"], "targets": ["a", "b"], "horizons": Horizons.all},
+            model={"head": HeadName.quantile, "quantiles": levels},
+        )
+    )
+    row = ROW.replace(b'"a": 4', b'"a": 4, "b": 3')
+    forecasts = service.ask("POST", "/lanes/tiny/rows", row).json["forecasts"]
+    assert len(forecasts) == 4 and len({each["forecast"] for each in forecasts}) == 4
+    for each in forecasts:
+        assert each["quantile_0.1"] < each["quantile_0.5"] == each["forecast"] < each["quantile_0.9"]
 
 
 def test_a_block_of_history_is_forecast_and_forgotten(service: Service) -> None:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, DatasetConfig, LagsAs, ModelConfig, Order, Source
+from pipeline.config.schema import Config, DatasetConfig, HeadName, LagsAs, ModelConfig, Order, Source
 from pipeline.data.cycles import add_cycles
 from pipeline.data.prepare import prepare_data
 from pipeline.data.series import Series
@@ -54,6 +54,8 @@ def make_served() -> MakeServed:
                 for number, length in enumerate(lengths)
             ]
         )
+        if model.head is HeadName.negative_binomial:
+            values = values.round()
         if timestamps is None:
             timestamps = pd.date_range("2020-01-01", periods=max(lengths), freq="D")
         each = [timestamps[:length] for length in lengths]

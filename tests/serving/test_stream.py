@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, Cycle, DatasetConfig, Horizons, Missing, Source, Transform, Unseen
+from pipeline.config.schema import Config, Cycle, DatasetConfig, HeadName, Horizons, Missing, Source, Transform, Unseen
 from pipeline.data.dates import TimeReading
 from pipeline.data.prepare import prepare_data
 from pipeline.data.sources import load_series
@@ -146,6 +146,10 @@ def test_columns_of_the_answer_are_named(make_served: MakeServed) -> None:
     assert names() == ["forecast"]
     assert names(dataset=many) == ["forecast.b", "forecast.a"]
     assert names(horizon=2, dataset=steps) == ["forecast_1", "forecast_2"]
+    sure = {"head": HeadName.quantile, "quantiles": [0.1, 0.5, 0.9]}
+    assert names(model=sure, dataset=many)[2:] == [
+        f"quantile_{level}.{target}" for level in (0.1, 0.5, 0.9) for target in "ba"
+    ]
     assert names(horizon=2, dataset=steps | many) == ["forecast_1.b", "forecast_1.a", "forecast_2.b", "forecast_2.a"]
 
 

@@ -39,8 +39,16 @@ class Family(Protocol):
             Shape (...).
         """
 
-    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
-        """Return the quantiles. Shape (..., numbers) to (..., levels)."""
+    def quantiles(self, said: Array, levels: Array) -> Array:
+        """Return the quantiles.
+
+        Args:
+            said: Shape (..., numbers).
+            levels: Shape (levels,), or (..., levels): of each its own.
+
+        Returns:
+            Shape (..., levels).
+        """
 
 
 @dataclass(frozen=True)
@@ -61,9 +69,27 @@ class Free:
         levels, above = np.array(self.levels, np.float32), said - targets
         return 2 * ops.mean(ops.maximum((1 - levels) * above, -levels * above), axis=-1)
 
-    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
-        """Return what was said."""
-        return said
+    def quantiles(self, said: Array, levels: Array) -> Array:
+        """Return what was said; between two quantiles a straight line, beyond the last one an exponential tail.
+
+        The tail goes on from the last two quantiles: Q(u) = q1 + (q2 - q1) log(u / u1) / log(u2 / u1) for u < u1.
+
+        Source: Park et al., "Learning quantile functions without quantile crossing for distribution-free time series
+        forecasting", 2022.
+        """
+        known, asked = np.array(self.levels), np.asarray(levels)
+        if np.array_equal(asked, known):
+            return said
+        first, second, before, last = said[..., :1], said[..., 1:2], said[..., -2:-1], said[..., -1:]
+        place = np.clip(np.searchsorted(known, asked) - 1, 0, len(known) - 2)  # of the quantile before
+        place = np.broadcast_to(place, (*said.shape[:-1], place.shape[-1]))
+        low, high = (np.take_along_axis(said, place + side, axis=-1) for side in (0, 1))
+        inside = low + (high - low) * (asked - known[place]) / (known[place + 1] - known[place])
+        below = first + (second - first) * np.log(asked / known[0]) / np.log(known[1] / known[0])
+        above = last - (last - before) * np.log((1 - asked) / (1 - known[-1])) / np.log(
+            (1 - known[-2]) / (1 - known[-1])
+        )
+        return np.where(asked < known[0], below, np.where(asked > known[-1], above, inside))
 
 
 @dataclass(frozen=True)
@@ -83,11 +109,11 @@ class Gaussian:
         away = (targets[..., 0] - said[..., 0]) / scale
         return 0.5 * away**2 + tf.math.log(scale) + 0.5 * np.log(2 * np.pi)
 
-    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+    def quantiles(self, said: Array, levels: Array) -> Array:
         """Return mean + standard deviation x normal quantile."""
         from scipy.special import ndtri
 
-        return np.asarray(said[..., :1] + said[..., 1:] * ndtri(np.array(levels)))
+        return np.asarray(said[..., :1] + said[..., 1:] * ndtri(levels))
 
 
 @dataclass(frozen=True)
@@ -109,12 +135,12 @@ class StudentT:
         shape = lgamma(0.5 * freedom) - lgamma(half) + 0.5 * tf.math.log(np.pi * freedom)
         return shape + tf.math.log(scale) + half * tf.math.log1p(away**2 / freedom)
 
-    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+    def quantiles(self, said: Array, levels: Array) -> Array:
         """Return location + scale x quantile of t."""
         from scipy.special import stdtrit
 
         freedom = said[..., 2:].astype(float) + _LEAST_FREEDOM
-        return np.asarray(said[..., :1] + said[..., 1:2] * stdtrit(freedom, np.array(levels)))
+        return np.asarray(said[..., :1] + said[..., 1:2] * stdtrit(freedom, levels))
 
 
 @dataclass(frozen=True)
@@ -139,9 +165,9 @@ class NegativeBinomial:
         ways = lgamma(count + size) - lgamma(size) - lgamma(count + 1)
         return -(ways + size * log(size / (size + mean)) + count * log(mean / (size + mean)))
 
-    def quantiles(self, said: Array, levels: tuple[float, ...]) -> Array:
+    def quantiles(self, said: Array, levels: Array) -> Array:
         """Return the smallest counts that are not exceeded with the probability of each level."""
         from scipy.stats import nbinom  # imported late: one second
 
         mean, size = said[..., :1].astype(float), 1 / (said[..., 1:].astype(float) + _LEAST_DISPERSION)
-        return np.asarray(nbinom.ppf(np.array(levels), size, size / (size + mean)))
+        return np.asarray(nbinom.ppf(levels, size, size / (size + mean)))

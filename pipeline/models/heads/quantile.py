@@ -73,8 +73,21 @@ class QuantileHead(KeepsAll):
     def in_units(self, outputs: Array, invert: Invert) -> Array:
         """Return each quantile by itself: a quantile stays one under every map that keeps the order of values."""
         said = outputs.reshape(len(outputs), -1, self.numbers)  # (windows, horizon_steps x targets, numbers)
-        scaled = self.family.quantiles(said, self.levels)
+        scaled = self.family.quantiles(said, np.array(self.levels))
         return np.stack([invert(scaled[..., level]) for level in range(len(self.levels))], axis=-1)
+
+    def draw(self, outputs: Array, shares: Array) -> Array:
+        """Return the values that given shares of what comes lie below: with random shares, draws of what may come.
+
+        Args:
+            outputs: Scaled. Shape (windows, horizon_steps x targets x numbers).
+            shares: Above 0 and below 1. Shape (windows, horizon_steps x targets).
+
+        Returns:
+            Scaled. Same shape as shares.
+        """
+        said = outputs.reshape(*shares.shape, self.numbers)
+        return self.family.quantiles(said, shares[..., None])[..., 0]
 
     def points(self, answers: Array) -> Array:
         """Return the medians."""

@@ -50,6 +50,17 @@ def test_quantiles_of_changes_do_not_add_up() -> None:
     assert [np.mean(7 + changes[:, 0] <= each) for each in one] == pytest.approx(HEAD.levels, abs=0.01)
 
 
+def test_draws_between_quantiles_are_as_frequent_as_they_say() -> None:
+    """Sample paths never leave the outermost quantiles, or too many values lie between two of them."""
+    levels = (0.05, 0.25, 0.5, 0.75, 0.95)
+    head, said = QuantileHead(levels, Free(levels)), np.array([-3.0, -1.0, 0.0, 2.0, 7.0])
+    shares = np.linspace(0, 1, 10_001)[1:-1]
+    drawn = head.draw(np.tile(said, (len(shares), 1)), shares[:, None])[:, 0]
+    assert (np.diff(drawn) > 0).all() and drawn[0] < -6 and drawn[-1] > 15  # the tails go on
+    assert [np.mean(drawn <= each) for each in said] == pytest.approx(levels, abs=2e-4)
+    assert np.interp([0.15, 0.85], shares, drawn) == pytest.approx([-2.0, 4.5])
+
+
 @pytest.mark.parametrize(
     ("family", "numbers", "distribution"),
     [(Gaussian(), [3.0, 2.0], norm(3, 2)), (StudentT(), [3.0, 2.0, 1.5], t(3.5, 3, 2))],
@@ -63,6 +74,8 @@ def test_a_distribution_is_the_one_it_is_called(family, numbers, distribution) -
         -distribution.logpdf(came), rel=1e-5
     )
     assert head.in_units(said, lambda numbers: numbers[:, :, None])[0, 0, 0] == pytest.approx(distribution.ppf(LEVELS))
+    shares = np.linspace(0.01, 0.99, len(said))[:, None]
+    assert head.draw(said, shares) == pytest.approx(distribution.ppf(shares))
 
 
 def test_counts_are_negative_binomial() -> None:
