@@ -107,7 +107,10 @@ def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str,
     if "target" not in frame:
         return None
     target, ahead = frame["target"].iloc[0], frame["horizon"].max()
-    frame = frame[(frame["part"] == "test") & (frame["target"] == target) & (frame["horizon"] == ahead)]
+    frame = frame[(frame["part"] == "test") & (frame["target"] == target)]
+    row = frame.groupby([*(["lane"] if "lane" in frame else []), "timestamp"], sort=False)["horizon"]
+    scored = row.transform("size") == frame["horizon"].nunique()  # what waits for rows ahead ends before the others
+    frame = frame[(frame["horizon"] == ahead) & scored]
     lane = frame["lane"].iloc[0] if "lane" in frame else None
     of_lane = np.full(len(frame), True) if lane is None else (frame["lane"] == lane).to_numpy()  # (rows,)
     frame = frame[of_lane]

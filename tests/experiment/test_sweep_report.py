@@ -36,6 +36,20 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     np.testing.assert_allclose(drawn.bands["80"], [[0] * ROWS, [3] * ROWS])
 
 
+def test_only_what_is_scored_is_drawn(tmp_path: Path) -> None:
+    """The report of a sweep with dataset.future and several steps ahead is left out: its last rows are not scored."""
+    days, actual = pd.Index(np.arange(ROWS)), np.arange(float(ROWS))[:, None]
+    forecasts = np.tile(actual[None, :, None], (1, 1, 2, 1))  # (seeds, time, horizon_steps, targets)
+    forecasts[:, -1, 0] = np.nan  # one step ahead of the last row nobody knew what comes after it
+    where, test = tmp_path / "predictions.csv", np.arange(ROWS) < ROWS - 1
+    write_predictions(where, days, ["price"], [1, 2], np.repeat("test", ROWS), actual, forecasts, [1], None)
+    facts = ["price"], [1, 2], test, actual, forecasts, {"linear": forecasts[0] + 3}, [1], [1.0], np.ones(1)
+    write_test_errors(tmp_path / NAME, days, *facts)
+    drawn = _read_forecast(tmp_path, where, "look_back=3", "euro", POINT)
+    assert drawn.times == ["0", "1", "2", "3"]
+    np.testing.assert_allclose(drawn.baselines["linear"], [3, 4, 5, 6])
+
+
 def test_the_quantiles_that_are_drawn_are_those_of_the_file(tmp_path: Path) -> None:
     """The reliability diagram would show the baseline's shares under the name of the network."""
     calibrations = {
