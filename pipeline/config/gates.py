@@ -282,6 +282,8 @@ def _combinations(config: Config) -> Iterator[str]:
             f"training.engine=fused does not cover model.recurrent_dropout={config.model.recurrent_dropout}; "
             "use training.engine=auto or fit, or set model.recurrent_dropout=0"
         )
+    if config.decodes_future:
+        yield from _decodes_future(config)
     if config.normalises:
         yield from _normalise(config)
     if config.skips:
@@ -388,6 +390,16 @@ def _normalise(config: Config) -> Iterator[str]:
         )
     if config.look_back == 1:
         yield f"{given} of one row leaves the network a zero to read, but got look_back=1; set look_back=2 or more"
+
+
+def _decodes_future(config: Config) -> Iterator[str]:
+    given = "model.decoder=future"
+    if config.wiring is not Wiring.encoder_decoder:
+        yield f"{given} needs model.wiring=encoder_decoder; leave it out: every wiring reads dataset.future in its rows"
+    if not config.dataset.future:
+        yield f"{given} reads what is known ahead, but dataset.future is empty; name its columns, or leave it out"
+    if config.dataset.lags_as is LagsAs.features:
+        yield f"{given} needs dataset.lags_as=time_steps: with lags as features no step of the encoder is a row"
 
 
 def _skip(config: Config) -> Iterator[str]:

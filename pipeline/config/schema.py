@@ -115,6 +115,13 @@ class Normalise(Enum):
     window_standard = "window_standard"
 
 
+class Decoder(Enum):
+    """What each step of a decoder reads: copies of one vector, or beside them what is known ahead of its row."""
+
+    copies = "copies"
+    future = "future"
+
+
 class Skip(Enum):
     """What stands beside the network and is added to its forecast: nothing, or a linear map of the same window."""
 
@@ -308,6 +315,7 @@ class ModelConfig:
     quantiles: list[float] = field(default_factory=lambda: [0.05, 0.25, 0.5, 0.75, 0.95])
     embedding: int | None = None
     skip: Skip = Skip.none
+    decoder: Decoder = Decoder.copies
     units: list[int] = field(default_factory=lambda: [4])
     dropout: float = 0.0
     recurrent_dropout: float = 0.0
@@ -446,6 +454,11 @@ class Config:
     def skips(self) -> bool:
         """Whether a linear map of the window is added to what the network says."""
         return self.model.skip is not Skip.none
+
+    @property
+    def decodes_future(self) -> bool:
+        """Whether the decoder reads what is known ahead of the row that it forecasts."""
+        return self.model.decoder is Decoder.future
 
     @property
     def reads_whole_windows(self) -> bool:

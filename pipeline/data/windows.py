@@ -54,9 +54,10 @@ class Windows:
         return self.num_targets * self.spec.answer_size
 
     @property
-    def interface(self) -> tuple[int, int, tuple[int, ...], int]:
+    def interface(self) -> tuple[int, int, tuple[int, ...], int, int]:
         """What a network has to fit: what `plan_layers` asks for."""
-        return self.num_features, self.num_outputs, self.spec.target_inputs, self.spec.untouched
+        spec = self.spec
+        return self.num_features, self.num_outputs, spec.target_inputs, spec.untouched, len(spec.future_columns)
 
     def without_rows(self) -> "Windows":
         """Return the same layout of no rows: what a program knows of windows, which is given the rows."""

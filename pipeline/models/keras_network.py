@@ -1,4 +1,4 @@
-"""Build a network from its plan, in standard Keras layers, and ours for windows that are measured, skips and answers.
+"""Build a network from its plan: standard Keras layers, and ours for windows, the known future, skips and answers.
 
 All builds share one list of weights, so `twin.set_weights(network.get_weights())` always fits:
 
@@ -15,6 +15,7 @@ import keras
 
 from pipeline.config.schema import Cell, Config
 from pipeline.models.answer_layer import Answer
+from pipeline.models.future_layers import Ahead, Past
 from pipeline.models.normalise_layers import Denormalise, Normalise
 from pipeline.models.plan import Kind, LayerPlan, plan_core, plan_layers
 from pipeline.models.skip_layer import Skip
@@ -23,7 +24,12 @@ _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple
 
 
 def build_training_network(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
+    config: Config,
+    num_features: int,
+    num_outputs: int,
+    target_inputs: Sequence[int] = (),
+    untouched: int = 0,
+    num_future: int = 0,
 ) -> keras.Model:
     """Build the network that is trained.
 
@@ -33,13 +39,14 @@ def build_training_network(
         num_outputs: Numbers predicted at one time step.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
         untouched: Features at the end of a row that dataset.normalise leaves as they are.
+        num_future: Columns that are known ahead; needed with model.decoder=future only.
 
     Returns:
         Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
         (windows, outputs), or many-to-many (windows, time_steps, outputs).
     """
     shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, num_future)
     return _build(config, layers, shape, config.stateful)
 
 
@@ -56,7 +63,12 @@ def build_chunk_network(config: Config, length: int, num_features: int, num_outp
 
 
 def build_serving_network(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
+    config: Config,
+    num_features: int,
+    num_outputs: int,
+    target_inputs: Sequence[int] = (),
+    untouched: int = 0,
+    num_future: int = 0,
 ) -> keras.Model:
     """Build the stateless twin that is saved and served, for any number of windows.
 
@@ -65,7 +77,7 @@ def build_serving_network(
     once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, num_future)
     return _build(config, layers, shape, stateful=False)
 
 
@@ -82,7 +94,7 @@ def _build(
         if layer.kind is Kind.embedding:  # Keras' takes ids without an axis of features
             hidden = keras.layers.Reshape((-1,), name="ids")(hidden)  # (batch, time_steps)
         made = _make_layer(config, layer, stateful, every_step)
-        beside = {Kind.denormalise: inputs, Kind.skip: read}.get(layer.kind)
+        beside = {Kind.denormalise: inputs, Kind.skip: read, Kind.ahead: read}.get(layer.kind)
         hidden = made(hidden) if beside is None else made([hidden, beside])
         read = hidden if layer.kind is Kind.normalise else read
     return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
@@ -104,6 +116,10 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         return kind(rule.how.value, rule.features, rule.columns, rule.untouched, rule.moves, name=layer.name)
     if layer.answer is not None:
         return Answer(layer.answer.numbers, layer.answer.below, layer.answer.counts, name=layer.name)
+    if layer.kind is Kind.past:
+        return Past(layer.outputs, name=layer.name)
+    if layer.kind is Kind.ahead:
+        return Ahead(layer.outputs - layer.inputs, name=layer.name)
     if layer.kind is Kind.skip:
         return Skip(layer.outputs, name=layer.name)
     if layer.kind is Kind.dense:

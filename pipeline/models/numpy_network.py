@@ -104,6 +104,10 @@ class NumpyNetwork:
                 hidden = denormalise(layer.rule, samples, hidden)
             elif layer.kind is Kind.skip:
                 hidden = hidden + skip_over(weights[0], read)
+            elif layer.kind is Kind.past:
+                hidden = hidden[..., : layer.outputs]
+            elif layer.kind is Kind.ahead:
+                hidden = _put_beside(layer, hidden, read)
             elif layer.kind is Kind.repeat:
                 hidden = np.repeat(hidden[-1:], layer.repeats, 0)
             elif layer.kind is Kind.flatten:
@@ -162,6 +166,13 @@ def skip_over(kernel: Array, read: Array) -> Array:
     """
     flat = read.reshape(len(read), -1)
     return _product(flat, kernel[len(kernel) - flat.shape[1] :])
+
+
+def _put_beside(layer: LayerPlan, hidden: Array, read: Array) -> Array:
+    """Put beside each step of a decoder, (steps, rows, inputs), what the last row that was read carries of its row."""
+    carried = read[:, -1].reshape(len(read), -1)[:, -layer.repeats * (layer.outputs - layer.inputs) :]
+    known = carried.reshape(len(read), layer.repeats, -1)  # (rows, steps, columns)
+    return np.concatenate([hidden, np.swapaxes(known, 0, 1)], axis=2)
 
 
 def _prepare(layer: LayerPlan, weights: list[Array], reads_ids: bool) -> tuple[Array, ...]:

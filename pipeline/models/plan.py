@@ -15,6 +15,11 @@ A text has one feature, the id of a token. Its first layer makes numbers of it, 
 
     (?, steps, 1)  -> one-hot, or embedding  -> (?, steps, vocabulary or embedding)  -> the layers above
 
+With model.decoder=future the encoder reads no row ahead, and the decoder at each step what is known of that row:
+
+    (?, steps, features) -> past: without what rows carry -> recurrent layers, last step only -> repeated H times
+                         -> ahead: beside it what the last row carries of t+1, t+2, ... -> recurrent layers -> ...
+
 With dataset.normalise the layers above, the core, stand between two that measure each window by itself:
 
     (?, steps, features)  -> normalise  -> the layers above  -> (?, outputs)  -> denormalise, by the same window
@@ -45,6 +50,8 @@ class Kind(Enum):
     recurrent = "recurrent"  # a cell, one time step after another
     dense = "dense"  # a linear map, then perhaps tanh; the same at every time step
     repeat = "repeat"  # one vector becomes `repeats` equal time steps
+    past = "past"  # rows without what they carry of the rows after them
+    ahead = "ahead"  # beside each step of a decoder stands what is known ahead of its row
     flatten = "flatten"  # all time steps become one vector
     one_hot = "one_hot"  # an id becomes a row of zeros with a one in its place
     embedding = "embedding"  # an id becomes a row of a learnt matrix
@@ -74,7 +81,7 @@ class LayerPlan:
         cell: Of a recurrent layer.
         return_sequences: Whether a recurrent layer gives every time step, or the last one only.
         activation: Of a dense layer, `linear` or `tanh`.
-        repeats: Time steps that a repeat layer makes.
+        repeats: Time steps that a repeat layer makes, and that there are of what is known ahead.
         vocabulary: Ids that there are: of a one-hot layer and of an embedding.
         rule: Of a layer that normalises windows, or denormalises outputs.
         answer: Of the layer that makes answers.
@@ -123,7 +130,12 @@ class LayerPlan:
 
 
 def plan_layers(
-    config: Config, num_features: int, num_outputs: int, target_inputs: Sequence[int] = (), untouched: int = 0
+    config: Config,
+    num_features: int,
+    num_outputs: int,
+    target_inputs: Sequence[int] = (),
+    untouched: int = 0,
+    num_future: int = 0,
 ) -> list[LayerPlan]:
     """Plan a network.
 
@@ -134,6 +146,8 @@ def plan_layers(
             about each. Of a text: the tokens of its vocabulary.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
         untouched: Features at the end of a row that dataset.normalise leaves as they are.
+        num_future: Columns that are known ahead: a row ends with those of each horizon step. Needed with
+            model.decoder=future only.
 
     Returns:
         The layers from input to output.
@@ -145,7 +159,7 @@ def plan_layers(
         >>> [layer.num_parameters for layer in plan_layers(Config(), num_features=1, num_outputs=1)]
         [96, 5]
     """
-    core = plan_core(config, num_features, num_outputs)
+    core = plan_core(config, num_features, num_outputs, num_future)
     if config.skips:
         place = len(core) - (core[-1].kind is Kind.answer)
         core.insert(place, LayerPlan(Kind.skip, "skip", num_features * config.time_steps, num_outputs))
@@ -171,7 +185,7 @@ def weights_of(layers: Sequence[LayerPlan], weights: Sequence[Any]) -> Sequence[
     return weights[: sum(len(layer.weight_shapes) for layer in layers)]
 
 
-def plan_core(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
+def plan_core(config: Config, num_features: int, num_outputs: int, num_future: int = 0) -> list[LayerPlan]:
     """Plan what reads one time step after another: the network, without the layers that need whole windows.
 
     Its weights come first among those of the network.
@@ -181,7 +195,7 @@ def plan_core(config: Config, num_features: int, num_outputs: int) -> list[Layer
         return [tokens, *_wire(config, tokens.outputs, num_outputs)]
     rule = head_of(config).rule
     answer = [] if rule is None else [LayerPlan(Kind.answer, "answer", num_outputs, num_outputs, answer=rule)]
-    return [*_wire(config, num_features, num_outputs), *answer]
+    return [*_wire(config, num_features, num_outputs, num_future), *answer]
 
 
 def _read_tokens(config: Config, vocabulary: int) -> LayerPlan:
@@ -191,7 +205,7 @@ def _read_tokens(config: Config, vocabulary: int) -> LayerPlan:
     return LayerPlan(Kind.embedding, "embedding", 1, size, vocabulary=vocabulary)
 
 
-def _wire(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan]:
+def _wire(config: Config, num_features: int, num_outputs: int, num_future: int = 0) -> list[LayerPlan]:
     steps = len(config.horizon_steps)
     last = config.model.units[-1]
     match config.wiring:
@@ -204,6 +218,11 @@ def _wire(config: Config, num_features: int, num_outputs: int) -> list[LayerPlan
             return [_flatten("last_step", num_features), *hidden, _head(last, num_outputs)]
         case Wiring.one_to_many:
             return [_flatten("last_step", num_features), *_decoder(config, num_features, num_outputs, steps)]
+        case Wiring.encoder_decoder if config.decodes_future:
+            own = num_features - steps * num_future
+            past = LayerPlan(Kind.past, "past", num_features, own)
+            encoder = _stack(config, own, every_step=False)
+            return [past, *encoder, *_decoder(config, last, num_outputs, steps, num_future)]
         case Wiring.encoder_decoder:
             encoder = _stack(config, num_features, every_step=False)
             return [*encoder, *_decoder(config, last, num_outputs, steps)]
@@ -223,12 +242,16 @@ def _stack(config: Config, inputs: int, every_step: bool, prefix: str = "") -> l
     return layers
 
 
-def _decoder(config: Config, inputs: int, num_outputs: int, steps: int) -> list[LayerPlan]:
-    """Plan what turns one vector into a forecast per horizon step: each sees the vector, and the step before it."""
-    per_step = num_outputs // steps
+def _decoder(config: Config, inputs: int, num_outputs: int, steps: int, num_future: int = 0) -> list[LayerPlan]:
+    """Plan what turns one vector into a forecast per horizon step: each sees the vector, and the step before it.
+
+    With what is known ahead each sees that of its own row as well.
+    """
+    per_step, width = num_outputs // steps, inputs + num_future
     return [
         LayerPlan(Kind.repeat, "repeat", inputs, inputs, repeats=steps),
-        *_stack(config, inputs, every_step=True, prefix="decoder_"),
+        *([LayerPlan(Kind.ahead, "ahead", inputs, width, repeats=steps)] if num_future else []),
+        *_stack(config, width, every_step=True, prefix="decoder_"),
         _head(config.model.units[-1], per_step),
         _flatten("all_steps", per_step),
     ]

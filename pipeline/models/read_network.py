@@ -5,9 +5,10 @@ from typing import Any
 import keras
 
 from pipeline.config.schema import Cell
-from pipeline.models import answer_layer, normalise_layers, skip_layer
+from pipeline.models import answer_layer, future_layers, normalise_layers, skip_layer
 from pipeline.models.cells import CELL_RULES
 from pipeline.models.xla_network import (
+    Ahead,
     Answer,
     Denormalise,
     Dense,
@@ -17,6 +18,7 @@ from pipeline.models.xla_network import (
     NetworkFunction,
     Normalise,
     OneHot,
+    Past,
     Recurrent,
     Repeat,
     Skip,
@@ -72,7 +74,11 @@ def read_network(network: keras.Model) -> NetworkFunction:
     previous = core_input = inputs.output
     read = []
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
-        beside = {normalise_layers.Denormalise: inputs.output, skip_layer.Skip: core_input}.get(type(layer))
+        beside = {
+            normalise_layers.Denormalise: inputs.output,
+            skip_layer.Skip: core_input,
+            future_layers.Ahead: core_input,
+        }.get(type(layer))
         given = layer.input if beside is None else _outputs_of(layer, beside)
         if type(layer) is normalise_layers.Normalise:
             core_input = layer.output
@@ -106,6 +112,10 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Normalise(layer.name, layer.rule)
     if kind is normalise_layers.Denormalise:
         return Denormalise(layer.name, layer.rule)
+    if kind is future_layers.Past:
+        return Past(layer.name, layer.outputs)
+    if kind is future_layers.Ahead:
+        return Ahead(layer.name, layer.columns)
     if kind is skip_layer.Skip:
         return Skip(layer.name)
     if kind is answer_layer.Answer:

@@ -98,6 +98,24 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class Past:
+    """Rows without what they carry of the rows after them: their first columns."""
+
+    name: str
+    outputs: int
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """Beside each step of a decoder stands what the last row that the core read carries of that step's row."""
+
+    name: str
+    columns: int
+    num_weights: int = 0
+
+
+@dataclass(frozen=True)
 class Answer:
     """Numbers of the last dense layer become what the head says."""
 
@@ -106,8 +124,8 @@ class Answer:
     num_weights: int = 0
 
 
-Plain = Dense | Repeat | Flatten | OneHot | Embedding | Answer
-Layer = Recurrent | Plain | Normalise | Denormalise | Skip
+Plain = Dense | Repeat | Flatten | OneHot | Embedding | Past | Answer
+Layer = Recurrent | Plain | Normalise | Denormalise | Skip | Ahead
 
 
 @dataclass(frozen=True)
@@ -203,6 +221,9 @@ class NetworkFunction:
                 hidden = _apply_rule(layer, inputs, hidden)
                 read = hidden if isinstance(layer, Normalise) else read
                 continue
+            if isinstance(layer, Ahead):
+                hidden = _put_beside(layer, hidden, read)
+                continue
             if isinstance(layer, Skip):
                 hidden = hidden + learn_product(_flatten(read), own[0])
                 continue
@@ -265,12 +286,23 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
         return ids if isinstance(layer, OneHot) else look_up(ids, *weights)
     if isinstance(layer, Repeat):
         return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
+    if isinstance(layer, Past):
+        return inputs[..., : layer.outputs]
     if isinstance(layer, Flatten):
         return _flatten(inputs)
     if isinstance(layer, Answer):
         return layer.rule.apply(inputs, keras.ops)
     outputs = _apply_dense(weights, inputs)
     return tf.tanh(outputs) if layer.activation == "tanh" else outputs
+
+
+def _put_beside(layer: Ahead, hidden: Tensor, read: Tensor) -> Tensor:
+    """Put what is known ahead beside (steps, seeds, rows, inputs). Shape (steps, seeds, rows, inputs + columns)."""
+    steps, seeds, rows, _ = hidden.shape
+    carried = read[-1][..., -steps * layer.columns :]  # (seeds or 1, rows, steps * columns)
+    known = tf.reshape(carried, (*carried.shape[:2], steps, layer.columns))
+    known = tf.transpose(known, (2, 0, 1, 3))  # (steps, seeds or 1, rows, columns)
+    return tf.concat([hidden, tf.broadcast_to(known, (steps, seeds, rows, layer.columns))], -1)
 
 
 def _flatten(inputs: Tensor) -> Tensor:

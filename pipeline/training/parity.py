@@ -28,6 +28,7 @@ LIMIT = 1e-4  # of the target's scale
 _CHUNKS = 3  # the second one reads what the first one left, the third one what was carried through
 _SHORTEST_CHUNK = 4  # steps
 _LANES = 3
+_WINDOWS = 1000  # that are compared where no state can be carried
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Certificate:
     Attributes:
         differences: By way, the largest difference to the whole sequence read by Keras, in units of `scale`.
         scale: Highest minus lowest target of the training part, scaled units; of a text highest minus lowest logit.
-        steps: Time steps that were read.
+        steps: Time steps that were read, or windows.
     """
 
     differences: dict[str, float]
@@ -96,8 +97,25 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
         some = slice(steps)
         apart = forecasts[some] - plain.answer(windows.gather_inputs(windows.starts[some]))
         differences["engine"] = float(np.abs(apart).max()) / scale
-    certificate = Certificate(differences, scale, steps)
+    return _check(Certificate(differences, scale, steps))
+
+
+def certify_windows(config: Config, data: PreparedData, weights: Sequence[Any], forecasts: FloatArray) -> Certificate:
+    """Compare whole windows as the engine answered them with the network in NumPy, where no state can be carried.
+
+    Args and errors are those of `certify_parity`.
+    """
+    windows = data.windows
+    some = windows.starts[:_WINDOWS]
+    plain = build_numpy_network(plan_layers(config, *windows.interface), [np.asarray(each) for each in weights])
+    scale = float(np.ptp(windows.gather_last_targets(windows.train))) or 1.0
+    apart = np.abs(forecasts[: len(some)] - plain.answer(windows.gather_inputs(some)))
+    return _check(Certificate({"engine": float(apart.max()) / scale}, scale, len(some)))
+
+
+def _check(certificate: Certificate) -> Certificate:
     if not certificate.largest <= LIMIT:
+        differences = certificate.differences
         way = list(differences)[int(np.argmax(list(differences.values())))]  # the first NaN, if there is one
         away = show_number(differences[way], 2)
         raise TrainingError(

@@ -90,6 +90,9 @@ COMBINATIONS = {
     "dataset.calendar=[holiday:Zzzz]": "holiday:Zzzz names no country that is known; it may be DE .*, US .* or GB",
     "dataset.calendar=[holiday:DE-BYE]": "holiday:DE-BYE names no part of DE that is known; it may be DE-BY",
     "dataset.calendar=[holiday:MC-X]": "holiday:MC-X names a part of MC, none of which is known; write holiday:MC",
+    "model.decoder=future model.wiring=encoder_decoder horizon=2 dataset.horizons=all": "but dataset.future is empty",
+    "model.decoder=future model.wiring=encoder_decoder horizon=2 dataset.horizons=all dataset.future=[b] "
+    "dataset.lags_as=features": "model.decoder=future needs dataset.lags_as=time_steps",
     "return_sequences=true dataset.lags_as=features": "return_sequences=true needs dataset.lags_as=time_steps",
     "dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
     "stateful=true dataset.order=overlapping batch_size=2": "is one lane, but got batch_size=2 .*set both to 1",

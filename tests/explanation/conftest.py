@@ -62,7 +62,9 @@ def make_explained() -> MakeExplained:
         values = np.random.default_rng(0).uniform(1, 2, size=(length, len(columns)))
         filled = np.zeros(values.shape, dtype=bool)
         filled[list(holes)] = True
-        data = prepare_data(config, Series(times, values, columns, columns, columns[:1], filled, "a test"))
+        ahead = tuple(config.dataset.future)
+        series = Series(times, values, columns, columns, columns[:1], filled, "a test", future=ahead)
+        data = prepare_data(config, series)
         return Explained(config, data, explain(config, data))
 
     return make

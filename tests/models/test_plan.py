@@ -14,6 +14,7 @@ from pipeline.config.schema import (
     Cell,
     Config,
     DatasetConfig,
+    Decoder,
     Horizons,
     LagsAs,
     ModelConfig,
@@ -106,6 +107,50 @@ def test_three_ways_to_read_whole_windows_agree(how: Normalise, wiring: Wiring, 
     np.testing.assert_array_equal(loaded(samples).numpy(), expected)
 
 
+@pytest.mark.parametrize(("how", "skip"), [(Normalise.none, Skip.none), (Normalise.window_standard, Skip.linear)])
+def test_three_ways_to_decode_the_known_future_agree(how: Normalise, skip: Skip, tmp_path: Path) -> None:
+    """A served forecast would read the price of another step, or a saved network could not be loaded safely."""
+    dataset = DatasetConfig(normalise=how, horizons=Horizons.all, future=["b", "c"])
+    model = ModelConfig(units=[4, 3], wiring=Wiring.encoder_decoder, skip=skip, decoder=Decoder.future)
+    config = Config(look_back=4, horizon=3, dataset=dataset, model=model)
+    interface = (9, 3, (0,), 8, 2)  # a, b, c; b and c of three steps ahead
+    network = build_training_network(config, *interface)
+    random = np.random.default_rng(6)
+    weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
+    network.set_weights(weights)
+    plain = build_numpy_network(plan_layers(config, *interface), weights)
+    assert [weight.shape[0] for weight in weights if weight.ndim == 2][:6:2] == [3, 4, 5]  # a, b, c; then h, b, c
+    samples = random.normal(size=(ROWS, 4, 9)).astype(np.float32)
+    expected = network(samples).numpy()
+    np.testing.assert_allclose(plain.answer(samples), expected, atol=1e-5)
+    function = read_network(network)
+    two = np.stack([function.pack(weights), function.pack([0.5 * weight for weight in weights])])
+    inputs = tf.constant(np.swapaxes(samples, 0, 1)[:, None])
+    outputs = function.apply(tf.constant(two), inputs, function.zero_states(2, ROWS), every_step=False)[0].numpy()
+    np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
+    network.set_weights(function.unpack(two[1]))
+    np.testing.assert_allclose(outputs[1], network(samples).numpy(), atol=1e-5)
+    network.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_array_equal(loaded(samples).numpy(), network(samples).numpy())
+
+
+def test_a_step_of_the_decoder_reads_no_step_after_it() -> None:
+    """What is known of the third day ahead would change the forecast for the first; or be read from an earlier row."""
+    model = ModelConfig(units=[3], wiring=Wiring.encoder_decoder, decoder=Decoder.future)
+    config = Config(horizon=3, dataset=DatasetConfig(horizons=Horizons.all, future=["b"]), model=model)
+    layers, random = plan_layers(config, 5, 3, num_future=1), np.random.default_rng(7)
+    plain = build_numpy_network(layers, [random.normal(size=each) for layer in layers for each in layer.weight_shapes])
+    sample = random.normal(size=(1, 3, 5)).astype(np.float32)
+    before = plain.answer(sample)[0]
+    for step in range(3):
+        changed = sample.copy()
+        changed[:, -1, 2 + step] += 1  # a row is a, b, b+1, b+2, b+3
+        assert (plain.answer(changed)[0] != before).tolist() == [place >= step for place in range(3)]
+    sample[:, :-1, 2:] += 1  # of rows before the last one
+    np.testing.assert_array_equal(plain.answer(sample)[0], before)
+
+
 VOCABULARY = 7
 TEXTS: list[tuple[Cell, int | None, Wiring]] = [
     (Cell.lstm, None, Wiring.many_to_many),
@@ -184,12 +229,14 @@ def test_weights_of_another_network_are_refused() -> None:
         ({"wiring": Wiring.one_to_one}, "one_to_one reads one time step, but look_back=3 gives 3; set look_back=1"),
         ({"wiring": Wiring.one_to_many, "look_back": 1}, "one_to_many gives several steps, but horizon=1"),
         ({"wiring": Wiring.encoder_decoder}, "encoder_decoder gives several steps, .*horizon=6 dataset.horizons=all"),
+        ({"decoder": Decoder.future}, "model.decoder=future needs model.wiring=encoder_decoder; leave it out"),
         ({"wiring": Wiring.one_to_one, "look_back": 1, "stateful": True}, "stateful=true carries .*has none for"),
         ({"wiring": Wiring.one_to_one, "look_back": 1, "dropout": 0.1}, "belong to recurrent layers; .*set them to 0"),
     ],
 )  # fmt: skip
 def test_wirings_that_make_no_sense_are_refused(changes: dict[str, Any], complaint: str) -> None:
     """A wiring would be trained that is not what was asked for."""
-    model = ModelConfig(wiring=changes.pop("wiring"), dropout=changes.pop("dropout", 0.0))
+    own = {key: changes.pop(key) for key in ("wiring", "dropout", "decoder") if key in changes}
+    model = ModelConfig(**own)
     with pytest.raises(UserError, match=complaint):
         check_ranges(Config(model=model, dataset=DatasetConfig(path="a.csv"), **changes))

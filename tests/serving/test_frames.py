@@ -9,7 +9,18 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Cycle, Gaps, HeadName, Horizons, LagsAs, Missing, Normalise, Transform
+from pipeline.config.schema import (
+    Cycle,
+    Decoder,
+    Gaps,
+    HeadName,
+    Horizons,
+    LagsAs,
+    Missing,
+    Normalise,
+    Transform,
+    Wiring,
+)
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster, value_columns
 from pipeline.serving.mlflow_model import _load_pyfunc
@@ -27,6 +38,11 @@ CALENDAR = {
 CALENDAR_AHEAD = {
     "horizon": 2,
     "dataset": {"horizons": Horizons.all, "calendar": ["holiday:DE", "day_of_week"], "future": ["day_of_week", "b"]},
+}
+DECODER = {
+    "horizon": 2,
+    "dataset": {"horizons": Horizons.all, "future": ["b", "day_of_week"], "calendar": ["day_of_week"]},
+    "model": {"wiring": Wiring.encoder_decoder, "decoder": Decoder.future},
 }
 KNOWN_AHEAD = {"stateful": True, "dataset": {"future": ["c", "b"], "transforms": [Transform.log, Transform.difference]}}
 QUANTILES = {
@@ -48,6 +64,7 @@ SHAPES = [
     NORMALISED,
     CALENDAR,
     CALENDAR_AHEAD,
+    DECODER,
     KNOWN_AHEAD,
     QUANTILES,
     DISTRIBUTION,

@@ -43,14 +43,15 @@ def make_data() -> MakeData:
     def make(config: Config, values: np.ndarray | None = None, filled: np.ndarray | None = None) -> PreparedData:
         """Normal noise of 40 rows unless values, (time, columns), are given; the columns are named a, b, c."""
         if values is None:
-            columns = len(config.dataset.features or ["a"])
+            columns = len(config.dataset.features or ["a"]) + len(config.dataset.future)
             values = np.random.default_rng(8).normal(size=(40, columns))
         names = tuple("abc"[: values.shape[1]])
         series = Series(
             timestamps=pd.RangeIndex(len(values)),
             values=values,
             columns=names,
-            features=tuple(config.dataset.features or names),
+            features=(*(config.dataset.features or names), *config.dataset.future),
+            future=tuple(config.dataset.future),
             targets=tuple(config.dataset.targets or names[:1]),
             filled=np.zeros(values.shape, dtype=bool) if filled is None else filled,
             origin="test",

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.config.schema import (
     Cell,
+    Decoder,
     Engine,
     HeadName,
     Horizons,
@@ -159,6 +160,12 @@ OTHERS = {
         "model": {"wiring": Wiring.encoder_decoder, "cell": Cell.gru, "skip": Skip.linear},
         "dataset": {"horizons": Horizons.all},
     },
+    "the known future decoded": {
+        "horizon": 2,
+        "batch_size": 4,
+        "model": {"wiring": Wiring.encoder_decoder, "decoder": Decoder.future},
+        "dataset": {"horizons": Horizons.all, "features": ["a"], "future": ["b"]},
+    },
 }
 
 
@@ -172,6 +179,7 @@ THOROUGH = (
     "normalised",
     "one to one",
     "one to many",
+    "the known future decoded",
 )
 
 

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from pipeline.base.errors import TrainingError
-from pipeline.config.schema import Cell, HeadName, LagsAs, Normalise, Order, Skip
+from pipeline.config.schema import Cell, Decoder, HeadName, Horizons, LagsAs, Normalise, Order, Skip, Wiring
 from pipeline.data.prepare import prepare_data
 from pipeline.models.keras_network import build_streaming_network, build_training_network
 from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.training import parity
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.parity import LIMIT, Certificate, certify_parity
+from pipeline.training.parity import LIMIT, Certificate, certify_parity, certify_windows
 
 EVERY_WAY = {"chunks", "one step at a time", "3 lanes", "engine"}
 
@@ -22,7 +22,8 @@ def certify(config, data, shift: float = 0.0) -> Certificate:
     random = np.random.default_rng(4)
     weights = [random.normal(0, 0.8, weight.shape).astype(np.float32) for weight in network.get_weights()]
     forecasts = Forecaster(config, windows).forecast(weights, windows.starts)
-    return certify_parity(config, data, weights, forecasts + shift)
+    prove = certify_parity if config.can_carry else certify_windows
+    return prove(config, data, weights, forecasts + shift)
 
 
 @pytest.mark.parametrize("cell", Cell)
@@ -59,6 +60,25 @@ def test_every_kind_of_run_is_certified(changes, engine, make_config, make_data)
     certificate = certify(config, make_data(config))
     assert certificate.largest < LIMIT
     assert ("engine" in certificate.differences) is engine
+
+
+ENCODER = {"horizon": 2, "model": {"wiring": Wiring.encoder_decoder}, "dataset": {"horizons": Horizons.all}}
+DECODER = {
+    "horizon": 2,
+    "model": {"wiring": Wiring.encoder_decoder, "decoder": Decoder.future},
+    "dataset": {"horizons": Horizons.all, "features": ["a"], "future": ["b"]},
+}
+
+
+@pytest.mark.parametrize("changes", [ENCODER, DECODER], ids=["encoder", "decoder"])
+def test_windows_are_certified_where_no_state_is_carried(changes, make_config, make_data) -> None:
+    """The network that serves would not be the one that was scored, and nobody would know."""
+    config = make_config(**changes)
+    data = make_data(config)
+    certificate = certify(config, data)
+    assert set(certificate.differences) == {"engine"} and certificate.largest < LIMIT
+    assert certificate.steps == len(data.windows.starts)
+    refused("engine", config, data, 0.01)
 
 
 @pytest.mark.parametrize("lengths", [(7, 40), (40, 10), (10, 10)])

@@ -26,7 +26,9 @@ def explain_boxes(explanation: Explanation) -> Iterator[str]:
         f"t is the last {explanation.row} that a forecast may know."
     )
     copies = {Feed.copied_input: "the input", Feed.copied_state: "the encoder's last h"}.get(stages[-1].feed)
-    if copies is not None:
+    if copies is not None and stages[-1].reads_ahead:
+        yield f"The decoder reads {copies} at every step, and beside it what is known of the row that it forecasts."
+    elif copies is not None:
         yield f"The decoder reads {copies} at every step: the copies hold the same numbers."
     if explanation.vocabulary and blue > 1:
         yield (

@@ -74,6 +74,8 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
             return (shape[0], layer.outputs) if layer.return_sequences else (layer.outputs,)
         case Kind.dense | Kind.one_hot | Kind.embedding:
             return (*shape[:-1], layer.outputs)
+        case Kind.past | Kind.ahead:
+            return (shape[0], layer.outputs)
         case Kind.repeat:
             return (layer.repeats, layer.inputs)
         case Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer:
@@ -97,6 +99,8 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return (*axes[:-1], "embedding")
         case Kind.repeat:
             return ("horizon steps", axes[-1])
+        case Kind.past | Kind.ahead:
+            return (axes[0], "features")
         case Kind.flatten:
             return axes[-1:]
         case Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer:

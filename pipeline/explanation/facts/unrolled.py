@@ -7,6 +7,8 @@ A wiring is one or two stages, each a row of columns, one column per time step:
     one_to_one       [series -> dense layers -> the step]
     one_to_many      [the one step, copied -> cells -> every step]
     encoder_decoder  [series -> cells] then [the encoder's last h, copied -> cells -> every step]
+
+With model.decoder=future each copy has beside it what is known ahead of the row that its step forecasts.
 """
 
 from collections.abc import Sequence
@@ -35,7 +37,8 @@ class Stage:
         feed: What enters the first layer.
         num_steps: Columns of the drawing.
         width: Numbers that enter at one time step.
-        input_rows: The rows of the series in each column; none where no row enters.
+        input_rows: The rows of the series in each column; none where no row enters. Of a decoder the rows of which
+            something is known ahead.
         layers: The green boxes of a column, from bottom to top.
         output_rows: The target rows of each blue box. The boxes stand on the last columns of the stage.
         output_width: Numbers in one blue box.
@@ -53,6 +56,11 @@ class Stage:
     def num_inputs(self) -> int:
         """Red boxes: time steps of the window that enter here. Copies are the same box again."""
         return {Feed.series: self.num_steps, Feed.copied_input: 1, Feed.copied_state: 0}[self.feed]
+
+    @property
+    def reads_ahead(self) -> bool:
+        """Whether something that is known ahead enters beside each copy of a decoder."""
+        return self.feed is Feed.copied_state and bool(self.input_rows)
 
     @property
     def num_hidden(self) -> int:
@@ -88,6 +96,11 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
         match layer.kind:
             case Kind.repeat if stage.layers:
                 before, stage = (*before, stage), Stage(Feed.copied_state, layer.repeats, layer.inputs)
+            case Kind.past:
+                stage = replace(stage, width=layer.outputs)
+            case Kind.ahead:
+                ahead = tuple((step,) for step in spec.future_steps)
+                stage = replace(stage, width=layer.outputs, input_rows=ahead)
             case Kind.repeat:
                 stage = replace(stage, feed=Feed.copied_input, num_steps=layer.repeats)
             case Kind.recurrent | Kind.dense | Kind.one_hot | Kind.embedding:

@@ -61,7 +61,7 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
         return
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if data.series.future:
-        yield _explain_future(data, labels)
+        yield _explain_decoder(data) if config.decodes_future else _explain_future(data, labels)
     if config.normalises:
         yield f"{describe_normalise(config)}."
     if config.skips:
@@ -99,7 +99,7 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
             f"The {config.look_back} past rows are features of one time step: the network reads them at once, as a "
             "dense layer does; dataset.lags_as=time_steps makes them a sequence."
         )
-    if config.wiring in (Wiring.one_to_many, Wiring.encoder_decoder):
+    if config.wiring in (Wiring.one_to_many, Wiring.encoder_decoder) and not config.decodes_future:
         yield (
             "The decoder is given the same vector at every step, never its own forecasts or the true values: it "
             "learns from its state how far ahead it is."
@@ -118,6 +118,16 @@ def _explain_future(data: PreparedData, labels: Labels) -> str:
         f"{'that' if one else 'those'} of {after}; the last one, t, with {name_rows(spec.future_steps)}. In the first "
         f"training window {come} from {labels.span(first, last)}, all else from "
         f"{labels.span(first, first + spec.origin)}."
+    )
+
+
+def _explain_decoder(data: PreparedData) -> str:
+    """Say which part of an encoder-decoder reads what is known ahead."""
+    names = name_some(data.windows.spec.future_columns)
+    return (
+        f"Known ahead (dataset.future): {names}. The encoder reads those of the past rows, as all else; the decoder at "
+        "each step the encoder's last h and those of the row that it forecasts (model.decoder=future), never its own "
+        "forecasts or the true values of the target."
     )
 
 

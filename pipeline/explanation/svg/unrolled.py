@@ -123,7 +123,8 @@ def _draw_hidden(
 
 def _draw_input(drawing: Drawing, grid: _Grid, explanation: Explanation, stage: Stage, step: int, x: float) -> None:
     if stage.feed is Feed.copied_state:
-        _box(drawing, grid, x, 0, GREEN, "copy", "", dashed=True)
+        ahead = name_rows(stage.input_rows[step]) if stage.reads_ahead else ""
+        _box(drawing, grid, x, 0, GREEN, "copy", ahead, dashed=True)
     elif stage.feed is Feed.copied_input and step > 0:
         _box(drawing, grid, x, 0, RED, "copy", "", dashed=True)
     else:

@@ -35,6 +35,7 @@ def draw_unrolled(explanation: Explanation) -> list[Line]:
     """Draw every stage side by side."""
     canvas, stages = Canvas(), explanation.stages
     names = [name_rows(rows) for stage in stages for rows in (*stage.input_rows, *stage.output_rows)]
+    names += [f"copy, {name_rows(rows)}" for stage in stages if stage.reads_ahead for rows in stage.input_rows]
     if len(stages) == 1:  # of two the drawing would be too wide
         names += [name_hidden(layer) for layer in stages[0].layers]
     grid = _Grid(max(len(stage.layers) for stage in stages), max(_LEAST_BOX, 2 + max(map(len, names))))
@@ -64,7 +65,8 @@ def _draw_stage(canvas: Canvas, grid: _Grid, stage: Stage, columns: list[int | N
             x += _ELLIPSIS
             continue
         copied = stage.feed is Feed.copied_state or (stage.feed is Feed.copied_input and step > 0)
-        name = "copy" if copied else name_rows(stage.input_rows[step])
+        ahead = f", {name_rows(stage.input_rows[step])}" if stage.reads_ahead else ""
+        name = f"copy{ahead}" if copied else name_rows(stage.input_rows[step])
         canvas.box(x, grid.y(0), grid.box, name, Ink.green if stage.feed is Feed.copied_state else Ink.red)
         for level, layer in enumerate(stage.layers, start=1):
             canvas.write(grid.middle(x), grid.y(level) + 3, "↑", Ink.quiet)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.config.schema import Wiring
+from pipeline.config.schema import Decoder, Wiring
 from pipeline.explanation.facts.explanation import Explanation
 from pipeline.explanation.facts.unrolled import Feed
 
@@ -57,4 +57,13 @@ def test_the_decoder_is_fed_with_copies(make_explained: MakeExplained) -> None:
     assert (encoder.feed, decoder.feed) == (Feed.series, Feed.copied_state)
     assert (encoder.num_outputs, decoder.num_inputs, decoder.input_rows) == (0, 0, ())
     assert decoder.width == encoder.layers[-1].outputs  # what is copied is the encoder's last h
-    assert decoder.output_rows == ((1,), (2,), (3,), (4,))
+    assert decoder.output_rows == ((1,), (2,), (3,), (4,)) and not decoder.reads_ahead
+
+
+def test_a_decoder_has_the_known_future_beside_its_copies(make_explained: MakeExplained) -> None:
+    """Breaks the picture: a step of the decoder seems to read another row, or nothing of the price."""
+    case = make_explained(wiring=Wiring.encoder_decoder, future=["price"], decoder=Decoder.future)
+    encoder, decoder = case.facts.stages
+    assert encoder.width == 2 and decoder.width == encoder.layers[-1].outputs + 1  # sales and price; h and price
+    assert decoder.reads_ahead and decoder.input_rows == decoder.output_rows == ((1,), (2,), (3,), (4,))
+    assert "The encoder reads those of the past rows" in case.facts.answers[0]

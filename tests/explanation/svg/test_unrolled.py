@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.schema import Wiring
+from pipeline.config.schema import Decoder, Wiring
 from pipeline.explanation.facts.labels import name_rows
 from pipeline.explanation.svg.drawing import BLUE, GREEN, RED, Drawing
 from pipeline.explanation.svg.unrolled import draw_unrolled
@@ -61,6 +61,13 @@ def test_boxes_are_named_by_their_rows(draw: Draw, wiring: Wiring) -> None:
     assert {name for colour, name, *_ in texts if colour == GREEN} == {"4 units", "3 units"}
     copies = [picture.text_in(box) for box in picture.boxes if box.dashed]
     assert copies == [["copy"]] * {Wiring.one_to_many: 3, Wiring.encoder_decoder: 3}.get(wiring, 0)
+
+
+def test_a_decoder_shows_which_row_it_knows(draw: Draw) -> None:
+    """Breaks the picture of model.decoder=future: nobody sees that tomorrow's price is read, and where."""
+    _, picture = draw(wiring=Wiring.encoder_decoder, future=["price"], decoder=Decoder.future)
+    copies = [picture.text_in(box) for box in picture.boxes if box.dashed]
+    assert copies == [["copy", f"t+{row}"] for row in (1, 2, 4)]
 
 
 def test_numbers_beside_the_boxes_are_those_of_the_network(draw: Draw) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.config.schema import Wiring
+from pipeline.config.schema import Decoder, Wiring
 from pipeline.explanation.text.unrolled import draw_unrolled
 
 MakeExplained = Callable[..., Any]
@@ -38,6 +38,14 @@ def test_every_wiring_has_its_picture(
     assert texts[0] == blues
     assert sum(text.endswith("units") for level in texts for text in level) == greens
     assert [text for text in texts[-1] if text not in ("└>",)] == reds
+
+
+def test_a_decoder_shows_which_row_it_knows(make_explained: MakeExplained) -> None:
+    """Breaks the picture of model.decoder=future: nobody sees that tomorrow's price is read, and where."""
+    picture = lines_of(make_explained(wiring=Wiring.encoder_decoder, future=["price"], decoder=Decoder.future))
+    texts = [text.strip(" ─>┐└") for line in picture for text in line.split("│")]
+    assert [text for text in texts if text.startswith("copy")] == ["copy, t+1", "copy, t+2", "copy, t+4"]
+    assert max(map(len, picture)) <= 120
 
 
 def test_many_steps_show_three_and_the_last(make_explained: MakeExplained) -> None:
