@@ -39,7 +39,7 @@ class Broker:
         self._sink = None if forecasts is None else RedisStream(forecasts, say)
         self._newest = FIRST if self._sink is None else self._sink.newest()
 
-    def answer_all(self, entries: Entries, state: Path | None, follow: bool) -> None:
+    def answer_all(self, entries: Entries, state: Path | None, follow: bool, ends_on_drift: bool = False) -> None:
         """Answer entry after entry, from where the state file is.
 
         What is saved as consumed has been answered, in one file with the place in the stream. What was answered and not
@@ -49,6 +49,7 @@ class Broker:
             entries: Reads them.
             state: The file; None: none.
             follow: Whether to wait for entries to come.
+            ends_on_drift: Whether to end when the forecasts of a lane have become worse.
         """
         kept = KeptState(entries.book, state)
         after = self._find_start(kept.resume())
@@ -64,6 +65,8 @@ class Broker:
                     after = some[-1].id if some else after
                     all_answered = True  # inside: an interrupt that waited ends the block
                 check_interrupt()
+                if ends_on_drift and entries.book.alarms:
+                    break
                 kept.save_sometimes(self._write_position(after))
         finally:
             if all_answered:

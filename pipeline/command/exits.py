@@ -12,6 +12,7 @@ from pipeline.base.errors import PipelineError, UserError
 from pipeline.base.interrupt import interrupt_signal
 
 DONE, FAILED, USER_ERROR = 0, 1, 2
+DRIFTED = 3  # exit_on=drift: the forecasts of a lane have become worse
 REPEAT = "repeat the command with resume=true to train only what is missing"  # after an interrupt, or a full disk
 _SIGNALLED = 128  # and the number of the signal, as a shell has it
 _FULL_ERROR = "HYDRA_FULL_ERROR"

@@ -124,7 +124,7 @@ class App:
         model = self._live.desk.model
 
         def answer() -> Response:
-            desk = Desk(model, warm=False, most_lanes=self._limits.rows, say=lambda text: None)
+            desk = Desk(model, warm=False, most_lanes=self._limits.rows, say=lambda text: None, watches=False)
             last = {each.row.lane: each for each in _check(desk.take([read])[0])}
             return self._answer(request, desk, list(last.values()))
 
@@ -144,6 +144,7 @@ class App:
             "rows": desk.book.rows_of(lane),
             "last_timestamp": desk.book.name_last(lane),
             "last_forecasts": [] if last is None else desk.answers.of_lane(desk.book, lane, *last),
+            "drift": desk.book.drift_of(lane),
         }
         note = desk.book.note_of(lane)
         return answer_json(shown | ({} if not note else {"note": note}))
@@ -179,7 +180,9 @@ class App:
         return answer_json({"status": "ready", "run": self._live.run_id, "lanes": len(self._live.desk.book)})
 
     async def _show_metrics(self, request: Request) -> Response:
-        self._metrics.lanes.set(len(self._live.desk.book))
+        book = self._live.desk.book
+        self._metrics.lanes.set(len(book))
+        self._metrics.show_drift(book.drift_of_all())
         return Response(self._metrics.write(), media_type=CONTENT_TYPE)
 
     async def _openapi(self, request: Request) -> Response:

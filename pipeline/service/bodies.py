@@ -102,8 +102,10 @@ class Bodies:
         return read
 
 
-def read_json(body: bytes, *names: str) -> Any:
-    """Return the member of that name of a JSON object, which has no other members.
+def read_json(body: bytes, *names: str, optional: str | None = None) -> Any:
+    """Return the member of that name of a JSON object, which has no other members; of several names, the object.
+
+    The last member may be an optional one.
 
     Raises:
         BodyError: If it is none.
@@ -112,7 +114,7 @@ def read_json(body: bytes, *names: str) -> Any:
         found = json.loads(body, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
         raise BodyError(f"the body is no JSON: {shorten(str(error))}") from None
-    if not isinstance(found, dict) or list(found) != list(names):
+    if not isinstance(found, dict) or list(found) not in (list(names), [*names, optional]):
         raise BodyError(f"the body must be a JSON object with {' and '.join(repr(name) for name in names)} alone")
     return found[names[0]] if len(names) == 1 else found
 

@@ -63,7 +63,8 @@ class Desk:
         model: The served model.
         warm: Whether lanes begin after the run's history.
         most_lanes: That are kept.
-        say: Told what is to be known about rows that are taken.
+        say: Told what is to be known about rows that are taken, and lanes whose forecasts become worse.
+        watches: Whether anybody looks at how the forecasts do.
 
     Attributes:
         book: The lanes.
@@ -74,9 +75,11 @@ class Desk:
         rows: That were taken.
     """
 
-    def __init__(self, model: ServedModel, warm: bool, most_lanes: int, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: ServedModel, warm: bool, most_lanes: int, say: Callable[[str], None], watches: bool = True
+    ) -> None:
         self.model = model
-        self.book = LaneBook(model, warm, self._note)
+        self.book = LaneBook(model, warm, self._note, warn=say if watches else None)
         series = model.data.series
         self._width = len(series.columns) + len(model.data.windows.spec.carried)
         # Of a row's values those that came with it: not what is made from its timestamp.

@@ -123,4 +123,5 @@ def _gather(desk: Desk, journal: int, copied: bool) -> SavedState:
     count = len(state.names)
     desk.recent.make_room(count)
     arrays = [array[:count].copy() if copied else array for array in (*state.arrays, *desk.recent.arrays)]
-    return replace(state, arrays=arrays, journal=journal)
+    drift = [array[:count].copy() if copied else array for array in state.drift]
+    return replace(state, arrays=arrays, journal=journal, drift=drift)

@@ -3,6 +3,7 @@
 import base64
 import binascii
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from pipeline.service.desk import Desk
 from pipeline.serving.state_file import SavedState
 
 _NAMES = ("model", "rows", "last", "arrays")
+_DRIFT = "drift"  # states of before there was any do not have it
 
 
 def write_state(desk: Desk, lane: str) -> dict[str, Any]:
@@ -23,7 +25,8 @@ def write_state(desk: Desk, lane: str) -> dict[str, Any]:
         "model": desk.model.digest,
         "rows": state.rows[0],
         "last": None if math.isnan(last) else last,
-        "arrays": [base64.b64encode(_plain(each).tobytes()).decode() for each in state.arrays],
+        "arrays": [_write(each) for each in state.arrays],
+        "drift": [_write(each) for each in state.drift],
     }
 
 
@@ -34,7 +37,7 @@ def read_state(desk: Desk, lane: str, body: bytes) -> SavedState:
         BodyError: If the body is no state.
         UserError: If it is one of another model.
     """
-    found = read_json(body, *_NAMES)
+    found = read_json(body, *_NAMES, optional=_DRIFT)
     if found["model"] != desk.model.digest:
         raise UserError("the state belongs to another model; it can be put where the same run is served")
     rows, last = found["rows"], found["last"]
@@ -42,15 +45,20 @@ def read_state(desk: Desk, lane: str, body: bytes) -> SavedState:
         raise BodyError("'rows' must be a whole number that is not negative")
     if last is not None and (isinstance(last, bool) or not isinstance(last, int | float) or not math.isfinite(last)):
         raise BodyError("'last' must be a number or null")
-    given, own = found["arrays"], desk.lane_arrays()
+    arrays = _read_all("arrays", found["arrays"], desk.lane_arrays())
+    drift = _read_all(_DRIFT, found[_DRIFT], desk.book.remember().drift) if found.get(_DRIFT) else []
+    return SavedState([lane], [rows], [math.nan if last is None else float(last)], arrays, drift=drift)
+
+
+def _write(array: np.ndarray) -> str:
+    plain = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    return base64.b64encode(plain.tobytes()).decode()
+
+
+def _read_all(name: str, given: Any, own: Sequence[np.ndarray]) -> list[np.ndarray]:
     if not isinstance(given, list) or len(given) != len(own) or not all(isinstance(each, str) for each in given):
-        raise BodyError(f"'arrays' must be a list of {len(own)} texts")
-    arrays = [_read(text, like) for text, like in zip(given, own, strict=True)]
-    return SavedState([lane], [rows], [math.nan if last is None else float(last)], arrays)
-
-
-def _plain(array: np.ndarray) -> np.ndarray:
-    return np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+        raise BodyError(f"'{name}' must be a list of {len(own)} texts")
+    return [_read(text, like) for text, like in zip(given, own, strict=True)]
 
 
 def _read(text: str, like: np.ndarray) -> np.ndarray:

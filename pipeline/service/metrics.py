@@ -1,5 +1,8 @@
 """What Prometheus reads of a service."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -22,6 +25,11 @@ class Metrics:
         responses: By status.
         seconds: How long requests with rows took.
         lanes: How many there are.
+        drifting: How many have an alarm.
+        alarms: That began.
+        outside: Rows with an input outside its training range.
+        scored: Rows whose forecasts are scored.
+        rmse: On these, of the network and of baselines.
     """
 
     def __init__(self) -> None:
@@ -34,6 +42,31 @@ class Metrics:
             "lstm_request_seconds", "Seconds from a request with rows to its answer.", buckets=_SECONDS, registry=own
         )
         self.lanes = Gauge("lstm_lanes", "Lanes that are kept.", registry=own)
+        self.drifting = Gauge(
+            "lstm_drifting_lanes", "Lanes whose forecasts have become worse: an alarm lasts.", registry=own
+        )
+        self.alarms = Gauge("lstm_drift_alarms", "Alarms that began, in all lanes.", registry=own)
+        self.outside = Gauge("lstm_out_of_range_rows", "Rows with an input outside its training range.", registry=own)
+        self.scored = Gauge("lstm_scored_rows", "Rows since the training whose forecasts are scored.", registry=own)
+        self.rmse = Gauge(
+            "lstm_rmse",
+            "Root mean squared error on the scored rows of all lanes.",
+            ["target", "forecast"],
+            registry=own,
+        )
+
+    def show_drift(self, facts: Mapping[str, Any] | None) -> None:
+        """Take over what is known of all lanes together: see `LaneDrift.totals`."""
+        if facts is None:
+            return
+        self.drifting.set(facts["lanes"])
+        self.alarms.set(facts["alarms"])
+        self.outside.set(facts["out_of_range"]["rows"])
+        self.scored.set(facts["rows"])
+        for name, forecast in (("rmse", "network"), ("rmse_persistence", "persistence"), ("rmse_seasonal", "seasonal")):
+            for target, value in facts[name].items():
+                if value is not None:
+                    self.rmse.labels(target, forecast).set(value)
 
     def write(self) -> bytes:
         """Return all of them, in Prometheus' text format."""

@@ -25,6 +25,7 @@ def describe(model: ServedModel) -> dict[str, Any]:
             "rows": {"type": "integer"},
             "last": {"type": ["number", "null"]},
             "arrays": {"type": "array", "items": {"type": "string"}},
+            "drift": {"type": "array", "items": {"type": "string"}},
         },
     }
     return {
@@ -40,7 +41,9 @@ def describe(model: ServedModel) -> dict[str, Any]:
             },
             "/rows": {"post": _operation("Read rows of many lanes, each with its lane, and forecast", rows, answer)},
             "/lanes/{lane}": {
-                "get": _operation("Rows consumed, last timestamp and last forecasts of a lane", None, {}, [_LANE])
+                "get": _operation(
+                    "Rows consumed, last timestamp, last forecasts and drift of a lane", None, {}, [_LANE]
+                )
             },
             "/lanes/{lane}/state": {
                 "get": _operation("What a lane remembers, to move it elsewhere", None, state, [_LANE]),

@@ -40,7 +40,7 @@ class Entries:
     """
 
     def __init__(self, model: ServedModel, warm: bool, complain: Callable[[str], None]) -> None:
-        self.book = LaneBook(model, warm, self._tell)
+        self.book = LaneBook(model, warm, self._tell, warn=complain)
         self.refused = 0
         self._model = model
         self._complain = complain

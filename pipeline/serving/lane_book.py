@@ -7,19 +7,21 @@ import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
-from pipeline.data.arrays import FloatArray
+from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.calendar_ahead import values_ahead
 from pipeline.data.cycles import calendar_values
 from pipeline.serving.beyond import check_known
 from pipeline.serving.clock import MOST_COUNTED, Clock
+from pipeline.serving.drift import LaneDrift, describe_alarm
+from pipeline.serving.drift_start import find_start
 from pipeline.serving.lane_bounds import LaneBounds, list_quantiles, name_all_around, warm_bounds
-from pipeline.serving.lanes import Lanes, warm_lanes
+from pipeline.serving.lanes import Lanes, answer_last, warm_lanes
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState, load_state, save_state
@@ -28,6 +30,7 @@ _HISTORY = ""  # a lane of no name: how every new lane begins when the run's his
 
 UNKNOWN = "unknown lane"  # what the answer to a row of such a lane says
 _MOST_NAMED = 20  # unknown lanes that are told one by one
+_MOST_ALARMS = 100  # that are told
 
 
 class Arrival(NamedTuple):
@@ -57,15 +60,19 @@ class LaneBook:
     Attributes:
         skipped: Rows that were known already and were passed over.
         unknown: Lanes that are none of the run's.
+        alarms: That began since this book was opened.
     """
 
-    def __init__(self, model: ServedModel, warm: bool, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self, model: ServedModel, warm: bool, tell: Callable[[str], None], warn: Callable[[str], None] | None = None
+    ) -> None:
         """Begin after the run's history, or with lanes that have seen nothing.
 
         Args:
             model: The served model.
             warm: Whether lanes begin after the run's history.
             tell: Told what is to be known of a row that is read: how a sentence goes on that begins with its place.
+            warn: Told of lanes whose forecasts have become worse; None: nobody watches that.
         """
         series, dataset = model.data.series, model.config.dataset
         self._model = model
@@ -74,18 +81,23 @@ class LaneBook:
         if warm:
             check_known(model, self._clock, len(model.data.windows.spec.future_steps), "the stream begins there")
         self._lanes = warm_lanes(model) if warm else Lanes(model)
-        self._bounds = _begin_bounds(model, warm)
+        watches = warn is not None
+        last = answer_last(model) if warm and (watches or model.conformal is not None) else None
+        self._bounds = _begin_bounds(model, last)
+        self._warn = warn
+        self._drift = _begin_drift(model, last) if watches else None
         if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
             self._open(_HISTORY, like=dataset.name)
         self._rows: dict[str, int] = {}  # that came, by lane
         self._last: dict[str, float] = {}
+        self._targets = series.column_numbers(series.targets)
         self._known: dict[str, float] = {}  # timestamps up to here were read before this book was opened
         self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
         self._values: dict[str, list[float]] = {}
         self._made = find_made(model)
         self._computed: tuple[float, list[float]] = (math.nan, [])  # of the latest timestamp: lanes share it
         self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
-        self.skipped = self.unknown = 0
+        self.skipped = self.unknown = self.alarms = 0
         if warm and dataset.time_column is not None:
             for name, rows in zip(series.series_ids or (dataset.name,), series.slices(), strict=True):
                 self._last[name] = self._known[name] = self._clock.key_of(series.timestamps[rows.stop - 1])
@@ -120,6 +132,8 @@ class LaneBook:
         self._lanes.restore(state.names, state.arrays[:own])
         if self._bounds is not None:
             self._bounds.restore(state.names, state.arrays[own : own + len(self._bounds.arrays)])
+        if self._drift is not None:
+            self._drift.restore(state.names, state.drift)
         self._values = {}
         self._rows = dict(zip(state.names, state.rows, strict=True))
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
@@ -135,7 +149,7 @@ class LaneBook:
         last = [self._last.get(name, math.nan) for name in names]
         rows = [self._rows.get(name, 0) for name in names]
         arrays = self._lanes.arrays + ([] if self._bounds is None else self._bounds.arrays)
-        return SavedState(names, rows, last, arrays)
+        return SavedState(names, rows, last, arrays, drift=[] if self._drift is None else self._drift.arrays)
 
     def output_names(self) -> list[str]:
         """Return the names of the columns: `forecast`, `low_95`, `quantile_0.05`, ...; with several steps, of each."""
@@ -181,11 +195,20 @@ class LaneBook:
             return str(count - 1) if count else None
         return None if key is None else self._clock.name(key)
 
+    def drift_of(self, lane: str) -> dict[str, Any] | None:
+        """Return what became of the forecasts of a lane: see `LaneDrift.facts`; None where nobody watches that."""
+        return None if self._drift is None else self._drift.facts(self._lanes.numbers[lane], self._name_key)
+
+    def drift_of_all(self) -> dict[str, Any] | None:
+        """Return the same of all lanes together: see `LaneDrift.totals`."""
+        return None if self._drift is None else self._drift.totals(len(self._lanes.numbers))
+
     def remember_lane(self, lane: str) -> SavedState:
         """Return what one lane remembers, copied."""
         number, state = self._lanes.numbers[lane], self.remember()
         rows, last = [self.rows_of(lane)], [self._last.get(lane, math.nan)]
-        return SavedState([lane], rows, last, [array[number : number + 1].copy() for array in state.arrays])
+        arrays, drift = ([each[number : number + 1].copy() for each in some] for some in (state.arrays, state.drift))
+        return SavedState([lane], rows, last, arrays, drift=drift)
 
     def check_keys(self, keys: Iterable[float]) -> None:
         """Check that numbers are keys of timestamps, or NaN.
@@ -207,6 +230,9 @@ class LaneBook:
             raise UserError("the state does not have the shapes of this model")
         if self._bounds is not None:
             self._bounds.check(state.arrays[len(self._lanes.arrays) :])
+        if self._drift is not None and state.drift:
+            self._drift.check(state.drift)
+            self.check_keys(self._drift.keys_of(state.drift))
         self._lanes.check_known(lane)
         if lane not in self._lanes.numbers:
             self._open(lane, like=None)
@@ -216,6 +242,8 @@ class LaneBook:
             self.remember().arrays[len(self._lanes.arrays) :], state.arrays[len(self._lanes.arrays) :], strict=True
         ):
             mine[number] = given[0]
+        if self._drift is not None:
+            self._drift.put(number, state.drift)
         self._rows[lane] = state.rows[0]
         self._values.pop(lane, None)
         self._passed.pop(lane, None)
@@ -311,6 +339,8 @@ class LaneBook:
             numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
         if self._model.data.head.levels:
             numbers = np.concatenate([numbers, list_quantiles(answers)], axis=1)
+        if self._drift is not None:
+            self._watch(self._drift, rows, lanes, values, numbers)
         if self._clock.numbered:
             places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0
             rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]
@@ -321,6 +351,32 @@ class LaneBook:
         self._lanes.open(name, like)
         if self._bounds is not None:
             self._bounds.open(name)
+        if self._drift is not None:
+            self._drift.open(self._lanes.numbers[name], name, None if like is None else self._lanes.numbers[like])
+
+    def _watch(
+        self, drift: LaneDrift, rows: Sequence[Row], lanes: IntArray, values: FloatArray, numbers: FloatArray
+    ) -> None:
+        """Learn what became of the forecasts for some rows, (n, columns), and keep those made from them."""
+        actual = values[:, self._targets]
+
+        def key_of(place: int) -> float:
+            if self._clock.numbered:
+                return float(self._lanes.consumed[lanes[place]] - 1)
+            return self._clock.read(rows[place].timestamp)
+
+        nearest = numbers[:, : actual.shape[1]]
+        with np.errstate(over="ignore", invalid="ignore"):  # a forecast that is none is not scored
+            began = drift.advance(lanes, actual, nearest, self._lanes.last_inputs(lanes), key_of)
+        for place in began:
+            self.alarms += 1
+            if self._warn is not None and self.alarms <= _MOST_ALARMS:
+                more = "; further alarms are only counted" if self.alarms == _MOST_ALARMS else ""
+                lane = rows[place].lane
+                self._warn(f"{describe_alarm(lane, drift.facts(int(lanes[place]), self._name_key))}{more}")
+
+    def _name_key(self, key: float) -> str:
+        return str(int(key)) if self._clock.numbered else self._clock.name(key)
 
     def _compute(self, key: float) -> list[float]:
         """Return what is made from the timestamp of a row, and of those that come next; see `find_made`."""
@@ -378,10 +434,23 @@ def find_made(model: ServedModel) -> list[int]:
     return [*range(width - len(series.computed), width), *carried]
 
 
-def _begin_bounds(model: ServedModel, warm: bool) -> LaneBounds | None:
+def _begin_bounds(model: ServedModel, last: FloatArray | None) -> LaneBounds | None:
+    """Return the intervals of no lane, or of the run's after what they answered last."""
     if model.conformal is None:
         return None
-    return warm_bounds(model, model.conformal) if warm else LaneBounds(model, model.conformal)
+    return LaneBounds(model, model.conformal) if last is None else warm_bounds(model, model.conformal, last)
+
+
+def _begin_drift(model: ServedModel, last: FloatArray | None) -> LaneDrift:
+    """Return what becomes of the forecasts of no lane, or of the run's after what they answered last."""
+    series, start = model.data.series, find_start(model)
+    drift = LaneDrift(start)
+    if last is not None:
+        for number, name in enumerate(series.series_ids or (model.config.dataset.name,)):
+            drift.open(number, name)
+        nearest = np.stack([model.data.head.points(each)[:, 0] for each in last[-start.ahead :]])
+        drift.read_history([series.actual()[rows] for rows in series.slices()], nearest)
+    return drift
 
 
 def _where(row: Row) -> str:

@@ -8,7 +8,6 @@ from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.evaluation.conformal import Conformal
 from pipeline.evaluation.intervals import find_middle, name_level, name_quantile
-from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
 
 
@@ -127,13 +126,15 @@ def list_quantiles(answers: FloatArray) -> FloatArray:
     return np.moveaxis(answers, -1, 1).reshape(len(answers), -1)
 
 
-def warm_bounds(model: ServedModel, conformal: Conformal) -> LaneBounds:
-    """Return the intervals of the run's lanes at the end of its history, which wait for the rows forecast there."""
-    series, farthest = model.data.series, int(conformal.ahead.max())
-    bounds = LaneBounds(model, conformal, series.series_ids or (model.config.dataset.name,))
-    ends = np.array([rows.stop for rows in series.slices()])
-    lanes, every = Lanes(model), np.arange(len(ends))
-    lanes.read_history((ends - farthest).tolist())
-    for back in range(farthest, 0, -1):
-        bounds.expect(every, lanes.advance_answers(every, model.data.rows[ends - back]))
+def warm_bounds(model: ServedModel, conformal: Conformal, last: FloatArray) -> LaneBounds:
+    """Return the intervals of the run's lanes at the end of its history, which wait for the rows forecast there.
+
+    Args:
+        model: The served model.
+        conformal: What its run learnt.
+        last: What `answer_last` gave.
+    """
+    bounds = LaneBounds(model, conformal, model.data.series.series_ids or (model.config.dataset.name,))
+    for answers in last:
+        bounds.expect(np.arange(len(answers)), answers)
     return bounds

@@ -184,6 +184,10 @@ class Lanes:
             return None
         return self._raw[self.numbers[name]].tolist()
 
+    def last_inputs(self, lanes: IntArray) -> FloatArray:
+        """Return the last row of some lanes as the network reads it. Shape (n, columns of the window), float32."""
+        return self._window[lanes, -1]
+
     def read_history(self, ends: Sequence[int]) -> None:
         """Open every lane of the run's data and read its rows.
 
@@ -255,3 +259,16 @@ def warm_lanes(model: ServedModel) -> Lanes:
     lanes = Lanes(model)
     lanes.read_history([rows.stop for rows in model.data.series.slices()])
     return lanes
+
+
+def answer_last(model: ServedModel) -> FloatArray:
+    """Return the answers from the last rows of each lane of the run, as many rows as the farthest step ahead.
+
+    Shape (rows, lanes, horizon_steps, targets, *shape of an answer).
+    """
+    farthest = model.data.windows.spec.horizon_steps[-1]
+    ends = np.array([rows.stop for rows in model.data.series.slices()])
+    lanes, every = Lanes(model), np.arange(len(ends))
+    lanes.read_history((ends - farthest).tolist())
+    rows = model.data.rows
+    return np.stack([lanes.advance_answers(every, rows[ends - back]) for back in range(farthest, 0, -1)])

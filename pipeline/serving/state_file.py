@@ -28,6 +28,7 @@ class SavedState:
         arrays: `Lanes.arrays`, those of the intervals, and whatever else; each with the lanes in front.
         digest: Of the model that it belongs to, once it is read from a file.
         position: Where its source is, of one that knows; see `pipeline.command.broker`.
+        drift: `LaneDrift.arrays`; empty in files of before there were any.
         journal: Number of the first journal with rows that came after it; see `pipeline.service.journal`.
     """
 
@@ -38,6 +39,7 @@ class SavedState:
     journal: int = 0
     digest: str = ""
     position: str = ""
+    drift: Sequence[np.ndarray] = ()
 
 
 def save_state(path: Path, digest: str, state: SavedState) -> None:
@@ -52,7 +54,8 @@ def save_state(path: Path, digest: str, state: SavedState) -> None:
         "journal": np.array(state.journal),
         "position": np.array(state.position),
     }
-    arrays = {f"array_{number:03d}": array[:count] for number, array in enumerate(state.arrays)}
+    kinds = {"array": state.arrays, "drift": state.drift}
+    arrays = {f"{kind}_{place:03d}": each[:count] for kind, some in kinds.items() for place, each in enumerate(some)}
     with replace_file(path) as file:
         np.savez(file, allow_pickle=False, **fixed, **arrays)
 
@@ -67,10 +70,14 @@ def load_state(path: Path, digest: str | None) -> SavedState:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             version, owner = int(file["version"]), str(file["digest"])
             names = [str(name) for name in json.loads(file["names"].tobytes())]
-            arrays = [file[name] for name in sorted(file.files) if name.startswith("array_")]
+            arrays, drift = (
+                [file[name] for name in sorted(file.files) if name.startswith(kind)] for kind in ("array_", "drift_")
+            )
             journal = int(file["journal"]) if "journal" in file.files else 0  # before there were any
             position = str(file["position"]) if "position" in file.files else ""  # likewise
-            state = SavedState(names, file["rows"].tolist(), file["last"].tolist(), arrays, journal, owner, position)
+            state = SavedState(
+                names, file["rows"].tolist(), file["last"].tolist(), arrays, journal, owner, position, drift
+            )
             if not len(set(names)) == len(state.rows) == len(state.last):
                 raise ValueError("its parts have different lengths")
     except _DAMAGED as error:

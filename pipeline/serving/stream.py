@@ -37,9 +37,9 @@ class Stream:
         Args:
             model: The served model.
             warm: Whether lanes begin after the run's history.
-            complain: Told one line about each row that cannot be used.
+            complain: Told one line about each row that cannot be used, and each lane whose forecasts become worse.
         """
-        self.book = LaneBook(model, warm, self._tell)
+        self.book = LaneBook(model, warm, self._tell, warn=complain)
         self.refused = 0
         self._model = model
         self._complain = complain

@@ -25,6 +25,10 @@ from tests.service.asgi import Answer, ask
 
 MakeServed = Callable[..., ServedModel]
 ROW = b'{"rows": [{"day": "2020-02-10", "a": 4}]}'
+FACTS = {
+    "rows", "rmse", "rmse_persistence", "rmse_seasonal", "rmse_before", "rows_before", "alarm_since", "alarm", "alarms",
+    "out_of_range",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +69,9 @@ def test_rows_are_answered_and_the_lane_is_shown(service: Service) -> None:
     }  # fmt: skip
     assert forecast["high_80"] - forecast["forecast"] == pytest.approx(1.0)
     assert service.ask("POST", "/lanes/tiny/rows", ROW) == answer
-    assert service.ask("GET", "/lanes/tiny").json == {
+    lane = service.ask("GET", "/lanes/tiny").json
+    assert set(lane.pop("drift")) == FACTS
+    assert lane == {
         "lane": "tiny", "rows": 1, "last_timestamp": "2020-02-10", "last_forecasts": [forecast],
     }  # fmt: skip
     assert service.ask("GET", "/lanes").json == {"number": 1, "lanes": [{"lane": "tiny", "rows": 1}]}
@@ -184,7 +190,7 @@ def test_a_lane_moves_to_another_service(model: ServedModel, make_served: MakeSe
     "change",
     [
         {"rows": -1}, {"rows": True}, {"rows": 1e3}, {"last": "1"}, {"last": True}, {"arrays": []},
-        {"arrays": [1] * 13}, {"model": ""}, {"arrays": None}, {"more": 1},
+        {"arrays": [1] * 13}, {"model": ""}, {"arrays": None}, {"more": 1}, {"drift": [""]}, {"drift": 1},
     ],
 )  # fmt: skip
 def test_a_state_that_is_none_is_refused(change: dict[str, Any], service: Service) -> None:
@@ -240,9 +246,11 @@ def test_metrics_count_what_happened(service: Service) -> None:
     text = service.ask("GET", "/metrics").body.decode()
     for line in (
         "lstm_rows_total 1.0", "lstm_repeated_rows_total 1.0", 'lstm_rejected_requests_total{reason="malformed"} 1.0',
-        "lstm_lanes 1.0", 'lstm_responses_total{status="200"} 2.0', "lstm_request_seconds_count 2.0",
+        "lstm_lanes 1.0", "lstm_drifting_lanes 0.0", "lstm_scored_rows 1.0",
+        'lstm_responses_total{status="200"} 2.0', "lstm_request_seconds_count 2.0",
     ):  # fmt: skip
         assert re.search(f"^{re.escape(line)}$", text, re.MULTILINE), line
+    assert re.search(r'^lstm_rmse{forecast="network",target="a"} \d', text, re.MULTILINE)
     assert "_created" not in text
 
 
