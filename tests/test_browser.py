@@ -1,4 +1,4 @@
-"""Report, gate viewer and MLflow UI, opened in headless Chromium: what a person would look for is to be seen.
+"""Report, gate viewer, page of the service and MLflow UI in headless Chromium: what people look for is to be seen.
 
 Chromium is driven over its own pipe (the DevTools protocol: JSON with a zero byte after each message), which needs no
 package and no port. Screenshots go to the folder SCREENSHOTS, if set. Where REQUIRE_BROWSER is 1, no Chromium is a
@@ -14,16 +14,19 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 import pytest
+import uvicorn
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -32,6 +35,7 @@ from pipeline.base.salvage import Salvage
 from pipeline.command.served import ServedRun, fetch_model
 from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source
 from pipeline.data.prepare import prepare_data
+from pipeline.evaluation.conformal import Conformal
 from pipeline.models.heads.point import RMSE
 from pipeline.models.heads.token import token_costs
 from pipeline.models.plan import plan_layers
@@ -42,6 +46,12 @@ from pipeline.report.page.search import SearchFacts, write_search_report
 from pipeline.searching.report import list_coordinates, list_rows
 from pipeline.searching.space import Options, read_space
 from pipeline.searching.trials import State, Trial
+from pipeline.service.app import App
+from pipeline.service.desk import Desk
+from pipeline.service.limits import Limits
+from pipeline.service.live import Live
+from pipeline.service.metrics import Metrics
+from pipeline.service.server import bind
 from pipeline.serving.gates import choose_excerpt, look_at_network
 from pipeline.serving.model import make_model
 from tests.commands import start_command
@@ -57,6 +67,7 @@ def find_chromium() -> str | None:
     return None
 
 
+NAME = "<b>Köln/1 & 100 %"  # of a lane
 START_SECONDS, ANSWER_SECONDS = 600, 600
 DESKTOP, PHONE = (1280, 900), (390, 844)
 
@@ -193,6 +204,37 @@ def start_browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> It
         end_group(process)
     for pipe in open_pipes:
         pipe.close()
+
+
+@contextmanager
+def serve_page(**limits: Any) -> Iterator[str]:
+    """Serve a network with random weights, 31 lanes and two refused rows, and yield the address of its page."""
+    root = Path(__file__).resolve().parent.parent
+    dataset = DatasetConfig(
+        name="airline", source=Source.file, path=str(root / "data" / "airline.csv"), time_column="month", period=12,
+        targets=["passengers"],
+    )  # fmt: skip
+    config = Config(look_back=12, stateful=True, dataset=dataset, model=ModelConfig(units=[3]))
+    data, random = prepare_data(config), np.random.default_rng(2)
+    layers = plan_layers(config, *data.windows.interface)
+    model = make_model(config, data, 0, [random.normal(size=size) for each in layers for size in each.weight_shapes])
+    conformal = Conformal.begin([0.8, 0.95], data.windows.spec.horizon_steps, 1, 1)
+    conformal.errors[:] = 40.0
+    desk = Desk(replace(model, conformal=conformal), warm=True, most_lanes=99, say=lambda text: None)
+    app = App(Live(desk, "a run", None, False), Limits(**limits), Metrics(), pytest.fail).make()
+    rows = [f"19{61 + month // 12}-{month % 12 + 1:02d}-01,{400 + 9 * month}" for month in range(18)]
+    for lane in [NAME, *(f"shop {number}" for number in range(30))]:
+        desk.take([desk.bodies.rows_of("\n".join(["month,passengers", *rows]).encode(), True, lane, 99)])
+    listening = bind("127.0.0.1", 0)
+    server = uvicorn.Server(uvicorn.Config(app, lifespan="off", log_level="error"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/"
+    finally:
+        server.should_exit = True
+        thread.join()
+        listening.close()
 
 
 @dataclass(frozen=True)
@@ -541,6 +583,60 @@ def answers(url: str) -> bool:
     with suppress(OSError), urllib.request.urlopen(url, timeout=10):
         return True
     return False
+
+
+def test_a_person_looks_at_the_lanes_of_a_service(online: Browser) -> None:
+    """A lane is not found or its name becomes markup, the chart lacks what came or is forecast; a refusal is mute."""
+    online.events.clear()
+    with serve_page() as page:
+        online.open(page, DESKTOP)
+        online.wait_for("document.querySelectorAll('#chart path.band').length == 2")
+        assert online.evaluate("byId('lane-heading').textContent") == f"Lane {NAME}"
+        assert "1–25 of 32" in online.text() and "80 % and 95 % intervals" in online.text()
+        moments = online.evaluate("listMoments()")
+        assert [each["came"] for each in moments] == [*(400 + 9 * month for month in range(18)), None]
+        assert (moments[0]["made"], moments[-1]["time"]) == (None, "1962-07-01")
+        kept = online.evaluate("view.recent.rows.map(row => row.forecasts[0])")
+        assert [each["made"] for each in moments[1:]] == [each["forecast"] for each in kept]
+        assert [each["ends"][1] for each in moments[1:]] == [[each["low_95"], each["high_95"]] for each in kept]
+        errors = online.evaluate(
+            "[...document.querySelectorAll('#errors tbody tr')].map(row => row.cells[1].innerText)"
+        )
+        assert errors[1:] == ["9", "108"] and "on 6 of the newest 18 rows" in online.text()
+        row = b'{"rows": [{"month": "1950-01-01", "passengers": 1}]}'
+        late = urllib.request.Request(f"{page}lanes/shop%201/rows", row)
+        late.add_header("content-type", "application/json")
+        with pytest.raises(urllib.error.HTTPError, match="409"):
+            urllib.request.urlopen(late)
+        online.evaluate("byId('contains').value = 'SHOP 2'; byId('contains').dispatchEvent(new Event('input'))")
+        online.wait_for("byId('page').textContent == '1–11 of 11' && byId('rejected').innerText.startsWith('late')")
+        click(online, "#lanes tbody tr:nth-child(2) button", 0.5, 0.5)
+        online.wait_for("byId('lane-heading').textContent == 'Lane shop 20'")
+        online.evaluate("byId('chart').focus()")
+        press(online, "ArrowLeft")
+        assert online.evaluate("byId('told').textContent").startswith("1962-06-01 · came 553 · forecast ")
+        for size in (DESKTOP, PHONE):
+            for dark in (False, True):
+                online.open(page, size, dark)
+                online.wait_for("document.querySelectorAll('#chart path.band').length == 2")
+                assert online.evaluate("document.documentElement.scrollWidth") <= size[0]
+                online.screenshot(f"service_{'phone' if size == PHONE else 'desktop'}_{'dark' if dark else 'light'}")
+    assert online.complaints() == []
+
+
+def test_the_page_of_a_service_asks_for_its_token(online: Browser) -> None:
+    """With a token nobody can look, or the page shows something without it."""
+    with serve_page(token="s3cret") as page:
+        online.open(page, DESKTOP)
+        online.wait_for("!byId('token').hidden")
+        assert NAME not in online.text()
+        for given, shows in (
+            ("wrong", "byId('refused').textContent == 'that is not it'"),
+            ("s3cret", "!byId('board').hidden"),
+        ):
+            online.evaluate(f"byId('given').value = {given!r}; byId('token').requestSubmit()")
+            online.wait_for(shows)
+        assert NAME in online.text() and online.evaluate("byId('token').hidden")
 
 
 def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str, online: Browser) -> None:

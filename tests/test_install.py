@@ -15,7 +15,7 @@ from mlflow import MlflowClient
 from tests.commands import run_command
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = (".py", ".j2", ".css")  # of files in the package
+KINDS = (".py", ".j2", ".css", ".js")  # of files in the package
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))
 
 

@@ -38,7 +38,12 @@ class Answers:
 
     def of_lane(self, book: LaneBook, lane: str, key: float, numbers: FloatArray) -> list[dict[str, Any]]:
         """Return the objects of one answer that is kept."""
-        timestamp = book.name_last(lane) or ""
+        return self.of_row(book, lane, key, book.name_last(lane) or "", numbers)
+
+    def of_row(
+        self, book: LaneBook, lane: str, key: float, timestamp: str, numbers: FloatArray
+    ) -> list[dict[str, Any]]:
+        """Return the objects of the answer to a row that is kept."""
         return self._objects(lane, timestamp, book.name_next(key, timestamp, self._steps[-1]), numbers)
 
     def _objects(

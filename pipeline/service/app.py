@@ -14,6 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from pipeline.base.errors import UserError
+from pipeline.report.page.dashboard import write_dashboard
 from pipeline.service.answered import Answered
 from pipeline.service.batcher import BusyError
 from pipeline.service.bodies import BodyError, ReadRows
@@ -23,13 +24,13 @@ from pipeline.service.limits import Gate, Limits, read_body
 from pipeline.service.live import Live
 from pipeline.service.metrics import CONTENT_TYPE, Metrics
 from pipeline.service.openapi import describe, show_page
+from pipeline.service.overview import describe_service, list_lanes, show_recent
 from pipeline.service.replies import CSV, JSON, Refused, answer_json, refuse
 from pipeline.serving.rows import LONGEST_NAME
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 _STATUS = {Reason.malformed: 422, Reason.late: 409, Reason.conflict: 409, Reason.lanes: 507}
-_MOST_LISTED = 1000  # lanes
 
 
 class App:
@@ -52,6 +53,7 @@ class App:
             self._route("/rows", self._take_rows, "POST"),
             self._route("/lanes/{lane:path}/state", self._put_state, "PUT"),
             self._route("/lanes/{lane:path}/state", self._get_state, "GET"),
+            self._route("/lanes/{lane:path}/recent", self._show_recent, "GET"),
             self._route("/lanes/{lane:path}", self._show_lane, "GET"),
             self._route("/lanes", self._list_lanes, "GET"),
             self._route("/forecast", self._forecast, "POST"),
@@ -60,6 +62,8 @@ class App:
             self._route("/metrics", self._show_metrics, "GET"),
             self._route("/openapi.json", self._openapi, "GET"),
             self._route("/docs", self._docs, "GET"),
+            self._route("/overview", self._overview, "GET"),
+            self._route("/", self._dashboard, "GET"),
         ]
         return Gate(Starlette(routes=routes, exception_handlers={HTTPException: _say_http}), self._limits)
 
@@ -131,9 +135,18 @@ class App:
         return await asyncio.to_thread(answer)
 
     async def _list_lanes(self, request: Request) -> Response:
-        consumed = self._live.desk.book.consumed
-        first = list(consumed.items())[:_MOST_LISTED]
-        return answer_json({"number": len(consumed), "lanes": [{"lane": lane, "rows": rows} for lane, rows in first]})
+        return answer_json(list_lanes(self._live.desk, request.query_params))
+
+    async def _show_recent(self, request: Request) -> Response:
+        desk, lane = self._live.desk, request.path_params["lane"]
+        self._find_lane(desk, lane)
+        return answer_json(show_recent(desk, lane))
+
+    async def _overview(self, request: Request) -> Response:
+        return answer_json(describe_service(self._live, self._metrics))
+
+    async def _dashboard(self, request: Request) -> Response:
+        return Response(write_dashboard(), media_type="text/html; charset=utf-8")
 
     async def _show_lane(self, request: Request) -> Response:
         desk, lane = self._live.desk, request.path_params["lane"]

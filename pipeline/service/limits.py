@@ -10,7 +10,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pipeline.service.replies import Refused, refuse
 
-_OPEN = ("/health", "/ready")  # for those who look whether the service lives, and know no token
+# For those who look whether the service lives, and know no token; the page asks people for it, and holds no data.
+_OPEN = ("/health", "/ready", "/")
 _SECONDS_TO_SEND = 30.0  # that a client may take for its body
 
 

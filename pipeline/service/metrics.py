@@ -68,7 +68,22 @@ class Metrics:
                 if value is not None:
                     self.rmse.labels(target, forecast).set(value)
 
+    def counts(self) -> dict[str, Any]:
+        """Return the rows that came, and the requests that were refused, by reason."""
+        rejected = {
+            sample.labels["reason"]: int(sample.value)
+            for metric in self.rejected.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+        return {"rows": _read(self.rows), "repeated": _read(self.repeated), "rejected": rejected}
+
     def write(self) -> bytes:
         """Return all of them, in Prometheus' text format."""
         lines = generate_latest(self._registry).splitlines(keepends=True)
         return b"".join(line for line in lines if b"_created" not in line)  # they double the page
+
+
+def _read(counter: Counter) -> int:
+    (metric,) = counter.collect()
+    return int(next(sample.value for sample in metric.samples if sample.name.endswith("_total")))

@@ -11,6 +11,15 @@ from pipeline.serving.rows import LANE, LONGEST_NAME, needed_columns
 
 _LANE = {"name": "lane", "in": "path", "required": True, "schema": {"type": "string", "maxLength": LONGEST_NAME}}
 
+_PAGE = [
+    {"name": name, "in": "query", "description": text, "schema": {"type": kind}}
+    for name, text, kind in (
+        ("contains", "a piece of their names", "string"),
+        ("first", "place of the first one", "integer"),
+        ("count", "how many", "integer"),
+    )
+]
+
 
 def describe(model: ServedModel) -> dict[str, Any]:
     """Return the OpenAPI document of a service of this model, as JSON has it."""
@@ -49,7 +58,11 @@ def describe(model: ServedModel) -> dict[str, Any]:
                 "get": _operation("What a lane remembers, to move it elsewhere", None, state, [_LANE]),
                 "put": _operation("Let a lane remember that, on the disk when it is answered", state, {}, [_LANE]),
             },
-            "/lanes": {"get": _operation("The first 1000 lanes, and how many there are", None, {})},
+            "/lanes/{lane}/recent": {
+                "get": _operation("The newest 128 rows of a lane with their forecasts and errors", None, {}, [_LANE])
+            },
+            "/lanes": {"get": _operation("Lanes, at most 1000, and how many there are", None, {}, _PAGE)},
+            "/overview": {"get": _operation("What is served, rows that came, requests that were refused", None, {})},
             "/forecast": {
                 "post": _operation("Forecast after the last row of a block of history; nothing is kept", rows, answer)
             },

@@ -94,6 +94,14 @@ class Recent:
         place = int(np.nanargmax(self._keys[lane]))
         return float(self._keys[lane, place]), self._numbers[lane, place]
 
+    def newest(self, lane: int, most: int) -> list[tuple[float, FloatArray, FloatArray]]:
+        """Return key, values and answer of the newest rows of a lane, oldest first; at most so many."""
+        if lane >= len(self._keys):
+            return []
+        places = (self._next[lane] + np.arange(-min(most, KEPT), 0)) % KEPT
+        kept = places[~np.isnan(self._values[lane, places]).all(axis=1)]  # a stream's state file has no rows
+        return [(float(self._keys[lane, each]), self._values[lane, each], self._numbers[lane, each]) for each in kept]
+
     def rows_after(self, lane: int, key: float) -> list[tuple[float, FloatArray]]:
         """Return key and values of the rows of a lane that are later than a key, oldest first."""
         if lane >= len(self._keys):

@@ -27,13 +27,15 @@ async def ask(
     path: str,
     body: bytes | Sequence[bytes] = b"",
     headers: Mapping[str, str] | None = None,
+    query: str = "",
 ) -> Answer:
     """Send one request, its body in one piece or in several, and return the answer."""
     pieces = [body] if isinstance(body, bytes) else list(body)
     given = {"host": "127.0.0.1:8080", "content-type": "application/json"} | dict(headers or {})
     scope = {
         "type": "http", "http_version": "1.1", "method": method, "path": path, "raw_path": path.encode(),
-        "query_string": b"", "root_path": "", "scheme": "http", "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
+        "query_string": query.encode(), "root_path": "", "scheme": "http",
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
         "headers": [(name.encode(), value.encode("latin-1")) for name, value in given.items()],
     }  # fmt: skip
     messages = [
