@@ -207,8 +207,8 @@ def start_browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> It
 
 
 @contextmanager
-def serve_page(**limits: Any) -> Iterator[str]:
-    """Serve a network with random weights, 31 lanes and two refused rows, and yield the address of its page."""
+def serve_page(patch: pytest.MonkeyPatch, **limits: Any) -> Iterator[str]:
+    """Serve a network with random weights and 31 lanes, one with an alarm, and yield the address of its page."""
     root = Path(__file__).resolve().parent.parent
     dataset = DatasetConfig(
         name="airline", source=Source.file, path=str(root / "data" / "airline.csv"), time_column="month", period=12,
@@ -221,8 +221,10 @@ def serve_page(**limits: Any) -> Iterator[str]:
     conformal = Conformal.begin([0.8, 0.95], data.windows.spec.horizon_steps, 1, 1)
     conformal.errors[:] = 40.0
     desk = Desk(replace(model, conformal=conformal), warm=True, most_lanes=99, say=lambda text: None)
+    facts, alarm = desk.book.drift_of, {"alarm": "forecasts are too low", "alarm_since": "1962-06-01"}
+    patch.setattr(desk.book, "drift_of", lambda lane: facts(lane) | (alarm if lane == "shop 20" else {}))
     app = App(Live(desk, "a run", None, False), Limits(**limits), Metrics(), pytest.fail).make()
-    rows = [f"19{61 + month // 12}-{month % 12 + 1:02d}-01,{400 + 9 * month}" for month in range(18)]
+    rows = [f"19{61 + month // 12}-{month % 12 + 1:02d}-01,{700 + 9 * month}" for month in range(18)]
     for lane in [NAME, *(f"shop {number}" for number in range(30))]:
         desk.take([desk.bodies.rows_of("\n".join(["month,passengers", *rows]).encode(), True, lane, 99)])
     listening = bind("127.0.0.1", 0)
@@ -585,16 +587,16 @@ def answers(url: str) -> bool:
     return False
 
 
-def test_a_person_looks_at_the_lanes_of_a_service(online: Browser) -> None:
+def test_a_person_looks_at_the_lanes_of_a_service(online: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """A lane is not found or its name becomes markup, the chart lacks what came or is forecast; a refusal is mute."""
     online.events.clear()
-    with serve_page() as page:
+    with serve_page(monkeypatch) as page:
         online.open(page, DESKTOP)
         online.wait_for("document.querySelectorAll('#chart path.band').length == 2")
         assert online.evaluate("byId('lane-heading').textContent") == f"Lane {NAME}"
         assert "1–25 of 32" in online.text() and "80 % and 95 % intervals" in online.text()
         moments = online.evaluate("listMoments()")
-        assert [each["came"] for each in moments] == [*(400 + 9 * month for month in range(18)), None]
+        assert [each["came"] for each in moments] == [*(700 + 9 * month for month in range(18)), None]
         assert (moments[0]["made"], moments[-1]["time"]) == (None, "1962-07-01")
         kept = online.evaluate("view.recent.rows.map(row => row.forecasts[0])")
         assert [each["made"] for each in moments[1:]] == [each["forecast"] for each in kept]
@@ -602,7 +604,9 @@ def test_a_person_looks_at_the_lanes_of_a_service(online: Browser) -> None:
         errors = online.evaluate(
             "[...document.querySelectorAll('#errors tbody tr')].map(row => row.cells[1].innerText)"
         )
-        assert errors[1:] == ["9", "108"] and "on 6 of the newest 18 rows" in online.text()
+        assert errors[1:3] == ["9", "108"] and "6 of the newest 18 rows" in online.text()
+        assert "since the training: 18 rows" in online.text() and "passengers in 18 rows" in online.text()
+        assert "Alarm since" not in online.text()
         row = b'{"rows": [{"month": "1950-01-01", "passengers": 1}]}'
         late = urllib.request.Request(f"{page}lanes/shop%201/rows", row)
         late.add_header("content-type", "application/json")
@@ -612,9 +616,10 @@ def test_a_person_looks_at_the_lanes_of_a_service(online: Browser) -> None:
         online.wait_for("byId('page').textContent == '1–11 of 11' && byId('rejected').innerText.startsWith('late')")
         click(online, "#lanes tbody tr:nth-child(2) button", 0.5, 0.5)
         online.wait_for("byId('lane-heading').textContent == 'Lane shop 20'")
+        assert "Alarm since 1962-06-01: forecasts are too low." in online.text() and "shop 20 ⚠ alarm" in online.text()
         online.evaluate("byId('chart').focus()")
         press(online, "ArrowLeft")
-        assert online.evaluate("byId('told').textContent").startswith("1962-06-01 · came 553 · forecast ")
+        assert online.evaluate("byId('told').textContent").startswith("1962-06-01 · came 853 · forecast ")
         for size in (DESKTOP, PHONE):
             for dark in (False, True):
                 online.open(page, size, dark)
@@ -624,9 +629,9 @@ def test_a_person_looks_at_the_lanes_of_a_service(online: Browser) -> None:
     assert online.complaints() == []
 
 
-def test_the_page_of_a_service_asks_for_its_token(online: Browser) -> None:
+def test_the_page_of_a_service_asks_for_its_token(online: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     """With a token nobody can look, or the page shows something without it."""
-    with serve_page(token="s3cret") as page:
+    with serve_page(monkeypatch, token="s3cret") as page:
         online.open(page, DESKTOP)
         online.wait_for("!byId('token').hidden")
         assert NAME not in online.text()

@@ -33,6 +33,7 @@ def describe_service(live: Live, metrics: Metrics) -> dict[str, Any]:
         ],
         "lanes": len(live.desk.book),
         **metrics.counts(),
+        "drift": live.desk.book.drift_of_all(),
     }
 
 
@@ -54,7 +55,12 @@ def list_lanes(desk: Desk, asked: Mapping[str, str]) -> dict[str, Any]:
     return {
         "number": len(names),
         "lanes": [
-            {"lane": name, "rows": desk.book.rows_of(name), "last_timestamp": desk.book.name_last(name)}
+            {
+                "lane": name,
+                "rows": desk.book.rows_of(name),
+                "last_timestamp": desk.book.name_last(name),
+                "alarm_since": (desk.book.drift_of(name) or {}).get("alarm_since"),
+            }
             for name in some
         ],
     }
@@ -79,7 +85,8 @@ def show_recent(desk: Desk, lane: str) -> dict[str, Any]:
         }
         for time, (key, values, numbers) in zip(times, kept, strict=True)
     ]
-    return {"lane": lane, "rows": rows, "errors": _measure(rows, list(targets), model.config.dataset.period)}
+    errors = _measure(rows, list(targets), model.config.dataset.period)
+    return {"lane": lane, "rows": rows, "errors": errors, "drift": desk.book.drift_of(lane)}
 
 
 def _measure(rows: Sequence[Mapping[str, Any]], targets: Sequence[str], period: int) -> dict[str, Any]:

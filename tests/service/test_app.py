@@ -75,7 +75,7 @@ def test_rows_are_answered_and_the_lane_is_shown(service: Service) -> None:
         "lane": "tiny", "rows": 1, "last_timestamp": "2020-02-10", "last_forecasts": [forecast],
     }  # fmt: skip
     (listed,) = service.ask("GET", "/lanes").json["lanes"]
-    assert listed == {"lane": "tiny", "rows": 1, "last_timestamp": "2020-02-10"}
+    assert listed == {"lane": "tiny", "rows": 1, "last_timestamp": "2020-02-10", "alarm_since": None}
     csv = service.ask("POST", "/rows", b"lane,day,a\na/b,2020-02-10,4\n", content_type="text/csv", accept="text/csv")
     assert csv.body.decode().splitlines()[0] == "lane,timestamp,forecast,low_80,high_80"
     assert csv.body.decode().splitlines()[1].startswith(f"a/b,2020-02-10,{forecast['forecast']:.9g},")

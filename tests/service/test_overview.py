@@ -75,6 +75,7 @@ def test_a_lane_with_few_or_numbered_rows_is_shown(make_served: MakeServed, mode
         1,
         {"rows": 0, "rmse": {"network": None, "persistence": None}},
     )
+    assert shown["drift"] == service.get("/lanes/tiny").json["drift"] and shown["drift"]["rows"] > 0
     assert service.get("/lanes/other/recent").status == 404
     numbered = make_served(stateful=True, timestamps=pd.RangeIndex(40), dataset={"time_column": None})
     service = Service(numbered)
@@ -92,7 +93,7 @@ def test_lanes_are_found_page_by_page(make_served: MakeServed) -> None:
     found = service.get("/lanes", "contains=shop+1&first=2&count=3").json
     assert found["number"] == 11
     assert [each["lane"] for each in found["lanes"]] == ["Shop 11", "Shop 12", "Shop 13"]
-    assert found["lanes"][0] == {"lane": "Shop 11", "rows": 1, "last_timestamp": DAYS[0]}
+    assert found["lanes"][0] == {"lane": "Shop 11", "rows": 1, "last_timestamp": DAYS[0], "alarm_since": None}
     assert service.get("/lanes", "first=99999").json == {"number": 31, "lanes": []}
     for wrong in ("first=-1", "count=x", "count=99999999999999"):
         answer = service.get("/lanes", wrong)
@@ -109,6 +110,7 @@ def test_the_service_is_described_and_its_page_is_open(model: ServedModel) -> No
     service.send("tiny", [{"day": DAYS[0], "a": "x"}])
     service.send("tiny", [{"day": DAYS[0], "a": 1.0}])
     assert service.get("/overview").json == {
+        "drift": service.desk.book.drift_of_all(),
         "run": "a run", "dataset": "tiny", "targets": ["a"], "horizons": [2], "lanes": 1, "rows": 1, "repeated": 0,
         "intervals": [{"coverage": 0.8, "low": "low_80", "high": "high_80"}], "rejected": {"malformed": 1},
     }  # fmt: skip

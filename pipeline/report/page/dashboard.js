@@ -47,6 +47,7 @@ async function askLanes() {
     const name = make("button", each.lane);
     name.addEventListener("click", () => choose(each.lane));
     const row = make("tr", cell(name), cell(each.rows.toLocaleString("en")), cell(each.last_timestamp ?? "–"));
+    if (each.alarm_since !== null) row.cells[0].append(make("strong", " ⚠ alarm"));
     row.ariaCurrent = String(each.lane === view.lane);
     return row;
   });
@@ -105,7 +106,8 @@ function showService() {
   offer(byId("ahead"), found.horizons.map((ahead) => [ahead, `${ahead} step${ahead > 1 ? "s" : ""} ahead`]), view.ahead);
   byId("levels").textContent = `${found.intervals.map((each) => `${show(100 * each.coverage)} %`).join(" and ")} intervals`;
   byId("of-band").hidden = !found.intervals.length;
-  const facts = [["lanes", found.lanes], ["rows read", found.rows], ["rows sent again", found.repeated]];
+  const facts = [["lanes", found.lanes], ["rows read", found.rows], ["rows sent again", found.repeated],
+    ["lanes with an alarm", found.drift.lanes], ["rows with inputs never seen", found.drift.out_of_range.rows]];
   fill(byId("facts"), facts.map(([name, count]) => make("div", make("dt", name), make("dd", count.toLocaleString("en")))));
   const rejected = Object.entries(found.rejected).sort((one, other) => other[1] - one[1]);
   const rows = rejected.map(([reason, count]) => make("tr", cell(reason), cell(count.toLocaleString("en"))));
@@ -149,16 +151,21 @@ function showLane() {
 }
 
 function showErrors() {
-  const found = view.recent.errors, mine = found[view.target], persistence = mine.rmse.persistence;
-  const words = { network: "the network", persistence: "the last value repeated", seasonal: `the value ${found.season} rows before` };
-  fill(byId("errors").tBodies[0], Object.entries(mine.rmse).map(([name, rmse]) => {
-    const share = rmse === null || !persistence ? "–" : `${show(Math.round((1000 * rmse) / persistence) / 10)} %`;
-    const row = make("tr", cell(words[name]), cell(show(rmse)), cell(share));
-    if (name === "network" && rmse > persistence) row.className = "worse";
-    return row;
-  }));
-  byId("scored").textContent = `${found.horizon} step${found.horizon > 1 ? "s" : ""} ahead, on ${mine.rows} of the newest `
-    + `${view.recent.rows.length} rows: those that all of them had a forecast for.`;
+  const found = view.recent.errors, mine = found[view.target].rmse, drift = view.recent.drift, target = view.target;
+  const rows = [
+    ["the network", mine.network, drift.rmse[target]],
+    ["the last value repeated", mine.persistence, drift.rmse_persistence[target]],
+    [`the value ${found.season} rows before`, mine.seasonal, drift.rmse_seasonal?.[target]],
+    ["the network in validation and test", null, drift.rmse_before[target]],
+  ];
+  fill(byId("errors").tBodies[0], rows.map(([name, lately, since]) => make("tr", cell(name), cell(show(lately)), cell(show(since)))));
+  const steps = `${found.horizon} step${found.horizon > 1 ? "s" : ""} ahead`;
+  byId("scored").textContent = `RMSE, ${steps}. Lately: ${found[target].rows} of the newest ${view.recent.rows.length} rows; `
+    + `since the training: ${drift.rows.toLocaleString("en")} rows; each time those that all of them had a forecast for.`;
+  byId("alarm").textContent = drift.alarm === null ? "" : `Alarm since ${drift.alarm_since}: ${drift.alarm}.`;
+  byId("alarm").hidden = drift.alarm === null;
+  const outside = Object.entries(drift.out_of_range.inputs).map(([name, count]) => `${name} in ${count.toLocaleString("en")}`);
+  byId("outside").textContent = outside.length ? `Outside the range of the training: ${outside.join(", ")} rows.` : "";
 }
 
 // ---------------------------------------------------------------------------------------------------------- chart
