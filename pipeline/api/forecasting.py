@@ -27,7 +27,8 @@ def load(run: Run | RunRecord | str) -> FrameForecaster:
         run: A run, its id, `best`, `latest` or `champion`.
 
     Returns:
-        What answers `predict(frame)`, raw rows, with forecasts in the data's own units.
+        What answers `predict(frame)`, raw rows, with forecasts in the data's own units, their intervals (`low_95`,
+        `high_95`, ...) and of a head with quantiles these (`quantile_0.05`, ...).
 
     Raises:
         UserError: If there is no such run, or its files are damaged.
@@ -35,12 +36,13 @@ def load(run: Run | RunRecord | str) -> FrameForecaster:
     Example:
         >>> load("best").predict(frame)  # doctest: +SKIP
     """
+    from pipeline.serving.model import MORE_FILES
     from pipeline.serving.packed import PACKED, unpack_model
     from pipeline.tracking.past import fetch_files
 
     store, run_id = _find(run)
     with tempfile.TemporaryDirectory() as folder:
-        fetch_files(store, run_id, PACKED, Path(folder))
+        fetch_files(store, run_id, PACKED, Path(folder), MORE_FILES)
         return FrameForecaster(unpack_model(Path(folder)))
 
 

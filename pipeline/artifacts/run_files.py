@@ -110,7 +110,7 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
     if results.calibrations:
         write_calibration(folder / "calibration.csv", results.calibrations)
     if results.served is not None:
-        save_intervals(folder, results.served.after)
+        save_intervals(folder, results.served.after, series.series_ids)
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
         series.timestamps,

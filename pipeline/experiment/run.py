@@ -253,7 +253,7 @@ def _log_extras(
         run.log_dataset(_series_frame(data), config.dataset.name, data.series.digest(), data.series.targets)
     if config.tracking.log_model and not config.reads_text:  # a text is continued by pipeline.write
         with salvage.attempt("model"):
-            _log_model(outcome.packed, run)
+            _log_model(_with_intervals(outcome), run)
     return metrics
 
 
@@ -261,6 +261,14 @@ def _figures(label: str, config: Config, outcome: _Outcome) -> dict[str, Callabl
     if isinstance(outcome.results, TextResults):
         return draw_text_figures(label, config, outcome.whole, outcome.results)
     return draw_run_figures(label, config, outcome.whole, outcome.results)
+
+
+def _with_intervals(outcome: _Outcome) -> ServedModel:
+    """Return the packed model with what its intervals have learnt, of the lanes that were scored."""
+    served = outcome.results.served if isinstance(outcome.results, Results) else None
+    if served is None:
+        return outcome.packed
+    return replace(outcome.packed, conformal=served.after, bounded=outcome.best.data.series.series_ids)
 
 
 def _log_model(best: ServedModel, run: "LiveRun") -> None:

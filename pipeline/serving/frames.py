@@ -12,6 +12,7 @@ from pipeline.data.frames import tidy_frame
 from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
+from pipeline.serving.lane_bounds import LearntBounds, list_quantiles, name_all_around
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
 
@@ -50,17 +51,20 @@ class FrameForecaster:
         Returns:
             One row per row of the table, from the first one with enough past: the name of its series, its time, and
             what was forecast when it was known, in the data's own units. Columns are called `forecast`, with several
-            steps ahead `forecast_1`, `forecast_2`, with several targets `forecast.TARGET`. Rows of a series stand
-            together; what dataset.gaps=fill puts between them has rows, too. With columns in dataset.future the last
-            rows whose next ones the table does not hold have no forecast: give those as well, the targets empty.
+            steps ahead `forecast_1`, `forecast_2`, with several targets `forecast.TARGET`; behind them, as in a stream,
+            `low_95`, `high_95`, ..., the intervals as the run has left them, which learn nothing from the table, and
+            `quantile_0.05`, ... of a head with quantiles. An interval is NaN in a lane that the run did not know. Rows
+            of a series stand together; what dataset.gaps=fill puts between them has rows, too. With columns in
+            dataset.future the last rows whose next ones the table does not hold have no forecast: give those as well,
+            the targets empty.
 
         Raises:
             UserError: If a column is missing, or holds what cannot be read.
         """
         series = self._read(frame)
-        outputs = self._forecast(series)  # (rows, outputs)
-        names = self.model.output_names()
-        answer = pd.DataFrame(outputs, columns=names)
+        outputs, around = self._forecast(series)
+        names = [*self.model.output_names(), *name_all_around(self.model)]
+        answer = pd.DataFrame(np.concatenate([outputs, around], axis=1), columns=names)
         dataset = self.model.config.dataset
         answer.insert(0, dataset.time_column or "row", series.timestamps)
         if dataset.lane_column is not None:
@@ -82,12 +86,18 @@ class FrameForecaster:
             raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")
         return series
 
-    def _forecast(self, series: Series) -> np.ndarray:
-        """Read all series side by side, row after row. Shape (rows, outputs); NaN while a series is too short."""
+    def _forecast(self, series: Series) -> tuple[np.ndarray, np.ndarray]:
+        """Read all series side by side, row after row.
+
+        Returns:
+            Forecasts, (rows, outputs), NaN while a series is too short, and what stands around them, (rows, columns).
+        """
         model = self.model
-        lanes = Lanes(model)
-        spans = series.slices()
-        numbers = np.array([lanes.open(name) for name in series.series_ids or (model.config.dataset.name,)])
+        lanes, head = Lanes(model), model.data.head
+        bounds = None if model.conformal is None else LearntBounds(model, model.conformal)
+        spans, names = series.slices(), series.series_ids or (model.config.dataset.name,)
+        numbers = np.array([lanes.open(name) for name in names])
+        places = np.array([-1 if bounds is None else bounds.place(name) for name in names])
         firsts = np.array([rows.start for rows in spans])
         lengths = np.array([rows.stop - rows.start for rows in spans])
         known, carried = len(model.data.series.columns), model.data.windows.spec.carried
@@ -96,8 +106,13 @@ class FrameForecaster:
         if carried:
             values[:, known:] = carry_ahead(series, len(model.data.windows.spec.future_steps))
         outputs = np.full((len(series), model.data.windows.num_targets), np.nan)
+        around = np.full((len(series), len(name_all_around(model))), np.nan)
         for step in range(lengths.max()):
             going = np.flatnonzero(lengths > step)
             rows = firsts[going] + step
-            outputs[rows] = lanes.advance(numbers[going], values[rows]).reshape(len(rows), -1)
-        return outputs
+            answers = lanes.advance_answers(numbers[going], values[rows])
+            outputs[rows] = head.points(answers).reshape(len(rows), -1)
+            ends = np.empty((len(rows), 0)) if bounds is None else bounds.around(places[going], answers)
+            quantiles = list_quantiles(answers) if head.levels else np.empty((len(rows), 0))
+            around[rows] = np.concatenate([ends.reshape(len(rows), -1), quantiles], axis=1)
+        return outputs, around

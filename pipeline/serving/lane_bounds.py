@@ -8,6 +8,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.evaluation.conformal import Conformal
 from pipeline.evaluation.intervals import find_middle, name_level, name_quantile
+from pipeline.models.heads.head import Head
 from pipeline.serving.model import ServedModel
 
 
@@ -72,12 +73,7 @@ class LaneBounds:
 
     def expect(self, lanes: IntArray, answers: FloatArray) -> None:
         """Note answers that were made before the first row comes: see `Conformal.expect`."""
-        self._now.expect(lanes, *self._find_middle(answers))
-
-    def _find_middle(self, answers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
-        if self._now.halves is None:
-            return self._head.points(answers), None
-        return find_middle(self._head, answers)
+        self._now.expect(lanes, *_find_middle(self._head, self._now, answers))
 
     def advance(self, lanes: IntArray, values: FloatArray, answers: FloatArray) -> FloatArray:
         """Learn from a new row of each lane, and bound its forecasts.
@@ -91,11 +87,48 @@ class LaneBounds:
             Low and high of each level; NaN where too few errors are known. Shape (n, 2 x levels, horizon_steps,
             targets).
         """
-        centres, halves = self._find_middle(answers)
+        centres, halves = _find_middle(self._head, self._now, answers)
         radii = self._now.advance(lanes, values[:, self._targets], centres, halves=halves)
-        reach = np.moveaxis(radii, -1, 1)  # (n, levels, horizon_steps, targets)
-        ends = np.stack([centres[:, None] - reach, centres[:, None] + reach], axis=2)
-        return ends.reshape(len(lanes), -1, *centres.shape[1:])
+        return _list_ends(centres, radii)
+
+
+class LearntBounds:
+    """The intervals as a run has left them: for rows from anywhere, which they do not learn from.
+
+    Args:
+        model: A model with intervals.
+        conformal: What its run learnt.
+    """
+
+    def __init__(self, model: ServedModel, conformal: Conformal) -> None:
+        self._head, self._conformal = model.data.head, conformal
+        self._known = {name: place for place, name in enumerate(model.bounded)}
+        count = len(conformal.errors)
+        self._single = count == 1 and not self._known
+        unknown = conformal.select(np.zeros(1, int))
+        unknown.forget()
+        self._reach = np.concatenate([conformal.measure(np.arange(count)), unknown.measure(np.zeros(1, int))])
+
+    def place(self, name: str) -> int:
+        """Return the number of a lane; of one that the run did not know, which has no intervals, -1."""
+        return 0 if self._single else self._known.get(name, -1)
+
+    def around(self, places: IntArray, answers: FloatArray) -> FloatArray:
+        """Return low and high of each level: see `LaneBounds.advance`, with `place` of each lane."""
+        centres, halves = _find_middle(self._head, self._conformal, answers)
+        reach = self._reach[places]  # (n, horizon_steps, targets, levels)
+        return _list_ends(centres, reach if halves is None else reach * halves[..., None])
+
+
+def _find_middle(head: Head, conformal: Conformal, answers: FloatArray) -> tuple[FloatArray, FloatArray | None]:
+    return (head.points(answers), None) if conformal.halves is None else find_middle(head, answers)
+
+
+def _list_ends(centres: FloatArray, radii: FloatArray) -> FloatArray:
+    """Return low and high of each level in turn. Shape (n, 2 x levels, horizon_steps, targets)."""
+    reach = np.moveaxis(radii, -1, 1)  # (n, levels, horizon_steps, targets)
+    ends = np.stack([centres[:, None] - reach, centres[:, None] + reach], axis=2)
+    return ends.reshape(len(centres), -1, *centres.shape[1:])
 
 
 def name_around(model: ServedModel) -> list[str]:

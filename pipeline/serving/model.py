@@ -46,6 +46,7 @@ class ServedModel:
         weights: Of the network, as Keras' `get_weights` gives them.
         seed: The number of the seed.
         conformal: What the intervals around its forecasts have learnt up to the end of the data; None without any.
+        bounded: Names of the lanes that they know, in their order; empty for a single series.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class ServedModel:
     weights: Sequence[np.ndarray] = ()
     seed: int = 0
     conformal: Conformal | None = None
+    bounded: tuple[str, ...] = ()
 
     def output_names(self) -> list[str]:
         """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
@@ -114,16 +116,19 @@ def load_model(
     if data.head.levels:
         identity.update(repr((config.head, data.head.levels)).encode())
     model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
-    return replace(model, conformal=find_intervals(folder)) if seed is None else model
+    return add_intervals(model, folder) if seed is None else model
 
 
-def find_intervals(folder: Path) -> Conformal | None:
-    """Read what the intervals of the best seed have learnt; None where there are none.
+def add_intervals(model: ServedModel, folder: Path) -> ServedModel:
+    """Return the best seed with what its intervals have learnt, where the folder has them.
 
     Raises:
         UserError: If the file is damaged.
     """
-    return load_intervals(folder / INTERVALS_FILE) if (folder / INTERVALS_FILE).exists() else None
+    if not (folder / INTERVALS_FILE).exists():
+        return model
+    conformal, names = load_intervals(folder / INTERVALS_FILE)
+    return replace(model, conformal=conformal, bounded=names)
 
 
 def make_model(

@@ -1,6 +1,7 @@
 """A network that was packed to travel: configuration, scaler and the weights of the best seed, without any data.
 
-Three files of plain values, nothing in which can be executed: config.yaml, scaling.json, weights.npz.
+Files of plain values, nothing in which can be executed: config.yaml, scaling.json, weights.npz, and with intervals
+intervals.npz.
 """
 
 import json
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from pipeline.artifacts.interval_file import save_intervals
 from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_config, write_scaling
 from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
 from pipeline.base.errors import UserError
@@ -23,7 +25,7 @@ from pipeline.data.transforms import forward_transforms
 from pipeline.data.window_spec import make_window_spec
 from pipeline.data.windows import Windows
 from pipeline.models.heads.registry import head_of
-from pipeline.serving.model import ServedModel, load_config, make_model
+from pipeline.serving.model import ServedModel, add_intervals, load_config, make_model
 
 PACKED = (CONFIG_NAME, SCALING_NAME, FILE_NAME)
 _SCALER = ("offset", "scale")
@@ -39,6 +41,8 @@ def pack_model(folder: Path, model: ServedModel) -> None:
     write_config(folder, model.config)
     write_scaling(folder, model.config, model.data)
     save_weights(folder, [model.seed], 0, [model.weights])
+    if model.conformal is not None:
+        save_intervals(folder, model.conformal, model.bounded)
 
 
 def unpack_model(folder: Path) -> ServedModel:
@@ -50,7 +54,8 @@ def unpack_model(folder: Path) -> ServedModel:
     config = load_config(folder / CONFIG_NAME)
     data = _bare_data(config, folder / SCALING_NAME)
     saved = load_weights(folder / FILE_NAME)
-    return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), saved.digest())
+    model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), saved.digest())
+    return add_intervals(model, folder)
 
 
 def _bare_data(config: Config, path: Path) -> PreparedData:

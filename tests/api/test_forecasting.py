@@ -18,7 +18,9 @@ def test_a_loaded_run_forecasts_what_it_was_scored_with(runs: Runs, frame: pd.Da
     """What a notebook puts to work is another network, or another scale, than the one in the table."""
     for run in runs.trained():
         answer = load(run.run_id).predict(frame)
-        assert list(answer) == ["time", "forecast_1", "forecast_2"] and answer["time"].iloc[-1] == frame.index[-1]
+        assert list(answer)[:5] == ["time", "forecast_1", "forecast_2", "low_80_1", "low_80_2"]
+        assert (answer["low_95_2"] < answer["low_80_2"]).all() and (answer["high_80_2"] < answer["high_95_2"]).all()
+        assert answer["time"].iloc[-1] == frame.index[-1]
         seeds = run.seeds()
         best = f"seed_{seeds.loc[seeds['validation_rmse'].idxmin(), 'seed']}"
         predicted = run.predictions().query("horizon == 2 and part == 'test'")[best].to_numpy()

@@ -1,6 +1,7 @@
 """Tables of raw rows are answered with the forecasts that a network was scored with, without the run's data."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +22,12 @@ from pipeline.config.schema import (
     Transform,
     Wiring,
 )
+from pipeline.evaluation.conformal import Conformal
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster, value_columns
 from pipeline.serving.mlflow_model import _load_pyfunc
 from pipeline.serving.model import ServedModel, make_model
-from pipeline.serving.packed import PACKED, pack_model
+from pipeline.serving.packed import PACKED, pack_model, unpack_model
 
 Pack = Callable[..., tuple[ServedModel, FrameForecaster]]
 TWO_AHEAD = {"horizon": 2, "dataset": {"horizons": Horizons.all, "transforms": [Transform.difference]}}
@@ -74,15 +76,22 @@ PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": T
 
 @pytest.fixture
 def pack(make_served: Callable[..., ServedModel], tmp_path: Path) -> Pack:
-    def make(**shape: Any) -> tuple[ServedModel, FrameForecaster]:
-        """Return a model with its data, and what MLflow loads of it, without."""
+    def make(sure: float = 0.0, **shape: Any) -> tuple[ServedModel, FrameForecaster]:
+        """Return a model with its data, and what MLflow loads of it, without; `sure`: with intervals of that level."""
         model = make_served(**{key: dict(value) if isinstance(value, dict) else value for key, value in shape.items()})
         layers = plan_layers(model.config, *model.data.windows.interface)
         random = np.random.default_rng(7)
         weights = [random.normal(scale=0.7, size=each) for layer in layers for each in layer.weight_shapes]
         model = make_model(model.config, model.data, 1, weights)
+        if sure:
+            series, steps = model.data.series, model.data.windows.spec.horizon_steps
+            learnt = Conformal.begin(
+                [sure], steps, max(1, len(series.series_ids)), len(series.targets), bool(model.data.head.levels)
+            )
+            learnt.errors[:] = np.linspace(1, 2, learnt.errors.size).reshape(learnt.errors.shape)
+            model = replace(model, conformal=learnt, bounded=series.series_ids)
         pack_model(tmp_path, model)
-        return model, _load_pyfunc(str(tmp_path))
+        return model, FrameForecaster(unpack_model(tmp_path))
 
     return make
 
@@ -115,6 +124,42 @@ def test_a_table_is_answered_as_the_network_was_scored(shape: dict[str, Any], pa
         part = part[part["day"].isin(series.timestamps[windows.spec.origins(starts)])]
         expected = expect(model, starts).reshape(len(starts), -1)
         np.testing.assert_allclose(part[model.output_names()].to_numpy(), expected, rtol=2e-4)
+
+
+@pytest.mark.parametrize("shape", [{}, LAGS, QUANTILES, PANEL])
+def test_a_table_is_answered_with_what_the_intervals_have_learnt(shape: dict[str, Any], pack: Pack) -> None:
+    """A deployed forecast stands there without its interval, or with that of another lane, step or target."""
+    model, forecaster = pack(sure=0.8, **shape)
+    assert model.conformal is not None
+    answer, series = forecaster.predict(table_of(model)), model.data.series
+    steps, targets = model.data.windows.spec.horizon_steps, series.targets
+    for lane, name in enumerate(series.series_ids or ("",)):
+        rows = answer[answer["lane"] == name] if name else answer
+        radii = model.conformal.measure(np.array([lane]))[0, ..., 0].ravel()  # (horizon_steps x targets,)
+        for place, column in enumerate(model.output_names()):
+            ending = column.removeprefix("forecast")
+            low, high = rows[f"low_80{ending}"], rows[f"high_80{ending}"]
+            middle, half = rows[column], 1.0
+            if model.data.head.levels:
+                ends = rows[f"quantile_0.05{ending}"], rows[f"quantile_0.95{ending}"]
+                middle, half = (ends[0] + ends[1]) / 2, (ends[1] - ends[0]) / 2
+                np.testing.assert_array_equal(rows[f"quantile_0.5{ending}"], rows[column])
+            np.testing.assert_allclose((low + high) / 2, middle, rtol=1e-6)
+            np.testing.assert_allclose((high - low) / 2, radii[place] * half, rtol=1e-6)
+    assert len(radii) == len(steps) * len(targets)
+
+
+def test_a_lane_that_the_run_did_not_know_has_no_interval(pack: Pack, tmp_path: Path) -> None:
+    """A new shop is told the intervals of whichever stood first."""
+    model, forecaster = pack(sure=0.8, lanes=["x", "y"])
+    table = table_of(model).replace({"lane": {"y": "new"}})
+    answer = forecaster.predict(table)
+    assert answer.loc[answer["lane"] == "x", "low_80"].notna().all()
+    assert answer.loc[answer["lane"] == "new", ["low_80", "high_80"]].isna().all(axis=None)
+    assert answer["forecast"].notna().all()
+    served = _load_pyfunc(str(tmp_path)).predict(table)  # MLflow would write NaN into its JSON
+    assert set(served.loc[served["lane"] == "new", "low_80"]) == {None}
+    pd.testing.assert_frame_equal(served[list(answer)[:3]], answer[list(answer)[:3]])
 
 
 def test_what_the_timestamps_say_is_not_asked_for(pack: Pack) -> None:
