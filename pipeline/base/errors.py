@@ -15,3 +15,7 @@ class TrainingError(PipelineError):
 
 class TakenOverError(TrainingError):
     """A run that another process closed while it was trained, because it took this process for dead."""
+
+
+class ExportError(PipelineError):
+    """An exported model that does not forecast what Keras forecasts. Exit code 1."""

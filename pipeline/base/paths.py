@@ -1,6 +1,7 @@
 """Where the configuration and the packaged data lie, in a source tree and in an installed wheel."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -70,6 +71,18 @@ def check_state(path: Path) -> None:
         raise UserError(f"state={path} lies in a folder that cannot be written to; choose another one")
 
 
+def check_output(folder: Path) -> None:
+    """Check that a folder can be made, or is there and empty.
+
+    Raises:
+        UserError: If not.
+    """
+    if not folder.absolute().parent.is_dir():
+        raise UserError(f"output={folder}: the folder {folder.parent} is not there; create it first")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"output={folder} is there and is not empty; name a new folder, nothing is overwritten")
+
+
 @contextmanager
 def replace_file(path: Path) -> Iterator[IO[bytes]]:
     """Write a file in one move: a reader, or a crash, finds the old file or the whole new one.
@@ -86,3 +99,23 @@ def replace_file(path: Path) -> Iterator[IO[bytes]]:
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def fill_folder(folder: Path) -> Iterator[Path]:
+    """Fill a folder in one move: it is there as a whole, on the disk, or not at all.
+
+    Args:
+        folder: New or empty: see `check_output`.
+    """
+    unfinished = folder.absolute().with_name(f".{folder.absolute().name}.{os.getpid()}")
+    unfinished.mkdir()
+    try:
+        yield unfinished
+        for path in (*unfinished.iterdir(), unfinished):
+            handle = os.open(path, os.O_RDONLY)
+            os.fsync(handle)
+            os.close(handle)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)

@@ -1,0 +1,1 @@
+"""Models that travel: a run's forecaster as files that others run without this package."""

@@ -1,0 +1,1 @@
+"""A forecaster as a list of some twenty plain operations, from which files of several formats are written."""
