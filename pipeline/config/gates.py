@@ -28,7 +28,7 @@ from pipeline.config.schema import (
     flat_config,
 )
 
-_OF_TEXTS = ("dataset.token", "dataset.vocabulary", "dataset.split", "dataset.stride", "model.embedding")
+_OF_TEXTS = ("dataset.token", "dataset.vocabulary", "dataset.split", "dataset.stride")
 
 
 def check_ranges(config: Config) -> None:
@@ -314,6 +314,14 @@ def _keys_of_texts(config: Config) -> Iterator[str]:
         wrong.append("model.head=token")
     for each in wrong:
         yield f"{each} belongs to a text, and this is a series; leave it out, or choose dataset=text"
+    width = config.model.embedding
+    if width is not None and not config.dataset.categories:
+        yield (
+            f"model.embedding={width} stands for values of dataset.categories, or tokens of a text, but this series "
+            "has none; leave it out, or name columns in dataset.categories"
+        )
+    if width is not None and width < 1:
+        yield f"model.embedding must be at least 1, but got model.embedding={width}"
 
 
 def _auto(config: Config) -> Iterator[str]:

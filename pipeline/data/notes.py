@@ -42,6 +42,8 @@ def describe_data(config: Config, data: PreparedData) -> Iterator[str]:
             )
     if config.normalises:
         yield describe_normalise(config)
+    if config.model.embedding is not None and data.series.levels:
+        yield describe_embedding(config, data)
     if config.skips:
         yield describe_skip()
     if data.head.levels:
@@ -97,6 +99,16 @@ def describe_normalise(config: Config) -> str:
     return (
         f"dataset.normalise={how.value}: each window {measure}, each feature by itself, and the forecast is brought "
         "back by what its target measures there; loss and scores are as without"
+    )
+
+
+def describe_embedding(config: Config, data: PreparedData) -> str:
+    """Say what stands for a value of a category."""
+    width = config.model.embedding
+    each = ", ".join(f"{name} ({len(values)} values)" for name, values in data.series.levels)
+    return (
+        f"model.embedding={width}: {width} learnt number(s) stand for each value of {each}, the same at every row; a "
+        "value that is none of them is zeros"
     )
 
 

@@ -27,8 +27,9 @@ from pipeline.base.errors import UserError
 from pipeline.base.text import show_names, show_setting
 from pipeline.config.schema import Config
 from pipeline.data.arrays import IntArray
-from pipeline.data.series import Series
+from pipeline.data.series import Levels, Series
 from pipeline.models.heads.registry import head_of
+from pipeline.models.row_layout import RowLayout
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class WindowSpec:
         future_columns: Columns that are known ahead, among the input columns.
         waits_for_rows: Whether data must tell of them: not so where all are made from timestamps.
         future_steps: How many rows after each past row they are read as well, ascending: 1, 2, ... or none.
+        levels: Of each category the values that have a column: `weather=rain`.
         untouched: Columns of `columns` at its end that have no level of their own: dataset.normalise leaves them.
     """
 
@@ -59,6 +61,7 @@ class WindowSpec:
     future_columns: tuple[str, ...] = ()
     future_steps: tuple[int, ...] = ()
     waits_for_rows: bool = False
+    levels: Levels = ()
     untouched: int = 0
 
     @property
@@ -70,6 +73,19 @@ class WindowSpec:
     def carried(self) -> tuple[str, ...]:
         """What a row carries of the rows after it, by step, then column."""
         return tuple(f"{column}+{step}" for step in self.future_steps for column in self.future_columns)
+
+    @property
+    def layout(self) -> RowLayout:
+        """Where a row has what is known ahead, and categories: what a network asks."""
+        places = {column: place for place, column in enumerate(self.columns)}
+        endings = ("", *(f"+{step}" for step in self.future_steps))
+        firsts = (
+            (places.get(f"{name}={values[0]}{ending}"), category)
+            for category, (name, values) in enumerate(self.levels)
+            for ending in endings
+        )
+        groups = tuple(sorted((first, category) for first, category in firsts if first is not None))
+        return RowLayout(len(self.future_columns), groups, tuple(len(values) for _, values in self.levels))
 
     @property
     def target_inputs(self) -> tuple[int, ...]:
@@ -206,6 +222,7 @@ def make_window_spec(config: Config, series: Series) -> WindowSpec:
         future_columns=series.future,
         future_steps=steps,
         waits_for_rows=bool(series.future_told),
+        levels=series.levels,
         untouched=len(series.untransformed) + len(series.future) * len(steps),
     )
 

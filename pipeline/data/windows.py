@@ -12,6 +12,7 @@ from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.series import Series
 from pipeline.data.split import PARTS, Split
 from pipeline.data.window_spec import WindowSpec
+from pipeline.models.row_layout import RowLayout
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ class Windows:
         return self.num_targets * self.spec.answer_size
 
     @property
-    def interface(self) -> tuple[int, int, tuple[int, ...], int, int]:
+    def interface(self) -> tuple[int, int, tuple[int, ...], int, RowLayout]:
         """What a network has to fit: what `plan_layers` asks for."""
         spec = self.spec
-        return self.num_features, self.num_outputs, spec.target_inputs, spec.untouched, len(spec.future_columns)
+        return self.num_features, self.num_outputs, spec.target_inputs, spec.untouched, spec.layout
 
     def without_rows(self) -> "Windows":
         """Return the same layout of no rows: what a program knows of windows, which is given the rows."""

@@ -15,9 +15,11 @@ import keras
 
 from pipeline.config.schema import Cell, Config
 from pipeline.models.answer_layer import Answer
+from pipeline.models.categories_layer import Categories
 from pipeline.models.future_layers import Ahead, Past
 from pipeline.models.normalise_layers import Denormalise, Normalise
 from pipeline.models.plan import Kind, LayerPlan, plan_core, plan_layers
+from pipeline.models.row_layout import RowLayout
 from pipeline.models.skip_layer import Skip
 
 _LAYERS = {Cell.lstm: keras.layers.LSTM, Cell.gru: keras.layers.GRU, Cell.simple_rnn: keras.layers.SimpleRNN}
@@ -29,7 +31,7 @@ def build_training_network(
     num_outputs: int,
     target_inputs: Sequence[int] = (),
     untouched: int = 0,
-    num_future: int = 0,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
 ) -> keras.Model:
     """Build the network that is trained.
 
@@ -39,26 +41,37 @@ def build_training_network(
         num_outputs: Numbers predicted at one time step.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
         untouched: Features at the end of a row that dataset.normalise leaves as they are.
-        num_future: Columns that are known ahead; needed with model.decoder=future only.
+        layout: Which columns of a row are known ahead, and which belong to a category.
 
     Returns:
         Takes (windows, time_steps, features), float32; a stateful network exactly `batch_size` windows. Gives
         (windows, outputs), or many-to-many (windows, time_steps, outputs).
     """
     shape = (config.batch_size if config.stateful else None, config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, num_future)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, layout)
     return _build(config, layers, shape, config.stateful)
 
 
-def build_streaming_network(config: Config, num_features: int, num_outputs: int) -> keras.Model:
+def build_streaming_network(
+    config: Config,
+    num_features: int,
+    num_outputs: int,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
+) -> keras.Model:
     """Build the twin that reads sequences of any length, (lanes, steps, features), and answers at every step."""
-    layers = plan_core(config, num_features, num_outputs)
+    layers = plan_core(config, num_features, num_outputs, layout)
     return _build(config, layers, (None, None, num_features), stateful=False, every_step=True)
 
 
-def build_chunk_network(config: Config, length: int, num_features: int, num_outputs: int) -> keras.Model:
+def build_chunk_network(
+    config: Config,
+    length: int,
+    num_features: int,
+    num_outputs: int,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
+) -> keras.Model:
     """Build the stateful twin that reads one lane chunk by chunk, (1, length, features), and answers at every step."""
-    layers = plan_core(config, num_features, num_outputs)
+    layers = plan_core(config, num_features, num_outputs, layout)
     return _build(config, layers, (1, length, num_features), stateful=True, every_step=True)
 
 
@@ -68,7 +81,7 @@ def build_serving_network(
     num_outputs: int,
     target_inputs: Sequence[int] = (),
     untouched: int = 0,
-    num_future: int = 0,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
 ) -> keras.Model:
     """Build the stateless twin that is saved and served, for any number of windows.
 
@@ -77,7 +90,7 @@ def build_serving_network(
     once; with dataset.order=overlapping one window after another; with lags_as=features one step per window.
     """
     shape = (None, None if config.stateful else config.time_steps, num_features)
-    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, num_future)
+    layers = plan_layers(config, num_features, num_outputs, target_inputs, untouched, layout)
     return _build(config, layers, shape, stateful=False)
 
 
@@ -89,14 +102,15 @@ def _build(
     every_step: bool = False,
 ) -> keras.Model:
     inputs = keras.Input(batch_shape=batch_shape, name="window")
-    hidden = read = inputs  # (batch, time_steps, features): read is what the core reads
+    hidden = read = rows = inputs  # (batch, time_steps, features): read is what the core reads, rows what its layers do
     for layer in layers:
         if layer.kind is Kind.embedding:  # Keras' takes ids without an axis of features
             hidden = keras.layers.Reshape((-1,), name="ids")(hidden)  # (batch, time_steps)
         made = _make_layer(config, layer, stateful, every_step)
-        beside = {Kind.denormalise: inputs, Kind.skip: read, Kind.ahead: read}.get(layer.kind)
+        beside = {Kind.denormalise: inputs, Kind.skip: read, Kind.ahead: rows}.get(layer.kind)
         hidden = made(hidden) if beside is None else made([hidden, beside])
         read = hidden if layer.kind is Kind.normalise else read
+        rows = hidden if layer.kind in (Kind.normalise, Kind.categories) else rows
     return keras.Model(inputs, hidden, name=f"{config.model.cell.value}_network")
 
 
@@ -116,6 +130,9 @@ def _make_layer(config: Config, layer: LayerPlan, stateful: bool, every_step: bo
         return kind(rule.how.value, rule.features, rule.columns, rule.untouched, rule.moves, name=layer.name)
     if layer.answer is not None:
         return Answer(layer.answer.numbers, layer.answer.below, layer.answer.counts, name=layer.name)
+    if layer.layout is not None:
+        layout = layer.layout
+        return Categories(layer.width, layout.groups, layout.sizes, layout.num_future, name=layer.name)
     if layer.kind is Kind.past:
         return Past(layer.outputs, name=layer.name)
     if layer.kind is Kind.ahead:

@@ -96,18 +96,21 @@ class NumpyNetwork:
             Shape (rows, outputs), float32.
         """
         hidden, read = np.swapaxes(samples, 0, 1), samples  # (steps, rows, features); read is what the core reads
+        known = hidden
         for layer, weights in zip(self.layers, self.weights, strict=True):
             if layer.rule is not None and layer.kind is Kind.normalise:
                 read = normalise(layer.rule, samples)
-                hidden = np.swapaxes(read, 0, 1)
+                hidden = known = np.swapaxes(read, 0, 1)
             elif layer.rule is not None:
                 hidden = denormalise(layer.rule, samples, hidden)
             elif layer.kind is Kind.skip:
                 hidden = hidden + skip_over(weights[0], read)
+            elif layer.layout is not None:
+                hidden = known = apply_plain(layer, weights, hidden)
             elif layer.kind is Kind.past:
                 hidden = hidden[..., : layer.outputs]
             elif layer.kind is Kind.ahead:
-                hidden = _put_beside(layer, hidden, read)
+                hidden = _put_beside(layer, hidden, known)
             elif layer.kind is Kind.repeat:
                 hidden = np.repeat(hidden[-1:], layer.repeats, 0)
             elif layer.kind is Kind.flatten:
@@ -168,18 +171,20 @@ def skip_over(kernel: Array, read: Array) -> Array:
     return _product(flat, kernel[len(kernel) - flat.shape[1] :])
 
 
-def _put_beside(layer: LayerPlan, hidden: Array, read: Array) -> Array:
+def _put_beside(layer: LayerPlan, hidden: Array, known: Array) -> Array:
     """Put beside each step of a decoder, (steps, rows, inputs), what the last row that was read carries of its row."""
-    carried = read[:, -1].reshape(len(read), -1)[:, -layer.repeats * (layer.outputs - layer.inputs) :]
-    known = carried.reshape(len(read), layer.repeats, -1)  # (rows, steps, columns)
-    return np.concatenate([hidden, np.swapaxes(known, 0, 1)], axis=2)
+    carried = known[-1][:, -layer.repeats * (layer.outputs - layer.inputs) :]
+    by_step = carried.reshape(len(carried), layer.repeats, -1)  # (rows, steps, columns)
+    return np.concatenate([hidden, np.swapaxes(by_step, 0, 1)], axis=2)
 
 
 def _prepare(layer: LayerPlan, weights: list[Array], reads_ids: bool) -> tuple[Array, ...]:
     """Fold kernel and recurrent kernel of an LSTM or simple RNN into one matrix: one product per step.
 
-    Of a kernel that is read row by row the bias becomes a part: one sum less per step.
+    Of a kernel that is read row by row the bias becomes a part: one sum less per step. Tables become one matrix.
     """
+    if layer.layout is not None:
+        return (np.asarray(layer.layout.lay_tables(weights, layer.inputs, np)),)
     if layer.cell in (None, Cell.gru):
         return tuple(weights)
     kernel, recurrent_kernel, bias = weights
@@ -197,7 +202,7 @@ def apply_plain(layer: LayerPlan, weights: Sequence[Array], inputs: Array) -> Ar
     A one-hot row times a matrix is a row of that matrix. So a one-hot layer gives no rows, but says which they are.
 
     Args:
-        layer: One-hot, embedding, dense or answer.
+        layer: One-hot, embedding, categories, dense or answer.
         weights: Its own, as `NumpyNetwork.weights` holds them.
         inputs: Shape (..., rows, inputs); after a one-hot layer ids, (..., rows), integers.
 
@@ -208,6 +213,8 @@ def apply_plain(layer: LayerPlan, weights: Sequence[Array], inputs: Array) -> Ar
         return inputs[..., 0].astype(np.intp)
     if layer.kind is Kind.embedding:
         return weights[0][inputs[..., 0].astype(np.intp)]
+    if layer.layout is not None:
+        return _product(inputs, weights[0])
     if layer.answer is not None:
         return np.asarray(layer.answer.apply(inputs, np))
     kernel, bias = weights

@@ -15,6 +15,10 @@ A text has one feature, the id of a token. Its first layer makes numbers of it, 
 
     (?, steps, 1)  -> one-hot, or embedding  -> (?, steps, vocabulary or embedding)  -> the layers above
 
+With model.embedding the values of dataset.categories become numbers first, at every step; all else stays as it is:
+
+    (?, steps, features)  -> categories -> (?, steps, fewer features)  -> the layers above
+
 With model.decoder=future the encoder reads no row ahead, and the decoder at each step what is known of that row:
 
     (?, steps, features) -> past: without what rows carry -> recurrent layers, last step only -> repeated H times
@@ -41,6 +45,7 @@ from typing import Any
 from pipeline.config.schema import Cell, Config, Wiring
 from pipeline.models.answer_rule import AnswerRule
 from pipeline.models.heads.registry import head_of
+from pipeline.models.row_layout import RowLayout
 from pipeline.models.window_rule import WindowRule
 
 
@@ -50,6 +55,7 @@ class Kind(Enum):
     recurrent = "recurrent"  # a cell, one time step after another
     dense = "dense"  # a linear map, then perhaps tanh; the same at every time step
     repeat = "repeat"  # one vector becomes `repeats` equal time steps
+    categories = "categories"  # values of categories become rows of learnt tables, all else stays
     past = "past"  # rows without what they carry of the rows after them
     ahead = "ahead"  # beside each step of a decoder stands what is known ahead of its row
     flatten = "flatten"  # all time steps become one vector
@@ -83,6 +89,7 @@ class LayerPlan:
         activation: Of a dense layer, `linear` or `tanh`.
         repeats: Time steps that a repeat layer makes, and that there are of what is known ahead.
         vocabulary: Ids that there are: of a one-hot layer and of an embedding.
+        layout: Of the layer that reads categories.
         rule: Of a layer that normalises windows, or denormalises outputs.
         answer: Of the layer that makes answers.
     """
@@ -96,15 +103,25 @@ class LayerPlan:
     activation: str = "linear"
     repeats: int = 0
     vocabulary: int = 0
+    layout: RowLayout | None = None
     rule: WindowRule | None = None
     answer: AnswerRule | None = None
+
+    @property
+    def width(self) -> int:
+        """Numbers that stand for a value of a category."""
+        assert self.layout is not None
+        gone = sum(self.layout.sizes[category] for _, category in self.layout.groups)
+        return (self.outputs - self.inputs + gone) // len(self.layout.groups)
 
     @property
     def weight_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of its weights, in the order of Keras' `get_weights`: kernel, recurrent kernel, bias.
 
-        An embedding has one row for each id that there is.
+        An embedding has one row for each id that there is, and so has the table of each category for its values.
         """
+        if self.layout is not None:
+            return [(size, self.width) for size in self.layout.sizes]
         if self.kind is Kind.embedding:
             return [(self.vocabulary, self.outputs)]
         if self.kind is Kind.skip:
@@ -135,7 +152,7 @@ def plan_layers(
     num_outputs: int,
     target_inputs: Sequence[int] = (),
     untouched: int = 0,
-    num_future: int = 0,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
 ) -> list[LayerPlan]:
     """Plan a network.
 
@@ -146,8 +163,7 @@ def plan_layers(
             about each. Of a text: the tokens of its vocabulary.
         target_inputs: Which feature of a row each target is; needed with dataset.normalise only.
         untouched: Features at the end of a row that dataset.normalise leaves as they are.
-        num_future: Columns that are known ahead: a row ends with those of each horizon step. Needed with
-            model.decoder=future only.
+        layout: Which columns of a row are known ahead, and which belong to a category.
 
     Returns:
         The layers from input to output.
@@ -159,7 +175,7 @@ def plan_layers(
         >>> [layer.num_parameters for layer in plan_layers(Config(), num_features=1, num_outputs=1)]
         [96, 5]
     """
-    core = plan_core(config, num_features, num_outputs, num_future)
+    core = plan_core(config, num_features, num_outputs, layout)
     if config.skips:
         place = len(core) - (core[-1].kind is Kind.answer)
         core.insert(place, LayerPlan(Kind.skip, "skip", num_features * config.time_steps, num_outputs))
@@ -185,7 +201,12 @@ def weights_of(layers: Sequence[LayerPlan], weights: Sequence[Any]) -> Sequence[
     return weights[: sum(len(layer.weight_shapes) for layer in layers)]
 
 
-def plan_core(config: Config, num_features: int, num_outputs: int, num_future: int = 0) -> list[LayerPlan]:
+def plan_core(
+    config: Config,
+    num_features: int,
+    num_outputs: int,
+    layout: RowLayout = RowLayout(),  # noqa: B008  frozen
+) -> list[LayerPlan]:
     """Plan what reads one time step after another: the network, without the layers that need whole windows.
 
     Its weights come first among those of the network.
@@ -195,7 +216,17 @@ def plan_core(config: Config, num_features: int, num_outputs: int, num_future: i
         return [tokens, *_wire(config, tokens.outputs, num_outputs)]
     rule = head_of(config).rule
     answer = [] if rule is None else [LayerPlan(Kind.answer, "answer", num_outputs, num_outputs, answer=rule)]
-    return [*_wire(config, num_features, num_outputs, num_future), *answer]
+    width, future = config.model.embedding, layout.num_future
+    if width is None or not layout.groups:
+        return [*_wire(config, num_features, num_outputs, future), *answer]
+    rows = config.look_back // config.time_steps  # of a time step
+    features = num_features // rows
+    if future:
+        future = layout.embed(features - future * (config.horizon - 1), features - future * config.horizon, width)
+    step = layout.repeat(rows, features)
+    embedded = step.embed(num_features, 0, width)
+    categories = LayerPlan(Kind.categories, "categories", num_features, embedded, layout=step)
+    return [categories, *_wire(config, embedded, num_outputs, future), *answer]
 
 
 def _read_tokens(config: Config, vocabulary: int) -> LayerPlan:

@@ -5,11 +5,12 @@ from typing import Any
 import keras
 
 from pipeline.config.schema import Cell
-from pipeline.models import answer_layer, future_layers, normalise_layers, skip_layer
+from pipeline.models import answer_layer, categories_layer, future_layers, normalise_layers, skip_layer
 from pipeline.models.cells import CELL_RULES
 from pipeline.models.xla_network import (
     Ahead,
     Answer,
+    Categories,
     Denormalise,
     Dense,
     Embedding,
@@ -71,17 +72,19 @@ def read_network(network: keras.Model) -> NetworkFunction:
     inputs, *layers = network.layers
     if not isinstance(inputs, keras.layers.InputLayer) or len(network.outputs) != 1:
         raise NotCoveredError("the network has several inputs or outputs")
-    previous = core_input = inputs.output
+    previous = core_input = rows = inputs.output
     read = []
     for layer, following in zip(layers, [*layers[1:], None], strict=True):
         beside = {
             normalise_layers.Denormalise: inputs.output,
             skip_layer.Skip: core_input,
-            future_layers.Ahead: core_input,
+            future_layers.Ahead: rows,
         }.get(type(layer))
         given = layer.input if beside is None else _outputs_of(layer, beside)
         if type(layer) is normalise_layers.Normalise:
             core_input = layer.output
+        if type(layer) in (normalise_layers.Normalise, categories_layer.Categories):
+            rows = layer.output
         if given is not previous:
             raise NotCoveredError(f"the layer {layer.name} does not follow the one before it")
         previous = layer.output
@@ -112,6 +115,8 @@ def _read_layer(layer: keras.layers.Layer) -> Layer:
         return Normalise(layer.name, layer.rule)
     if kind is normalise_layers.Denormalise:
         return Denormalise(layer.name, layer.rule)
+    if kind is categories_layer.Categories:
+        return Categories(layer.name, layer.layout, len(layer.tables))
     if kind is future_layers.Past:
         return Past(layer.name, layer.outputs)
     if kind is future_layers.Ahead:

@@ -89,7 +89,7 @@ def trace_steps(network: NumpyNetwork, inputs: Array, resets: Array, states: Seq
     after = [np.concatenate(each) for each in zip(*ended, strict=True)]
     layers, hidden, first = list[LayerTrace](), inputs, 0
     for plan, weights in zip(network.layers, network.weights, strict=True):
-        if plan.kind in (Kind.one_hot, Kind.embedding):
+        if plan.kind in (Kind.one_hot, Kind.embedding, Kind.categories):
             hidden = apply_plain(plan, weights, hidden)
         if plan.cell is None:
             continue

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from pipeline.models.answer_rule import AnswerRule
 from pipeline.models.cells import CellRule, Tensor, learn_product, look_up, project, run_cell
+from pipeline.models.row_layout import RowLayout
 from pipeline.models.window_rule import WindowRule
 
 
@@ -98,6 +99,15 @@ class Skip:
 
 
 @dataclass(frozen=True)
+class Categories:
+    """Values of categories become rows of tables, which are its weights; all else stays."""
+
+    name: str
+    layout: RowLayout
+    num_weights: int
+
+
+@dataclass(frozen=True)
 class Past:
     """Rows without what they carry of the rows after them: their first columns."""
 
@@ -124,7 +134,7 @@ class Answer:
     num_weights: int = 0
 
 
-Plain = Dense | Repeat | Flatten | OneHot | Embedding | Past | Answer
+Plain = Dense | Repeat | Flatten | OneHot | Embedding | Categories | Past | Answer
 Layer = Recurrent | Plain | Normalise | Denormalise | Skip | Ahead
 
 
@@ -212,23 +222,24 @@ class NetworkFunction:
         draws: Tensor | None = None,
         dropout: Tensor | None = None,
     ) -> tuple[Tensor, list[Tensor]]:
-        hidden = read = inputs  # (steps, seeds or 1, rows, features): read is what the core reads
+        hidden = read = known = inputs  # (steps, seeds or 1, rows, features): read is what the core reads
         weights_left, states_left = self._unpack_seeds(weights), list(states)
         after: list[Tensor] = []
         for number, layer in enumerate(self.layers):
             own, weights_left = weights_left[: layer.num_weights], weights_left[layer.num_weights :]
             if isinstance(layer, Normalise | Denormalise):
                 hidden = _apply_rule(layer, inputs, hidden)
-                read = hidden if isinstance(layer, Normalise) else read
+                read = known = hidden if isinstance(layer, Normalise) else read
                 continue
             if isinstance(layer, Ahead):
-                hidden = _put_beside(layer, hidden, read)
+                hidden = _put_beside(layer, hidden, known)
                 continue
             if isinstance(layer, Skip):
                 hidden = hidden + learn_product(_flatten(read), own[0])
                 continue
             if not isinstance(layer, Recurrent):
                 hidden = _apply_plain(layer, own, hidden)
+                known = hidden if isinstance(layer, Categories) else known
                 continue
             initial, states_left = states_left[: layer.rule.num_states], states_left[layer.rule.num_states :]
             mask = None
@@ -286,6 +297,8 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
         return ids if isinstance(layer, OneHot) else look_up(ids, *weights)
     if isinstance(layer, Repeat):
         return tf.repeat(inputs[None], layer.repeats, 0)  # (steps, seeds or 1, rows, features)
+    if isinstance(layer, Categories):
+        return _embed(layer.layout, weights, inputs)
     if isinstance(layer, Past):
         return inputs[..., : layer.outputs]
     if isinstance(layer, Flatten):
@@ -294,6 +307,15 @@ def _apply_plain(layer: Plain, weights: Sequence[Tensor], inputs: Tensor) -> Ten
         return layer.rule.apply(inputs, keras.ops)
     outputs = _apply_dense(weights, inputs)
     return tf.tanh(outputs) if layer.activation == "tanh" else outputs
+
+
+def _embed(layout: RowLayout, tables: Sequence[Tensor], inputs: Tensor) -> Tensor:
+    """Embed (steps, seeds or 1, rows, features). Shape (steps, seeds, rows, embedded features)."""
+    steps, seeds, rows, features = inputs.shape
+    matrix = layout.lay_tables(tables, features, keras.ops)  # (seeds, features, embedded features)
+    flat = tf.reshape(tf.transpose(inputs, (1, 0, 2, 3)), (seeds, steps * rows, features))
+    product = learn_product(flat, matrix)  # (seeds, steps * rows, embedded features)
+    return tf.transpose(tf.reshape(product, (matrix.shape[0], steps, rows, matrix.shape[2])), (1, 0, 2, 3))
 
 
 def _put_beside(layer: Ahead, hidden: Tensor, read: Tensor) -> Tensor:

@@ -68,7 +68,8 @@ def look_at_network(
     before, core = len(reading.before), model.network.core
     trace = trace_steps(core, inputs[before:], reading.resets, _read(core, inputs[:before]))
     study = (study_text if config.reads_text else study_series)(model, reading, trace)
-    weights = weights_of(core.layers, model.weights)
+    tables = core.layers[0].weight_shapes if core.layers[0].layout is not None else []
+    weights = weights_of(core.layers, model.weights)[len(tables) :]  # of the layers that are shown
     size = sum(weight.size for weight in weights)
     return Look(
         name=name,

@@ -4,7 +4,6 @@ import numpy as np
 
 from pipeline.config.schema import Transform
 from pipeline.data.arrays import FloatArray, IntArray
-from pipeline.data.prepared import PreparedData
 from pipeline.data.reading import lay_steps
 from pipeline.evaluation.gates import follow
 from pipeline.models.gradient import input_gradients
@@ -23,7 +22,7 @@ def study_series(model: ServedModel, reading: Reading, trace: Trace) -> Study:
     position = reading.count_since_zero()
     inverse, forecasts = _in_units(model, reading, trace.outputs)
     shown = SeriesShown(
-        inputs=_name_inputs(model.data),
+        inputs=_name_inputs(model),
         read=trace.layers[0].inputs,
         values=values,
         forecasts=forecasts,
@@ -110,8 +109,11 @@ def _find_steps(rows: IntArray, sought: IntArray) -> IntArray:
     return np.array([place.get(int(row), -1) for row in sought])
 
 
-def _name_inputs(data: PreparedData) -> list[str]:
-    columns, lags = data.windows.spec.columns, data.windows.spec.rows_per_step
+def _name_inputs(model: ServedModel) -> list[str]:
+    spec, width = model.data.windows.spec, model.config.model.embedding
+    columns, lags = list(spec.columns), spec.rows_per_step
+    if width is not None:
+        columns = spec.layout.name(spec.columns, width)
     if lags == 1:
-        return list(columns)
+        return columns
     return [f"{column}, {lags - 1 - lag} back" for lag in range(lags) for column in columns]

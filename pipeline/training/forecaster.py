@@ -30,7 +30,7 @@ class Forecaster:
         self._windows = windows
         self._head = head_of(config)
         if config.stateful:
-            self._network = build_streaming_network(config, windows.num_features, windows.num_outputs)
+            self._network = build_streaming_network(config, windows.num_features, windows.num_outputs, spec.layout)
         else:
             self._network = build_serving_network(config, *windows.interface)
         shape = tf.TensorSpec((None, None if config.stateful else spec.time_steps, windows.num_features), tf.float32)

@@ -23,6 +23,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_chunk_network, build_streaming_network
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_core, plan_layers, weights_of
+from pipeline.models.row_layout import RowLayout
 
 LIMIT = 1e-4  # of the target's scale
 _CHUNKS = 3  # the second one reads what the first one left, the third one what was carried through
@@ -75,12 +76,13 @@ def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], f
     length = min(max(before + 1, _SHORTEST_CHUNK), inside)
     steps = min(_CHUNKS * length, inside) // length * length
     sequence = windows.gather_steps(first + np.arange(steps))  # (steps, features)
-    core = weights_of(plan_core(config, windows.num_features, windows.num_outputs), weights)
-    whole = _read_whole(config, windows.num_outputs, core, sequence)  # (steps, outputs)
+    layout = windows.spec.layout
+    core = weights_of(plan_core(config, windows.num_features, windows.num_outputs, layout), weights)
+    whole = _read_whole(config, windows.num_outputs, layout, core, sequence)  # (steps, outputs)
     ways = {
-        "chunks": _read_chunks(config, windows.num_outputs, core, sequence, length),
-        "one step at a time": _read_steps(config, windows.num_outputs, core, sequence, lanes=1),
-        f"{_LANES} lanes": _read_steps(config, windows.num_outputs, core, sequence, lanes=_LANES),
+        "chunks": _read_chunks(config, windows.num_outputs, layout, core, sequence, length),
+        "one step at a time": _read_steps(config, windows.num_outputs, layout, core, sequence, lanes=1),
+        f"{_LANES} lanes": _read_steps(config, windows.num_outputs, layout, core, sequence, lanes=_LANES),
     }
     spread = windows.gather_last_targets(windows.train) if data.vocabulary is None else whole
     scale = float(np.ptp(spread)) or 1.0
@@ -125,28 +127,30 @@ def _check(certificate: Certificate) -> Certificate:
     return certificate
 
 
-def _read_whole(config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray) -> FloatArray:
-    network = build_streaming_network(config, sequence.shape[1], num_outputs)
+def _read_whole(
+    config: Config, num_outputs: int, layout: RowLayout, weights: Sequence[Any], sequence: FloatArray
+) -> FloatArray:
+    network = build_streaming_network(config, sequence.shape[1], num_outputs, layout)
     network.set_weights(weights)
     return network(tf.constant(sequence[None]), training=False).numpy()[0]
 
 
 def _read_chunks(
-    config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray, length: int
+    config: Config, num_outputs: int, layout: RowLayout, weights: Sequence[Any], sequence: FloatArray, length: int
 ) -> FloatArray:
     """Read chunk by chunk with Keras' own stateful layers."""
-    network = build_chunk_network(config, length, sequence.shape[1], num_outputs)
+    network = build_chunk_network(config, length, sequence.shape[1], num_outputs, layout)
     network.set_weights(weights)
     chunks = sequence.reshape(-1, 1, length, sequence.shape[1])
     return np.concatenate([network(tf.constant(chunk), training=False).numpy()[0] for chunk in chunks])
 
 
 def _read_steps(
-    config: Config, num_outputs: int, weights: Sequence[Any], sequence: FloatArray, lanes: int
+    config: Config, num_outputs: int, layout: RowLayout, weights: Sequence[Any], sequence: FloatArray, lanes: int
 ) -> FloatArray:
     """Read step by step as `pipeline.stream` does; other lanes read the sequence backwards."""
     plain = build_numpy_network(
-        plan_core(config, sequence.shape[1], num_outputs), [np.asarray(each) for each in weights]
+        plan_core(config, sequence.shape[1], num_outputs, layout), [np.asarray(each) for each in weights]
     )
     mine = lanes // 2
     batch = np.stack([sequence if lane == mine else sequence[::-1] for lane in range(lanes)])

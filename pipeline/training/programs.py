@@ -103,7 +103,9 @@ def name_program(
     source = config.dataset.source if config.reads_text else Source.frame
     dataset = replace(config.dataset, source=source, **{key: getattr(plain, key) for key in _OF_VALUES})
     rest = without_hyperparameters(replace(config, dataset=dataset, evaluation=EvaluationConfig()))
-    spec = replace(windows.spec, input_columns=(), target_columns=(), future_columns=(), waits_for_rows=False)
+    spec = replace(
+        windows.spec, input_columns=(), target_columns=(), future_columns=(), waits_for_rows=False, levels=()
+    )
     numbers = (windows.num_features, windows.num_targets, windows.num_outputs, counted, seeds)
     shapes = [(value.shape, value.dtype.str) for value in tf.nest.flatten(arguments)]
     return repr((rest, network, spec, numbers, shapes))

@@ -123,9 +123,11 @@ COMBINATIONS = {
         change: f"{change} belongs to a text, and this is a series; leave it out"
         for change in (
             *("dataset.token=word", "dataset.vocabulary=9", "dataset.split=lanes", "dataset.stride=3"),
-            *("dataset.stride=-5", "model.embedding=3", "model.head=token"),
+            *("dataset.stride=-5", "model.head=token"),
         )
     },
+    "model.embedding=3": "model.embedding=3 stands for values of dataset.categories, .*this series has none; leave",
+    "model.embedding=0 dataset.categories=[b] dataset.future=[b]": "model.embedding must be at least 1, but got",
     "model.quantiles=[0.1,0.5,0.9]": r"model.quantiles=\[0.1,0.5,0.9\] is of no use to model.head=point",
     **{
         f"model.head=quantile model.quantiles={levels}": "must list levels .* ascending, 0.5 between others"

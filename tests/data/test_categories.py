@@ -1,5 +1,6 @@
 """dataset.categories: each value is an input of its own, learnt from the training part; others are not guessed."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, DatasetConfig, Normalise, Source, Transform, Unseen
+from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Normalise, Source, Transform, Unseen
 from pipeline.data.future_file import add_beyond
 from pipeline.data.known_ahead import carry_ahead
 from pipeline.data.prepare import prepare_data
@@ -16,6 +17,7 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.series_file import read_series, write_series
 from pipeline.data.sources import load_series
+from pipeline.explanation.facts.explanation import explain
 
 WEATHER = (["sun", "rain", "rain", "fog"] * 10)[:40]
 SALES = np.random.default_rng(0).uniform(1, 9, size=40).round(3)
@@ -40,6 +42,16 @@ def prepare(path: Path, **settings: Any) -> tuple[Series, PreparedData]:
     config = configure(path, **settings)
     series = load_series(config.dataset)
     return series, prepare_data(config, series)
+
+
+def test_an_embedding_is_explained(tmp_path: Path) -> None:
+    """Nobody could see that values become learnt numbers, and how many."""
+    config = replace(configure(write(tmp_path, WEATHER)), model=ModelConfig(embedding=2))
+    facts = explain(config, prepare_data(config, load_series(config.dataset)))
+    assert any("2 learnt number(s) stand for each value of weather (3 values)" in each for each in facts.answers)
+    table = facts.layers[0]
+    assert (table.name, table.formula, table.num_parameters) == ("categories", "3 x 2", 6)
+    assert {each.name: each.shape for each in facts.tensors}["categories"] == (3, 5)  # sales, 2 of today, 2 of tomorrow
 
 
 @pytest.mark.parametrize("known", ["future", "features"])

@@ -27,6 +27,7 @@ from pipeline.models.keras_network import build_serving_network, build_streaming
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.models.read_network import read_network
+from pipeline.models.row_layout import RowLayout
 
 FEATURES, TARGETS, ROWS = 2, 3, 5
 _SETTINGS: dict[Wiring, dict[str, Any]] = {
@@ -107,20 +108,15 @@ def test_three_ways_to_read_whole_windows_agree(how: Normalise, wiring: Wiring, 
     np.testing.assert_array_equal(loaded(samples).numpy(), expected)
 
 
-@pytest.mark.parametrize(("how", "skip"), [(Normalise.none, Skip.none), (Normalise.window_standard, Skip.linear)])
-def test_three_ways_to_decode_the_known_future_agree(how: Normalise, skip: Skip, tmp_path: Path) -> None:
-    """A served forecast would read the price of another step, or a saved network could not be loaded safely."""
-    dataset = DatasetConfig(normalise=how, horizons=Horizons.all, future=["b", "c"])
-    model = ModelConfig(units=[4, 3], wiring=Wiring.encoder_decoder, skip=skip, decoder=Decoder.future)
-    config = Config(look_back=4, horizon=3, dataset=dataset, model=model)
-    interface = (9, 3, (0,), 8, 2)  # a, b, c; b and c of three steps ahead
+def assert_three_ways_agree(config: Config, interface: tuple[Any, ...], folder: Path) -> list[np.ndarray]:
+    """Compare Keras, NumPy, the function for two seeds, and what was saved; return the weights of the first seed."""
     network = build_training_network(config, *interface)
     random = np.random.default_rng(6)
     weights = [random.normal(size=weight.shape).astype(np.float32) for weight in network.get_weights()]
     network.set_weights(weights)
     plain = build_numpy_network(plan_layers(config, *interface), weights)
-    assert [weight.shape[0] for weight in weights if weight.ndim == 2][:6:2] == [3, 4, 5]  # a, b, c; then h, b, c
-    samples = random.normal(size=(ROWS, 4, 9)).astype(np.float32)
+    assert network.count_params() == sum(layer.num_parameters for layer in plain.layers)
+    samples = random.normal(size=(ROWS, config.time_steps, interface[0])).astype(np.float32)
     expected = network(samples).numpy()
     np.testing.assert_allclose(plain.answer(samples), expected, atol=1e-5)
     function = read_network(network)
@@ -130,16 +126,64 @@ def test_three_ways_to_decode_the_known_future_agree(how: Normalise, skip: Skip,
     np.testing.assert_allclose(outputs[0], expected, atol=1e-5)
     network.set_weights(function.unpack(two[1]))
     np.testing.assert_allclose(outputs[1], network(samples).numpy(), atol=1e-5)
-    network.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    network.save(folder / "model.keras")
+    loaded = keras.models.load_model(folder / "model.keras", safe_mode=True)
     np.testing.assert_array_equal(loaded(samples).numpy(), network(samples).numpy())
+    return weights
+
+
+@pytest.mark.parametrize(("how", "skip"), [(Normalise.none, Skip.none), (Normalise.window_standard, Skip.linear)])
+def test_three_ways_to_decode_the_known_future_agree(how: Normalise, skip: Skip, tmp_path: Path) -> None:
+    """A served forecast would read the price of another step, or a saved network could not be loaded safely."""
+    dataset = DatasetConfig(normalise=how, horizons=Horizons.all, future=["b", "c"])
+    model = ModelConfig(units=[4, 3], wiring=Wiring.encoder_decoder, skip=skip, decoder=Decoder.future)
+    config = Config(look_back=4, horizon=3, dataset=dataset, model=model)
+    interface = (9, 3, (0,), 8, RowLayout(2))  # a, b, c; b and c of three steps ahead
+    weights = assert_three_ways_agree(config, interface, tmp_path)
+    assert [weight.shape[0] for weight in weights if weight.ndim == 2][:6:2] == [3, 4, 5]  # a, b, c; then h, b, c
+
+
+EMBEDDED: dict[str, tuple[dict[str, Any], tuple[int, int, int], RowLayout]] = {
+    "lags as features": ({"dataset": {"lags_as": LagsAs.features}}, (6, 1, 5), RowLayout(0, ((1, 0), (4, 1)), (3, 2))),
+    "decoder": (
+        {
+            "horizon": 2,
+            "dataset": {"horizons": Horizons.all, "normalise": Normalise.window_last},
+            "model": {"wiring": Wiring.encoder_decoder, "decoder": Decoder.future, "skip": Skip.linear},
+        },
+        (13, 2, 12),  # a, c=x, c=y, d=x, d=y; twice what is known ahead: c=x, c=y and two numbers
+        RowLayout(4, ((1, 0), (3, 1), (5, 0), (9, 0)), (2, 2)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EMBEDDED)
+def test_three_ways_to_embed_categories_agree(name: str, tmp_path: Path) -> None:
+    """A served forecast would look up the numbers of another value, or of another category."""
+    keys, (features, outputs, untouched), layout = EMBEDDED[name]
+    dataset, model = DatasetConfig(**keys["dataset"]), ModelConfig(units=[4], embedding=3, **keys.get("model", {}))
+    config = Config(look_back=4, horizon=keys.get("horizon", 1), dataset=dataset, model=model)
+    rows = 4 // config.time_steps
+    weights = assert_three_ways_agree(config, (features * rows, outputs, (0,), untouched, layout), tmp_path)
+    assert [weight.shape for weight in weights[:2]] == [(size, 3) for size in layout.sizes]
+
+
+def test_a_value_is_a_row_of_its_table_wherever_it_stands() -> None:
+    """Tomorrow's rain would be other numbers than today's, or a value that was never learnt passes for a known one."""
+    layout = RowLayout(2, ((1, 0), (4, 0)), (2,))  # sales, rain, sun, price, rain+1, sun+1
+    table = np.array([[1, 2, 3], [4, 5, 6]], np.float32)
+    matrix = layout.lay_tables([table], 6, np)
+    row = np.array([[7, 0, 1, 8, 1, 0], [7, 0, 0, 8, 0, 1]], np.float32)
+    assert (row @ matrix).tolist() == [[7, 4, 5, 6, 8, 1, 2, 3], [7, 0, 0, 0, 8, 4, 5, 6]]
+    columns = ("sales", "w=rain", "w=sun", "price", "w=rain+1", "w=sun+1")
+    assert layout.name(columns, 2) == ["sales", "w 1", "w 2", "price", "w 1+1", "w 2+1"]
 
 
 def test_a_step_of_the_decoder_reads_no_step_after_it() -> None:
     """What is known of the third day ahead would change the forecast for the first; or be read from an earlier row."""
     model = ModelConfig(units=[3], wiring=Wiring.encoder_decoder, decoder=Decoder.future)
     config = Config(horizon=3, dataset=DatasetConfig(horizons=Horizons.all, future=["b"]), model=model)
-    layers, random = plan_layers(config, 5, 3, num_future=1), np.random.default_rng(7)
+    layers, random = plan_layers(config, 5, 3, layout=RowLayout(1)), np.random.default_rng(7)
     plain = build_numpy_network(layers, [random.normal(size=each) for layer in layers for each in layer.weight_shapes])
     sample = random.normal(size=(1, 3, 5)).astype(np.float32)
     before = plain.answer(sample)[0]

@@ -11,13 +11,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
-from pipeline.config.schema import Config, Cycle, DatasetConfig, HeadName, Horizons, Missing, Source, Transform, Unseen
+from pipeline.config.schema import (
+    Config,
+    Cycle,
+    DatasetConfig,
+    HeadName,
+    Horizons,
+    Missing,
+    ModelConfig,
+    Source,
+    Transform,
+    Unseen,
+)
 from pipeline.data.dates import TimeReading
 from pipeline.data.prepare import prepare_data
 from pipeline.data.sources import load_series
 from pipeline.models.plan import plan_layers
 from pipeline.serving.frames import FrameForecaster
 from pipeline.serving.free_run import FUTURE, forecast_steps
+from pipeline.serving.gates import choose_excerpt, look_at_network
 from pipeline.serving.model import ServedModel, make_model
 from pipeline.serving.packed import pack_model, unpack_model
 from pipeline.serving.rows import RowError
@@ -500,7 +512,8 @@ def test_a_category_arrives_as_it_is_written(unseen: Unseen, make_served: MakeSe
         name="ice", source=Source.file, path=str(file), time_column="day", features=["a"], targets=["a"],
         future=["weather"], categories=["weather"], unseen=unseen,
     )  # fmt: skip
-    config = Config(dataset=dataset, stateful=True)
+    width = 2 if unseen is Unseen.unknown else None
+    config = Config(dataset=dataset, stateful=True, model=ModelConfig(embedding=width))
     data = prepare_data(config, load_series(dataset))
     random = np.random.default_rng(1)
     layers = plan_layers(config, *data.windows.interface)
@@ -511,6 +524,11 @@ def test_a_category_arrives_as_it_is_written(unseen: Unseen, make_served: MakeSe
     assert answers[0][2][0] == pytest.approx(run[1], rel=1e-5)
     refused = "line 3 has 'hail' in the column 'weather', none of the values that the run learnt from: skipped"
     assert stream.complaints == ([refused] if unseen is Unseen.error else [])
+    if width is not None:
+        look = look_at_network("ice", model, choose_excerpt(model, member=0, steps=5), None)
+        assert look.shown.inputs == ["a", "weather 1", "weather 2", "weather 1+1", "weather 2+1"]
+        assert look.shown.read.shape == (5, 5) == look.gradients.shape[1:] and look.weights is not None
+        assert look.weights[0].shape[0] == 5  # of the first layer that is shown: the tables have done their work
     pack_model(tmp_path, model)
     packed = FrameForecaster(unpack_model(tmp_path))
     table = packed.predict(pd.read_csv(file))

@@ -43,15 +43,25 @@ def make_data() -> MakeData:
     def make(config: Config, values: np.ndarray | None = None, filled: np.ndarray | None = None) -> PreparedData:
         """Normal noise of 40 rows unless values, (time, columns), are given; the columns are named a, b, c."""
         if values is None:
-            columns = len(config.dataset.features or ["a"]) + len(config.dataset.future)
+            columns = len({*(config.dataset.features or ["a"]), *config.dataset.future} - {*config.dataset.categories})
             values = np.random.default_rng(8).normal(size=(40, columns))
         names = tuple("abc"[: values.shape[1]])
+        levels = tuple((name, ("x", "y", "z")) for name in config.dataset.categories)  # one-hot, behind the others
+        hot = [np.eye(3)[np.random.default_rng(9).integers(0, 3, len(values))] for _ in levels]
+        encoded = tuple(f"{name}={value}" for name, each in levels for value in each)
+        future = (
+            *(name for name in config.dataset.future if name in names),
+            *(encoded if config.dataset.future else ()),
+        )
+        values, plain = np.concatenate([values, *hot], axis=1), names
+        names = (*names, *encoded)
         series = Series(
             timestamps=pd.RangeIndex(len(values)),
             values=values,
             columns=names,
-            features=(*(config.dataset.features or names), *config.dataset.future),
-            future=tuple(config.dataset.future),
+            features=tuple(dict.fromkeys((*(config.dataset.features or plain), *future, *encoded))),
+            future=future,
+            levels=levels,
             targets=tuple(config.dataset.targets or names[:1]),
             filled=np.zeros(values.shape, dtype=bool) if filled is None else filled,
             origin="test",

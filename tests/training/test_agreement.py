@@ -160,6 +160,12 @@ OTHERS = {
         "model": {"wiring": Wiring.encoder_decoder, "cell": Cell.gru, "skip": Skip.linear},
         "dataset": {"horizons": Horizons.all},
     },
+    "categories embedded": {
+        "batch_size": 4,
+        "stateful": True,
+        "model": {"embedding": 2, "cell": Cell.gru},
+        "dataset": {"features": ["a"], "future": ["w"], "categories": ["w"], "segments": 2},
+    },
     "the known future decoded": {
         "horizon": 2,
         "batch_size": 4,
@@ -179,6 +185,7 @@ THOROUGH = (
     "normalised",
     "one to one",
     "one to many",
+    "categories embedded",
     "the known future decoded",
 )
 

@@ -47,6 +47,14 @@ def test_every_cell_is_certified(cell, make_config, make_data) -> None:
         ({"model": {"head": HeadName.student_t}, "dataset": {"normalise": Normalise.window_standard}}, True),
         ({"model": {"head": HeadName.quantile}, "stateful": True, "return_sequences": True}, True),
         ({"stateful": True, "return_sequences": True}, True),
+        (
+            {
+                "stateful": True,
+                "model": {"embedding": 2},
+                "dataset": {"features": ["a"], "future": ["w"], "categories": ["w"]},
+            },
+            True,
+        ),
         ({"stateful": True, "look_back": 1, "horizon": 2}, True),
         ({"stateful": True, "look_back": 6}, True),
         ({"stateful": True, "dataset": {"order": Order.overlapping}}, False),  # reads rows several times

@@ -72,7 +72,7 @@ def _shape_after(layer: LayerPlan, shape: tuple[int, ...]) -> tuple[int, ...]:
     match layer.kind:
         case Kind.recurrent:
             return (shape[0], layer.outputs) if layer.return_sequences else (layer.outputs,)
-        case Kind.dense | Kind.one_hot | Kind.embedding:
+        case Kind.dense | Kind.one_hot | Kind.embedding | Kind.categories:
             return (*shape[:-1], layer.outputs)
         case Kind.past | Kind.ahead:
             return (shape[0], layer.outputs)
@@ -99,7 +99,7 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
             return (*axes[:-1], "embedding")
         case Kind.repeat:
             return ("horizon steps", axes[-1])
-        case Kind.past | Kind.ahead:
+        case Kind.past | Kind.ahead | Kind.categories:
             return (axes[0], "features")
         case Kind.flatten:
             return axes[-1:]
@@ -109,6 +109,8 @@ def _axes_after(layer: LayerPlan, axes: tuple[str, ...]) -> tuple[str, ...]:
 
 def _formula(layer: LayerPlan) -> str:
     units, inputs = layer.outputs, layer.inputs
+    if layer.layout is not None:
+        return " + ".join(f"{size} x {layer.width}" for size in layer.layout.sizes)
     if layer.kind is Kind.embedding:
         return f"{layer.vocabulary} x {units}"
     if layer.kind is Kind.skip:

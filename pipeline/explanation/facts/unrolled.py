@@ -105,7 +105,7 @@ def unroll(plan: Sequence[LayerPlan], windows: Windows) -> tuple[Stage, ...]:
                 stage = replace(stage, feed=Feed.copied_input, num_steps=layer.repeats)
             case Kind.recurrent | Kind.dense | Kind.one_hot | Kind.embedding:
                 stage = replace(stage, layers=(*stage.layers, layer))
-            case Kind.flatten | Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer:
+            case Kind.flatten | Kind.normalise | Kind.denormalise | Kind.skip | Kind.answer | Kind.categories:
                 pass
     head = stage.layers[-1]  # the last dense layer gives the blue boxes
     outputs = tuple(tuple(row - spec.origin for row in rows) for rows in spec.target_offsets)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.schema import Config, Horizons, LagsAs, Order, TextSplit, Wiring
-from pipeline.data.notes import describe_data, describe_head, describe_normalise, describe_skip
+from pipeline.data.notes import describe_data, describe_embedding, describe_head, describe_normalise, describe_skip
 from pipeline.data.prepared import PreparedData
 from pipeline.explanation.facts.accounts import Counts
 from pipeline.explanation.facts.labels import Labels, name_frequency, name_rows, name_some
@@ -62,6 +62,8 @@ def _answers(config: Config, data: PreparedData, counts: Counts, labels: Labels)
     yield from (f"{note}." for note in data.series.notes)  # what was guessed or left out when the file was read
     if data.series.future:
         yield _explain_decoder(data) if config.decodes_future else _explain_future(data, labels)
+    if config.model.embedding is not None:
+        yield f"{describe_embedding(config, data)}."
     if config.normalises:
         yield f"{describe_normalise(config)}."
     if config.skips:
