@@ -146,7 +146,8 @@ def test_no_file_holds_code_or_needs_this_package(exported: Path) -> None:
 
 
 def test_the_table_names_every_file(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
-    """A person does not see what a format costs, or why a form is missing."""
+    """A person does not see what a format costs, or cannot fill a folder they made."""
+    (place.folder / "table").mkdir()
     assert place.export(f"run={place.runs[False]}", "format=numpy", place.output("table")) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split() == ["format", "form", "file", "rows", "bytes", "microseconds", "off", "Keras", "by"]
