@@ -260,10 +260,8 @@ def _combinations(config: Config) -> Iterator[str]:
             yield f"{step.value} needs dataset.period of at least 2, but got dataset.period={dataset.period}"
     if Transform.log in dataset.transforms[1:]:
         yield "log must come first in dataset.transforms, because a difference has negative values: [log,difference]"
-    seasonal = (Transform.seasonal_difference, Transform.seasonal_average)
-    lags = {Transform.difference: 1} | dict.fromkeys(seasonal, dataset.period)
-    shortest = min((lags[step] for step in dataset.transforms if step in lags), default=config.horizon)
-    if dataset.horizons is Horizons.one and config.horizon > shortest:
+    shortest = config.shortest_lag
+    if dataset.horizons is Horizons.one and shortest is not None and config.horizon > shortest:
         yield (
             f"horizon={config.horizon} with dataset.transforms={[step.value for step in dataset.transforms]} cannot "
             "be inverted from one step alone; add dataset.horizons=all"

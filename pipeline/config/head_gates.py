@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.keys import NEUTRAL
-from pipeline.config.schema import Config, HeadName, Loss, Protocol, Scaler, Transform
+from pipeline.config.schema import Config, HeadName, Loss, Protocol, Scaler
 
 _LEVELS = "model.quantiles"
 _WITHOUT_LEVELS = (HeadName.point, HeadName.token)
@@ -34,7 +34,6 @@ def complain_of_head(config: Config) -> Iterator[str]:
         yield f"protocol=tutorial scores points only, but got {given}; set model.head=point, or protocol=fair"
     if config.head is HeadName.negative_binomial:
         yield from _changed_counts(config, given)
-    yield from _added_up(config, given)
 
 
 def _changed_counts(config: Config, given: str) -> Iterator[str]:
@@ -55,19 +54,3 @@ def _changed_counts(config: Config, given: str) -> Iterator[str]:
 
 def _show(levels: list[float]) -> str:
     return f"[{','.join(f'{level:g}' for level in levels)}]"
-
-
-def _added_up(config: Config, given: str) -> Iterator[str]:
-    """A quantile of a sum is not the sum of quantiles: a change may be added to known values only."""
-    seasonal = (Transform.seasonal_difference, Transform.seasonal_average)
-    lags = {Transform.difference: 1, Transform.auto: 1} | dict.fromkeys(seasonal, config.dataset.period)
-    for step in config.dataset.transforms:
-        if config.horizon > lags.get(step, config.horizon):
-            reach = f"reaches back {lags[step]} of the {config.horizon} steps ahead"
-            reason = "may choose differences" if step is Transform.auto else reach
-            yield (
-                f"{given} with dataset.transforms=[{step.value}], which {reason}, would add up quantiles of changes, "
-                f"and a quantile of a sum is not the sum of quantiles; set horizon={lags[step]}, leave "
-                f"{step.value} out (dataset.normalise=window_last measures from the last value, too), or set "
-                "model.head=point"
-            )

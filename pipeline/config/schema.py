@@ -451,6 +451,13 @@ class Config:
         return self.dataset.normalise is not Normalise.none
 
     @property
+    def shortest_lag(self) -> int | None:
+        """Rows that the shortest difference looks back; None without any. What auto will choose is not among them."""
+        seasonal = (Transform.seasonal_difference, Transform.seasonal_average)
+        lags = {Transform.difference: 1} | dict.fromkeys(seasonal, self.dataset.period)
+        return min((lags[step] for step in self.dataset.transforms if step in lags), default=None)
+
+    @property
     def skips(self) -> bool:
         """Whether a linear map of the window is added to what the network says."""
         return self.model.skip is not Skip.none

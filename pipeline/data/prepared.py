@@ -19,6 +19,8 @@ from pipeline.data.windows import Windows
 from pipeline.models.heads.head import Head
 from pipeline.models.heads.token import token_costs
 
+_AT_ONCE = 8192  # windows: a head may draw hundreds of numbers for each
+
 
 @dataclass(frozen=True)
 class PreparedData:
@@ -78,6 +80,10 @@ class PreparedData:
         Returns:
             Shape (windows, horizon_steps, targets, *shape of an answer).
         """
+        blocks = [slice(first, first + _AT_ONCE) for first in range(0, max(len(starts), 1), _AT_ONCE)]
+        return np.concatenate([self._read_block(outputs[block], starts[block]) for block in blocks])
+
+    def _read_block(self, outputs: FloatArray, starts: IntArray) -> FloatArray:
         return self.head.in_units(outputs, lambda scaled: self.in_units(scaled, starts))
 
     def keep_outputs(self, outputs: FloatArray, starts: IntArray) -> FloatArray:

@@ -134,7 +134,6 @@ COMBINATIONS = {
         for levels in ("[0.1,0.9]", "[0.5,0.9]", "[0.1,0.5]", "[0.9,0.5,0.1]", "[0,0.5,0.9]", "[0.1,0.5,0.5,0.9]", "[]")
     },
     "model.head=quantile training.loss=mae": "training.loss=mae is a loss of points, and model.head=quantile has its",
-    "model.head=gaussian horizon=2 dataset.horizons=all dataset.transforms=[difference]": "=gaussian with .* add",
     **{
         f"model.head=negative_binomial dataset.scaler=none {change}": f"counts whole numbers .*needs dataset.{needed}"
         for change, needed in {
@@ -144,13 +143,6 @@ COMBINATIONS = {
         }.items()
     },
     "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
-    "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=[difference]": (
-        r"\[difference\], which reaches back 1 of the 2 steps ahead, would add up quantiles .*set horizon=1"
-    ),
-    "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=auto": "which may choose differences, would",
-    "model.head=quantile horizon=5 dataset.horizons=all dataset.transforms=[seasonal_average] dataset.period=4": (
-        "reaches back 4 of the 5 steps ahead"
-    ),
     "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
     "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
     "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",
@@ -159,6 +151,7 @@ COMBINATIONS = {
 ALLOWED = [
     "look_back=1 horizon=1 batch_size=1 seeds=1 training.epochs=1 training.patience=null training.clip_norm=null",
     "seed=0",
+    "model.head=quantile horizon=2 dataset.horizons=all dataset.transforms=[difference]",
     "seed=2147483645 seeds=3",
     "model.units=[1,1,1] model.dropout=0.99 model.recurrent_dropout=0",
     "dataset.test_fraction=0.5 dataset.validation_fraction=0.49",

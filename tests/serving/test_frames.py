@@ -70,6 +70,7 @@ SHAPES = [
     KNOWN_AHEAD,
     QUANTILES,
     DISTRIBUTION,
+    TWO_AHEAD | {"model": {"head": HeadName.gaussian}},  # quantiles of sums
 ]
 PANEL = {"lanes": ["x", "y"], "stateful": True, "dataset": {"scaler_per_lane": True}}
 

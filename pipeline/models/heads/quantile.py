@@ -6,6 +6,7 @@ asked for: for a point that is sure of itself, and only then, the absolute error
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ SCALED_CRPS = Measure(
     meaning="CRPS over the RMSE of repeating the last value in training, mean over the targets",
 )
 
+_DRAWS = 512  # of a sum: its quantiles are right to a few hundredths of its spread
+
 
 @dataclass(frozen=True)
 class QuantileHead(KeepsAll):
@@ -40,10 +43,13 @@ class QuantileHead(KeepsAll):
     Attributes:
         levels: Ascending, with 0.5 among them: the median is the point.
         family: What the network says, of which the quantiles are made.
+        exact: How many of the first steps ahead are brought to the data's own units by known values alone; further
+            ones add up changes of several steps. None: all.
     """
 
     levels: tuple[float, ...]
     family: Family
+    exact: int | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -71,10 +77,24 @@ class QuantileHead(KeepsAll):
         return loss
 
     def in_units(self, outputs: Array, invert: Invert) -> Array:
-        """Return each quantile by itself: a quantile stays one under every map that keeps the order of values."""
+        """Return each quantile by itself: a quantile stays one under every map that keeps the order of values.
+
+        A sum of changes has the quantiles of drawn sums: changes of different steps are drawn independently of each
+        other, given the past.
+        """
         said = outputs.reshape(len(outputs), -1, self.numbers)  # (windows, horizon_steps x targets, numbers)
         scaled = self.family.quantiles(said, np.array(self.levels))
-        return np.stack([invert(scaled[..., level]) for level in range(len(self.levels))], axis=-1)
+        answers = np.stack([invert(scaled[..., level]) for level in range(len(self.levels))], axis=-1)
+        if self.exact is None:
+            return answers
+        shares = _spread_shares(said.shape[1])  # the same for every window: what is served has the same bits
+        summed = answers[:, self.exact :]  # (windows, further steps, targets, levels)
+        drawn = np.empty((len(shares), *summed.shape[:-1]))
+        for number, share in enumerate(shares):
+            drawn[number] = invert(self.draw(outputs, np.broadcast_to(share, said.shape[:2])))[:, self.exact :]
+        for step in range(summed.shape[1]):  # one by one: the quantiles need a copy
+            summed[:, step] = np.moveaxis(np.quantile(drawn[:, :, step], self.levels, axis=0), 0, -1)
+        return answers
 
     def draw(self, outputs: Array, shares: Array) -> Array:
         """Return the values that given shares of what comes lie below: with random shares, draws of what may come.
@@ -114,3 +134,16 @@ class QuantileHead(KeepsAll):
     def measure(self, num_targets: int) -> Measure:
         """Return CRPS of one target, scaled CRPS of several: errors in different units are never averaged."""
         return CRPS if num_targets == 1 else SCALED_CRPS
+
+
+@cache
+def _spread_shares(numbers: int) -> Array:
+    """Return shares of what comes, for draws of numbers that do not depend on each other. Shape (draws, numbers).
+
+    They fill the space of all numbers evenly (a scrambled Sobol sequence), and each draw has one that mirrors it: of
+    symmetric distributions the median of a sum is the sum of the medians.
+    """
+    from scipy.stats import qmc  # imported late: one second
+
+    shares = np.clip(qmc.Sobol(numbers, seed=1).random(_DRAWS // 2), 1e-6, 1 - 1e-6)
+    return np.concatenate([shares, 1 - shares])

@@ -5,6 +5,7 @@ Those of quantiles differ in their family alone.
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from pipeline.base.errors import UserError
 from pipeline.base.record import Measure
@@ -29,7 +30,9 @@ _KEY, _LEVELS = "model.head", "model.quantiles"
 
 def head_of(config: Config) -> Head:
     """Return the head of a configuration."""
-    return HEADS[config.head](tuple(config.model.quantiles))
+    head = HEADS[config.head](tuple(config.model.quantiles))
+    lag = config.shortest_lag
+    return replace(head, exact=lag) if isinstance(head, QuantileHead) and lag and config.horizon > lag else head
 
 
 def head_of_run(params: Mapping[str, str]) -> Head:

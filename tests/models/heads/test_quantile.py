@@ -41,13 +41,35 @@ def test_a_quantile_stays_one_after_a_logarithm() -> None:
 
 
 def test_quantiles_of_changes_do_not_add_up() -> None:
-    """The gate that refuses differences with several steps ahead would forbid what is right; one step ahead is."""
+    """Drawing sums would be a detour: quantiles could be added up. One step ahead none is."""
     changes = RANDOM.normal(size=(200_000, 4))
     summed = 4 * norm.ppf(0.9)
     assert np.mean(changes.sum(axis=1) <= summed) == pytest.approx(norm.cdf(2 * norm.ppf(0.9)), abs=0.005)  # 99.5 %
     assert np.mean(changes.sum(axis=1) <= summed) > 0.98
     one = HEAD.in_units(norm.ppf(HEAD.levels)[None], lambda numbers: 7 + numbers[:, :, None])[0, 0, 0]  # last value 7
     assert [np.mean(7 + changes[:, 0] <= each) for each in one] == pytest.approx(HEAD.levels, abs=0.01)
+
+
+@pytest.mark.parametrize("numbers", [[0.0, 1.0], [0.0, 1.0, 0.5]], ids=["gaussian", "student_t"])
+def test_changes_are_added_up_as_draws(numbers: list[float]) -> None:
+    """Quantiles two steps ahead are those of the changes added up, as if all changes were large ones together."""
+    levels, steps = (0.1, 0.25, 0.5, 0.9), 4
+    family = Gaussian() if len(numbers) == 2 else StudentT()
+    said = np.tile(np.array(numbers, np.float32), (3, steps))
+    last = np.array([10.0, 20.0, 30.0])[:, None, None]
+    head = QuantileHead(levels, family, exact=1)
+    answers = head.in_units(said, lambda changes: last + np.cumsum(changes, axis=1)[:, :, None])[:, :, 0]
+    assert answers.shape == (3, steps, len(levels)) and (np.diff(answers, axis=-1) > 0).all()
+    assert answers[1:] - last[1:] == pytest.approx(
+        answers[:1] - last[:1] + np.zeros((2, 1, 1))
+    )  # whoever else is there
+    away = answers[0] - 10
+    assert away[:, 2] == pytest.approx(np.zeros(steps), abs=1e-9)
+    assert away[0] == pytest.approx(family.quantiles(said[0, : len(numbers)], np.array(levels)))  # known values alone
+    drawn = np.cumsum(RANDOM.normal(size=(steps, 200_000)) if len(numbers) == 2 else t(2.5).rvs((steps, 200_000), 5), 0)
+    expected = np.quantile(drawn, levels, axis=1).T
+    assert (np.abs(away - expected) < 0.06 * (expected[:, -1:] - expected[:, :1])).all()
+    assert away[-1, -1] < 0.75 * steps * away[0, -1]
 
 
 def test_draws_between_quantiles_are_as_frequent_as_they_say() -> None:
