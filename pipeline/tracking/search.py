@@ -15,6 +15,8 @@ SEARCH_TAG = "search"
 TRIAL_TAG = "trial"
 ALIAS = "champion"
 CHAMPION_TAG = "champion"  # of a search: the run that it found
+PROMOTED_TAG = "promoted"  # of a run: the name that it got, and on which evidence
+FORCED_TAG = "promotion_forced"  # of a run: the reason of whoever wanted it without evidence
 REFIT_TAG = "refit"  # of a run: the champion that it trained again on more
 _STATE_TAG = "state"
 
@@ -78,6 +80,27 @@ def registered_name(experiment: str) -> str:
 
 def register_champion(store: Store, run_id: str) -> str:
     """Register the model of a run as a new version, with the alias champion; return what MLflow calls it."""
+    return _register(store, run_id, ALIAS, {})
+
+
+def promote_run(store: Store, run_id: str, alias: str, told: str, force: str | None) -> str:
+    """Register the model of a run under an alias, and note why; return what MLflow calls it.
+
+    Args:
+        store: In whose experiment it gets the name.
+        run_id: The run.
+        alias: The name.
+        told: Why it gets it, in a sentence: also a tag of the version.
+        force: The reason of whoever forced it; None: nobody did.
+    """
+    tags = {PROMOTED_TAG: f"{alias}: {told}"[:5000]} | ({FORCED_TAG: force} if force is not None else {})
+    name = _register(store, run_id, alias, tags)
+    for key, value in tags.items():
+        store.client.set_tag(run_id, key, value)
+    return name
+
+
+def _register(store: Store, run_id: str, alias: str, tags: Mapping[str, str]) -> str:
     client = store.client
     name = registered_name(client.get_experiment(store.experiment_id).name)
     try:
@@ -85,9 +108,9 @@ def register_champion(store: Store, run_id: str) -> str:
     except MlflowException as error:
         if error.error_code != "RESOURCE_ALREADY_EXISTS":
             raise
-    version = client.create_model_version(name, source=f"runs:/{run_id}/model", run_id=run_id)
-    client.set_registered_model_alias(name, ALIAS, version.version)
-    return f"models:/{name}@{ALIAS}"
+    version = client.create_model_version(name, source=f"runs:/{run_id}/model", run_id=run_id, tags=dict(tags))
+    client.set_registered_model_alias(name, alias, version.version)
+    return f"models:/{name}@{alias}"
 
 
 def tag_refit(store: Store, run_id: str, champion: str) -> None:
@@ -95,17 +118,29 @@ def tag_refit(store: Store, run_id: str, champion: str) -> None:
     store.client.set_tag(run_id, REFIT_TAG, champion)
 
 
+def find_alias(store: Store, alias: str) -> str | None:
+    """Return the run that has a name in the registry of the store's experiment; None if none has it."""
+    experiment = store.client.get_experiment(store.experiment_id).name
+    try:
+        return str(store.client.get_model_version_by_alias(registered_name(experiment), alias).run_id)
+    except MlflowException as error:
+        if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            raise
+        return None
+
+
 def find_champion(store: Store) -> str:
     """Return the run of the champion of the store's experiment.
 
     Raises:
-        UserError: If no search has ended with one.
+        UserError: If there is none.
     """
-    experiment = store.client.get_experiment(store.experiment_id).name
-    try:
-        return str(store.client.get_model_version_by_alias(registered_name(experiment), ALIAS).run_id)
-    except MlflowException as error:
+    found = find_alias(store, ALIAS)
+    if found is None:
+        experiment = store.client.get_experiment(store.experiment_id).name
         raise UserError(
             f"the MLflow experiment '{experiment}' in {store.shown} has no champion; find one: python -m "
-            "pipeline.search dataset=csv dataset.path=FILE, or choose another tracking.experiment_name"
-        ) from error
+            "pipeline.search dataset=csv dataset.path=FILE, or make a run the champion: python -m pipeline.promote "
+            "run=best, or choose another tracking.experiment_name"
+        )
+    return found
