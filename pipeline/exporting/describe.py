@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifacts.recipe_files import describe_scaling
-from pipeline.exporting.layout import Layout, state_shapes
+from pipeline.exporting.layout import Layout, scaler_shapes, state_shapes
 from pipeline.serving.model import ServedModel
 
 
@@ -35,6 +35,7 @@ def describe_model(model: ServedModel, layout: Layout, run_id: str) -> dict[str,
         "quantiles": list(model.data.head.levels),
         "rows_before_the_first_forecast": layout.lost + layout.rows_needed - 1,
         "state": {name: list(shape) for name, shape in state_shapes(model, layout).items()},
+        "scaler_of_a_window": {name: list(shape) for name, shape in scaler_shapes(model).items()},
         "lanes": list(series.series_ids) or [dataset.name],
         "last_timestamps": [str(end) for end in ends],
         "scaling": describe_scaling(model.config, model.data),

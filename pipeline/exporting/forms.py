@@ -13,7 +13,17 @@ import numpy as np
 from pipeline.config.schema import Transform
 from pipeline.data.reading import reads_rows_once
 from pipeline.data.transforms import lag_of
-from pipeline.exporting.layout import MISSING, OFFSET, SCALE, WINDOW, Layout, name_states, name_tails, state_shapes
+from pipeline.exporting.layout import (
+    MISSING,
+    OFFSET,
+    SCALE,
+    WINDOW,
+    Layout,
+    name_states,
+    name_tails,
+    scaler_shapes,
+    state_shapes,
+)
 from pipeline.exporting.units import find_point, invert_transforms, spread_answers, take_off
 from pipeline.models.graph.graph import Graph, GraphBuilder, Op, Value
 from pipeline.models.graph.network import add_network
@@ -70,8 +80,6 @@ def make_step(model: ServedModel, layout: Layout, dtype: str = PRECISE) -> Graph
 def why_no_window(model: ServedModel) -> str | None:
     """Say why a model has no window form; None if it has one."""
     dataset = model.config.dataset
-    if dataset.scaler_per_lane:
-        return "dataset.scaler_per_lane: which lane it is, only the state says"
     if Transform.seasonal_average in dataset.transforms:
         return "dataset.transforms=[seasonal_average]: the average of a season is that of all earlier ones"
     if model.config.stateful and not reads_rows_once(model.config):
@@ -84,15 +92,17 @@ def make_window(model: ServedModel, layout: Layout, dtype: str = PRECISE) -> Gra
 
     Returns:
         A graph of `rows`, (lanes, rows, columns), oldest first: as many as a window and its differences take, of a
-        network with a carried state that or more. It gives `forecast`, and perhaps `quantiles`: see `make_step`.
+        network with a carried state that or more; and where each lane has a scaler of its own, that. It gives
+        `forecast`, and perhaps `quantiles`: see `make_step`.
     """
     form = _Form(model, layout, dtype)
     graph, free = form.graph, reads_rows_once(model.config)
     rows = graph.read(ROWS, dtype, (None if free else layout.lost + layout.rows_needed, len(layout.columns)))
+    scaler = {name: graph.read(name, dtype, shape) for name, shape in scaler_shapes(model).items()}
     values, tails = form.transform_rows(rows)
-    samples = form.scale(values, rows, {}, axis=2)
+    samples = form.scale(values, rows, scaler, axis=2)
     outputs, _ = form.answer(samples, [], free)
-    form.give_forecast(outputs, tails, None, {})
+    form.give_forecast(outputs, tails, None, scaler)
     return graph.build()
 
 
@@ -162,7 +172,7 @@ class _Form:
         if places != list(range(len(layout.columns))):
             values = put(Op.take, values, axis=axis, places=places)
         columns = [layout.kept[place] for place in (*layout.features, *layout.carried)]
-        offset, scale = self._scaler(columns, state, (len(columns),))
+        offset, scale = self._scaler(columns, state, (*(1,) * (axis - 1), len(columns)))
         scaled = put(Op.divide, put(Op.subtract, values, offset), scale)
         return put(Op.cast, scaled, dtype=NARROW)
 

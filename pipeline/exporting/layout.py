@@ -111,9 +111,13 @@ def state_shapes(model: ServedModel, layout: Layout) -> dict[str, tuple[int, ...
         shapes[WINDOW] = (layout.rows_needed - 1, width)
     if model.config.stateful:
         shapes |= {name: (units,) for name, units in name_states(model.network.layers)}
-    if dataset.scaler_per_lane:
-        shapes |= dict.fromkeys((OFFSET, SCALE), (len(model.data.series.columns),))
-    return shapes
+    return shapes | scaler_shapes(model)
+
+
+def scaler_shapes(model: ServedModel) -> dict[str, tuple[int, ...]]:
+    """Return names and shapes of the scaler, where each lane has its own; otherwise none."""
+    columns = (len(model.data.series.columns),)
+    return dict.fromkeys((OFFSET, SCALE), columns) if model.config.dataset.scaler_per_lane else {}
 
 
 def take_state(model: ServedModel, layout: Layout, lanes: Lanes) -> dict[str, Array]:

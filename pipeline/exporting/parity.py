@@ -9,6 +9,7 @@ import numpy as np
 
 from pipeline.exporting.files import Run
 from pipeline.exporting.forms import FORECAST, NEW, QUANTILES, ROW, ROWS
+from pipeline.exporting.layout import OFFSET, SCALE
 from pipeline.exporting.reference import Reference
 
 Array = np.ndarray
@@ -57,17 +58,20 @@ def measure_window(run: Run, reference: Reference, length: int | None) -> Measur
         reference: The rows, and what Keras forecasts.
         length: Rows of a window; None: it reads whole histories, which is done up to two rows of each lane.
     """
-    largest, last = 0.0, np.empty((1, 0))
+    largest, last = 0.0, {ROWS: np.empty((1, 0))}
     for lane, history in enumerate(reference.histories):
+        scaler = {name: reference.state[name][[lane]] for name in (OFFSET, SCALE) if name in reference.state}
         ends = len(history) - reference.count + 1 + np.arange(reference.count)
         if length is None:
             for place in sorted({0, reference.count - 1}):
-                last = history[None, : ends[place]]  # (1, rows, columns)
-                largest = np.maximum(largest, _difference(run({ROWS: last}), reference, ([lane], place)))
+                last = {ROWS: history[None, : ends[place]], **scaler}  # (1, rows, columns)
+                largest = np.maximum(largest, _difference(run(last), reference, ([lane], place)))
         else:
             windows = np.stack([history[end - length : end] for end in ends])  # (count, rows, columns)
-            largest, last = np.maximum(largest, _difference(run({ROWS: windows}), reference, (lane,))), windows[-1:]
-    return Measured(float(largest), last.shape[1], _time(run, {ROWS: last}))
+            many = {name: np.repeat(each, len(ends), axis=0) for name, each in scaler.items()}
+            largest = np.maximum(largest, _difference(run({ROWS: windows, **many}), reference, (lane,)))
+            last = {ROWS: windows[-1:], **scaler}
+    return Measured(float(largest), last[ROWS].shape[1], _time(run, last))
 
 
 def _difference(made: Mapping[str, Any], reference: Reference, where: tuple[Any, ...]) -> Array:

@@ -24,7 +24,7 @@ from pipeline.config.schema import (
 from pipeline.exporting.files import Run, open_form, write_form
 from pipeline.exporting.formats import ENDINGS, Format
 from pipeline.exporting.forms import FORECAST, NEW, QUANTILES, ROW, ROWS, make_step, make_window, why_no_window
-from pipeline.exporting.layout import Layout, lay_out, state_shapes, take_state
+from pipeline.exporting.layout import Layout, lay_out, scaler_shapes, state_shapes, take_state
 from pipeline.models.graph.graph import Graph
 from pipeline.serving.lanes import Lanes
 from pipeline.serving.model import ServedModel
@@ -127,12 +127,13 @@ def test_a_window_forecasts_what_lanes_forecast(
     model = make_served(**KINDS[kind], rows=30)
     layout = lay_out(model)
     if why_no_window(model) is not None:
-        assert kind in ("seasonal average", "scaler per lane", "carried, lags as features", "overlapping")
+        assert kind in ("seasonal average", "carried, lags as features", "overlapping")
         return
     run = open_graph(make_window(model, layout), each, tmp_path)
-    rows, (_, answers, _) = read_rows(model, layout), read_lanes(model, layout)
+    rows, (cold, answers, _) = read_rows(model, layout), read_lanes(model, layout)
+    scaler = {name: cold[name] for name in scaler_shapes(model)}
     length = len(rows) if model.config.stateful else layout.lost + layout.rows_needed
-    made = run({ROWS: np.swapaxes(rows[-length:], 0, 1)})
+    made = run({ROWS: np.swapaxes(rows[-length:], 0, 1), **scaler})
     np.testing.assert_allclose(made[FORECAST], model.data.head.points(answers[-1]), rtol=2e-5, atol=2e-5)
 
 
