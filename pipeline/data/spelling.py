@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ class Spelling:
     decimal: str = "."
     thousands: str = ""
 
-    @property
+    @cached_property  # asked for every cell of a stream
     def is_plain(self) -> bool:
         """Whether numbers are written as everywhere in computing."""
         return self.decimal == "." and not self.thousands

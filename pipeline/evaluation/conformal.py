@@ -97,22 +97,23 @@ class Conformal:
             How far intervals reach to both sides; NaN where too few errors are known. Shape (rows, steps, targets,
             levels).
         """
+        where = _as_slice(lanes)
         if learn:
-            error = np.abs(actual[:, None] - self.waiting[lanes, :, :, 0])
-            error = error if self.halves is None else error / self.halves[lanes, :, :, 0]
-            self._learn(lanes, error, self.radii[lanes, :, :, 0])
-        radii = self.measure(lanes)
-        self.expect(lanes, forecasts, halves)
-        self._wait(self.radii, lanes, radii)
+            error = np.abs(actual[:, None] - self.waiting[where, :, :, 0])
+            error = error if self.halves is None else error / self.halves[where, :, :, 0]
+            self._learn(where, error, self.radii[where, :, :, 0])
+        radii = self.measure(where)
+        self.expect(where, forecasts, halves)
+        self._wait(self.radii, where, radii)
         return radii if halves is None else radii * halves[..., None]
 
-    def expect(self, lanes: Array, forecasts: Array, halves: Array | None = None) -> None:
+    def expect(self, lanes: Array | slice, forecasts: Array, halves: Array | None = None) -> None:
         """Note the forecasts from a row that `advance` was given without them: those beyond the end of a series."""
         self._wait(self.waiting, lanes, forecasts)
         if self.halves is not None and halves is not None:
             self._wait(self.halves, lanes, halves)
 
-    def _wait(self, kept: Array, lanes: Array, new: Array) -> None:
+    def _wait(self, kept: Array, lanes: Array | slice, new: Array) -> None:
         """Move on by one row, and put what is new, (rows, steps, ...), where its row will come."""
         moved = np.full_like(kept[lanes], np.nan)
         moved[:, :, :, :-1] = kept[lanes][:, :, :, 1:]
@@ -139,7 +140,7 @@ class Conformal:
         self.errors[:], self.waiting[:], self.radii[:] = np.nan, np.nan, np.nan
         self.outside[:] = 1 - np.array(self.levels)
 
-    def _learn(self, lanes: Array, error: Array, radii: Array) -> None:
+    def _learn(self, lanes: Array | slice, error: Array, radii: Array) -> None:
         """Steer by hits and misses, and keep the errors; each (rows, steps, targets), radii (..., levels)."""
         known = np.isfinite(error)
         missed = error[..., None] > radii
@@ -147,13 +148,18 @@ class Conformal:
         nominal = 1 - np.array(self.levels)
         self.outside[lanes] += np.where(judged, RATE * (nominal - missed), 0.0)
         kept = self.errors[lanes]
+        if isinstance(lanes, slice) and kept.flags.c_contiguous and known.all():
+            flat = kept.reshape(-1)  # as one row it is moved in place, without a copy
+            flat[:-1] = flat[1:]
+            kept[..., -1] = error
+            return
         moved = np.concatenate([kept[..., 1:], error[..., None]], axis=-1)
         self.errors[lanes] = np.where(known[..., None], moved, kept)
 
-    def measure(self, lanes: Array) -> Array:
+    def measure(self, lanes: Array | slice) -> Array:
         """Return how far intervals reach at this moment, in the unit of the errors: see `advance`."""
         errors, outside = np.sort(self.errors[lanes], axis=-1), self.outside[lanes]  # NaN last
-        count = np.isfinite(errors).sum(axis=-1)[..., None]  # (rows, steps, targets, 1)
+        count = _count_known(errors)[..., None]  # (rows, steps, targets, 1)
         enough = count >= np.array(self.levels) / (1 - np.array(self.levels)) - 1e-9  # levels that so many can answer
         radii = np.where(enough, _take(errors, count, outside), np.nan)
         if self.pooled.size and not enough.all():
@@ -214,6 +220,20 @@ def _take(errors: Array, count: Array, outside: Array) -> Array:
     taken = np.take_along_axis(errors, np.clip(place - 1, 0, np.maximum(count - 1, 0)).astype(int), axis=-1)
     beyond = np.maximum(1 / (count + 1) - outside, 0.0) / RATE  # misses
     return np.where(outside >= 1, 0.0, taken * (1 + _WIDER * np.where(place > count, beyond, 0.0)))
+
+
+def _as_slice(lanes: Array) -> Array | slice:
+    """Return lanes that are neighbours, in their order, as a slice: what is read of them is then no copy."""
+    if lanes.size and lanes[-1] - lanes[0] == lanes.size - 1 and (lanes[1:] > lanes[:-1]).all():
+        return slice(int(lanes[0]), int(lanes[-1]) + 1)
+    return lanes
+
+
+def _count_known(ascending: Array) -> Array:
+    """Return how many are finite of what ends with NaN, along the last axis."""
+    if np.isfinite(ascending[..., -1]).all():
+        return np.full(ascending.shape[:-1], ascending.shape[-1])
+    return np.isfinite(ascending).sum(axis=-1)
 
 
 def _nest(radii: Array) -> Array:

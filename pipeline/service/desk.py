@@ -259,13 +259,11 @@ class Desk:
         """Let lanes read accepted rows, each lane its own in their order, and keep what they answer."""
         for wave in _waves(answers):
             with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
-                read = list(self.book.advance([each.row for each in wave]))
-            for each, (row, numbers) in zip(wave, read, strict=True):
+                step = self.book.advance_together([each.row for each in wave])
+            for each, row, numbers in zip(wave, step.rows, step.numbers, strict=True):
                 each.row, each.numbers = row, numbers
-            lanes = np.array([self.book.number_of(each.row.lane) for each in wave])
             keys = np.array([each.key for each in wave])
-            values = np.array([each.row.values for each in wave])[:, self._came]
-            self.recent.put(lanes, keys, values, np.array([each.numbers for each in wave]))
+            self.recent.put(step.lanes, keys, step.values[:, self._came], step.numbers)
 
     def _note(self, how_it_goes_on: str) -> None:
         self._say(f"a row{how_it_goes_on}")

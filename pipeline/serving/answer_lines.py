@@ -4,7 +4,7 @@ import csv
 import io
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 
 from pipeline.data.arrays import FloatArray
 from pipeline.serving.rows import Row
@@ -19,14 +19,22 @@ def write_answer(row: Row, numbers: FloatArray, note: str | None) -> str:
     if "n" in shown:  # nan; inf is written as it is
         shown = shown.replace("nan", "")
     end = "\n" if note is None else f",{note}\n"
-    if _MARKS.search(row.lane) or _MARKS.search(row.timestamp):
-        return f"{write_cells([row.lane, row.timestamp])[:-1]},{shown}{end}"
-    return f"{row.lane},{row.timestamp},{shown}{end}"
+    return f"{_write_place(row.lane, row.timestamp)},{shown}{end}"
 
 
 def write_number(value: float) -> str:
     """Return a number as it stands in such a line."""
     return "" if value != value else f"{value:.9g}"
+
+
+def _write_place(lane: str, timestamp: str) -> str:
+    """Return the first two cells, quoted where they must be."""
+    return f"{lane},{timestamp}" if _is_plain(lane) and _is_plain(timestamp) else write_cells([lane, timestamp])[:-1]
+
+
+@lru_cache(maxsize=1 << 14)
+def _is_plain(cell: str) -> bool:
+    return _MARKS.search(cell) is None
 
 
 @cache

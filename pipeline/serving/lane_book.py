@@ -54,6 +54,22 @@ class Arrival(NamedTuple):
         return not self.known and not self.fault
 
 
+class Step(NamedTuple):
+    """Rows of different lanes that were read together.
+
+    Attributes:
+        rows: The rows, now with their numbers where rows are numbered.
+        lanes: Numbers of their lanes. Shape (n,).
+        values: What they hold. Shape (n, columns of a row).
+        numbers: What they are answered, as `LaneBook.output_names` has it. Shape (n, outputs).
+    """
+
+    rows: Sequence[Row]
+    lanes: IntArray
+    values: FloatArray
+    numbers: FloatArray
+
+
 class LaneBook:
     """The lanes of one model, and the rows they have read.
 
@@ -289,7 +305,7 @@ class LaneBook:
             return Arrival(key)
         if key <= self._known.get(lane, -math.inf):
             return Arrival(key, known=True)
-        return Arrival(key, missing=self._clock.count_missing(last, key))
+        return Arrival(key, False, self._clock.count_missing(last, key))
 
     def accept(self, row: Row, arrival: Arrival | None = None) -> bool:
         """Note that a row came; it must be given to `advance` then. False if it was read before, and is passed over.
@@ -328,8 +344,12 @@ class LaneBook:
         Yields:
             Each row with its numbers, (columns,), as `output_names` has them; NaN while its lane warms up.
         """
-        if not rows:
-            return
+        if rows:
+            step = self.advance_together(rows)
+            yield from zip(step.rows, step.numbers, strict=True)
+
+    def advance_together(self, rows: Sequence[Row]) -> Step:
+        """Do the same with at least one row, and return all of them together."""
         lanes = np.array([self._lanes.numbers[row.lane] for row in rows])
         values = np.array([row.values for row in rows])
         answers = self._lanes.advance_answers(lanes, values)
@@ -344,7 +364,7 @@ class LaneBook:
         if self._clock.numbered:
             places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0
             rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]
-        yield from zip(rows, numbers, strict=True)
+        return Step(rows, lanes, values, numbers)
 
     def _open(self, name: str, like: str | None) -> None:
         """Make room for a new lane."""

@@ -104,12 +104,12 @@ class Header:
     def _number(
         self, cell: str | float, position: int, lane: str, last_values: Callable[[str], Sequence[float] | None]
     ) -> float:
-        name = self.columns[position]
-        if position in self.levels and str(cell).strip():
+        if self.levels and position in self.levels and str(cell).strip():
             return self._find_level(str(cell).strip(), *self.levels[position])
         value = cell if isinstance(cell, float) else self._spelled(cell)
         if -LARGEST <= value <= LARGEST and (value > 0 or position >= self.positive):  # nearly always
             return value
+        name = self.columns[position]
         if math.isnan(value):
             cell = str(cell)
             if cell.strip().lower() not in _NO_VALUE:

@@ -74,6 +74,22 @@ def test_lanes_do_not_learn_from_each_other() -> None:
     np.testing.assert_array_equal(radii[slices[0]], alone)
 
 
+def test_neighbours_learn_to_the_bit_what_lanes_in_any_order_learn() -> None:
+    """Rows of lanes that lie beside each other, which are moved in place, get other intervals than scattered ones."""
+    random, lanes = np.random.default_rng(4), np.arange(2, 8)
+    some = Conformal.begin(LEVELS, (1, 2), 10, 2)
+    some.errors[:, :, :, 230:] = np.abs(random.standard_normal((10, 2, 2, 20)))
+    some.errors[3] = np.abs(random.standard_normal((2, 2, 250)))
+    other, order = some.select(np.arange(10)), np.array([3, 0, 5, 1, 4, 2])
+    for row in range(260):
+        actual, forecasts = random.standard_normal((6, 2)), random.standard_normal((6, 2, 2))
+        actual[row % 7 : row % 7 + 1, 0] = np.nan if row % 3 == 0 else 0.0
+        reach = some.advance(lanes, actual, forecasts)
+        np.testing.assert_array_equal(other.advance(lanes[order], actual[order], forecasts[order]), reach[order])
+    for name, array in some.of_lanes.items():
+        np.testing.assert_array_equal(other.of_lanes[name], array)
+
+
 def test_short_lanes_borrow_the_shape_of_all_lanes() -> None:
     """A panel of short series would have no 95 % interval at all, or one of the widest lane."""
     random, lanes, length, known = np.random.default_rng(4), 60, 40, 8
