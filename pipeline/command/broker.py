@@ -15,7 +15,7 @@ from pipeline.serving.answer_lines import write_answer, write_cells, write_numbe
 from pipeline.serving.entries import Entries
 from pipeline.serving.lane_book import LaneBook
 from pipeline.serving.redis_streams import FIRST, RedisStream, order
-from pipeline.serving.rows import Row
+from pipeline.serving.rows import Row, shorten
 
 Answers = Iterable[tuple[str, Row, FloatArray]]
 
@@ -52,7 +52,7 @@ class Broker:
             ends_on_drift: Whether to end when the forecasts of a lane have become worse.
         """
         kept = KeptState(entries.book, state)
-        after = self._find_start(kept.resume())
+        after = saved = self._find_start(kept.resume())
         self._check_newest(after)
         if self._sink is None:
             print(write_cells(_names(entries.book)), end="", flush=True)
@@ -67,7 +67,8 @@ class Broker:
                 check_interrupt()
                 if ends_on_drift and entries.book.alarms:
                     break
-                kept.save_sometimes(self._write_position(after))
+                if after != saved and kept.save_sometimes(self._write_position(after)):  # not while nothing comes
+                    saved = after
         finally:
             if all_answered:
                 with wait_for_safe_point():
@@ -91,8 +92,14 @@ class Broker:
         """
         if not position:
             return FIRST
-        stream, after = json.loads(position)
         remedy = "give another state file"
+        try:
+            stream, after = json.loads(position)
+            order(after)
+        except (ValueError, TypeError, AttributeError):
+            raise UserError(
+                f"the state file holds '{shorten(position)}', which is no place in a stream; {remedy}"
+            ) from None
         if stream != self._rows.stream:
             raise UserError(
                 f"the state file goes on in the stream '{stream}', not in input={self._rows.shown}; {remedy}"

@@ -40,14 +40,15 @@ class KeptState:
         if self._path is not None:
             self._book.save(self._path, position)
 
-    def save_sometimes(self, position: str = "") -> None:
-        """Replace the file if that was not done just now."""
+    def save_sometimes(self, position: str = "") -> bool:
+        """Replace the file if that was not done just now; return whether it was."""
         if self._path is None or time.monotonic() <= self._next:
-            return
+            return False
         began = time.monotonic()
         self.save(position)
         took = time.monotonic() - began
         self._next = time.monotonic() + max(_SECONDS_BETWEEN_SAVES, 9 * took)
+        return True
 
 
 def _count_rows(consumed: Mapping[str, int]) -> str:

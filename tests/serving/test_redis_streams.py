@@ -212,6 +212,37 @@ def test_streams_that_do_not_belong_together_are_refused(client: Any, model: Ser
         answer(client, model, tmp_path / "state")
 
 
+def test_a_place_that_is_none_is_refused(client: Any, model: ServedModel, tmp_path: Path) -> None:
+    """A damaged state file ends in a traceback, or in rows that are read twice."""
+    for position in ("x", "[]", '["rows", 1]', '["rows", "a-b"]', "{}"):
+        Entries(model, False, pytest.fail).book.save(tmp_path / "state", position)
+        with pytest.raises(UserError, match="which is no place in a stream; give another state file"):
+            answer(client, model, tmp_path / "state")
+
+
+def test_nothing_is_saved_while_nothing_comes(
+    client: Any, model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service that waits at night writes its whole state every second."""
+    send(client, ROWS[:4])
+    read, asked, saved = RedisStream.read, [], []
+
+    def read_until_morning(stream: RedisStream, after: str, waits: bool) -> Any:
+        asked.append(after)
+        if len(asked) == 6:
+            raise KeyboardInterrupt
+        return read(stream, after, waits=False)
+
+    monkeypatch.setattr(RedisStream, "read", read_until_morning)
+    monkeypatch.setattr("pipeline.command.kept_state._SECONDS_BETWEEN_SAVES", -1.0)
+    monkeypatch.setattr(KeptState, "save", lambda kept, position="": saved.append(position))
+    broker = Broker(read_address("input", address_of(client, "rows")), None)
+    with pytest.raises(KeyboardInterrupt):
+        broker.answer_all(Entries(model, False, pytest.fail), tmp_path / "state", follow=True)
+    assert asked == ["0-0", *["4-0"] * 5]
+    assert saved == ['["rows", "4-0"]'] * 2  # once after the rows, once at the end
+
+
 def test_what_was_removed_is_told(
     client: Any, model: ServedModel, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
