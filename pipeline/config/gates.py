@@ -20,6 +20,7 @@ from pipeline.config.schema import (
     LagsAs,
     Launcher,
     Missing,
+    Normalise,
     Order,
     Protocol,
     Source,
@@ -394,7 +395,10 @@ def _normalise(config: Config) -> Iterator[str]:
             "its first steps are asked for rows that the measure knows already; set return_sequences=false "
             "model.wiring=many_to_one, or dataset.normalise=none dataset.transforms=[difference]"
         )
-    if config.look_back == 1:
+    scales = config.dataset.normalise is Normalise.window_scale
+    if scales and config.head is not HeadName.negative_binomial:
+        yield f"{given} is for counts, and needs model.head=negative_binomial; or set dataset.normalise=window_standard"
+    if config.look_back == 1 and not scales:
         yield f"{given} of one row leaves the network a zero to read, but got look_back=1; set look_back=2 or more"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from pipeline.config.keys import NEUTRAL
-from pipeline.config.schema import Config, HeadName, Loss, Protocol, Scaler
+from pipeline.config.schema import Config, HeadName, Loss, Normalise, Protocol, Scaler
 
 _LEVELS = "model.quantiles"
 _WITHOUT_LEVELS = (HeadName.point, HeadName.token)
@@ -42,7 +42,7 @@ def _changed_counts(config: Config, given: str) -> Iterator[str]:
     changed = {
         "dataset.scaler=none": dataset.scaler is not Scaler.none,
         "dataset.transforms=[]": bool(dataset.transforms),
-        "dataset.normalise=none": config.normalises,
+        "dataset.normalise=none or window_scale": dataset.normalise not in (Normalise.none, Normalise.window_scale),
     }
     for needed, missing in changed.items():
         if missing:

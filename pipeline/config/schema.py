@@ -113,6 +113,7 @@ class Normalise(Enum):
     window_last = "window_last"
     window_mean = "window_mean"
     window_standard = "window_standard"
+    window_scale = "window_scale"
 
 
 class Decoder(Enum):

@@ -95,6 +95,7 @@ def describe_normalise(config: Config) -> str:
         Normalise.window_last: "is read minus its last value",
         Normalise.window_mean: "is read minus its mean",
         Normalise.window_standard: "is read minus its mean, over its standard deviation",
+        Normalise.window_scale: "is read over 1 + its mean",
     }[how]
     return (
         f"dataset.normalise={how.value}: each window {measure}, each feature by itself, and the forecast is brought "

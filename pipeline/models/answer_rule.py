@@ -40,6 +40,8 @@ class AnswerRule:
         """Whether each number of an answer moves with its target, and whether it grows with its unit."""
         if self.below is not None:
             return ((True, True),) * self.numbers
+        if self.counts:  # a mean above zero: it grows, and the dispersion, a share of it, stays
+            return ((False, True), (False, False))
         return ((True, True), (False, True), *((False, False),) * (self.numbers - 2))
 
     def apply(self, outputs: Any, space: Any) -> Any:

@@ -7,7 +7,8 @@ With look_back=3 and window_last, of one feature:
 
 `window_mean` shifts by the mean of the window; `window_standard` also divides by its standard deviation, but by no less
 than `SMALLEST`: what does not move is then no division by zero. It is RevIN without numbers to learn (Kim et al.,
-"Reversible instance normalization", 2022).
+"Reversible instance normalization", 2022). `window_scale`, for counts, shifts nothing and divides by 1 + the mean of
+the window, as DeepAR does (Salinas et al., 2020).
 """
 
 from dataclasses import dataclass
@@ -61,6 +62,9 @@ class WindowRule:
         if self.how is Normalise.window_last:
             last = rows[..., -1:, :]
             return last, space.ones_like(last)
+        if self.how is Normalise.window_scale:
+            size = 1 + space.mean(space.abs(rows), axis=-2, keepdims=True)
+            return space.zeros_like(size), size
         mean = space.mean(rows, axis=-2, keepdims=True)
         if self.how is Normalise.window_mean:
             return mean, space.ones_like(mean)

@@ -139,9 +139,10 @@ COMBINATIONS = {
         for change, needed in {
             "dataset.scaler=standard": "scaler=none; set",
             "dataset.transforms=[log]": r"transforms=\[\]; set",
-            "dataset.normalise=window_mean": "normalise=none; set",
+            "dataset.normalise=window_mean": "normalise=none or window_scale; set",
         }.items()
     },
+    "dataset.normalise=window_scale": "window_scale is for counts, and needs model.head=negative_binomial",
     "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
     "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
     "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",

@@ -7,12 +7,25 @@ import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.gates import check_ranges
-from pipeline.config.schema import Config, DatasetConfig, Horizons, LagsAs, ModelConfig, Normalise, Skip, Source
+from pipeline.config.schema import (
+    Config,
+    DatasetConfig,
+    HeadName,
+    Horizons,
+    LagsAs,
+    ModelConfig,
+    Normalise,
+    Scaler,
+    Skip,
+    Source,
+)
+from pipeline.models.heads.families import NegativeBinomial
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network, normalise
 from pipeline.models.plan import plan_layers
 from pipeline.models.window_rule import WindowRule
 
 RULES = [how for how in Normalise if how is not Normalise.none]
+SHIFTED = [how for how in RULES if how is not Normalise.window_scale]
 STEPS, TARGETS = 2, (1, 0)  # two steps ahead, of the second feature and of the first
 
 
@@ -32,7 +45,7 @@ def windows(lags_as: LagsAs = LagsAs.time_steps) -> np.ndarray:
 
 
 @pytest.mark.parametrize("lags_as", LagsAs)
-@pytest.mark.parametrize("how", RULES)
+@pytest.mark.parametrize("how", SHIFTED)
 def test_what_is_added_to_a_series_is_added_to_its_forecasts(how: Normalise, lags_as: LagsAs) -> None:
     """A series that has risen would be forecast on the level of its training part."""
     network, samples = build(how, lags_as), windows(lags_as)
@@ -57,7 +70,27 @@ def test_numbers_by_hand() -> None:
     read = {how: normalise(WindowRule(how, 1, (0,)), window).ravel().tolist() for how in RULES}
     assert read[Normalise.window_last] == [-5, -4, 0]
     assert read[Normalise.window_mean] == [-2, -1, 3]
+    assert read[Normalise.window_scale] == [0.25, 0.5, 1.5]
     assert read[Normalise.window_standard] == pytest.approx(np.array([-2, -1, 3]) / np.sqrt(14 / 3))
+
+
+def test_a_mean_of_counts_grows_with_its_window_and_its_dispersion_stays() -> None:
+    """A shop that sells a hundred times as much is forecast like a small one, or as if its days were alike."""
+    dataset = DatasetConfig(normalise=Normalise.window_scale, scaler=Scaler.none)
+    model = ModelConfig(units=[4], head=HeadName.negative_binomial, quantiles=[0.1, 0.5, 0.9])
+    config = Config(look_back=5, dataset=dataset, model=model)
+    check_ranges(replace(config, dataset=replace(dataset, name="x", source=Source.sine)))
+    layers = plan_layers(config, 1, 2, (0,))
+    random = np.random.default_rng(1)
+    network = build_numpy_network(
+        layers, [random.normal(size=shape) for layer in layers for shape in layer.weight_shapes]
+    )
+    samples = random.poisson(4.0, size=(10, 5, 1)).astype(np.float32)
+    size = 1 + samples.mean(axis=1)  # (windows, 1)
+    core = NegativeBinomial().rule.apply(network.core.answer(samples / size[:, None]), np)
+    said = network.answer(samples)
+    np.testing.assert_allclose(said[:, :1], core[:, :1] * size, rtol=1e-5)
+    np.testing.assert_allclose(said[:, 1], core[:, 1], rtol=1e-5)
 
 
 @pytest.mark.parametrize("how", RULES)
@@ -73,7 +106,7 @@ def test_a_calendar_has_no_level_of_its_own(how: Normalise) -> None:
     assert rule is not None and (rule.features, rule.untouched) == (3, 2)
 
 
-@pytest.mark.parametrize("how", RULES)
+@pytest.mark.parametrize("how", SHIFTED)
 def test_a_window_that_does_not_move_is_read_as_zeros(how: Normalise) -> None:
     """A shop that was closed for a week would be a division by zero, and everything after it no number."""
     network, samples = build(how), np.full((1, 5, 2), 0.7, np.float32)

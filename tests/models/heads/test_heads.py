@@ -28,7 +28,8 @@ def head(request: pytest.FixtureRequest) -> Head:
 def say(head: Head, values: np.ndarray, others: float) -> np.ndarray:
     """Return numbers that place a head's answers at values, scale and shape of a distribution as given."""
     moves = ((True, True),) if head.rule is None else head.rule.moves
-    return np.where([shifted for shifted, _ in moves], values[..., None], others)  # (..., numbers)
+    placed = [shifted or number == 0 for number, (shifted, _) in enumerate(moves)]  # a mean of counts is not shifted
+    return np.where(placed, values[..., None], others)  # (..., numbers)
 
 
 def test_every_name_has_a_head() -> None:
