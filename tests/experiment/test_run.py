@@ -183,7 +183,7 @@ def test_a_head_of_quantiles_is_logged_and_served(
     np.testing.assert_array_equal(ahead["one_step_ahead"], ahead["one_step_ahead_quantile_0.5"])
     monkeypatch.setattr("sys.stdout", io.StringIO())
     pd.DataFrame({"value": [0.1, 0.2]}).to_csv("next.csv", index=False)
-    assert stream.stream_rows(stream.Arguments(**served, input=Path("next.csv"), follow=False)) == 0
+    assert stream.stream_rows(stream.Arguments(**served, input="next.csv", follow=False)) == 0
     answer = pd.read_csv(io.StringIO(sys.stdout.getvalue()))
     assert (answer["low_95"] < answer["low_80"]).all() and (answer["high_80"] < answer["high_95"]).all()
     np.testing.assert_array_equal(answer["forecast"], answer["quantile_0.5"])
@@ -340,7 +340,7 @@ def test_names_from_elsewhere_pass_through_every_command(
     monkeypatch.setattr("sys.stdout", io.StringIO())
     coming = pd.DataFrame([["2024-02-10", ODD_LANES[0], 0.1, 0.2]], columns=["wann?", "wo $", *ODD_TARGETS])
     coming.to_csv("next.csv", index=False)
-    assert stream.stream_rows(stream.Arguments(**served, input=Path("next.csv"), follow=False)) == 0
+    assert stream.stream_rows(stream.Arguments(**served, input="next.csv", follow=False)) == 0
     answer = pd.read_csv(io.StringIO(sys.stdout.getvalue()))
     assert answer.columns.tolist()[:4] == ["lane", "timestamp", *(f"forecast.{name}" for name in ODD_TARGETS)]
     assert answer["lane"].tolist() == [ODD_LANES[0]] and answer.iloc[:, :4].notna().all(axis=None)

@@ -5,29 +5,36 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import (
     Cell,
+    Config,
     Cycle,
+    DatasetConfig,
     Decoder,
     HeadName,
     Horizons,
     LagsAs,
+    ModelConfig,
     Normalise,
     Order,
     Skip,
+    Source,
     Transform,
     Wiring,
 )
+from pipeline.data.prepare import prepare_data
 from pipeline.exporting.files import Run, open_form, write_form
 from pipeline.exporting.formats import ENDINGS, Format
 from pipeline.exporting.forms import FORECAST, NEW, QUANTILES, ROW, ROWS, make_step, make_window, why_no_window
 from pipeline.exporting.layout import Layout, lay_out, scaler_shapes, state_shapes, take_state
 from pipeline.models.graph.graph import Graph
+from pipeline.models.plan import plan_layers
 from pipeline.serving.lanes import Lanes
-from pipeline.serving.model import ServedModel
+from pipeline.serving.model import ServedModel, make_model
 
 MakeServed = Callable[..., ServedModel]
 STATEFUL, ALL = {"stateful": True}, {"horizons": Horizons.all}
@@ -96,6 +103,30 @@ def read_lanes(model: ServedModel, layout: Layout) -> tuple[dict[str, np.ndarray
         values = np.stack([model.data.rows[rows.start + place] for rows in model.data.series.slices()])
         answers.append(lanes.advance_answers(numbers, values))
     return cold, answers, lanes
+
+
+def test_an_embedding_goes_along(tmp_path: Path) -> None:
+    """A model of categories cannot be exported, or tomorrow's weather is looked up in another row of its table."""
+    days, random = pd.date_range("2024-01-01", periods=42).strftime("%Y-%m-%d"), np.random.default_rng(1)
+    rows = [f"{day},{'' if at > 39 else at % 7 + 1},{['sun', 'rain', 'fog'][at % 3]}" for at, day in enumerate(days)]
+    (tmp_path / "ice.csv").write_text("\n".join(["day,a,weather", *rows]) + "\n")
+    dataset = DatasetConfig(
+        name="tiny", source=Source.file, path=str(tmp_path / "ice.csv"), time_column="day", features=["a"],
+        targets=["a"], future=["weather"], categories=["weather"], horizons=Horizons.all,
+    )  # fmt: skip
+    network = ModelConfig(units=[3], wiring=Wiring.encoder_decoder, decoder=Decoder.future, embedding=2)
+    config = Config(horizon=2, dataset=dataset, model=network)
+    data = prepare_data(config)
+    layers = plan_layers(config, *data.windows.interface)
+    model = make_model(config, data, 1, [random.normal(size=shape) for each in layers for shape in each.weight_shapes])
+    layout = lay_out(model)
+    run = open_graph(make_step(model, layout), Format.onnx, tmp_path)
+    state, answers, _ = read_lanes(model, layout)
+    for row, answer in zip(read_rows(model, layout), answers, strict=True):
+        made = run({ROW: row, **state})
+        np.testing.assert_allclose(made[FORECAST], answer, rtol=1e-4)
+        state = {name: made[f"{NEW}{name}"] for name in state}
+    assert np.isfinite(answer).all()
 
 
 @kinds

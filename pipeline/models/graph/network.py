@@ -55,7 +55,7 @@ class _Walk:
         self, graph: GraphBuilder, samples: Value, steps: int | None, features: int, states: Sequence[Value]
     ) -> None:
         self._graph = graph
-        self._samples = self._read = samples  # what the core reads
+        self._samples = self._read = self._rows = samples  # what the core reads, and what its layers do
         self._shape = steps, features
         self._before = list(states)
         self._measures: tuple[Value, Value] | None = None
@@ -84,6 +84,10 @@ class _Walk:
                 assert self._length is not None
                 self.hidden = graph.put(Op.reshape, self.hidden, shape=[-1, self._length * layer.outputs])
                 self._is_sequence = False
+            case Kind.categories:
+                assert layer.layout is not None
+                self.hidden = graph.dense(self.hidden, layer.layout.lay_tables(weights, layer.inputs, np))
+                self._rows = self.hidden
             case Kind.past:
                 self.hidden = graph.put(Op.slice, self.hidden, axis=2, start=0, stop=layer.outputs)
             case Kind.ahead:
@@ -124,7 +128,7 @@ class _Walk:
     def _put_beside(self, layer: LayerPlan) -> None:
         """Put beside each step of a decoder what the last row that was read carries of its row."""
         put, columns = self._graph.put, layer.outputs - layer.inputs
-        last = put(Op.take, self._read, axis=1, places=[-1])
+        last = put(Op.take, self._rows, axis=1, places=[-1])
         carried = put(Op.slice, last, axis=2, start=-layer.repeats * columns, stop=None)
         known = put(Op.reshape, carried, shape=[-1, layer.repeats, columns])
         self.hidden = put(Op.concat, self.hidden, known, axis=2)
@@ -135,7 +139,7 @@ class _Walk:
         rows = self._graph.put(Op.reshape, self._samples, shape=[-1, steps * features // rule.features, rule.features])
         shift, scale = self._measures = self._measure(rule, rows)
         moved = self._graph.put(Op.divide, self._graph.put(Op.subtract, rows, shift), scale)
-        self.hidden = self._read = self._graph.put(Op.reshape, moved, shape=[-1, steps, features])
+        self.hidden = self._read = self._rows = self._graph.put(Op.reshape, moved, shape=[-1, steps, features])
 
     def _measure(self, rule: WindowRule, rows: Value) -> tuple[Value, Value]:
         """Return shift and scale, each (lanes, 1, features): see `WindowRule.measure`."""
