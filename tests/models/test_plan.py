@@ -132,7 +132,13 @@ def assert_three_ways_agree(config: Config, interface: tuple[Any, ...], folder: 
     return weights
 
 
-@pytest.mark.parametrize(("how", "skip"), [(Normalise.none, Skip.none), (Normalise.window_standard, Skip.linear)])
+@pytest.mark.parametrize(
+    ("how", "skip"),
+    [
+        pytest.param(Normalise.none, Skip.none, marks=pytest.mark.thorough),
+        (Normalise.window_standard, Skip.linear),
+    ],
+)
 def test_three_ways_to_decode_the_known_future_agree(how: Normalise, skip: Skip, tmp_path: Path) -> None:
     """A served forecast would read the price of another step, or a saved network could not be loaded safely."""
     dataset = DatasetConfig(normalise=how, horizons=Horizons.all, future=["b", "c"])

@@ -78,7 +78,10 @@ DECODER = {
 }
 
 
-@pytest.mark.parametrize("changes", [ENCODER, DECODER], ids=["encoder", "decoder"])
+@pytest.mark.parametrize(
+    "changes",
+    [pytest.param(ENCODER, marks=pytest.mark.thorough, id="encoder"), pytest.param(DECODER, id="decoder")],
+)
 def test_windows_are_certified_where_no_state_is_carried(changes, make_config, make_data) -> None:
     """The network that serves would not be the one that was scored, and nobody would know."""
     config = make_config(**changes)
