@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import mlflow
 import numpy as np
 import pandas as pd
 import pytest
@@ -173,10 +174,11 @@ def test_a_served_model_answers_raw_rows_with_the_numbers_of_predictions_csv(ser
     check(served, "false", pd.DataFrame(predictions))
 
 
-def test_a_stateful_model_reads_its_past_from_the_rows_it_is_given(
-    served: Served, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stateful_model_reads_its_past_from_the_rows_it_is_given(served: Served) -> None:
     """A model of a stateful run is served without the state that made its scores."""
-    monkeypatch.setenv("MLFLOW_TRACKING_URI", served.address)
-    model = load_model(served.model("true"))
+    mlflow.set_tracking_uri(served.address)
+    try:
+        model = load_model(served.model("true"))
+    finally:
+        mlflow.set_tracking_uri(None)
     check(served, "true", model.predict(AIRLINE))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 FOLDER = "report"
 _HISTORY, _CALIBRATION = "history.csv", "calibration.csv"
 _LOW, _HIGH = "low_", "high_"
+_TEXTS = ("lane", "timestamp", "target", "part")
 
 
 def report_sweep(store: "Store", parent_run_id: str, salvage: Salvage) -> None:
@@ -98,11 +99,12 @@ def _read_reliability(path: Path) -> Reliability:
 
 def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str, head: Head) -> Forecast | None:
     """Read the first target and the furthest step ahead of the test part; of many lanes the first. A text has none."""
+    numbers = [name for name in pd.read_csv(predictions, nrows=0) if name not in _TEXTS]
     frame = pd.read_csv(
         predictions,
-        dtype={"lane": str, "timestamp": str, "target": str},
-        keep_default_na=False,
-        na_values={"actual": ""},
+        dtype=dict.fromkeys(_TEXTS, str),
+        keep_default_na=False,  # a lane may be called NA
+        na_values=dict.fromkeys(numbers, ""),  # no value in the file; intervals of which too few errors are known
     )
     if "target" not in frame:
         return None

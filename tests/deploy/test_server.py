@@ -26,7 +26,7 @@ def team() -> Iterator[Team]:
         patch.setenv("MLFLOW_TRACKING_USERNAME", "admin")
         patch.setenv("MLFLOW_TRACKING_PASSWORD", ADMIN_PASSWORD)
         yield team
-        mlflow.set_tracking_uri("")
+        mlflow.set_tracking_uri(None)
 
 
 def sweep(experiment: str, *more: str) -> tuple[str, ...]:

@@ -65,7 +65,7 @@ def server(opened: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> It
         monkeypatch.setattr(module, "take_step", server.take)
         monkeypatch.setattr(module, "ask_store", server.ask)
     yield server
-    mlflow.set_tracking_uri("")
+    mlflow.set_tracking_uri(None)
 
 
 def train(

@@ -17,7 +17,7 @@ def test_every_text_is_escaped_unless_the_template_trusts_it() -> None:
 def test_only_style_and_our_own_figures_are_trusted() -> None:
     """A template would let a text through as markup."""
     names = _environment().list_templates()
-    pages = ["comparison", "gates", "page", "parts", "search", "service", "sweep"]
+    pages = ["comparison", "dashboard", "gates", "page", "parts", "search", "service", "sweep"]
     assert names == [f"{page}.html.j2" for page in pages]
     loader = _environment().loader
     assert loader is not None
