@@ -38,7 +38,8 @@ for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIG
         signal.signal(number, handler)
 
 # No test may fail because the machine is busy, and a run of the suite tries the same examples as the one before.
-settings.register_profile("suite", deadline=None, derandomize=True)
+settings.register_profile("suite", deadline=None, derandomize=True, max_examples=40)
+settings.register_profile("thorough", settings.get_profile("suite"), max_examples=100)
 settings.load_profile("suite")
 
 # The settings of the person who runs the tests stay out of them, and out of the fixtures of whole modules.
@@ -247,6 +248,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--every-combination", action="store_true", help="compare the engines on all 192 combinations (ten minutes)"
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples a property is tried on, before a test takes over the number."""
+    if config.getoption("--thorough"):
+        settings.load_profile("thorough")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

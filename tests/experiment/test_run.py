@@ -213,6 +213,7 @@ def test_weights_of_every_seed_are_logged(panel: Run, place: Place) -> None:
 # --------------------------------------------------------------------------------------- a wiring without a state
 
 
+@pytest.mark.thorough
 def test_of_an_encoder_decoder_windows_are_certified(place: Place) -> None:
     """A run that carries no state fails because of it, or claims what no state can have."""
     config = configure({"horizons": Horizons.all}, horizon=3, batch_size=8)
