@@ -273,6 +273,7 @@ def test_the_audit_finds_a_past_input_that_is_read_ahead() -> None:
     assert (plain_forecasts(before)[known] != plain_forecasts(replace(before, data=data))[known]).any()
 
 
+@pytest.mark.thorough  # the engines are held to agree elsewhere
 def test_the_reference_engine_knows_no_more() -> None:
     """keras.Model.fit would be given what the fused engine is not."""
     config = replace(configure("stateful", epochs=1, engine=Engine.fit), seeds=1)

@@ -211,6 +211,7 @@ def test_a_window_of_fewer_steps_is_measured_by_those_alone(skip: Skip) -> None:
     assert "stateful=true" not in describe_memory(config, memory)
 
 
+@pytest.mark.thorough
 def test_a_large_network_is_measured_on_its_last_origins(monkeypatch: pytest.MonkeyPatch) -> None:
     """A large network would be measured for minutes, or on other rows than it says."""
     config = configure(look_back=1)

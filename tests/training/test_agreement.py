@@ -185,6 +185,7 @@ THOROUGH = (
     "normalised",
     "one to one",
     "one to many",
+    "encoder-decoder",
     "categories embedded",
     "the known future decoded",
 )

@@ -166,6 +166,7 @@ def test_a_large_network_is_trained_one_seed_per_call(make_config, make_data) ->
     assert sizes == [4, 1]
 
 
+@pytest.mark.thorough
 def test_large_and_small_groups_agree(train, three, monkeypatch, compile_again) -> None:
     """The size of a group would change what is learnt."""
     monkeypatch.setattr(groups, "_SMALL", 0)
@@ -173,6 +174,7 @@ def test_large_and_small_groups_agree(train, three, monkeypatch, compile_again) 
     np.testing.assert_allclose(three[1], apart[1], atol=1e-5)
 
 
+@pytest.mark.thorough
 def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch, compile_again) -> None:
     """A large network would learn something else than a small one; or XLA compiles each of its batches again."""
     settings = {"stateful": True, "batch_size": 2, "training": {"epochs": 6, "patience": 6}}

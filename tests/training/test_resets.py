@@ -46,6 +46,7 @@ def test_steps_per_call_of_a_stateless_network(num_batches, expected) -> None:
     assert steps_per_call(None, num_batches) == expected
 
 
+@pytest.mark.thorough
 def test_batches_per_call_change_no_number(make_config, make_data, ignore_epoch, monkeypatch) -> None:
     """A faster setting would train another network: batches of the last, shorter call are lost or counted twice."""
     config = make_config()
