@@ -99,7 +99,7 @@ def _read_reliability(path: Path) -> Reliability:
 
 def _read_forecast(errors_folder: Path, predictions: Path, name: str, unit: str, head: Head) -> Forecast | None:
     """Read the first target and the furthest step ahead of the test part; of many lanes the first. A text has none."""
-    numbers = [name for name in pd.read_csv(predictions, nrows=0) if name not in _TEXTS]
+    numbers = [str(name) for name in pd.read_csv(predictions, nrows=0) if name not in _TEXTS]
     frame = pd.read_csv(
         predictions,
         dtype=dict.fromkeys(_TEXTS, str),
