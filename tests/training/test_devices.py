@@ -88,6 +88,7 @@ def test_groups_of_a_gpu_are_equal(seeds, most, size, make_config) -> None:
     assert size_groups(make_config(), None, Placement("/GPU:0", "asked", most), seeds) == size
 
 
+@pytest.mark.thorough
 def test_all_seeds_of_all_configurations_are_one_group(make_config, make_data, play_gpu, groups_made) -> None:
     """A card would train four seeds at a time, as a core does, and idle."""
     play_gpu(GIGABYTE)

@@ -94,6 +94,7 @@ def test_scores_of_each_lane(many) -> None:
         )
 
 
+@pytest.mark.thorough
 def test_one_lane_is_trained_and_scored_as_the_plain_series(make_config, make_panel, ignore_epoch) -> None:
     """A panel of one stock would get other weights, forecasts or scores than the stock itself."""
     values = np.random.default_rng(8).normal(size=40)

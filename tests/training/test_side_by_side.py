@@ -95,6 +95,7 @@ def test_a_configuration_has_the_same_bits_alone_and_side_by_side(
     assert len(opened) == len(COMPANIES)  # one program for all of a company
 
 
+@pytest.mark.thorough
 def test_a_command_of_its_own_gives_the_same_bits(make_jobs, together, ignore_epoch) -> None:
     """A program that stays open would remember something of the job before."""
     job = make_jobs("to the end")[1]
