@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -19,12 +19,15 @@ from hypothesis import settings
 
 # The product sets these before it imports TensorFlow and MLflow; tests import rooms directly.
 from pipeline.base.environment import prepare_environment
-from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source, Token
+from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Source, Token, TrackingConfig
 from pipeline.data.series import Series
 from pipeline.data.tokens import tokenize
 from pipeline.data.vocabulary import build_vocabulary
 from pipeline.models.plan import plan_layers
 from pipeline.serving.writer import Writer, make_writer
+
+if TYPE_CHECKING:
+    from pipeline.tracking.store import Store
 
 prepare_environment()
 gc.disable()  # until everything is collected: of what is imported, nothing is garbage
@@ -111,6 +114,20 @@ def make_store(tmp_path_factory: pytest.TempPathFactory) -> MakeStore:
         return f"sqlite:///{folder / 'mlflow.db'}"
 
     return make
+
+
+@pytest.fixture(scope="session")
+def first_store(tmp_path_factory: pytest.TempPathFactory, make_store: MakeStore) -> str:
+    """URI of a store that tests share, each in an experiment of its own."""
+    return make_store(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture
+def store(first_store: str, request: pytest.FixtureRequest) -> "Store":
+    """An experiment of this test's own."""
+    from pipeline.tracking.store import open_store
+
+    return open_store(TrackingConfig(uri=first_store, experiment_name=f"{request.path.stem} {request.node.name}"))
 
 
 @pytest.fixture

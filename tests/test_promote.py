@@ -1,6 +1,6 @@
 """`python -m pipeline.promote`: the champion is replaced by a run that is shown to be better, and by no other."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +12,12 @@ from pipeline.artifacts.errors_file import NAME, write_test_errors
 from pipeline.base.record import HASH_TAG
 from pipeline.command.promote import main
 from pipeline.config.keys import complete_parameters
-from pipeline.config.schema import TrackingConfig
 from pipeline.tracking.live import track_run
 from pipeline.tracking.search import FORCED_TAG, PROMOTED_TAG, find_alias
-from pipeline.tracking.store import Store, open_store
+from pipeline.tracking.store import Store
 
 ROWS = 48
 Log = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def first_store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Iterator[Store]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield open_store(TrackingConfig(uri=make_store(tmp_path_factory.mktemp("store"))))
-
-
-@pytest.fixture
-def store(first_store: Store, request: pytest.FixtureRequest) -> Store:
-    """An experiment of this test's own."""
-    return open_store(TrackingConfig(uri=first_store.uri, experiment_name=request.node.name))
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 
 import psutil
 import pytest
@@ -34,19 +33,6 @@ from pipeline.tracking.past import (
 from pipeline.tracking.resume import find_finished
 from pipeline.tracking.search import CHAMPION_TAG, log_trial, logged_trials, open_search
 from pipeline.tracking.store import Store, open_store
-
-
-@pytest.fixture(scope="module")
-def first_store(tmp_path_factory: pytest.TempPathFactory, make_store: Callable[[Path], str]) -> Iterator[Store]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("MLFLOW_TRACKING_URI", raising=False)
-        yield open_store(TrackingConfig(uri=make_store(tmp_path_factory.mktemp("store"))))
-
-
-@pytest.fixture
-def store(first_store: Store, request: pytest.FixtureRequest) -> Store:
-    """An experiment of this test's own."""
-    return open_store(TrackingConfig(uri=first_store.uri, experiment_name=request.node.name))
 
 
 def log_run(store: Store, config_hash: str, score: float, parent: str | None = None) -> str:
