@@ -25,6 +25,8 @@ from mlflow.pyfunc import load_model
 
 from tests.commands import run_command, start_command
 
+pytestmark = pytest.mark.thorough  # two servers; tests/serving/test_frames.py has the answers without them
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS, ANSWER_SECONDS = 600, 600
 LOOK_BACK = 4

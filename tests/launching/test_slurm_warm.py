@@ -165,7 +165,7 @@ def test_the_task_of_a_worker_that_died_is_done_by_another(
     assert "had too little memory (slurm.memory), 2 times" in answers[1]["error"]
     died = [name for name, process in played.jobs.items() if process.wait() == -signal.SIGKILL]
     assert len(died) == 3 and sorted(job for _, _, job in closed) == sorted(died)
-    assert any(f"a worker of Slurm job {died[0]} had too little memory" in line for line in told)
+    assert any(f"a worker of Slurm job {name} had too little memory" in line for name in died for line in told)
 
 
 def test_what_nobody_waits_for_any_more_is_cancelled(open_them: Open, played: PlayedSlurm) -> None:
@@ -175,7 +175,9 @@ def test_what_nobody_waits_for_any_more_is_cancelled(open_them: Open, played: Pl
         assert next(answers)["place"] == 1
         answers.close()
     assert len(played.cancelled) >= 1
-    assert sorted(process.poll() for process in played.jobs.values()) == [0, 128 + signal.SIGTERM]
+    idle, busy = sorted(process.poll() for process in played.jobs.values())
+    assert busy == 128 + signal.SIGTERM
+    assert idle in (0, -signal.SIGTERM)  # cancelled, too, if it had not yet seen that there is no more work
 
 
 def test_an_interrupt_waits_until_the_queue_has_none_of_them(open_them: Open, monkeypatch: pytest.MonkeyPatch) -> None:
