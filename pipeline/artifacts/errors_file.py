@@ -53,29 +53,59 @@ def write_test_errors(
     Returns:
         What identifies the values that are scored: `TestErrors.rows`.
     """
-    told = timestamps.astype(str).to_numpy(dtype=str)[test]
-    times, _ = pd.factorize(timestamps[test], sort=True)
-    measured = actual[test, None]  # (test time, 1, targets)
-    place = head.measure(len(targets)).place
-    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.levels, place)
+    found = measure_test_errors(
+        timestamps, targets, horizon_steps, test, actual, answers, baselines, seeds, validation_rmse, scale, head
+    )
     facts = {
-        "rows": rows,
-        "span": span,
-        "horizon": int(max(horizon_steps)),
-        "seeds": [int(seed) for seed in seeds],
+        "rows": found.rows,
+        "span": found.span,
+        "horizon": found.horizon,
+        "seeds": list(found.seeds),
         "baselines": list(baselines),
     }
     np.savez(
         path,
         allow_pickle=False,
         facts=np.array(json.dumps(facts)),
-        errors=_single(head.errors(answers[:, test], measured)),
-        times=times.astype(np.int32),
-        scale=np.asarray(scale, dtype=float),
-        validation_rmse=np.asarray(validation_rmse, dtype=float),
-        baselines=_single(np.stack([head.errors(each[test], measured) for each in baselines.values()])),
+        errors=_single(found.errors),
+        times=found.times.astype(np.int32),
+        scale=found.scale,
+        validation_rmse=found.validation_rmse,
+        baselines=_single(np.stack(list(found.baselines.values()))),
     )
-    return rows
+    return found.rows
+
+
+def measure_test_errors(
+    timestamps: pd.Index,
+    targets: Sequence[str],
+    horizon_steps: Sequence[int],
+    test: np.ndarray,
+    actual: np.ndarray,
+    answers: np.ndarray,
+    baselines: Mapping[str, np.ndarray],
+    seeds: Sequence[int],
+    validation_rmse: Sequence[float],
+    scale: np.ndarray,
+    head: Head = POINT,
+) -> TestErrors:
+    """Return the errors of the test part; for the arguments see `write_test_errors`."""
+    told = timestamps.astype(str).to_numpy(dtype=str)[test]
+    times, _ = pd.factorize(timestamps[test], sort=True)
+    measured = actual[test, None]  # (test time, 1, targets)
+    place = head.measure(len(targets)).place
+    rows, span = _identify(told, times, targets, horizon_steps, actual[test], head.levels, place)
+    return TestErrors(
+        errors=head.errors(answers[:, test], measured),
+        seeds=tuple(int(seed) for seed in seeds),
+        validation_rmse=np.asarray(validation_rmse, dtype=float),
+        baselines={name: head.errors(each[test], measured) for name, each in baselines.items()},
+        times=times,
+        scale=np.asarray(scale, dtype=float),
+        rows=rows,
+        span=span,
+        horizon=int(max(horizon_steps)),
+    )
 
 
 def _single(errors: np.ndarray) -> np.ndarray:

@@ -1,12 +1,15 @@
 """Forecasts for a table of raw rows, in the data's own units: transforms, scaling, windows and state are inside."""
 
+from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config, Source, Transform
+from pipeline.data.arrays import FloatArray
 from pipeline.data.categories import encode_categories, sources_of
 from pipeline.data.frames import tidy_frame
 from pipeline.data.known_ahead import carry_ahead
@@ -26,6 +29,48 @@ def value_columns(config: Config, series: Series) -> list[str]:
     encoded = sources_of(series.levels)
     needed = (name for name in (*series.features, *(series.targets if differs else ())) if name not in series.computed)
     return list(dict.fromkeys(encoded[name][0] if name in encoded else name for name in needed))
+
+
+def read_rows(model: ServedModel, given: pd.DataFrame | Path, targets: Sequence[str] = ()) -> Series:
+    """Read raw rows as a run reads its data, categories encoded with the values that it has learnt.
+
+    Args:
+        model: Of the run.
+        given: A table, or a file.
+        targets: Columns that are read beside those that the network needs.
+
+    Raises:
+        UserError: If a column is missing, or holds what cannot be read.
+    """
+    dataset, known = model.config.dataset, model.data.series
+    columns = value_columns(model.config, known)
+    past = [name for name in columns if name not in (*dataset.future_columns, *dataset.static)]
+    reading = replace(dataset, source=Source.frame, features=past, targets=[*targets], lane_block=None)
+    if isinstance(given, Path):
+        series = load_series(replace(reading, source=Source.file, path=str(given)))
+    else:
+        series = load_series(reading, data=tidy_frame(given, dataset.time_column))
+    series = replace(series, step=known.step)
+    if series.levels:
+        series = encode_categories(dataset, series, known.levels)
+    bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
+    if len(bad):
+        name = series.columns[int(bad[0, 1])]
+        raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")
+    return series
+
+
+def lay_rows(model: ServedModel, series: Series) -> FloatArray:
+    """Return rows that `read_rows` has read as the lanes of a model take them.
+
+    Shape (time, columns of the run's series + what a row carries of those after it); NaN in columns that are not read.
+    """
+    known, carried = len(model.data.series.columns), model.data.windows.spec.carried
+    values = np.full((len(series), known + len(carried)), np.nan)
+    values[:, model.data.series.column_numbers(series.columns)] = series.values
+    if carried:
+        values[:, known:] = carry_ahead(series, len(model.data.windows.spec.future_steps))
+    return values
 
 
 class FrameForecaster:
@@ -61,7 +106,7 @@ class FrameForecaster:
         Raises:
             UserError: If a column is missing, or holds what cannot be read.
         """
-        series = self._read(frame)
+        series = read_rows(self.model, frame)
         outputs, around = self._forecast(series)
         names = [*self.model.output_names(), *name_all_around(self.model)]
         answer = pd.DataFrame(np.concatenate([outputs, around], axis=1), columns=names)
@@ -70,21 +115,6 @@ class FrameForecaster:
         if dataset.lane_column is not None:
             answer.insert(0, dataset.lane_column, np.array(series.series_ids)[series.series_of_rows()])
         return answer[np.isfinite(outputs).all(axis=1)].reset_index(drop=True)
-
-    def _read(self, frame: pd.DataFrame) -> Series:
-        dataset = self.model.config.dataset
-        tidy = tidy_frame(frame, dataset.time_column)
-        columns = value_columns(self.model.config, self.model.data.series)
-        past = [name for name in columns if name not in (*dataset.future_columns, *dataset.static)]
-        reading = replace(dataset, source=Source.frame, features=past, targets=[], lane_block=None)
-        series = replace(load_series(reading, data=tidy), step=self.model.data.series.step)
-        if series.levels:
-            series = encode_categories(dataset, series, self.model.data.series.levels)
-        bad = np.argwhere(series.transformable() <= 0) if Transform.log in dataset.transforms else np.empty((0, 2), int)
-        if len(bad):
-            name = series.columns[int(bad[0, 1])]
-            raise UserError(f"the column '{name}' holds a value that is not above zero, which has no logarithm")
-        return series
 
     def _forecast(self, series: Series) -> tuple[np.ndarray, np.ndarray]:
         """Read all series side by side, row after row.
@@ -100,11 +130,7 @@ class FrameForecaster:
         places = np.array([-1 if bounds is None else bounds.place(name) for name in names])
         firsts = np.array([rows.start for rows in spans])
         lengths = np.array([rows.stop - rows.start for rows in spans])
-        known, carried = len(model.data.series.columns), model.data.windows.spec.carried
-        values = np.full((len(series), known + len(carried)), np.nan)
-        values[:, model.data.series.column_numbers(series.columns)] = series.values
-        if carried:
-            values[:, known:] = carry_ahead(series, len(model.data.windows.spec.future_steps))
+        values = lay_rows(model, series)
         outputs = np.full((len(series), model.data.windows.num_targets), np.nan)
         around = np.full((len(series), len(name_all_around(model))), np.nan)
         for step in range(lengths.max()):

@@ -87,9 +87,25 @@ class LaneBounds:
             Low and high of each level; NaN where too few errors are known. Shape (n, 2 x levels, horizon_steps,
             targets).
         """
+        return _list_ends(*self.measure(lanes, values, answers))
+
+    def measure(self, lanes: IntArray, values: FloatArray, answers: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Do the same, and return the middles and how far intervals reach from them to both sides.
+
+        Shapes (n, horizon_steps, targets) and (n, horizon_steps, targets, levels).
+        """
         centres, halves = _find_middle(self._head, self._now, answers)
-        radii = self._now.advance(lanes, values[:, self._targets], centres, halves=halves)
-        return _list_ends(centres, radii)
+        return centres, self._now.advance(lanes, values[:, self._targets], centres, halves=halves)
+
+    def waiting(self) -> tuple[FloatArray, FloatArray]:
+        """Return the same of the rows that come next, by how many rows ahead they are.
+
+        Shapes (rows, lanes, horizon_steps, targets) and (rows, lanes, horizon_steps, targets, levels); NaN where a step
+        does not reach so far.
+        """
+        now = self._now.select(np.arange(self._count))
+        radii = now.radii if now.halves is None else now.radii * now.halves[..., None]
+        return np.moveaxis(now.waiting, 3, 0), np.moveaxis(radii, 3, 0)
 
 
 class LearntBounds:

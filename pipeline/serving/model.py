@@ -173,7 +173,7 @@ def load_config(path: Path) -> Config:
     return config
 
 
-def _find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
+def find_file(dataset: DatasetConfig, home: Path | None) -> DatasetConfig:
     """Return where the file is now; that it holds the values of the training is checked after it was read."""
     if dataset.source not in (Source.file, Source.text) or dataset.path is None or home is None:
         return dataset
@@ -215,7 +215,7 @@ def load_history(
             "loaded; forecast the lanes you want from a table of their last rows: load(run).predict(frame), or the "
             "logged model"
         )
-    config = replace(config, dataset=_find_file(config.dataset, home))
+    config = replace(config, dataset=find_file(config.dataset, home))
     rows = int(tags[LENGTH_TAG]) if tags.get(LENGTH_TAG, "").isdigit() else None
     series = leave_out_short(config, load_series(config.dataset, first_rows=rows, data=table))
     if not config.reads_text:  # what a text holds is compared once it has its ids
