@@ -36,13 +36,12 @@ def load(run: Run | RunRecord | str) -> FrameForecaster:
     Example:
         >>> load("best").predict(frame)  # doctest: +SKIP
     """
-    from pipeline.serving.model import MORE_FILES
-    from pipeline.serving.packed import PACKED, unpack_model
+    from pipeline.serving.packed import MORE_PACKED, PACKED, unpack_model
     from pipeline.tracking.past import fetch_files
 
     store, run_id = _find(run)
     with tempfile.TemporaryDirectory() as folder:
-        fetch_files(store, run_id, PACKED, Path(folder), MORE_FILES)
+        fetch_files(store, run_id, PACKED, Path(folder), MORE_PACKED)
         return FrameForecaster(unpack_model(Path(folder)))
 
 

@@ -10,6 +10,7 @@ from pipeline.data.prepared import PreparedData
 
 CONFIG_NAME = "config.yaml"
 SCALING_NAME = "scaling.json"
+ALL_ROWS_SCALING = "scaling_all_rows.json"  # with training.all_rows: fitted on all rows
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -24,10 +25,10 @@ def write_config(folder: Path, config: Config) -> None:
     (folder / CONFIG_NAME).write_text(text, encoding="utf-8")
 
 
-def write_scaling(folder: Path, config: Config, data: PreparedData) -> None:
-    """Write scaling.json: `describe_scaling`."""
+def write_scaling(folder: Path, config: Config, data: PreparedData, name: str = SCALING_NAME) -> None:
+    """Write scaling.json, or another file like it: `describe_scaling`."""
     text = json.dumps(describe_scaling(config, data), indent=2) + "\n"
-    (folder / SCALING_NAME).write_text(text, encoding="utf-8")
+    (folder / name).write_text(text, encoding="utf-8")
 
 
 def describe_scaling(config: Config, data: PreparedData) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import numpy as np
 from pipeline.base.errors import UserError
 
 FILE_NAME = "weights.npz"
+ALL_ROWS_NAME = "weights_all_rows.npz"  # of the networks that training.all_rows trained again
 
 
 @dataclass(frozen=True)
@@ -52,17 +53,20 @@ class SavedWeights:
         return identity.hexdigest()
 
 
-def save_weights(folder: Path, seeds: Sequence[int], best: int, weights: Sequence[Sequence[Any]]) -> None:
-    """Write weights.npz.
+def save_weights(
+    folder: Path, seeds: Sequence[int], best: int, weights: Sequence[Sequence[Any]], name: str = FILE_NAME
+) -> None:
+    """Write weights.npz, or another file like it.
 
     Args:
         folder: Where it goes.
         seeds: Number of each seed.
         best: Position of the seed with the lowest validation RMSE.
         weights: Of each seed, as `get_weights` gives them.
+        name: What the file is called.
     """
     arrays = {f"weight_{number:03d}": np.stack(each) for number, each in enumerate(zip(*weights, strict=True))}
-    np.savez(folder / FILE_NAME, allow_pickle=False, seeds=np.array(seeds), best=np.array(best), **arrays)
+    np.savez(folder / name, allow_pickle=False, seeds=np.array(seeds), best=np.array(best), **arrays)
 
 
 def load_weights(path: Path) -> SavedWeights:

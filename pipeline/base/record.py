@@ -13,6 +13,7 @@ DIGEST_TAG = "dataset_sha256"
 LENGTH_TAG = "dataset_rows"
 SCORED_TAG = "scored_values_sha256"
 REASON_TAG = "failure_reason"  # why a run did not finish
+ALL_ROWS_TAG = "all_rows"  # of a run: how it was trained again on all rows, which forecasts
 SURE_TAGS = ("coverage", "calibration")  # what its intervals and its quantiles are worth, a sentence each
 
 

@@ -361,6 +361,7 @@ def _text(config: Config) -> Iterator[str]:
         "dataset.validation_start and dataset.test_start out": dataset.test_start is not None,
         "protocol=fair": config.protocol is Protocol.tutorial,
         "training.online=false": config.training.online,
+        "training.all_rows=false": config.training.all_rows,
         "evaluation.origins=1": config.evaluation.origins > 1,
         "dataset.stride=null with stateful=true: a lane goes on where its last chunk ended": (
             dataset.stride is not None and config.stateful
@@ -440,6 +441,7 @@ def _online(config: Config) -> Iterator[str]:
         "dataset.order=phases: it reads every row once": config.dataset.order is Order.overlapping,
         "dataset.segments=1: it reads in time order": config.dataset.segments > 1,
         "evaluation.origins=1: every forecast has an origin of its own": config.evaluation.origins > 1,
+        "training.all_rows=false: it learns from every row as it is": config.training.all_rows,
     }
     for needed, missing in wrong.items():
         if missing:
@@ -463,6 +465,7 @@ def _in_blocks(config: Config) -> Iterator[str]:
         "dataset.static=[]: a scaler of one block would not be that of all lanes": bool(dataset.static),
         "model.head=point": config.head is not HeadName.point,
         "training.engine=auto or fused": config.training.engine is Engine.fit,
+        "training.all_rows=false: no program holds all lanes": config.training.all_rows,
         "launcher=local: workers would each need the blocks": config.launcher is not Launcher.local,
     }
     for needed, missing in wrong.items():

@@ -46,7 +46,8 @@ KEYS: Mapping[Role, Sequence[str]] = {
         "model.dropout", "model.recurrent_dropout",
         "training.online", "training.epochs", "training.optimizer", "training.learning_rate", "training.decay",
         "training.decay_after", "training.rho", "training.epsilon", "training.loss",
-        "training.clip_norm", "training.patience", "evaluation.origins", "evaluation.coverage", "evaluation.adaptive",
+        "training.clip_norm", "training.patience", "training.all_rows",
+        "evaluation.origins", "evaluation.coverage", "evaluation.adaptive",
     ),
     Role.engine: ("training.engine", "training.device"),
     Role.seeds: ("seed", "seeds"),
@@ -81,7 +82,7 @@ NEUTRAL: Mapping[str, Any] = {
     "model.quantiles": [0.05, 0.25, 0.5, 0.75, 0.95], "model.embedding": None, "model.skip": "none",
     "model.decoder": "copies",
     "training.decay": 1.0, "training.decay_after": 1, "training.rho": 0.9, "training.epsilon": 1e-7,
-    "training.device": "auto",
+    "training.device": "auto", "training.all_rows": False,
     "evaluation.coverage": [0.8, 0.95], "evaluation.adaptive": True,
 }  # fmt: skip
 

@@ -339,6 +339,7 @@ class TrainingConfig:
     loss: Loss = Loss.mse
     clip_norm: float | None = 1.0
     patience: int | None = 10
+    all_rows: bool = False
 
 
 @dataclass

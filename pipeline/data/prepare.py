@@ -17,7 +17,7 @@ from pipeline.data.scaling import Scaling, fit_scaling, forward_scaling
 from pipeline.data.series import Series
 from pipeline.data.short_lanes import leave_out_short
 from pipeline.data.sources import load_series
-from pipeline.data.split import Split, split_series
+from pipeline.data.split import Split, split_series, train_on_all
 from pipeline.data.text import prepare_text
 from pipeline.data.transforms import forward_transforms
 from pipeline.data.validate import LARGEST
@@ -29,7 +29,7 @@ _ROUNDING = 8 * np.finfo(float).eps
 
 
 def prepare_data(
-    config: Config, series: Series | None = None, scaling: Scaling | None = None, origin: int = 0
+    config: Config, series: Series | None = None, scaling: Scaling | None = None, origin: int | None = 0
 ) -> PreparedData:
     """Load and prepare everything a run needs.
 
@@ -38,7 +38,7 @@ def prepare_data(
         series: An already loaded series; by default the one the configuration names is loaded.
         scaling: A scaler fitted before; by default it is fitted as the protocol says: on the training part, or with
             protocol=tutorial on all values.
-        origin: Which origin of a rolling one, from 0.
+        origin: Which origin of a rolling one, from 0; None: the end, where all rows are trained on and none is scored.
 
     Returns:
         The prepared data.
@@ -53,7 +53,10 @@ def prepare_data(
     if Transform.auto in config.dataset.transforms:
         raise ValueError("resolve_transforms comes first: dataset.transforms=auto names no transforms")
     series = leave_out_short(config, series)
-    split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
+    if origin is None:
+        split = train_on_all(series)
+    else:
+        split = split_series(series, config.dataset, config.protocol, origin, config.evaluation.origins)
     if any(name in series.columns for name, _ in series.levels):  # as they were read
         series = encode_categories(config.dataset, series, find_levels(config.dataset, series, split.rows("train")))
     _check_size(config, series)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
+from pipeline.artifacts.weights import ALL_ROWS_NAME
 from pipeline.artifacts.weights import FILE_NAME as WEIGHTS_FILE
 from pipeline.base.record import RunRecord
 from pipeline.base.salvage import Salvage
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
 ESSENTIAL_FILES = (ERRORS_FILE, "predictions.csv", WEIGHTS_FILE)  # a run that lacks one does not stand for a training
+
+
+def essential_files(config: Config) -> tuple[str, ...]:
+    """Return these, and what training.all_rows adds to them."""
+    return (*ESSENTIAL_FILES, ALL_ROWS_NAME) if config.training.all_rows else ESSENTIAL_FILES
 
 
 def find_resumed(
@@ -33,13 +39,14 @@ def find_resumed(
     from pipeline.tracking.past import note_resumed
     from pipeline.tracking.resume import fail_damaged, find_finished
 
-    finished = find_finished(store, config_hash, ESSENTIAL_FILES, tell)
+    files = essential_files(config)
+    finished = find_finished(store, config_hash, files, tell)
     if finished is None:
         return None
     if config.tracking.parent_run_id is not None:
         note_resumed(store, config.tracking.parent_run_id, finished.run_id)
     with Salvage(lambda text: tell(f"{label}: {text}")).attempt("the mark of damaged runs"):
-        fail_damaged(store, config_hash, ESSENTIAL_FILES, finished.run_id, tell)
+        fail_damaged(store, config_hash, files, finished.run_id, tell)
     return finished
 
 

@@ -15,9 +15,19 @@ from pipeline.artifacts.tables import write_history
 from pipeline.artifacts.text_files import TextResults, draw_text_figures, write_text_files
 from pipeline.artifacts.weights import save_weights
 from pipeline.base.environment import prepare_environment
-from pipeline.base.errors import TrainingError
+from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.base.interrupt import check_interrupt
-from pipeline.base.record import AUTO_TAG, DIGEST_TAG, HASH_TAG, LENGTH_TAG, SCORED_TAG, SURE_TAGS, RunRecord, Status
+from pipeline.base.record import (
+    ALL_ROWS_TAG,
+    AUTO_TAG,
+    DIGEST_TAG,
+    HASH_TAG,
+    LENGTH_TAG,
+    SCORED_TAG,
+    SURE_TAGS,
+    RunRecord,
+    Status,
+)
 from pipeline.base.salvage import INCOMPLETE_TAG, Salvage
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, Engine, flat_config, hash_config
@@ -29,9 +39,10 @@ from pipeline.data.prepared import PreparedData
 from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.evaluation.lane_sums import PanelScores
+from pipeline.experiment.all_rows import Kept, Train, train_on_all_rows
 from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
 from pipeline.experiment.panel import count_blocks, open_blocks, train_panel, write_panel_files
-from pipeline.experiment.resumed import ESSENTIAL_FILES, find_resumed
+from pipeline.experiment.resumed import essential_files, find_resumed
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
 from pipeline.experiment.trainer import Trainer
@@ -106,14 +117,17 @@ def run_experiment(
     params = flat_config(config)
 
     def is_done(other: Config) -> bool:
-        files, silent = ESSENTIAL_FILES, lambda text: None
         if not other.resume:
             return False
-        return find_finished(store, hash_config(other, digest), files, silent) is not None
+        return find_finished(store, hash_config(other, digest), essential_files(other), lambda text: None) is not None
 
     def train(each: PreparedData, origin: int, name: str) -> "Training":
         with Trainer() if trainer is None else nullcontext(trainer) as own:
             return own.train(job, config, each, name, tell, is_done, origin)
+
+    def train_again(configs: Sequence[Config], each: PreparedData) -> "list[Training]":
+        with Trainer() if trainer is None else nullcontext(trainer) as own:
+            return own.train_again(configs, each, f"{label}, all rows", tell)
 
     with (
         open_blocks(config, data.series.panel) as blocks,  # before the run: what is refused is not logged
@@ -124,6 +138,9 @@ def run_experiment(
             data = blocks.prepare(data.series)
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
         outcome = _train_and_score(config, data, label, Path(folder), run, tell, train, blocks)
+        if config.training.all_rows:
+            outcome = _add_all_rows(config, series, outcome, Path(folder), run, train_again)
+            tell(f"{label}: {outcome.told}")
         metrics = outcome.metrics | count_data(data) | ({} if blocks is None else count_blocks(blocks))
         run.log_metrics(metrics, outcome.per_epoch)
         run.log_folder(Path(folder))
@@ -132,7 +149,7 @@ def run_experiment(
             run.set_tags({INCOMPLETE_TAG: ", ".join(salvage.lost)})
     if config.resume:  # not before: until here the damaged run was all there was
         with salvage.attempt("the mark of damaged runs"):
-            fail_damaged(store, config_hash, ESSENTIAL_FILES, run.run_id, tell)
+            fail_damaged(store, config_hash, essential_files(config), run.run_id, tell)
     return RunRecord(run.run_id, Status.finished, params, metrics, data.head.measure(len(data.series.targets)))
 
 
@@ -142,12 +159,13 @@ class _Outcome:
 
     Attributes:
         best: The best seed, with the data as the last origin saw them.
-        packed: The same with the scaler of every lane of a panel.
+        packed: What forecasts from now on: the same with the scaler of every lane of a panel, or trained on all rows.
         whole: With the whole test part, as one origin would have them.
         results: What was found.
         metrics: Final metrics by MLflow name.
         per_epoch: Metrics of every epoch by MLflow name.
         outputs: Scaled outputs of the best seed at every window. Shape (windows, outputs).
+        told: What was trained again, in a sentence.
     """
 
     best: ServedModel
@@ -157,6 +175,7 @@ class _Outcome:
     metrics: dict[str, float]
     per_epoch: dict[str, list[float]]
     outputs: np.ndarray
+    told: str = ""
 
 
 def _explain(config: Config, data: PreparedData, folder: Path, salvage: Salvage) -> None:
@@ -226,6 +245,20 @@ def _train_and_score(
         "val_loss": _mean_curve([seed.val_losses for seed in last.seeds]),
     }
     return _Outcome(best, packed, whole, results, dict(results.metrics) | found, per_epoch, outputs)
+
+
+def _add_all_rows(
+    config: Config, series: Series, outcome: _Outcome, folder: Path, run: "LiveRun", train: Train
+) -> _Outcome:
+    """Train the seeds again on all rows; a run of which that fails keeps the files of what was scored."""
+    kept = [Kept(int(seed["seed"]), int(seed["kept_epoch"])) for seed in outcome.results.seeds]
+    try:
+        again = train_on_all_rows(config, series, kept, outcome.best, folder, train)
+    except PipelineError:
+        run.log_folder(folder)
+        raise
+    run.set_tags({ALL_ROWS_TAG: again.told})
+    return replace(outcome, packed=again.model, metrics=outcome.metrics | again.metrics, told=again.told)
 
 
 def _log_extras(

@@ -75,12 +75,7 @@ class Trainer:
                 a finished run stands for it.
             origin: Which origin of a rolling one, from 0.
         """
-        with wait_for_safe_point(), hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs
-            from pipeline.training.programs import Programs
-            from pipeline.training.train import start_tensorflow
-
-            start_tensorflow()
-        self._programs = self._programs or Programs()
+        self._open()
         learnt = data.series.digest()  # a file may have grown since others were trained on it
         found = self._trained.pop((_name(job), origin, learnt), None)
         if found is not None:
@@ -93,6 +88,28 @@ class Trainer:
         for other, training in zip(others, trained[1:], strict=True):
             self._trained[_name(other), origin, learnt] = training
         return trained[0]
+
+    def train_again(
+        self, configs: Sequence[Config], data: PreparedData, label: str, tell: Callable[[str], None]
+    ) -> "list[Training]":
+        """Train some configurations that one program can train, side by side, whatever was trained before.
+
+        Args:
+            configs: They differ in hyperparameters and seeds.
+            data: What all of them learn.
+            label: Names them for people.
+            tell: Shows a sentence to the person who waits.
+        """
+        self._open()
+        return self._train(configs, data, label, tell)
+
+    def _open(self) -> None:
+        with wait_for_safe_point(), hushed_stderr():  # 10 s and 0.8 GB, and many lines about CPUs and GPUs
+            from pipeline.training.programs import Programs
+            from pipeline.training.train import start_tensorflow
+
+            start_tensorflow()
+        self._programs = self._programs or Programs()
 
     def _find_others(
         self, job: Config, config: Config, data: PreparedData, is_done: Callable[[Config], bool], on: tuple[int, str]

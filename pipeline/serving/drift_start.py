@@ -55,7 +55,7 @@ class DriftStart:
 
 
 def find_start(model: ServedModel) -> DriftStart:
-    """Look at the training part of a model's run, and let it forecast the validation and test parts once more."""
+    """Look at the rows a model was trained on, and let what was scored forecast the validation and test parts again."""
     series, spec, dataset = model.data.series, model.data.windows.spec, model.config.dataset
     ahead, lanes = spec.horizon_steps[0], len(series.slices())
     season = dataset.period * -(-ahead // dataset.period)
@@ -73,7 +73,7 @@ def find_start(model: ServedModel) -> DriftStart:
         before=measure_errors([], len(series.targets)),
         rmse=np.full((lanes + 1, len(series.targets)), np.nan),
     )
-    actual, forecasts = _forecast_judged(model)
+    actual, forecasts = _forecast_judged(model.measured)
     mine = [actual[rows] - forecasts[rows] for rows in series.slices()]
     known = [each[np.isfinite(each).all(axis=1)] for each in mine]
     for place, each in enumerate(known):

@@ -34,6 +34,8 @@ _SEED = 1
 def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     """Forecast the last known rows as if they were not known, and the rows after them.
 
+    A network that was trained again on all rows would know those known ones: the one that was scored forecasts them.
+
     Args:
         model: A served model.
         steps: How many of each.
@@ -50,6 +52,14 @@ def forecast_steps(model: ServedModel, steps: int) -> pd.DataFrame:
     Raises:
         UserError: If a lane has too few rows, or its timestamps no regular frequency.
     """
+    table = _forecast_parts(model, steps)
+    if model.scored is None:
+        return table
+    before = _forecast_parts(model.scored, steps)
+    return pd.concat([before[before["part"] == BACKTEST], table[table["part"] == FUTURE]]).sort_index()
+
+
+def _forecast_parts(model: ServedModel, steps: int) -> pd.DataFrame:
     series, spec = model.data.series, model.data.windows.spec
     lead = spec.horizon_steps[0]
     _check_length(model, steps)
@@ -157,7 +167,7 @@ def _run_free(
     levels = () if model.conformal is None else model.conformal.levels
     if not levels:
         return free, answers, {}
-    errors = measure_free_run(model, steps)
+    errors = measure_free_run(model.measured, steps)
     reach = np.concatenate([errors.reach(before, levels) for before in (-steps, 0)])  # (2 x steps, lanes, targets, ...)
     centres, halves = find_middle(head, answers) if errors.of_paths else (free, np.ones_like(free))
     reach *= halves[..., None]

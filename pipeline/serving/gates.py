@@ -25,11 +25,11 @@ def choose_excerpt(model: ServedModel, member: int, steps: int) -> Excerpt:
 
     That of a text begins with the token before the test part, of which the network forecasts the first one of it.
     """
-    data = model.data
+    data, split = model.data, model.measured.data.split
     if model.config.reads_text:
-        return Excerpt(0, int(data.split.rows("test").argmax()) - 1, steps)
+        return Excerpt(0, int(split.rows("test").argmax()) - 1, steps)
     rows = lay_steps(model.config, data.windows, data.series.slices()[member])[0] + data.windows.spec.rows_of_step[-1]
-    in_test = np.flatnonzero(data.split.rows("test")[rows])
+    in_test = np.flatnonzero(split.rows("test")[rows])
     middle = int(in_test[0]) if in_test.size else len(rows)
     return Excerpt(member, int(rows[max(min(middle - steps // 2, len(rows) - steps), 0)]), steps)
 
@@ -78,7 +78,7 @@ def look_at_network(
         layers=[_describe_layer(layer, study) for layer in trace.layers],
         weights=weights if most_weights is None or size <= most_weights else None,
         times=[show_time(time) for time in data.series.timestamps[reading.rows]],
-        parts=data.split.part_names()[reading.rows].tolist(),
+        parts=model.measured.data.split.part_names()[reading.rows].tolist(),
         gradients=study.gradients,
         shown=study.shown,
         steps_before=len(reading.before),

@@ -14,7 +14,7 @@ from yaml import YAMLError
 from pipeline.artifacts.interval_file import NAME as INTERVALS_FILE
 from pipeline.artifacts.interval_file import load_intervals
 from pipeline.artifacts.recipe_files import CONFIG_NAME
-from pipeline.artifacts.weights import FILE_NAME, load_weights
+from pipeline.artifacts.weights import ALL_ROWS_NAME, FILE_NAME, load_weights
 from pipeline.base.errors import UserError
 from pipeline.base.record import DIGEST_TAG, LENGTH_TAG
 from pipeline.config.gates import check_ranges
@@ -31,7 +31,7 @@ from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 
 FILES = (CONFIG_NAME, FILE_NAME)  # what is needed of a run
-MORE_FILES = (INTERVALS_FILE,)  # what is read where it is there
+MORE_FILES = (INTERVALS_FILE, ALL_ROWS_NAME)  # what is read where it is there
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,7 @@ class ServedModel:
         seed: The number of the seed.
         conformal: What the intervals around its forecasts have learnt up to the end of the data; None without any.
         bounded: Names of the lanes that they know, in their order; empty for a single series.
+        scored: The network that was scored, where this one was trained again on all rows (training.all_rows).
     """
 
     config: Config
@@ -57,6 +58,12 @@ class ServedModel:
     seed: int = 0
     conformal: Conformal | None = None
     bounded: tuple[str, ...] = ()
+    scored: "ServedModel | None" = None
+
+    @property
+    def measured(self) -> "ServedModel":
+        """The network whose errors tell of rows that it was not trained on: this one, or the one that was scored."""
+        return self if self.scored is None else self.scored
 
     def output_names(self) -> list[str]:
         """Return the names of the forecast columns: `forecast`, with step and target where there are several."""
@@ -79,7 +86,7 @@ def load_model(
     """Load a run.
 
     Args:
-        folder: Holds its config.yaml and weights.npz.
+        folder: Holds its config.yaml, its weights.npz, and with training.all_rows its weights_all_rows.npz.
         tags: Its MLflow tags: the digest of its data, and how many rows the data had.
         home: The folder of its store, where a data file may lie that was moved with it.
         table: What it was trained on, if that was a table of Python.
@@ -91,14 +98,25 @@ def load_model(
             has no such seed.
     """
     config = load_config(folder / CONFIG_NAME)
-    last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
     history = load_history(config, tags, home, table)
     if future is not None:
         history = add_beyond(history, config.dataset, future)
+    last = config.evaluation.origins - 1  # of a rolling origin the networks that have seen most
     data = prepare_data(config, history, origin=last)
     if config.reads_text:
         _check_history(config, data.series, tags)
-    saved = load_weights(folder / FILE_NAME)
+    scored = _load_seed(config, data, folder / FILE_NAME, seed)
+    if seed is None:
+        scored = add_intervals(scored, folder)
+    if not config.training.all_rows:
+        return scored
+    again = _load_seed(config, prepare_data(config, history, origin=None), folder / ALL_ROWS_NAME, seed)
+    return replace(again, conformal=scored.conformal, bounded=scored.bounded, scored=scored)
+
+
+def _load_seed(config: Config, data: PreparedData, path: Path, seed: int | None) -> ServedModel:
+    """Return a seed, or the best one, with the data that it was trained on, and what identifies it."""
+    saved = load_weights(path)
     if seed is not None:
         saved = saved.of_seed(seed)
     identity = hashlib.sha256(saved.digest().encode())
@@ -115,8 +133,7 @@ def load_model(
         identity.update(config.model.skip.value.encode())
     if data.head.levels:
         identity.update(repr((config.head, data.head.levels)).encode())
-    model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
-    return add_intervals(model, folder) if seed is None else model
+    return make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), identity.hexdigest())
 
 
 def add_intervals(model: ServedModel, folder: Path) -> ServedModel:

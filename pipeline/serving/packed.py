@@ -1,7 +1,8 @@
 """A network that was packed to travel: configuration, scaler and the weights of the best seed, without any data.
 
 Files of plain values, nothing in which can be executed: config.yaml, scaling.json, weights.npz, and with intervals
-intervals.npz.
+intervals.npz. With training.all_rows those of the network that forecasts have their own names: scaling_all_rows.json,
+weights_all_rows.npz.
 """
 
 import json
@@ -12,8 +13,8 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artifacts.interval_file import save_intervals
-from pipeline.artifacts.recipe_files import CONFIG_NAME, SCALING_NAME, write_config, write_scaling
-from pipeline.artifacts.weights import FILE_NAME, load_weights, save_weights
+from pipeline.artifacts.recipe_files import ALL_ROWS_SCALING, CONFIG_NAME, SCALING_NAME, write_config, write_scaling
+from pipeline.artifacts.weights import ALL_ROWS_NAME, FILE_NAME, load_weights, save_weights
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data.cycles import calendar_names
@@ -25,9 +26,10 @@ from pipeline.data.transforms import forward_transforms
 from pipeline.data.window_spec import make_window_spec
 from pipeline.data.windows import Windows
 from pipeline.models.heads.registry import head_of
-from pipeline.serving.model import ServedModel, add_intervals, load_config, make_model
+from pipeline.serving.model import MORE_FILES, ServedModel, add_intervals, load_config, make_model
 
 PACKED = (CONFIG_NAME, SCALING_NAME, FILE_NAME)
+MORE_PACKED = (*MORE_FILES, ALL_ROWS_SCALING)  # what is read where it is there
 _SCALER = ("offset", "scale")
 
 
@@ -38,9 +40,10 @@ def pack_model(folder: Path, model: ServedModel) -> None:
         folder: Where the files go.
         model: The seed; of its data only the scaler and the names of the columns are kept.
     """
+    scaling, weights = _name_files(model.config)
     write_config(folder, model.config)
-    write_scaling(folder, model.config, model.data)
-    save_weights(folder, [model.seed], 0, [model.weights])
+    write_scaling(folder, model.config, model.data, scaling)
+    save_weights(folder, [model.seed], 0, [model.weights], weights)
     if model.conformal is not None:
         save_intervals(folder, model.conformal, model.bounded)
 
@@ -52,10 +55,16 @@ def unpack_model(folder: Path) -> ServedModel:
         UserError: If a file is damaged.
     """
     config = load_config(folder / CONFIG_NAME)
-    data = _bare_data(config, folder / SCALING_NAME)
-    saved = load_weights(folder / FILE_NAME)
+    scaling, weights = _name_files(config)
+    data = _bare_data(config, folder / scaling)
+    saved = load_weights(folder / weights)
     model = make_model(config, data, int(saved.seeds[saved.best]), saved.of_best(), saved.digest())
     return add_intervals(model, folder)
+
+
+def _name_files(config: Config) -> tuple[str, str]:
+    """Return what the scaler and the weights of the network that forecasts are called."""
+    return (ALL_ROWS_SCALING, ALL_ROWS_NAME) if config.training.all_rows else (SCALING_NAME, FILE_NAME)
 
 
 def _bare_data(config: Config, path: Path) -> PreparedData:

@@ -98,11 +98,12 @@ def _list_errors(model: ServedModel) -> list[FloatArray]:
     """Return what came minus the forecast of the first step, scaled, in the validation part, for each lane.
 
     Returns:
-        Each (errors, targets).
+        Each (errors, targets), in units of the scaler of the model.
     """
-    windows, targets = model.data.windows, len(model.data.series.targets)
+    measured, series = model.measured, model.data.series
+    windows, targets = measured.data.windows, len(series.targets)
     places = np.flatnonzero(np.isin(windows.starts, windows.validation))
-    outputs = forecast_windows(model.config, windows, model.network)[places]
+    outputs = forecast_windows(model.config, windows, measured.network)[places]
     away = windows.gather_last_targets(windows.starts[places]) - outputs
     errors = np.asarray(away[:, :targets], dtype=float)
     if len(errors) < FEWEST_ERRORS:
@@ -111,6 +112,8 @@ def _list_errors(model: ServedModel) -> list[FloatArray]:
             f"{len(errors)}, where {FEWEST_ERRORS} are needed; raise dataset.validation_fraction and train again, or "
             "choose a run with model.head=quantile"
         )
-    lane = model.data.series.series_of_rows()[windows.starts[places]]
-    each = [errors[lane == number] for number in range(len(model.data.series.slices()))]
+    lane, columns = series.series_of_rows()[windows.starts[places]], series.column_numbers(series.targets)
+    units = measured.data.scaling.scale[:, columns] / model.data.scaling.scale[:, columns]  # (lanes, targets)
+    errors *= units[lane]
+    each = [errors[lane == number] for number in range(len(series.slices()))]
     return [own if len(own) >= FEWEST_ERRORS else errors for own in each]
