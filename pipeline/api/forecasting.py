@@ -95,7 +95,13 @@ def open_model(
     Raises:
         UserError: If there is no such run or seed, or it cannot be served.
     """
-    return _open(*find_run(chosen, tracking, of_text), None, seed, future)
+    model = _open(*find_run(chosen, tracking, of_text), None, seed, future)
+    if model.scored is not None:
+        say(
+            f"its seed {model.seed} was trained again on all {len(model.data.series)} rows: that network forecasts; "
+            "scores, intervals and alarms are of the training before, which those it was scored on were kept from"
+        )
+    return model
 
 
 def open_writer(chosen: str, tracking: TrackingConfig, seed: int | None = None) -> "Writer":

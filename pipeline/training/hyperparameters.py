@@ -87,6 +87,7 @@ def without_hyperparameters(config: Config) -> Config:
             epsilon=held,
             patience=None if training.patience is None else 0,
             epochs=0,
+            all_rows=False,  # what is trained afterwards
         ),
         tracking=TrackingConfig(),
     )

@@ -116,6 +116,7 @@ COMBINATIONS = {
             "dataset.transforms=auto": "not dataset.transforms=auto, which looks at all lanes",
             "launcher=processes": "launcher=local",
             "dataset.validation_fraction=0 training.patience=null": "dataset.validation_fraction above 0",
+            "training.all_rows=true": "training.all_rows=false: no program holds all lanes",
         }.items()
     },
     "dataset.lane_column=a dataset.order=overlapping": "dataset.order=overlapping needs stateful=true",
@@ -145,6 +146,7 @@ COMBINATIONS = {
     "dataset.normalise=window_scale": "window_scale is for counts, and needs model.head=negative_binomial",
     "model.head=quantile protocol=tutorial": "protocol=tutorial scores points only, but got model.head=quantile",
     "training.online=true": "training.online=true needs stateful=true, but got stateful=false",
+    "training.online=true stateful=true training.all_rows=true": "training.all_rows=false: it learns from every row",
     "training.online=true stateful=true horizon=2": "training.online=true needs one step ahead.*set horizon=1",
     "stateful=true dataset.lags_as=features batch_size=2": "batch_size=2 .* make 1; lower batch_size or",
 }
@@ -171,6 +173,8 @@ ALLOWED = [
     "stateful=true dataset.lane_column=a dataset.order=overlapping batch_size=400",  # a lane per series
     "stateful=true dataset.lane_column=a dataset.scaler_per_lane=true batch_size=400 look_back=1",
     "stateful=true training.online=true",
+    "training.all_rows=true dataset.validation_fraction=0 training.patience=null",
+    "training.all_rows=true evaluation.origins=3 training.engine=fit",
     "stateful=true training.online=true dataset.lane_column=a batch_size=400 return_sequences=true",
     "batch_size=1000",
     "model.head=negative_binomial dataset.scaler=none",
