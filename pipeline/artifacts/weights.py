@@ -69,6 +69,15 @@ def save_weights(
     np.savez(folder / name, allow_pickle=False, seeds=np.array(seeds), best=np.array(best), **arrays)
 
 
+def name_weights(all_rows: bool) -> str:
+    """Name the file of the networks that forecast the rows after the end.
+
+    Args:
+        all_rows: Whether they were trained again on all rows.
+    """
+    return ALL_ROWS_NAME if all_rows else FILE_NAME
+
+
 def load_weights(path: Path) -> SavedWeights:
     """Read weights.npz.
 

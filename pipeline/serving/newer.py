@@ -190,6 +190,6 @@ def _know_ahead(
     beyond = np.full((len(ahead), max(map(len, ahead)), len(told)), np.nan)
     for lane, each in enumerate(ahead):
         beyond[lane, : len(each)] = each
-    origin = model.config.evaluation.origins - 1
+    origin = model.config.evaluation.origins - 1 if model.scored is None else None
     data = prepare_data(model.config, replace(known, beyond=beyond), model.data.scaling, origin)
     return replace(model, data=data)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from pipeline.artifacts.interval_file import save_intervals
 from pipeline.artifacts.recipe_files import ALL_ROWS_SCALING, CONFIG_NAME, SCALING_NAME, write_config, write_scaling
-from pipeline.artifacts.weights import ALL_ROWS_NAME, FILE_NAME, load_weights, save_weights
+from pipeline.artifacts.weights import FILE_NAME, load_weights, name_weights, save_weights
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data.cycles import calendar_names
@@ -64,7 +64,8 @@ def unpack_model(folder: Path) -> ServedModel:
 
 def _name_files(config: Config) -> tuple[str, str]:
     """Return what the scaler and the weights of the network that forecasts are called."""
-    return (ALL_ROWS_SCALING, ALL_ROWS_NAME) if config.training.all_rows else (SCALING_NAME, FILE_NAME)
+    all_rows = config.training.all_rows
+    return ALL_ROWS_SCALING if all_rows else SCALING_NAME, name_weights(all_rows)
 
 
 def _bare_data(config: Config, path: Path) -> PreparedData:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from pipeline.artifacts.recipe_files import CONFIG_NAME
-from pipeline.artifacts.weights import FILE_NAME, load_weights
+from pipeline.artifacts.weights import load_weights, name_weights
 from pipeline.base.errors import UserError
 from pipeline.base.paths import data_dir
 from pipeline.base.record import TestErrors
@@ -55,7 +55,7 @@ def follow_since(
         tags = fetch_files(store, run_id, FILES, folder, MORE_FILES)
         source = find_own_file(load_config(folder / CONFIG_NAME), run_id, store.folder) if given is None else given
         served = load_model(folder, tags, store.folder, table)
-        saved = load_weights(folder / FILE_NAME)
+        saved = load_weights(folder / name_weights(served.config.training.all_rows))
     seeds = [
         make_model(served.config, served.data, int(number), [array[place] for array in saved.arrays])
         for place, number in enumerate(saved.seeds)

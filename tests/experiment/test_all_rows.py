@@ -27,6 +27,8 @@ from pipeline.serving.free_run import forecast_steps
 from pipeline.serving.model import ServedModel, load_model
 from pipeline.serving.packed import pack_model, unpack_model
 from pipeline.serving.sample_paths import _list_errors
+from pipeline.studies.newer import follow_since
+from pipeline.tracking.store import find_store
 
 EXPERIMENT = "all rows"
 
@@ -243,3 +245,14 @@ def test_weights_that_are_lost_are_told(trained: Trained, tmp_path: Path) -> Non
     tags = trained.client.get_run(trained.run_id).data.tags
     with pytest.raises(UserError, match=r"weights_all_rows\.npz of the run cannot be read: .*; train the run again"):
         load_model(tmp_path, tags)
+
+
+def test_rows_that_arrived_since_are_forecast_by_the_network_of_all_rows(trained: Trained) -> None:
+    """What is judged on new rows is not what is served: the network that was scored has another scaler."""
+    store = find_store(trained.config.tracking, EXPERIMENT)
+    values = load_series(replace(trained.config.dataset, length=66)).values
+    found = follow_since(store, trained.run_id, pd.DataFrame(values, columns=["value"]))
+    model = open_model(trained.run_id, trained.config.tracking)
+    place = found.seeds.index(model.seed)
+    one_ahead = forecast_steps(replace(model, scored=None, conformal=None), 1)["one_step_ahead"].iloc[-1]
+    assert found.answers[place, 60, 0, 0] == pytest.approx(one_ahead, abs=1e-9)
