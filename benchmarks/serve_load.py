@@ -7,6 +7,7 @@ Prints one JSON line of rates and latencies; of a soak one after each PERIOD sec
 
 import asyncio
 import json
+import math
 import sys
 import time
 from collections.abc import Iterator
@@ -162,9 +163,11 @@ async def load(port: int, kind: str, lanes: int, seconds: float, period: float) 
     all_done = asyncio.gather(*(client.done for client in clients))
     begin = since
     while not all_done.done():
-        await asyncio.wait([all_done], timeout=max(begin + period - time.perf_counter(), 0))
+        left = max(begin + period - time.perf_counter(), 0)
+        await asyncio.wait([all_done], timeout=None if left == math.inf else left)
         end = time.perf_counter()
-        print(json.dumps(measure(clients, begin, min(end, since + seconds) - begin)), flush=True)
+        if any(client.answered for client in clients):
+            print(json.dumps(measure(clients, begin, min(end, since + seconds) - begin)), flush=True)
         for client in clients:
             client.answered.clear()
         begin = end
@@ -184,4 +187,4 @@ def measure(clients: list[Client], since: float, seconds: float) -> dict[str, fl
 
 if __name__ == "__main__":
     port_, kind_, lanes_, seconds_, *period_ = sys.argv[1:]
-    asyncio.run(load(int(port_), kind_, int(lanes_), float(seconds_), float((period_ or [seconds_ + "0"])[0])))
+    asyncio.run(load(int(port_), kind_, int(lanes_), float(seconds_), float((period_ or ["inf"])[0])))

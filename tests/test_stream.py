@@ -24,7 +24,6 @@ from pipeline.base.text import show_number
 from pipeline.command.arguments import run_entry
 from pipeline.command.served import ServedRun, fetch_model
 from pipeline.command.stream import MANUAL, Arguments, stream_rows
-from pipeline.serving.rows import Row
 from pipeline.serving.stream import Stream
 from tests.commands import SECONDS, run_command, start_command
 from tests.redis_server import address_of, run_redis
@@ -393,12 +392,12 @@ def test_an_interrupt_waits_until_what_was_read_is_answered(
     (place.folder / "interrupted.csv").write_text("\n".join([AIRLINE[0], *NEW, ""]))
     paths = {"input": str(place.folder / "interrupted.csv"), "state": place.folder / "interrupted.npz"}
 
-    def interrupt(row: Row, forecast: np.ndarray, note: str | None) -> str:
-        if row.timestamp == "1961-03-01":
+    def interrupt(lanes: Sequence[str], timestamps: Sequence[str], numbers: np.ndarray, note_of: Any) -> str:
+        if "1961-03-01" in timestamps:
             signal.raise_signal(signal.SIGINT)
-        return f"{row.timestamp}\n"
+        return "".join(f"{time}\n" for time in timestamps)
 
-    monkeypatch.setattr("pipeline.serving.answer_lines.write_answer", interrupt)
+    monkeypatch.setattr("pipeline.serving.answer_lines.write_answers", interrupt)
     monkeypatch.setattr("pipeline.base.interrupt._asked", [])
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     listen_for_interrupts()

@@ -190,7 +190,7 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
     the file keeps what it held: those rows are answered again after a resume.
     """
     from pipeline.command.kept_state import KeptState
-    from pipeline.serving.answer_lines import write_answer, write_cells
+    from pipeline.serving.answer_lines import write_answers, write_cells
 
     book = stream.book
     kept = KeptState(book, arguments.state)
@@ -203,8 +203,8 @@ def _answer_all(stream: "Stream", arguments: Arguments) -> None:
         for lines in _read_lines(path, arguments.follow, stream.encoding):
             all_answered = False
             with wait_for_safe_point():
-                answers = stream.answer(lines)
-                sys.stdout.write("".join(write_answer(row, each, book.note_of(row.lane)) for row, each in answers))
+                steps = stream.answer_together(lines)
+                sys.stdout.write("".join(write_answers(*step[:2], step.numbers, book.note_of) for step in steps))
                 sys.stdout.flush()
                 all_answered = True  # inside: an interrupt that waited ends the block
             check_interrupt()

@@ -1,6 +1,8 @@
-"""A row that a lane has read, with its answer."""
+"""Rows that lanes have read, with their answers."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 
@@ -25,3 +27,26 @@ class Answered:
     key: float
     numbers: FloatArray = field(default_factory=lambda: _NONE)
     repeated: bool = False
+
+
+class AnsweredBlock(NamedTuple):
+    """Rows of different lanes that came together, none of them before, and what they are answered.
+
+    Attributes:
+        names: Of their lanes. Length n.
+        timestamps: Length n.
+        keys: Of the timestamps. Length n.
+        numbers: As `LaneBook.output_names` has them. Shape (n, outputs).
+    """
+
+    names: Sequence[str]
+    timestamps: Sequence[str]
+    keys: Sequence[float]
+    numbers: FloatArray
+
+
+def count_rows(answers: Sequence[Answered] | AnsweredBlock) -> tuple[int, int]:
+    """Return how many rows there are, and how many of them were answered before."""
+    if isinstance(answers, AnsweredBlock):
+        return len(answers.names), 0
+    return len(answers), sum(each.repeated for each in answers)

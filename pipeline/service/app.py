@@ -4,6 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from starlette.applications import Starlette
@@ -15,10 +16,10 @@ from starlette.types import ASGIApp
 
 from pipeline.base.errors import UserError
 from pipeline.report.page.dashboard import write_dashboard
-from pipeline.service.answered import Answered
+from pipeline.service.answered import Answered, AnsweredBlock, count_rows
 from pipeline.service.batcher import BusyError
 from pipeline.service.bodies import BodyError, ReadRows
-from pipeline.service.desk import Desk, Reason, Refusal
+from pipeline.service.desk import Desk, Reason, Refusal, Reply
 from pipeline.service.lane_states import read_state, write_state
 from pipeline.service.limits import Gate, Limits, read_body
 from pipeline.service.live import Live
@@ -99,8 +100,8 @@ class App:
             raise Refused(503, "busy", "too many requests wait already; try again in a second") from None
         answers = _check(reply)
         metrics = self._metrics
-        repeated = sum(each.repeated for each in answers)
-        metrics.rows.inc(len(answers) - repeated)
+        count, repeated = count_rows(answers)
+        metrics.rows.inc(count - repeated)
         metrics.repeated.inc(repeated)
         response = self._answer(request, desk, answers)
         metrics.seconds.observe(time.perf_counter() - began)
@@ -118,10 +119,10 @@ class App:
         except BodyError as error:
             raise Refused(400, Reason.malformed, str(error)) from None
 
-    def _answer(self, request: Request, desk: Desk, answers: Sequence[Answered]) -> Response:
+    def _answer(self, request: Request, desk: Desk, answers: Sequence[Answered] | AnsweredBlock) -> Response:
         if CSV in request.headers.get("accept", ""):
             return Response(desk.answers.as_csv(desk.book, answers), media_type=CSV)
-        return answer_json({"forecasts": desk.answers.as_objects(desk.book, answers)})
+        return Response(desk.answers.as_json(desk.book, answers), media_type=JSON)
 
     async def _forecast(self, request: Request) -> Response:
         read = await self._read_rows(request, self._live.desk, None)
@@ -129,7 +130,9 @@ class App:
 
         def answer() -> Response:
             desk = Desk(model, warm=False, most_lanes=self._limits.rows, say=lambda text: None, watches=False)
-            last = {each.row.lane: each for each in _check(desk.take([read])[0])}
+            answers = _check(desk.take([replace(read, block=None)])[0])
+            assert isinstance(answers, list)
+            last = {each.row.lane: each for each in answers}
             return self._answer(request, desk, list(last.values()))
 
         return await asyncio.to_thread(answer)
@@ -219,7 +222,7 @@ def _check_name(lane: str) -> None:
         raise Refused(422, Reason.malformed, what)
 
 
-def _check(reply: list[Answered] | Refusal) -> list[Answered]:
+def _check(reply: Reply) -> list[Answered] | AnsweredBlock:
     if isinstance(reply, Refusal):
         raise Refused(_STATUS[reply.reason], reply.reason, reply.text)
     return reply

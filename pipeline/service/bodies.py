@@ -2,17 +2,34 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data.series import Series
+from pipeline.serving.row_block import RowBlock, make_block, read_lines
 from pipeline.serving.rows import LANE, Header, Row, RowError, find_columns, needed_columns, read_header, shorten
 
 LastValues = Callable[[str], Sequence[float] | None]
-ReadRows = Callable[[LastValues], Iterator[Row]]
+
+_FEWEST = 8  # rows of a block: fewer are read one by one, so that those of many requests are one step
 
 _MOST_HEADERS = 1000  # orders of columns that are remembered
+_LONGEST_HEADER = 1000  # characters of a line that is
+
+
+@dataclass(frozen=True)
+class ReadRows:
+    """The rows of a request.
+
+    Attributes:
+        one_by_one: Reads them, and says why one cannot be used.
+        block: All of them, where each is plain.
+    """
+
+    one_by_one: Callable[[LastValues], Iterator[Row]]
+    block: RowBlock | None = None
 
 
 class BodyError(Exception):
@@ -31,9 +48,10 @@ class Bodies:
         self._config, self._series = config, series
         self._lane_column = config.dataset.lane_column or LANE
         self._headers: dict[tuple[tuple[str, ...], bool], Header] = {}
+        self._csv_headers: dict[tuple[str, bool], Header] = {}
 
     def rows_of(self, body: bytes, is_csv: bool, lane: str | None, most: int) -> ReadRows:
-        """Return what reads the rows of a body, one after another.
+        """Return the rows of a body.
 
         Args:
             body: JSON, `{"rows": [{"month": "1961-01-01", "passengers": 450}]}`, or CSV with a header.
@@ -60,7 +78,23 @@ class Bodies:
                 cells = [_cell(name, each) for name, each in row.items()]
                 yield _of_lane(header, header.read_cells(cells, _of(last_values, lane)), lane)
 
-        return read
+        return ReadRows(read, None if lane is not None or len(rows) < _FEWEST else self._block_of(rows))
+
+    def _block_of(self, rows: Sequence[Any]) -> RowBlock | None:
+        """Return rows as columns, where all have the same, and in each only texts or only numbers."""
+        if set(map(type, rows)) != {dict} or len(set(map(tuple, rows))) > 1:
+            return None
+        names = tuple(rows[0])
+        try:
+            header = self._header(names, True)
+        except RowError:
+            return None
+        columns = [[row[name] for row in rows] for name in names]
+        texts = (header.lane, header.time)
+        for place, column in enumerate(columns):
+            if not set(map(type, column)) <= ({str} if place in texts else {int, float}):
+                return None
+        return make_block(header, columns)
 
     def _header(self, names: tuple[str, ...], needs_lane: bool) -> Header:
         header = self._headers.get((names, needs_lane))
@@ -78,6 +112,19 @@ class Bodies:
             self._headers[names, needs_lane] = header
         return header
 
+    def _csv_header(self, line: str, needs_lane: bool) -> Header:
+        header = self._csv_headers.get((line, needs_lane))
+        if header is None:
+            try:
+                header = read_header(line, self._config, self._series, needs_lane)
+            except UserError as error:
+                raise BodyError(str(error)) from None
+            if len(line) <= _LONGEST_HEADER:
+                if len(self._csv_headers) >= _MOST_HEADERS:
+                    self._csv_headers.clear()
+                self._csv_headers[line, needs_lane] = header
+        return header
+
     def _csv_rows(self, body: bytes, lane: str | None, most: int) -> ReadRows:
         try:
             text = body.decode(self._config.dataset.encoding or "utf-8-sig")
@@ -89,17 +136,14 @@ class Bodies:
         if not any(line and not line.isspace() for line in lines):
             raise BodyError("there is no row after the header")
         _check_number(len(lines), most)
-        try:
-            header = read_header(first, self._config, self._series, lane is None)
-        except UserError as error:
-            raise BodyError(str(error)) from None
+        header = self._csv_header(first, lane is None)
 
         def read(last_values: LastValues) -> Iterator[Row]:
             for line in lines:
                 if line and not line.isspace():
                     yield _of_lane(header, header.read(line, _of(last_values, lane)), lane)
 
-        return read
+        return ReadRows(read, None if lane is not None or len(lines) < _FEWEST else read_lines(header, lines))
 
 
 def read_json(body: bytes, *names: str, optional: str | None = None) -> Any:

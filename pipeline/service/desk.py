@@ -13,13 +13,14 @@ from typing import NamedTuple
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.service.answered import Answered
+from pipeline.service.answered import Answered, AnsweredBlock
 from pipeline.service.answers import Answers
 from pipeline.service.bodies import Bodies, ReadRows
 from pipeline.service.journal import Journal
 from pipeline.service.recent import KEPT, Recent
 from pipeline.serving.lane_book import Arrival, LaneBook, find_made
 from pipeline.serving.model import ServedModel
+from pipeline.serving.row_block import RowBlock
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState
 
@@ -46,7 +47,7 @@ class Refusal:
     text: str
 
 
-Reply = list[Answered] | Refusal
+Reply = list[Answered] | AnsweredBlock | Refusal
 
 
 class _Pending(NamedTuple):
@@ -98,13 +99,35 @@ class Desk:
         Returns:
             For each request its rows with their answers, or why nothing of it was taken.
         """
-        pending = _Pending([], {})
-        replies = [self._accept(read, pending) for read in requests]
+        pending, replies = _Pending([], {}), list[Reply]()
+        for read in requests:
+            answered = None if read.block is None else self._take_block(read.block, pending)
+            replies.append(self._accept(read, pending) if answered is None else answered)
+        self._finish(pending)
+        return replies
+
+    def _take_block(self, block: RowBlock, pending: _Pending) -> AnsweredBlock | None:
+        """Take rows as columns; None where one needs a closer look: then nothing of them was taken."""
+        self._finish(pending)  # lanes read their rows in the order in which they came
+        arrival = self.book.look_together(block)
+        if arrival is None:
+            return None
+        if self.journal is not None:
+            self.journal.write(list(zip(block.names, block.timestamps, block.values.tolist(), strict=True)))
+        with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
+            step = self.book.read_together(arrival)
+        self.recent.put(step.lanes, np.array(arrival.keys), step.values[:, self._came], step.numbers)
+        self.rows += len(step.names)
+        return AnsweredBlock(step.names, step.timestamps, arrival.keys, step.numbers)
+
+    def _finish(self, pending: _Pending) -> None:
+        """Let lanes read the rows that were accepted, which are in the journal before."""
         if pending.answers:
             if self.journal is not None:
                 self.journal.write([each.row for each in pending.answers])
             self._advance(pending.answers)
-        return replies
+            pending.answers.clear()
+            pending.by_key.clear()
 
     def replay(self, rows: Sequence[Row]) -> None:
         """Take rows of a journal again, which were accepted once."""
@@ -196,7 +219,7 @@ class Desk:
         def last_values(lane: str) -> Sequence[float] | None:
             return values[lane] if lane in values else self.book.last_values(lane)
 
-        rows = read(last_values)
+        rows = read.one_by_one(last_values)
         try:
             for row in rows:
                 arrival = self.book.look(row, lasts.get(row.lane))
@@ -260,8 +283,8 @@ class Desk:
         for wave in _waves(answers):
             with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
                 step = self.book.advance_together([each.row for each in wave])
-            for each, row, numbers in zip(wave, step.rows, step.numbers, strict=True):
-                each.row, each.numbers = row, numbers
+            for each, time, numbers in zip(wave, step.timestamps, step.numbers, strict=True):
+                each.row, each.numbers = each.row._replace(timestamp=time), numbers
             keys = np.array([each.key for each in wave])
             self.recent.put(step.lanes, keys, step.values[:, self._came], step.numbers)
 

@@ -34,7 +34,7 @@ class Journal:
         self.number = max([first - 1, *_numbers(state)]) + 1
         self._file = _begin(_path(state, self.number))
 
-    def write(self, rows: Sequence[Row]) -> None:
+    def write(self, rows: Sequence[Row | tuple[str, str, list[float]]]) -> None:
         """Give rows to the system: then they outlive this process."""
         self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")
         self._file.flush()

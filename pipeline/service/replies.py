@@ -31,5 +31,9 @@ def refuse(refused: Refused, headers: Mapping[str, str] | None = None) -> Respon
 
 def answer_json(value: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """Return a JSON document; a number that is none must have become None before."""
-    body = json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True).encode()
-    return Response(body, status, dict(headers or {}), JSON)
+    return Response(write_json(value), status, dict(headers or {}), JSON)
+
+
+def write_json(value: Mapping[str, Any]) -> bytes:
+    """Return a JSON document without blanks, in ASCII."""
+    return json.dumps(value, allow_nan=False, separators=(",", ":"), ensure_ascii=True).encode()

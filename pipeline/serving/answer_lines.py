@@ -3,8 +3,11 @@
 import csv
 import io
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
+from itertools import chain
+
+import numpy as np
 
 from pipeline.data.arrays import FloatArray
 from pipeline.serving.rows import Row
@@ -14,12 +17,36 @@ _MARKS = re.compile(r'[,"\r\n]')
 
 def write_answer(row: Row, numbers: FloatArray, note: str | None) -> str:
     """Return the line of a row: lane, timestamp, numbers, empty where there is none, and a note if any."""
+    return _write(row.lane, row.timestamp, numbers, note)
+
+
+def _write(lane: str, timestamp: str, numbers: FloatArray, note: str | None) -> str:
     values = numbers.tolist()
     shown = _format(len(values)) % tuple(values)
     if "n" in shown:  # nan; inf is written as it is
         shown = shown.replace("nan", "")
     end = "\n" if note is None else f",{note}\n"
-    return f"{_write_place(row.lane, row.timestamp)},{shown}{end}"
+    return f"{_write_place(lane, timestamp)},{shown}{end}"
+
+
+def write_answers(
+    lanes: Sequence[str], timestamps: Sequence[str], numbers: FloatArray, note_of: Callable[[str], str | None]
+) -> str:
+    """Return the lines of some rows, as `write_answer` writes each, and faster.
+
+    Args:
+        lanes: Names of their lanes. Length n.
+        timestamps: Length n.
+        numbers: Shape (n, outputs).
+        note_of: Gives the note of a lane.
+    """
+    notes = [note_of(lane) for lane in lanes]
+    if np.isnan(numbers).any() or _MARKS.search("".join([*lanes, *timestamps])) is not None:
+        return "".join(map(_write, lanes, timestamps, numbers, notes))
+    ends = ["\n" if note is None else f",{note}\n" for note in notes]
+    line = f"%s,%s,{_format(numbers.shape[1])}%s"
+    cells = zip(lanes, timestamps, *numbers.T.tolist(), ends, strict=True)
+    return line * len(lanes) % tuple(chain.from_iterable(cells))
 
 
 def write_number(value: float) -> str:

@@ -14,7 +14,7 @@ from pipeline.data.series import Series
 
 _PLAIN_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d{1,6})?)?)?")
 _FIRST_KEY, _LAST_KEY = -62_135_596_800_000_000, 253_402_300_799_000_000  # of the years 1 to 9999
-_REMEMBERED = 100_000  # texts whose meaning is kept
+_REMEMBERED = 1 << 14  # texts whose meaning is kept: lanes that are served side by side share the newest ones
 _FEW_FIRST = (16, 500)  # missing rows that are looked for before many
 MOST_COUNTED = 10_000  # missing rows; counting those before a year 9999 would take minutes
 

@@ -9,7 +9,7 @@ from pipeline.data.arrays import FloatArray
 from pipeline.serving.lane_book import LaneBook
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Header, Row, RowError, find_columns
-from pipeline.serving.stream import answer_together
+from pipeline.serving.stream import gather
 
 _MOST_HEADERS = 1000  # orders of columns that are remembered
 
@@ -50,8 +50,9 @@ class Entries:
     def answer(self, entries: Sequence[Entry]) -> Iterator[tuple[str, Row, FloatArray]]:
         """Yield the id of each usable entry, its row and its numbers, as `Stream.answer` does for lines."""
         accepted: deque[str] = deque()
-        for row, numbers in answer_together(self.book, self._read_all(entries, accepted)):
-            yield accepted.popleft(), row, numbers
+        for rows in gather(self._read_all(entries, accepted)):
+            for row, numbers in self.book.advance(rows):
+                yield accepted.popleft(), row, numbers
 
     def _read_all(self, entries: Sequence[Entry], accepted: deque[str]) -> Iterator[Row]:
         for entry in entries:

@@ -4,6 +4,7 @@ Rows come here one by one, from wherever: a row that cannot be used touches noth
 """
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from pipeline.serving.drift_start import find_start
 from pipeline.serving.lane_bounds import LaneBounds, list_quantiles, name_all_around, warm_bounds
 from pipeline.serving.lanes import Lanes, answer_last, warm_lanes
 from pipeline.serving.model import ServedModel
+from pipeline.serving.row_block import RowBlock
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
@@ -54,17 +56,33 @@ class Arrival(NamedTuple):
         return not self.known and not self.fault
 
 
+class BlockArrival(NamedTuple):
+    """Rows of different lanes, each the next one of a lane that there is, before these have read them.
+
+    Attributes:
+        block: The rows.
+        lanes: Numbers of their lanes. Shape (n,).
+        keys: Of their timestamps, as `Arrival` has them. Length n.
+    """
+
+    block: RowBlock
+    lanes: IntArray
+    keys: Sequence[float]
+
+
 class Step(NamedTuple):
     """Rows of different lanes that were read together.
 
     Attributes:
-        rows: The rows, now with their numbers where rows are numbered.
+        names: Of their lanes. Length n.
+        timestamps: Of the rows; where rows are numbered, their numbers. Length n.
         lanes: Numbers of their lanes. Shape (n,).
         values: What they hold. Shape (n, columns of a row).
         numbers: What they are answered, as `LaneBook.output_names` has it. Shape (n, outputs).
     """
 
-    rows: Sequence[Row]
+    names: Sequence[str]
+    timestamps: Sequence[str]
     lanes: IntArray
     values: FloatArray
     numbers: FloatArray
@@ -104,14 +122,16 @@ class LaneBook:
         self._drift = _begin_drift(model, last) if watches else None
         if warm and not series.series_ids:  # the only history there is: every lane that comes begins with it
             self._open(_HISTORY, like=dataset.name)
-        self._rows: dict[str, int] = {}  # that came, by lane
+        self._rows: Counter[str] = Counter()  # that came, by lane
         self._last: dict[str, float] = {}
         self._targets = series.column_numbers(series.targets)
         self._known: dict[str, float] = {}  # timestamps up to here were read before this book was opened
         self._passed: dict[str, float] = {}  # the latest of them that was sent again, where any was
-        self._values: dict[str, list[float]] = {}
+        self._values: dict[str, list[float]] = {}  # of rows that were accepted, and that no lane has read yet
         self._made = find_made(model)
         self._computed: tuple[float, list[float]] = (math.nan, [])  # of the latest timestamp: lanes share it
+        self._named = frozenset(series.series_ids)
+        self._zoned = series.reading.zone is not None
         self._tell_second = series.reading.zone is not None  # local times come twice in autumn: told once
         self.skipped = self.unknown = self.alarms = 0
         if warm and dataset.time_column is not None:
@@ -151,7 +171,7 @@ class LaneBook:
         if self._drift is not None:
             self._drift.restore(state.names, state.drift)
         self._values = {}
-        self._rows = dict(zip(state.names, state.rows, strict=True))
+        self._rows = Counter(dict(zip(state.names, state.rows, strict=True)))
         self._last = {name: key for name, key in zip(state.names, state.last, strict=True) if not math.isnan(key)}
         self._known = dict(self._last)
 
@@ -173,8 +193,7 @@ class LaneBook:
 
     def note_of(self, lane: str) -> str | None:
         """Return what the answer to a row says of its lane; None where the run has no lanes to know."""
-        known = self._model.data.series.series_ids
-        return None if not known else "" if lane in known else UNKNOWN
+        return None if not self._named else "" if lane in self._named else UNKNOWN
 
     def last_values(self, lane: str) -> Sequence[float] | None:
         """Return the last values of a lane, for cells that are filled."""
@@ -331,9 +350,51 @@ class LaneBook:
         if self._made:
             for place, value in zip(self._made, self._compute(self._last[row.lane]), strict=True):
                 row.values[place] = value
-        self._rows[row.lane] = self._rows.get(row.lane, 0) + 1
+        self._rows[row.lane] += 1
         self._values[row.lane] = row.values
         return True
+
+    def look_together(self, block: RowBlock) -> BlockArrival | None:
+        """Say what rows are to their lanes, which note nothing yet, where there is nothing to be said of any.
+
+        Returns:
+            None where one needs a closer look: of a new lane, known already, late, with others missing before it, or
+            where a lane comes twice or has accepted rows that it has not read.
+        """
+        names = block.names
+        numbers = [self._lanes.numbers.get(name) for name in names]
+        if None in numbers or len(set(numbers)) < len(numbers) or "" in names:
+            return None
+        if not self._values.keys().isdisjoint(names):
+            return None
+        lanes = np.array(numbers)
+        if self._clock.numbered:
+            return BlockArrival(block, lanes, [math.nan] * len(names))
+        if self._zoned:
+            return None
+        try:
+            of_times = {text: self._clock.read(text) for text in set(block.timestamps)}
+        except ValueError:
+            return None
+        keys = [of_times[text] for text in block.timestamps]
+        for last, key in set(zip(map(self._last.get, names), keys, strict=True)):
+            if last is None or key <= last or self._clock.count_missing(last, key):
+                return None
+        return BlockArrival(block, lanes, keys)
+
+    def read_together(self, arrival: BlockArrival) -> Step:
+        """Accept rows that `look_together` said nothing of, and let their lanes read them, in one step."""
+        (names, times, values), lanes, keys = arrival
+        if not self._clock.numbered:
+            self._last.update(zip(names, keys, strict=True))
+            for before in (self._known, self._passed):
+                if before:
+                    for name in names:
+                        before.pop(name, None)
+        if self._made:
+            values[:, self._made] = [self._compute(key) for key in keys]
+        self._rows.update(names)
+        return self._read(names, times, lanes, values)
 
     def advance(self, rows: Sequence[Row]) -> Iterator[tuple[Row, FloatArray]]:
         """Let lanes read accepted rows, in one step of the network.
@@ -342,29 +403,38 @@ class LaneBook:
             rows: Of different lanes.
 
         Yields:
-            Each row with its numbers, (columns,), as `output_names` has them; NaN while its lane warms up.
+            Each row, now with its number where rows are numbered, and its numbers, (columns,), as `output_names` has
+            them; NaN while its lane warms up.
         """
         if rows:
             step = self.advance_together(rows)
-            yield from zip(step.rows, step.numbers, strict=True)
+            if self._clock.numbered:
+                rows = [row._replace(timestamp=time) for row, time in zip(rows, step.timestamps, strict=True)]
+            yield from zip(rows, step.numbers, strict=True)
 
     def advance_together(self, rows: Sequence[Row]) -> Step:
         """Do the same with at least one row, and return all of them together."""
-        lanes = np.array([self._lanes.numbers[row.lane] for row in rows])
-        values = np.array([row.values for row in rows])
+        names = [row.lane for row in rows]
+        lanes = np.array([self._lanes.numbers[name] for name in names])
+        for row in rows:
+            if self._values.get(row.lane) is row.values:  # else a later row of the lane was accepted meanwhile
+                del self._values[row.lane]
+        return self._read(names, [row.timestamp for row in rows], lanes, np.array([row.values for row in rows]))
+
+    def _read(self, names: Sequence[str], timestamps: Sequence[str], lanes: IntArray, values: FloatArray) -> Step:
         answers = self._lanes.advance_answers(lanes, values)
-        numbers = self._model.data.head.points(answers).reshape(len(rows), -1)
+        numbers = self._model.data.head.points(answers).reshape(len(lanes), -1)
         if self._bounds is not None:
             bounds = self._bounds.advance(lanes, values, answers)
-            numbers = np.concatenate([numbers, bounds.reshape(len(rows), -1)], axis=1)
+            numbers = np.concatenate([numbers, bounds.reshape(len(lanes), -1)], axis=1)
         if self._model.data.head.levels:
             numbers = np.concatenate([numbers, list_quantiles(answers)], axis=1)
+        if self._clock.numbered:  # the first row of a lane is row 0
+            timestamps = [str(place) for place in (self._lanes.consumed[lanes] - 1).tolist()]
+        step = Step(names, timestamps, lanes, values, numbers)
         if self._drift is not None:
-            self._watch(self._drift, rows, lanes, values, numbers)
-        if self._clock.numbered:
-            places = self._lanes.consumed[lanes] - 1  # the first row of a lane is row 0
-            rows = [row._replace(timestamp=str(place)) for row, place in zip(rows, places.tolist(), strict=True)]
-        return Step(rows, lanes, values, numbers)
+            self._watch(self._drift, step)
+        return step
 
     def _open(self, name: str, like: str | None) -> None:
         """Make room for a new lane."""
@@ -374,26 +444,23 @@ class LaneBook:
         if self._drift is not None:
             self._drift.open(self._lanes.numbers[name], name, None if like is None else self._lanes.numbers[like])
 
-    def _watch(
-        self, drift: LaneDrift, rows: Sequence[Row], lanes: IntArray, values: FloatArray, numbers: FloatArray
-    ) -> None:
-        """Learn what became of the forecasts for some rows, (n, columns), and keep those made from them."""
-        actual = values[:, self._targets]
+    def _watch(self, drift: LaneDrift, step: Step) -> None:
+        """Learn what became of the forecasts for some rows, and keep those made from them."""
+        actual = step.values[:, self._targets]
 
         def key_of(place: int) -> float:
-            if self._clock.numbered:
-                return float(self._lanes.consumed[lanes[place]] - 1)
-            return self._clock.read(rows[place].timestamp)
+            time = step.timestamps[place]
+            return float(time) if self._clock.numbered else self._clock.read(time)
 
-        nearest = numbers[:, : actual.shape[1]]
+        nearest = step.numbers[:, : actual.shape[1]]
         with np.errstate(over="ignore", invalid="ignore"):  # a forecast that is none is not scored
-            began = drift.advance(lanes, actual, nearest, self._lanes.last_inputs(lanes), key_of)
+            began = drift.advance(step.lanes, actual, nearest, self._lanes.last_inputs(step.lanes), key_of)
         for place in began:
             self.alarms += 1
             if self._warn is not None and self.alarms <= _MOST_ALARMS:
                 more = "; further alarms are only counted" if self.alarms == _MOST_ALARMS else ""
-                lane = rows[place].lane
-                self._warn(f"{describe_alarm(lane, drift.facts(int(lanes[place]), self._name_key))}{more}")
+                facts = drift.facts(int(step.lanes[place]), self._name_key)
+                self._warn(f"{describe_alarm(step.names[place], facts)}{more}")
 
     def _name_key(self, key: float) -> str:
         return str(int(key)) if self._clock.numbered else self._clock.name(key)

@@ -7,20 +7,22 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
-from pipeline.serving.lane_book import LaneBook
+from pipeline.serving.lane_book import LaneBook, Step
 from pipeline.serving.model import ServedModel
+from pipeline.serving.row_block import RowBlock, cut_steps, read_lines
 from pipeline.serving.rows import Header, Row, RowError, read_header
 
 
-def answer_together(book: LaneBook, rows: Iterable[Row]) -> Iterator[tuple[Row, FloatArray]]:
-    """Yield accepted rows with their numbers, in their order; neighbours of different lanes are one step."""
+def gather(rows: Iterable[Row]) -> Iterator[list[Row]]:
+    """Yield rows in their order, neighbours of different lanes together."""
     together: dict[str, Row] = {}
     for row in rows:
         if row.lane in together:
-            yield from book.advance(list(together.values()))
+            yield list(together.values())
             together = {}
         together[row.lane] = row
-    yield from book.advance(list(together.values()))
+    if together:
+        yield list(together.values())
 
 
 class Stream:
@@ -65,7 +67,30 @@ class Stream:
         Raises:
             UserError: If the first line is no header with the dataset's columns.
         """
-        return answer_together(self.book, self._read_all(lines))
+        for step in self.answer_together(lines):
+            for name, time, values, numbers in zip(*step[:2], step.values.tolist(), step.numbers, strict=True):
+                yield Row(name, time, values), numbers
+
+    def answer_together(self, lines: Sequence[str | RowError]) -> Iterator[Step]:
+        """Do the same, and yield the rows that are read in one step of the network together."""
+        block = self._read_block(lines)
+        if block is None:
+            yield from map(self.book.advance_together, gather(self._read_all(lines)))
+            return
+        before = self._line
+        for rows in cut_steps(block.names):
+            arrival = self.book.look_together(block.select(rows))
+            if arrival is not None:
+                yield self.book.read_together(arrival)
+            else:
+                self._line = before + rows.start
+                yield from map(self.book.advance_together, gather(self._read_all(lines[rows])))
+        self._line = before + len(lines)
+
+    def _read_block(self, lines: Sequence[str | RowError]) -> RowBlock | None:
+        """Return the rows of lines, if each line is a plain row."""
+        texts = [line for line in lines if isinstance(line, str)]
+        return None if self._header is None or len(texts) < len(lines) else read_lines(self._header, texts)
 
     def _read_all(self, lines: Sequence[str | RowError]) -> Iterator[Row]:
         for line in lines:

@@ -1,7 +1,9 @@
 """Rows of many requests at one desk: the numbers of a stream, whole requests or nothing, old answers for old rows."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,8 +14,11 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import Missing, Transform
 from pipeline.evaluation.conformal import Conformal
+from pipeline.service.answered import AnsweredBlock
+from pipeline.service.answers import Answers
 from pipeline.service.bodies import BodyError
 from pipeline.service.desk import Desk, Refusal
+from pipeline.service.journal import Journal
 from pipeline.serving.model import ServedModel
 from pipeline.serving.stream import Stream
 
@@ -183,3 +188,71 @@ def test_json_and_csv_are_read_alike(model: ServedModel) -> None:
     (answers,) = take(two, lines([("x", DAYS[0], 4.123456789012345), ("x", DAYS[1], 5.0)]))
     assert not isinstance(reply, Refusal)
     assert [each.numbers.tolist() for each in reply] == [numbers for *_, numbers in answers]
+
+
+def block_lines(day: int, lanes: list[str]) -> str:
+    values = np.random.default_rng(day).uniform(1, 9, len(lanes))
+    return lines([(lane, DAYS[day], float(value)) for lane, value in zip(lanes, values, strict=True)])
+
+
+BLOCK = [*(f"lane {number}" for number in range(6)), "50 %s", "öl", "x\\y", '"q, 5"']
+
+
+def remembered(desk: Desk) -> list[Any]:
+    state = desk.book.remember()
+    return [state.names, state.rows, state.last, *desk.lane_arrays(), *state.drift]
+
+
+def test_a_block_is_answered_as_its_rows_one_by_one(model: ServedModel, tmp_path: Path) -> None:
+    """Rows that come in blocks are forecast, written, kept or noted in the journal other than the same rows alone."""
+    desks = [open_desk(model), open_desk(model)]
+    for number, desk in enumerate(desks):
+        desk.journal = Journal(tmp_path / f"{number}.npz", 0)
+    for day in range(5):
+        for lanes in (BLOCK[:-1], BLOCK):  # the second one holds what was answered already, and has to be quoted
+            body = block_lines(day, lanes).encode()
+            block, rows = (desk.bodies.rows_of(body, True, None, 99) for desk in desks)
+            (together,), (each,) = desks[0].take([block]), desks[1].take([replace(rows, block=None)])
+            assert isinstance(each, list) and not isinstance(together, Refusal)
+            assert isinstance(together, AnsweredBlock) == (day > 0 and lanes == BLOCK[:-1])
+            for write in (Answers(model).as_csv, Answers(model).as_json):
+                assert write(desks[0].book, together) == write(desks[1].book, each)
+    np.testing.assert_equal(*map(remembered, desks))
+    for desk in desks:
+        assert desk.journal is not None
+        desk.journal.close()
+    assert (tmp_path / "0.npz.journal-0").read_bytes() == (tmp_path / "1.npz.journal-0").read_bytes()
+
+
+ODD = ["", " 4 ", "nan", "1_0", "-3", "0", "1e400", "\u0664", "x", '"5"', "4,4", "3 4", "true", "4\n", "4\x0b"]
+
+
+@given(st.data())
+def test_whatever_a_block_holds_it_is_read_as_its_rows_are(model: ServedModel, data: st.DataObject) -> None:
+    """A value, a lane or a time that is refused, or read in another way, in one row is taken as it is in a block."""
+    pick = data.draw
+    desks = [open_desk(model, most_lanes=12) for _ in range(2)]
+    first = block_lines(3, [f"lane {number}" for number in range(8)])
+    for desk in desks:
+        take(desk, first)
+    odd = st.sampled_from(ODD)
+    rows = [[f"lane {number}", DAYS[4], str(number + 1)] for number in range(8)]
+    for _ in range(pick(st.integers(0, 2))):
+        row, column = pick(st.integers(0, 7)), pick(st.integers(0, 2))
+        others = [["lane 1", " lane 2", "new", "x" * 201], [*DAYS[2:6], " 2020-02-15"], []][column]
+        rows[row][column] = pick(st.sampled_from(others) | odd if others else odd)
+    if pick(st.booleans()):
+        body = "lane,day,a\n" + "".join(",".join(row) + "\n" for row in rows)
+    else:
+        kind = pick(st.sampled_from([float, int, str]))
+        values = [kind(row[2]) if row[2].isascii() and row[2].isdigit() else row[2] for row in rows]
+        objects = [{"lane": row[0], "day": row[1], "a": value} for row, value in zip(rows, values, strict=True)]
+        body = json.dumps({"rows": objects})
+    reads = [desk.bodies.rows_of(body.encode(), body.startswith("lane"), None, 99) for desk in desks]
+    (found,), (expected,) = desks[0].take(reads[:1]), desks[1].take([replace(reads[1], block=None)])
+    assert isinstance(found, Refusal) == isinstance(expected, Refusal)
+    if isinstance(found, Refusal) or isinstance(expected, Refusal):
+        assert found == expected
+    else:
+        assert Answers(model).as_json(desks[0].book, found) == Answers(model).as_json(desks[1].book, expected)
+    np.testing.assert_equal(*map(remembered, desks))

@@ -533,3 +533,37 @@ def test_a_category_arrives_as_it_is_written(unseen: Unseen, make_served: MakeSe
     packed = FrameForecaster(unpack_model(tmp_path))
     table = packed.predict(pd.read_csv(file))
     assert (len(table), table["forecast"].iloc[-1]) == (len(HISTORY), pytest.approx(run[0], rel=1e-4))
+
+
+class RowByRow(Stream):
+    """A stream that reads no rows together."""
+
+    def _read_block(self, lines: Sequence[str | RowError]) -> None:
+        return None
+
+
+@given(st.data())
+def test_lines_that_are_read_together_are_read_as_each_alone(
+    model: ServedModel, zoned: ServedModel, data: st.DataObject
+) -> None:
+    """A line among many is taken, refused or told other than it is alone, or with the number of another line."""
+    local = data.draw(st.booleans())
+    days = LOCAL if local else DAYS
+    cells = st.tuples(
+        st.sampled_from(["x", "y", "z", " x", "tiny", '"x"', ""]),
+        st.sampled_from([*days[:6], "soon"]),
+        st.sampled_from(["4", "5.5", " 6", "1_0", "", "-1", "nan", "7,7"]),
+    )
+    plain = [f"{lane},{day},{place + 1}" for place, day in enumerate(days[:4]) for lane in ("x", "y", "z")]
+    others = map(",".join, data.draw(st.lists(cells, max_size=3)))
+    lines = [*plain[:3], *data.draw(st.permutations([*plain[3:], *others, *[""] * data.draw(st.integers(0, 1))]))]
+    answers, told = [], []
+    for kind in (Stream, RowByRow):
+        complaints: list[str] = []
+        stream = kind(zoned if local else model, True, complaints.append)
+        list(stream.answer(["lane,day,a"]))
+        some = [(*row[:2], *row.values, *numbers) for row, numbers in stream.answer(lines)]
+        answers.append([some, stream.refused, stream.book.skipped, stream.book.remember().last])
+        told.append(complaints)
+    np.testing.assert_equal(*answers)
+    assert told[0] == told[1]
