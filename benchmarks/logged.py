@@ -26,6 +26,11 @@ class Logged:
     tags: dict[str, str]
     has_scores: bool
 
+    @property
+    def is_job(self) -> bool:
+        """Whether it is a configuration's; a sweep is none."""
+        return "config_hash" in self.tags
+
 
 def read_database(folder: Path) -> list[Logged]:
     """Return every run, sweeps included, without MLflow: it would repair a database that is half made."""

@@ -27,7 +27,7 @@ from pipeline.experiment.resumed import ESSENTIAL_FILES
 from pipeline.experiment.run import run_experiment
 from pipeline.tracking.heartbeat import PROCESS_TAG, process_name
 from pipeline.tracking.store import Store, open_store
-from tests.commands import run_command, start_command
+from tests.commands import run_command
 from tests.conftest import ROOT
 
 JOBS = 2
@@ -85,18 +85,9 @@ def rows(stdout: str) -> list[str]:
 # The benchmark of faults, twice: a sweep of two jobs that is killed in its second one, and one that gets a SIGTERM.
 
 
-# What the benchmark finds under the name of the module: commands that begin at once.
-FORKS = SimpleNamespace(
-    PIPE=subprocess.PIPE,
-    TimeoutExpired=subprocess.TimeoutExpired,
-    Popen=lambda words, text, start_new_session, **settings: start_command(*words[2:], **settings),
-    run=lambda words, text, capture_output, **settings: run_command(*words[2:], **settings),
-)
-
-
 @dataclass(frozen=True)
 class Faults:
-    """Two rounds of `benchmarks/faults.py`, each with its folder: hit, and repeated with resume=true."""
+    """Two chains of `benchmarks/faults.py`, each with its folder: hit, and repeated with resume=true."""
 
     folder: Path
     returncode: int
@@ -117,14 +108,13 @@ class Resumed:
 @pytest.fixture(scope="module")
 def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
     folder = tmp_path_factory.mktemp("faults")
-    options = ("--faults", "2", "--jobs", str(JOBS), "--kinds", "kill,term", "--ended", "1", "--folder", str(folder))
+    options = ["--kinds", "kill,term", "--kills", "1", "--jobs", str(JOBS), "--ended", "1"]
     with pytest.MonkeyPatch.context() as patch:
         patch.syspath_prepend(str(ROOT / "benchmarks"))  # as `python benchmarks/faults.py` has it
         script = runpy.run_path(str(ROOT / "benchmarks" / "faults.py"))
     told, table = io.StringIO(), io.StringIO()
     with pytest.MonkeyPatch.context() as patch, redirect_stderr(told), redirect_stdout(table):
-        patch.setitem(script["main"].__globals__, "subprocess", FORKS)
-        patch.setattr(sys, "argv", ["faults.py", *options])
+        patch.setattr(sys, "argv", ["faults.py", *options, "--forks", "--folder", str(folder)])
         with pytest.raises(SystemExit) as ended:
             script["main"]()
     return Faults(folder, int(ended.value.code or 0), table.getvalue(), told.getvalue())
@@ -132,7 +122,7 @@ def faults(tmp_path_factory: pytest.TempPathFactory) -> Faults:
 
 @pytest.fixture(scope="module")
 def resumed(faults: Faults) -> Resumed:
-    place = Place(faults.folder / "fault_1", "lstm-pipeline")
+    place = Place(faults.folder / "chain_1", "lstm-pipeline")
     after_first = place.children()
     stranger = place.client.create_run(place.open_store().experiment_id, tags={PROCESS_TAG: process_name()})
     words = [*json.loads(place.parents()[0].data.tags["command"]), "resume=true"]
@@ -143,7 +133,7 @@ def resumed(faults: Faults) -> Resumed:
 
 @pytest.fixture(scope="module")
 def terminated(faults: Faults) -> Place:
-    return Place(faults.folder / "fault_2", "lstm-pipeline")
+    return Place(faults.folder / "chain_2", "lstm-pipeline")
 
 
 def test_nothing_is_lost_by_a_fault(faults: Faults) -> None:
@@ -179,7 +169,7 @@ def test_runs_that_a_crash_left_open_are_killed(resumed: Resumed, terminated: Pl
 
 def test_an_interrupted_sweep_says_what_is_missing(terminated: Place) -> None:
     """The table of a sweep that a cluster ended looks like that of a whole one."""
-    table = (terminated.folder.parent / "fault_2_table.txt").read_text()
+    table = (terminated.folder.parent / "chain_2_1_table.txt").read_text()
     assert len(rows(table)) == JOBS
     assert "KILLED" in table and "interrupted (SIGTERM)" in table
 
