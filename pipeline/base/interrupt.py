@@ -1,5 +1,6 @@
 """Ctrl-C, the SIGTERM of a cluster and the SIGHUP of a lost terminal end a training soon, cleanly; none is lost."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ def listen_for_interrupts() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    logging.getLogger("tensorflow").addFilter(_is_worth_telling)
 
 
 @contextmanager
@@ -94,6 +96,11 @@ def _wait(breakable: bool) -> Iterator[None]:
         _waiting.pop()
     if len(_asked) > before and not _waiting:
         raise KeyboardInterrupt
+
+
+def _is_worth_telling(record: logging.LogRecord) -> bool:
+    """TensorFlow calls it an error that what it was tracing is thrown away; after an interrupt it is none."""
+    return not (_asked and "Object was never used" in record.getMessage())
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,5 +1,6 @@
 """A signal ends a command soon, never in the moment in which a run is opened or closed, and is never lost."""
 
+import logging
 import signal
 import threading
 from collections.abc import Iterator
@@ -36,6 +37,17 @@ def test_a_signal_interrupts_and_is_named(number: signal.Signals) -> None:
         signal.raise_signal(number)
     assert interrupt_signal() == number
     assert interrupt_reason() == f"interrupted ({number.name})"
+
+
+def test_what_an_interrupt_throws_away_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Under "interrupted; repeat the command" stand lines of TensorFlow about a tensor that was never used."""
+    logger = logging.getLogger("tensorflow")
+    logger.error("Object was never used: before")
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGTERM)
+    logger.error("Object was never used: after")
+    logger.error("out of memory")
+    assert [each.getMessage() for each in caplog.records] == ["Object was never used: before", "out of memory"]
 
 
 def test_what_is_ignored_stays_ignored() -> None:
