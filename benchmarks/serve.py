@@ -2,7 +2,7 @@
 
 python benchmarks/serve.py                   60 s of each, on this machine
 python benchmarks/serve.py --seconds 10      a short look
-python benchmarks/serve.py --lanes 10000     memory of so many lanes, too
+python benchmarks/serve.py --only block      one of single, block, json, many
 python benchmarks/serve.py --soak 60         an hour of everything at a moderate rate: does memory stay what it is?
 
 The load comes from a process of its own, benchmarks/serve_load.py. A small model is trained first; what is measured is
@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ import pandas as pd
 import psutil
 from serve_load import BLOCK
 
+LOADS = ("single", "block", "json", "many")
 CONNECTIONS = 32
 SOAKED = 400  # lanes of the blocks of a soak
 TRAIN = (
@@ -38,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=60.0, help="of each load; default 60")
     parser.add_argument("--lanes", type=int, default=10_000, help="whose memory is measured; default 10000")
+    parser.add_argument("--only", choices=LOADS, help="one load alone")
     parser.add_argument("--durability", default="interval", choices=["interval", "each"])
     parser.add_argument("--soak", type=float, metavar="MINUTES", help="so long everything together, instead")
     arguments = parser.parse_args()
@@ -45,7 +47,8 @@ def main() -> None:
         folder = Path(name)
         train(folder)
         if arguments.soak is None:
-            measure(folder, arguments.seconds, arguments.lanes, arguments.durability)
+            kinds = LOADS if arguments.only is None else (arguments.only,)
+            measure(folder, kinds, arguments.seconds, arguments.lanes, arguments.durability)
         else:
             soak(folder, arguments.soak, arguments.durability)
 
@@ -116,15 +119,17 @@ def find_port(process: "subprocess.Popen[str]") -> int:
     raise SystemExit("the service did not start")
 
 
-def measure(folder: Path, seconds: float, lanes: int, durability: str) -> None:
+def measure(folder: Path, kinds: Sequence[str], seconds: float, lanes: int, durability: str) -> None:
     """Print what each load gives."""
     print(f"{'load':34} {'rows/s':>9} {'requests/s':>11} {'p50 ms':>8} {'p99 ms':>8} {'memory MB':>10}")
-    for kind, number, shown in (
-        ("single", CONNECTIONS, f"single rows, {CONNECTIONS} connections"),
-        ("block", BLOCK, f"blocks of {BLOCK} lanes, CSV"),
-        ("json", BLOCK, f"blocks of {BLOCK} lanes, JSON"),
-        ("many", lanes, f"blocks of {BLOCK} rows, {lanes} lanes"),
-    ):
+    loads = {
+        "single": (CONNECTIONS, f"single rows, {CONNECTIONS} connections"),
+        "block": (BLOCK, f"blocks of {BLOCK} lanes, CSV"),
+        "json": (BLOCK, f"blocks of {BLOCK} lanes, JSON"),
+        "many": (lanes, f"blocks of {BLOCK} rows, {lanes} lanes"),
+    }
+    for kind in kinds:
+        number, shown = loads[kind]
         with serve(folder, kind, durability) as service:
             (found,) = service.load(kind, number, seconds)
             print(f"{shown:34} {show(found)} {service.memory:10,.0f}", flush=True)

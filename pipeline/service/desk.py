@@ -18,7 +18,9 @@ from pipeline.service.answers import Answers
 from pipeline.service.bodies import Bodies, ReadRows
 from pipeline.service.journal import Journal
 from pipeline.service.recent import KEPT, Recent
-from pipeline.serving.lane_book import Arrival, LaneBook, find_made
+from pipeline.serving.arrivals import Arrival
+from pipeline.serving.lane_book import LaneBook
+from pipeline.serving.made_columns import find_made
 from pipeline.serving.model import ServedModel
 from pipeline.serving.row_block import RowBlock
 from pipeline.serving.rows import Row, RowError, shorten
@@ -166,7 +168,7 @@ class Desk:
                     values = np.full(self._width, np.nan)
                     values[self._came] = came
                     row = Row(lane, self.book.name_time(key), values.tolist())
-                    arrival = self.book.arrive(lane, key)
+                    arrival = self.book.look_at_key(lane, key)
                     self.book.accept(row, arrival)
                     answers.append(Answered(row, key))
             self._advance(answers)

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
-from pipeline.serving.lane_book import LaneBook, Step
+from pipeline.serving.lane_book import LaneBook
+from pipeline.serving.lane_memory import Step
 from pipeline.serving.model import ServedModel
 from pipeline.serving.row_block import RowBlock, cut_steps, read_lines
 from pipeline.serving.rows import Header, Row, RowError, read_header
