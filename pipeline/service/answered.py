@@ -1,7 +1,8 @@
-"""Rows that lanes have read, with their answers."""
+"""What rows are answered: numbers, or why nothing of a request was taken."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
@@ -50,3 +51,28 @@ def count_rows(answers: Sequence[Answered] | AnsweredBlock) -> tuple[int, int]:
     if isinstance(answers, AnsweredBlock):
         return len(answers.names), 0
     return len(answers), sum(each.repeated for each in answers)
+
+
+class Reason(StrEnum):
+    """Why rows are refused, as metrics count them."""
+
+    malformed = "malformed"
+    late = "late"
+    conflict = "conflict"
+    lanes = "lanes"
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why nothing of a request was taken.
+
+    Attributes:
+        reason: As metrics count it.
+        text: What is said to the client.
+    """
+
+    reason: Reason
+    text: str
+
+
+Reply = list[Answered] | AnsweredBlock | Refusal

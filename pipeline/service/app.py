@@ -16,10 +16,10 @@ from starlette.types import ASGIApp
 
 from pipeline.base.errors import UserError
 from pipeline.report.page.dashboard import write_dashboard
-from pipeline.service.answered import Answered, AnsweredBlock, count_rows
+from pipeline.service.answered import Answered, AnsweredBlock, Reason, Refusal, Reply, count_rows
 from pipeline.service.batcher import BusyError
 from pipeline.service.bodies import BodyError, ReadRows
-from pipeline.service.desk import Desk, Reason, Refusal, Reply
+from pipeline.service.desk import Desk
 from pipeline.service.lane_states import read_state, write_state
 from pipeline.service.limits import Gate, Limits, read_body
 from pipeline.service.live import Live

@@ -3,8 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
+from pipeline.service.answered import Reply
 from pipeline.service.bodies import ReadRows
-from pipeline.service.desk import Desk, Reply
+from pipeline.service.desk import Desk
 
 _MOST_WAITING = 5_000
 

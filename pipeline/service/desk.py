@@ -6,14 +6,13 @@ network, whoever sent them; no lane's numbers depend on that.
 
 import math
 from collections.abc import Callable, Iterator, Sequence, Set
-from dataclasses import dataclass, replace
-from enum import StrEnum
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
 
 from pipeline.base.errors import UserError
-from pipeline.service.answered import Answered, AnsweredBlock
+from pipeline.service.answered import Answered, AnsweredBlock, Reason, Refusal, Reply
 from pipeline.service.answers import Answers
 from pipeline.service.bodies import Bodies, ReadRows
 from pipeline.service.journal import Journal
@@ -25,31 +24,6 @@ from pipeline.serving.model import ServedModel
 from pipeline.serving.row_block import RowBlock
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState
-
-
-class Reason(StrEnum):
-    """Why rows are refused, as metrics count them."""
-
-    malformed = "malformed"
-    late = "late"
-    conflict = "conflict"
-    lanes = "lanes"
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """Why nothing of a request was taken.
-
-    Attributes:
-        reason: As metrics count it.
-        text: What is said to the client.
-    """
-
-    reason: Reason
-    text: str
-
-
-Reply = list[Answered] | AnsweredBlock | Refusal
 
 
 class _Pending(NamedTuple):

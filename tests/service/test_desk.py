@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import Missing, Transform
 from pipeline.evaluation.conformal import Conformal
-from pipeline.service.answered import AnsweredBlock
+from pipeline.service.answered import AnsweredBlock, Refusal
 from pipeline.service.answers import Answers
 from pipeline.service.bodies import BodyError
-from pipeline.service.desk import Desk, Refusal
+from pipeline.service.desk import Desk
 from pipeline.service.journal import Journal
 from pipeline.serving.model import ServedModel
 from pipeline.serving.stream import Stream

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.base.errors import UserError
+from pipeline.service.answered import Refusal
 from pipeline.service.batcher import Batcher
-from pipeline.service.desk import Desk, Refusal
+from pipeline.service.desk import Desk
 from pipeline.service.journal import Journal
 from pipeline.service.keeper import Keeper
 from pipeline.serving.model import ServedModel

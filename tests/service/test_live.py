@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from pipeline.base.errors import UserError
-from pipeline.service.desk import Desk, Refusal
+from pipeline.service.answered import Refusal
+from pipeline.service.desk import Desk
 from pipeline.service.keeper import Keeper
 from pipeline.service.live import Live
 from pipeline.serving.model import ServedModel
