@@ -6,6 +6,7 @@ import numpy as np
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
+from pipeline.serving.room import enlarge
 
 KEPT = 128  # rows of a lane
 
@@ -114,9 +115,7 @@ class Recent:
         places = len(self._keys)
         if count <= places:
             return
-        while places < count:
-            places *= 2
-        larger = Recent(self._values.shape[2], self._numbers.shape[2], places)
+        larger = Recent(self._values.shape[2], self._numbers.shape[2], enlarge(places, count))
         for mine, new in zip(self.arrays, larger.arrays, strict=True):
             new[: len(mine)] = mine
         self._keys, self._values, self._numbers, self._next = larger.arrays

@@ -14,6 +14,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.evaluation.alarm import MEANINGS, QUIET, ErrorsBefore, advance_sums
 from pipeline.serving.drift_start import DriftStart
+from pipeline.serving.room import enlarge
 from pipeline.serving.rows import shorten
 
 BASELINES = ("persistence", "seasonal")
@@ -233,9 +234,7 @@ class LaneDrift:
         places = len(self._place)
         if count <= places:
             return
-        while places < count:
-            places *= 2
-        larger = LaneDrift(self._start, places)
+        larger = LaneDrift(self._start, enlarge(places, count))
         for mine, new in zip([self._place, *self.arrays], [larger._place, *larger.arrays], strict=True):
             new[: len(mine)] = mine
         self._place, self._numbers, self._past, self._waiting = larger._place, *larger.arrays

@@ -10,6 +10,7 @@ from pipeline.evaluation.conformal import Conformal
 from pipeline.evaluation.intervals import find_middle, name_level, name_quantile
 from pipeline.models.heads.head import Head
 from pipeline.serving.model import ServedModel
+from pipeline.serving.room import enlarge
 
 
 class LaneBounds:
@@ -43,8 +44,9 @@ class LaneBounds:
         fresh = self._learnt.select(np.array([0 if place is None else place]))
         if place is None:
             fresh.forget()
-        if self._count == len(self._now.errors):  # room for as many again: one by one, ten thousand would take minutes
-            self._now.append(fresh.select(np.zeros(max(1, self._count), int)))
+        places = len(self._now.errors)
+        if self._count == places:
+            self._now.append(fresh.select(np.zeros(enlarge(places, places + 1) - places, int)))
         for mine, new in zip(self.arrays, fresh.of_lanes.values(), strict=True):
             mine[self._count] = new[0]
         self._count += 1

@@ -11,6 +11,7 @@ from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.reading import reads_rows_once
 from pipeline.serving.model import ServedModel
+from pipeline.serving.room import enlarge
 from pipeline.serving.tails import empty_tails
 
 
@@ -240,13 +241,11 @@ class Lanes:
         return outputs
 
     def _grow(self, count: int) -> None:
-        """Double the places until there are enough."""
+        """Have room for so many lanes, at least."""
         places = len(self.consumed)
         if count <= places:
             return
-        while places < count:
-            places *= 2
-        fresh = Lanes(self.model, places)
+        fresh = Lanes(self.model, enlarge(places, count))
         for mine, larger in zip(self.arrays, fresh.arrays, strict=True):
             larger[: len(mine)] = mine
         self.consumed, self._scaler = fresh.consumed, fresh._scaler

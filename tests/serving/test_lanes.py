@@ -131,7 +131,7 @@ def test_the_bits_of_a_row_do_not_depend_on_its_company(cell: Cell, make_served:
 
 
 def test_room_for_more_lanes_keeps_what_the_first_remember(make_served: MakeServed) -> None:
-    """The seventeenth lane wipes the memory of sixteen others."""
+    """The seventeenth lane wipes the memory of sixteen others, or half of the memory is room that nobody needs."""
     model = make_served(stateful=True, dataset=SEASONAL)
     rows = np.random.default_rng(3).uniform(1, 9, size=(12, 1))
     lanes = Lanes(model, places=2)
@@ -141,7 +141,7 @@ def test_room_for_more_lanes_keeps_what_the_first_remember(make_served: MakeServ
         lanes.open(f"more {number}")
     for array, kept in zip(lanes.arrays, before, strict=True):
         np.testing.assert_array_equal(array[0], kept)
-        assert len(array) == 128
+        assert 101 <= len(array) <= 126
     assert lanes.numbers["more 99"] == 100
 
 
