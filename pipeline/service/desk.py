@@ -18,10 +18,11 @@ from pipeline.service.bodies import Bodies, ReadRows
 from pipeline.service.journal import Journal
 from pipeline.service.recent import KEPT, Recent
 from pipeline.serving.arrivals import Arrival
-from pipeline.serving.lane_book import LaneBook
+from pipeline.serving.lane_book import BlockArrival, LaneBook
+from pipeline.serving.lane_memory import Step
 from pipeline.serving.made_columns import find_made
 from pipeline.serving.model import ServedModel
-from pipeline.serving.row_block import RowBlock
+from pipeline.serving.row_block import RowBlock, gather_rows
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState
 
@@ -90,11 +91,16 @@ class Desk:
             return None
         if self.journal is not None:
             self.journal.write(list(zip(block.names, block.timestamps, block.values.tolist(), strict=True)))
+        self.rows += len(block.names)
+        step = self._read_together(arrival)
+        return AnsweredBlock(step.names, step.timestamps, arrival.keys, step.numbers)
+
+    def _read_together(self, arrival: BlockArrival) -> Step:
+        """Let lanes read rows as columns, and keep what they answer."""
         with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
             step = self.book.read_together(arrival)
         self.recent.put(step.lanes, np.array(arrival.keys), step.values[:, self._came], step.numbers)
-        self.rows += len(step.names)
-        return AnsweredBlock(step.names, step.timestamps, arrival.keys, step.numbers)
+        return step
 
     def _finish(self, pending: _Pending) -> None:
         """Let lanes read the rows that were accepted, which are in the journal before."""
@@ -106,7 +112,11 @@ class Desk:
             pending.by_key.clear()
 
     def replay(self, rows: Sequence[Row]) -> None:
-        """Take rows of a journal again, which were accepted once."""
+        """Take rows of a journal again, which were accepted once, those that came together."""
+        together = self.book.look_together(gather_rows(rows))
+        if together is not None:
+            self._read_together(together)
+            return
         answers = []
         for row in rows:
             arrival = self.book.look(row)

@@ -9,8 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
 from pipeline.serving.arrivals import Arrival, Arrivals
@@ -20,7 +18,7 @@ from pipeline.serving.lane_bounds import name_all_around
 from pipeline.serving.lane_memory import LaneMemory, Step
 from pipeline.serving.made_columns import MadeColumns
 from pipeline.serving.model import ServedModel
-from pipeline.serving.row_block import RowBlock
+from pipeline.serving.row_block import RowBlock, gather_rows
 from pipeline.serving.rows import Row, RowError, shorten
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
@@ -261,12 +259,12 @@ class LaneBook:
             None where one needs a closer look: of a new lane, known already, late, with others missing before it, or
             where a lane comes twice or has accepted rows that it has not read.
         """
-        names, different = block.names, set(block.names)
-        if len(different) < len(names) or not different <= self._memory.numbers.keys() or _HISTORY in different:
+        different = set(block.names)
+        if not 0 < len(block.names) == len(different) or _HISTORY in different:
             return None
-        if not self._values.keys().isdisjoint(different):
+        if not different <= self._memory.numbers.keys() or not different.isdisjoint(self._values):
             return None
-        keys = self._arrivals.look_together(names, block.timestamps)
+        keys = self._arrivals.look_together(block.names, block.timestamps)
         return None if keys is None else BlockArrival(block, keys)
 
     def read_together(self, arrival: BlockArrival) -> Step:
@@ -297,8 +295,7 @@ class LaneBook:
         for row in rows:
             if self._values.get(row.lane) is row.values:  # else a later row of the lane was accepted meanwhile
                 del self._values[row.lane]
-        names, timestamps = [row.lane for row in rows], [row.timestamp for row in rows]
-        return self._memory.read(names, timestamps, np.array([row.values for row in rows]))
+        return self._memory.read(*gather_rows(rows))
 
     def _last_or_nan(self, lane: str) -> float:
         key = self.last_key(lane)

@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.data.arrays import FloatArray
 from pipeline.data.validate import LARGEST
-from pipeline.serving.rows import Header
+from pipeline.serving.rows import Header, Row
 
 
 class RowBlock(NamedTuple):
@@ -40,6 +40,12 @@ def cut_steps(names: Sequence[str]) -> Iterator[slice]:
             first, seen = place, set()
         seen.add(name)
     yield slice(first, len(names))
+
+
+def gather_rows(rows: Sequence[Row]) -> RowBlock:
+    """Return rows, at least one, as columns."""
+    values = np.array([row.values for row in rows])
+    return RowBlock([row.lane for row in rows], [row.timestamp for row in rows], values)
 
 
 def read_lines(header: Header, lines: Sequence[str]) -> RowBlock | None:
