@@ -270,7 +270,9 @@ class Desk:
             with np.errstate(over="ignore", invalid="ignore"):  # a number that is none is answered as none
                 step = self.book.advance_together([each.row for each in wave])
             for each, time, numbers in zip(wave, step.timestamps, step.numbers, strict=True):
-                each.row, each.numbers = each.row._replace(timestamp=time), numbers
+                if time is not each.row.timestamp:  # rows are numbered
+                    each.row = each.row._replace(timestamp=time)
+                each.numbers = numbers
             keys = np.array([each.key for each in wave])
             self.recent.put(step.lanes, keys, step.values[:, self._came], step.numbers)
 
