@@ -25,7 +25,7 @@ from pipeline.training.arrays import BatchPlan, Carry, Material, ReadingPlan
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
 from pipeline.training.devices import Placement
-from pipeline.training.groups import Group, Job, count_parts, group_by_data, make_groups
+from pipeline.training.groups import Group, Job, count_parts, fill_cores, group_by_data, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.parts import compile_in_parts
 from pipeline.training.plans import count_epochs, plan_batches, plan_reading
@@ -106,7 +106,7 @@ def make_tasks(
     jobs: Sequence[Job], network: NetworkFunction, programs: Programs, placement: Placement
 ) -> Iterator[Task]:
     """Divide the seeds of jobs into groups, and find what each reads; the program of equal shapes is compiled once."""
-    configs = [job.config for job in jobs]
+    configs, in_turn = [job.config for job in jobs], fill_cores(jobs, network, placement)
     for data, mine in group_by_data(jobs):
         windows, readings = data.windows, None
         for group in make_groups([configs[job] for job in mine], data, network, placement, mine):
@@ -116,7 +116,7 @@ def make_tasks(
                     _read_at(places[0], windows, windows.validation, windows.validation),
                     _read_at(places[0], windows, windows.starts, windows.starts[:0]),
                 )
-                compiled = compile_training(places, data, network, group, *readings, programs, placement)
+                compiled = compile_training(places, data, network, group, *readings, programs, placement, in_turn)
             yield Task(group, places, data, compiled, *readings, stack_hyperparameters(places))
 
 
@@ -134,25 +134,29 @@ def compile_training(
     everything: ReadingPlan,
     programs: Programs,
     placement: Placement,
+    in_turn: bool,
 ) -> Compiled:
     """Turn a training into graphs, under names that a repeated command gives again, or find those that are open.
 
     XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
     counts everything that happens in a process. It is moved on to a round number. For the same reason both programs
     are traced here, in the main thread, and nothing else is while a training is compiled: XLA, too, counts.
+
+    The parts of a batch learn in turn where other groups keep the cores busy, otherwise side by side.
     """
     windows, size, config = data.windows, len(group.weights), configs[0]
     counted = len(windows.train) if data.lanes is None else data.lanes.num_windows
     program = Program(config, network, windows.without_rows(), size, counted, count_parts(config, network, placement))
     plan, history = _plan(config, data, group, 0, 1)
     carry, number = to_arrays(program.begin(group.weights)), np.int32(0)
+    side_by_side = program.parts > 1 and not in_turn
     series = windows.inputs, windows.targets
     material = Material(*series, plan, validation, stack_hyperparameters(configs))
 
     def compile_in(session: CompilingSession) -> Compiled:
         while ops.uid() % _ROUND:
             pass
-        if program.parts > 1:
+        if side_by_side:
             train = compile_in_parts(program, session, material, carry, history)
         else:
             train = session.compile(program.train, material, carry, number, number, history)
@@ -160,7 +164,7 @@ def compile_training(
 
     arguments = material, carry, history, everything
     name = name_program(config, network, windows, counted, size, arguments)
-    return programs.find(f"{placement.name} {name}", compile_in, placement.name)
+    return programs.find(f"{placement.name} {side_by_side} {name}", compile_in, placement.name)
 
 
 def _plan(

@@ -12,12 +12,14 @@ from pipeline.data.prepared import PreparedData
 from pipeline.models.keras_network import build_training_network
 from pipeline.models.plan import plan_layers
 from pipeline.models.xla_network import NetworkFunction, Recurrent
+from pipeline.training.cores import count_cores
 from pipeline.training.devices import Placement
 
 _SMALL = 32768  # multiplications per time step up to which a group of seeds costs little more than one seed
 _SEEDS_PER_GROUP = 4
 _WORTH_CUTTING = 2**25  # multiplications per batch, some milliseconds, from which on a batch is cut
 _PARTS = 2
+_IDLE = 1.1  # how much longer parts side by side compute than in turn; as much may cores wait for the last groups
 _SMALL_TO_KEEP, _MOST_KEPT = 2**15, 256  # numbers, and seeds, whose initial weights are kept: 32 MB
 
 _kept: dict[tuple[str, int], FloatArray] = {}  # initial weights, by network and seed
@@ -83,6 +85,13 @@ def group_by_data(jobs: Sequence[Job]) -> list[tuple[PreparedData, list[int]]]:
     for number, job in enumerate(jobs):
         found.setdefault(id(job.data), (job.data, []))[1].append(number)
     return list(found.values())
+
+
+def fill_cores(jobs: Sequence[Job], network: NetworkFunction, placement: Placement) -> bool:
+    """Return whether the groups of jobs keep all cores busy: then the parts of a batch need not learn side by side."""
+    cores, seeds = count_cores(), [sum(jobs[job].config.seeds for job in mine) for _, mine in group_by_data(jobs)]
+    groups = sum(-(-count // size_groups(jobs[0].config, network, placement, count)) for count in seeds)
+    return -(-groups // cores) * cores <= _IDLE * groups
 
 
 def make_groups(

@@ -16,6 +16,7 @@ from pipeline.data.arrays import FloatArray
 from pipeline.models.cells import Tensor
 from pipeline.training.arrays import Carry, Material, Rows
 from pipeline.training.compiled import CompilingSession, compiled
+from pipeline.training.cutting import cut_rows
 from pipeline.training.program import Program
 
 
@@ -75,22 +76,3 @@ def _train_batches(program: Program, material: Material, carry: Carry, first: Te
 
     _, carry = tf.while_loop(lambda number, _: number < end, train_batch, (first, carry))
     return carry
-
-
-def cut_rows(batch: Rows, parts: int, num_layers: int) -> list[Rows]:
-    """Cut a batch into parts of equal size; each draws a dropout of its own for every layer."""
-    samples, targets, counts = (
-        tf.split(each, parts, axis) for each, axis in ((batch.samples, 2), (batch.targets, -2), (batch.counts, 0))
-    )
-    states = [tf.split(state, parts, 1) for state in batch.states]
-    return [
-        Rows(
-            samples[part],
-            targets[part],
-            counts[part],
-            [state[part] for state in states],
-            batch.draws + tf.constant([0, part * num_layers]),
-            batch.dropout,
-        )
-        for part in range(parts)
-    ]

@@ -19,6 +19,7 @@ from pipeline.models.heads.head import TrainingLoss
 from pipeline.models.heads.registry import head_of
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.arrays import Carry, Learnt, Material, Rows
+from pipeline.training.cutting import cut_rows
 from pipeline.training.hyperparameters import Hyperparameters, without_hyperparameters
 from pipeline.training.reader import Reader
 from pipeline.training.updates import clip_gradient, rate_of_epoch, update_weights, zero_slots
@@ -93,8 +94,8 @@ class Program:
 
         def train_batch(number: Tensor, carry: Carry) -> tuple[Tensor, Carry]:
             batch = self.gather_batch(material, carry.states, number)
-            learnt = self.learn(carry.weights, batch, batch.counts)
-            return number + 1, self.take_step(carry, [learnt], material.hyperparameters, number, number // num_batches)
+            learnt = self.learn_in_turn(carry.weights, batch)
+            return number + 1, self.take_step(carry, learnt, material.hyperparameters, number, number // num_batches)
 
         def run_epoch(number: Tensor, carry: Carry, history: Tensor) -> tuple[Tensor, Carry, Tensor]:
             epoch = number // num_batches
@@ -129,6 +130,23 @@ class Program:
             draws=tf.stack([plan.draws, tf.fill((self.seeds,), draw)], 1),
             dropout=material.hyperparameters.dropout,
         )
+
+    def learn_in_turn(self, weights: Tensor, batch: Rows) -> list[Learnt]:
+        """Let the parts of a batch learn one after another; what each finds has the bits of a program of its own.
+
+        They do so in a loop: XLA would merge what is written out twice with the sum over the parts, and round it once.
+        """
+        if self.parts == 1:
+            return [self.learn(weights, batch, batch.counts)]
+        parts = cut_rows(batch, self.parts, len(self.network.layers))
+        found = tf.map_fn(
+            lambda rows: self.learn(weights, rows, batch.counts)._replace(outputs=()),
+            tf.nest.map_structure(lambda *each: tf.stack(each), *parts),
+            fn_output_signature=tf.nest.map_structure(
+                lambda like: tf.TensorSpec(like.shape), Learnt(weights, weights[:, 0], parts[0].states, ())
+            ),
+        )
+        return [tf.nest.map_structure(lambda each, part=part: each[part], found) for part in range(self.parts)]
 
     def learn(self, weights: Tensor, rows: Rows, counts: Tensor) -> Learnt:
         """Answer rows of a batch, and find out how they would move the weights.

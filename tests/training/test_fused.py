@@ -2,6 +2,7 @@
 
 from collections import namedtuple
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -188,6 +189,36 @@ def test_a_batch_that_is_cut_is_learnt_as_a_whole_one(train, monkeypatch, compil
     assert cut[0][0].losses == pytest.approx(whole[0][0].losses, rel=1e-5)
     assert cut[0][0].val_losses == pytest.approx(whole[0][0].val_losses, rel=1e-5)
     np.testing.assert_allclose(whole[1], cut[1], atol=1e-5)
+
+
+@pytest.mark.thorough
+@pytest.mark.parametrize("steps", [3, 6])  # written out, and as a loop
+def test_parts_learn_the_same_in_turn_and_side_by_side(train, monkeypatch, compile_again, steps) -> None:
+    """The bits of a seed of a large network would depend on how many seeds there are, and on the number of cores."""
+    settings = SETTINGS["stateless with dropout"] | {"look_back": steps}
+    monkeypatch.setattr(groups, "_SMALL", 0)
+    monkeypatch.setattr(groups, "_WORTH_CUTTING", 0)
+    monkeypatch.setattr(groups, "count_cores", lambda: 2)
+    side_by_side, forecasts = train(1, 1, **settings)
+    in_turn, others = train(1, 2, **settings)
+    assert in_turn[0].losses == side_by_side[0].losses
+    np.testing.assert_array_equal(others[0], forecasts[0])
+
+
+def test_parts_learn_in_turn_where_seeds_keep_the_cores_busy(make_config, make_data, monkeypatch) -> None:
+    """Two seeds of a large network would share two cores as four programs, or one would leave a core idle."""
+    config = make_config(model={"units": [64]}, batch_size=26)
+    data = make_data(config)
+    network = choose_engine(config, data).network
+
+    def in_turn(cores: int, *seeds: int) -> bool:
+        monkeypatch.setattr(groups, "count_cores", lambda: cores)
+        return groups.fill_cores([Job(replace(config, seeds=count), data) for count in seeds], network, ON_CORES)
+
+    assert [in_turn(2, seeds) for seeds in (1, 2, 3, 8, 9, 11)] == [False, True, False, True, False, True]
+    assert in_turn(2, 1, 1)  # two jobs of a sweep
+    assert in_turn(1, 1)
+    assert not in_turn(16, 8)
 
 
 def test_auto_falls_back_and_says_why(make_config, make_data) -> None:
