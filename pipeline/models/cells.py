@@ -182,8 +182,9 @@ def run_cell(
         bias = biases[0] if biases else None
         outputs, states, saved = _go_forward(rule, projected, kernel, bias, initial, saves=True)
 
-        def gradient(d_outputs: Tensor, *_: Tensor) -> tuple[Tensor, ...]:
-            dx, d_inner = _go_backward(rule, saved, d_outputs, kernel)  # each (steps, seeds, rows, gates * units)
+        def gradient(d_outputs: Tensor, *d_states: Tensor) -> tuple[Tensor, ...]:
+            # Each (steps, seeds, rows, gates * units).
+            dx, d_inner = _go_backward(rule, saved, d_outputs, d_states, kernel)
             before = tf.concat([initial[0][None], outputs[:-1]], 0)  # h before each step
             d_kernel = multiply(_by_seed(before), _by_seed(d_inner), transpose_a=True)
             return (dx, d_kernel, *(tf.reduce_sum(d_inner, (0, 2)) for _ in biases))
@@ -222,11 +223,12 @@ def _go_forward(
     return outputs.stack(), states, [array.stack() for array in (*places, *others)]
 
 
-def _go_backward(rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, kernel: Tensor) -> tuple[Tensor, Tensor]:
+def _go_backward(
+    rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, d_states: Sequence[Tensor], kernel: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return the gradients of the projected inputs, in the place of the coefficients, and of the projected h."""
     steps = d_outputs.shape[0]
     transposed = tf.transpose(kernel, (0, 2, 1))  # (seeds, gates * units, units)
-    zero = tf.zeros_like(d_outputs[0])
     places = tf.TensorArray(tf.float32, steps).unstack(saved[0])
     # Both projections have one gradient, but for the GRU, which projects h by itself.
     inners = [_new_array(saved[0].shape, saved[0][0, 0, 0, 0])] if rule is CELL_RULES[Cell.gru] else []
@@ -238,7 +240,7 @@ def _go_backward(rule: CellRule, saved: Sequence[Tensor], d_outputs: Tensor, ker
         gradients = (rest[0] + multiply(d_inner, transposed), *rest[1:])
         return t - 1, gradients, places.write(t, dx), [inner.write(t, d_inner) for inner in inners]
 
-    _, places, inners = _repeat(steps, steps - 1, -1, step, ((zero,) * rule.num_states, places, inners))
+    _, places, inners = _repeat(steps, steps - 1, -1, step, (tuple(d_states), places, inners))
     dx = places.stack()
     return dx, inners[0].stack() if inners else dx
 

@@ -250,7 +250,8 @@ class NetworkFunction:
             hidden, last = _apply_recurrent(layer, own, hidden, initial, learns, mask)
             after += last
             if not layer.return_sequences and not every_step:
-                hidden = hidden[-1]  # (seeds, rows, units)
+                # (seeds, rows, units). As a state, so that the way back need not read a gradient of zero at every step.
+                hidden = last[0] if learns else hidden[-1]
         return hidden, after
 
 
