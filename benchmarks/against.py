@@ -35,8 +35,9 @@ def torch_steps(
 def product_steps(units: list[int], time_steps: int, rows: int, features: int, steps: int) -> float:
     """Return the processor's milliseconds for the matrix products of one step by NumPy's BLAS; the best of three.
 
-    No program can be faster than them: forward and backward, in float32, the inputs of all time steps at once, the
-    recurrent part step by step. Gates, optimizer and everything else that is not a product cost nothing here.
+    What NumPy cannot do without: forward and backward, in float32, the inputs of all time steps at once, the recurrent
+    part step by step. Gates, optimizer and everything else that is not a product cost nothing here. Another library may
+    multiply a little faster.
     """
     random = np.random.default_rng(1)
 
