@@ -6,6 +6,7 @@ crash. A session owns its devices, and what was compiled for them goes with it.
 """
 
 import ctypes
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from types import TracebackType
@@ -32,6 +33,7 @@ class CompilingSession:
 
     def __init__(self, device: str = "/CPU:0") -> None:
         self._device = device
+        self._ahead: list[threading.Thread] = []
         self._known_gradients = set(ops.gradient_registry.list())
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
@@ -48,7 +50,9 @@ class CompilingSession:
         self.close()
 
     def close(self) -> None:
-        """Free what was compiled."""
+        """Free what was compiled, when no call ahead needs it any more."""
+        for thread in self._ahead:
+            thread.join()
         self._session.close()
         # tf.custom_gradient registers a closure per trace, for ever, and the closure holds the graph.
         for name in set(ops.gradient_registry.list()) - self._known_gradients:
@@ -81,6 +85,19 @@ class CompilingSession:
             return tf.nest.pack_sequence_as(returned, run(*tf.nest.flatten(to_arrays(arguments))))
 
         return call
+
+    def call_ahead(self, call: Callable[..., Nested], *arguments: Nested) -> None:
+        """Call what was compiled here in a thread, so that XLA compiles it now, beside others.
+
+        What it returns is forgotten, and so is an error: the call that needs an answer will raise it again.
+        """
+
+        def run() -> None:
+            with suppress(Exception):
+                call(*arguments)
+
+        self._ahead.append(threading.Thread(target=run, daemon=True))
+        self._ahead[-1].start()
 
 
 def compiled(function: Callable[..., Nested]) -> Callable[..., Nested]:

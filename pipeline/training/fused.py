@@ -20,11 +20,12 @@ from pipeline.config.schema import Config
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
 from pipeline.data.windows import Windows
+from pipeline.models.plan import plan_layers
 from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.arrays import BatchPlan, Carry, Material, ReadingPlan
 from pipeline.training.compiled import CompilingSession, to_arrays
 from pipeline.training.cores import run_on_cores
-from pipeline.training.devices import Placement
+from pipeline.training.devices import Placement, count_multiplications
 from pipeline.training.groups import Group, Job, count_parts, fill_cores, group_by_data, make_groups
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters
 from pipeline.training.parts import compile_in_parts
@@ -43,6 +44,7 @@ from pipeline.training.record import (
 
 _SECONDS_PER_CALL = 0.3  # the progress bar moves this often
 _ROUND = 2**17  # more than a run counts, and counted in 10 ms
+_SOON = 10**9  # multiplications; 0.3 s of a core
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ def compile_training(
 
     XLA's cache knows a program by its graph, and TensorFlow puts a counter into the names of its functions, which
     counts everything that happens in a process. It is moved on to a round number. For the same reason both programs
-    are traced here, in the main thread, and nothing else is while a training is compiled: XLA, too, counts.
+    are traced here, in the main thread, and nothing else is while a training is compiled: XLA, too, counts. It may
+    compile both at the same time: what is traced then is the same to the letter.
 
     The parts of a batch learn in turn where other groups keep the cores busy, otherwise side by side.
     """
@@ -160,11 +163,20 @@ def compile_training(
             train = compile_in_parts(program, session, material, carry, history)
         else:
             train = session.compile(program.train, material, carry, number, number, history)
-        return Compiled(program, train, session.compile(program.reader.forecast, *series, everything, carry.weights))
+        forecast = session.compile(program.reader.forecast, *series, everything, carry.weights)
+        if not placement.on_gpu and _is_read_soon(config, windows, size):
+            session.call_ahead(forecast, *series, everything, carry.weights)
+        return Compiled(program, train, forecast)
 
     arguments = material, carry, history, everything
     name = name_program(config, network, windows, counted, size, arguments)
     return programs.find(f"{placement.name} {side_by_side} {name}", compile_in, placement.name)
+
+
+def _is_read_soon(config: Config, windows: Windows, seeds: int) -> bool:
+    """Whether all forecasts take less than compiling them: then another core may do both while training is compiled."""
+    of_a_row = count_multiplications(config, plan_layers(config, *windows.interface)) // config.batch_size
+    return of_a_row * len(windows.starts) * config.time_steps * seeds <= _SOON
 
 
 def _plan(

@@ -44,6 +44,15 @@ def test_it_takes_and_returns_what_was_written() -> None:
     assert loss == 30
 
 
+def test_what_fails_ahead_fails_again_where_it_is_asked_for() -> None:
+    """A program that cannot be compiled, or kept on a full disk, would fail in a thread that nobody hears."""
+    with CompilingSession() as session:
+        call = session.compile(lambda value: tf.debugging.check_numerics(value, "odd"), np.float32(1), whole=False)
+        session.call_ahead(call, np.float32("inf"))
+        with pytest.raises(tf.errors.InvalidArgumentError, match="odd"):
+            call(np.float32("inf"))
+
+
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="Linux counts the maps of a process there")
 def test_nothing_of_a_closed_session_stays() -> None:
     """A long sweep would grow until it is killed, or crash at the number of memory maps that Linux allows."""
