@@ -58,6 +58,14 @@ def cache_folder() -> Path:
     return home / "lstm-pipeline" / f"xla-{version('tensorflow')}-{platform.processor() or platform.machine()}"
 
 
+def kept_programs() -> Path | None:
+    """Return the folder in which programs are kept now; None where nobody keeps them, or the user said where."""
+    if (handle := _own_handle()) is not None:
+        return Path(f"/proc/self/fd/{handle}")
+    folder = cache_folder()
+    return folder if f"{_CACHE_FLAG}={folder}" in os.environ.get(_FLAGS, "") else None
+
+
 def forget_programs(reason: str) -> str | None:
     """Remove every compiled program if an error says that one could not be read or kept.
 

@@ -8,7 +8,7 @@ The numbers are those of keras.layers.LSTM, GRU (reset_after=True) and SimpleRNN
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import tensorflow as tf
@@ -37,8 +37,13 @@ class CellRule:
     gates: int
     num_states: int
     num_saved: int
-    forward: Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]
-    backward: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor, tuple[Tensor, ...]]]
+    # Of a function `repr` shows where it lies in this process: programs are named by it, across processes.
+    forward: Callable[[Tensor, Tensor, Sequence[Tensor]], tuple[tuple[Tensor, ...], tuple[Tensor, ...]]] = field(
+        repr=False
+    )
+    backward: Callable[[Sequence[Tensor], Sequence[Tensor]], tuple[Tensor, Tensor, tuple[Tensor, ...]]] = field(
+        repr=False
+    )
 
 
 def _forward_lstm(x: Tensor, inner: Tensor, states: Sequence[Tensor]) -> tuple[Any, Any]:

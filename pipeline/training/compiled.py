@@ -24,6 +24,8 @@ class CompilingSession:
 
     Args:
         device: TensorFlow's name of the device they run on.
+        trace: What `trace` returned of a session that compiled the same functions in the same order: none of them is
+            traced again. None: all are.
 
     Example:
         with CompilingSession() as session:
@@ -31,14 +33,17 @@ class CompilingSession:
             doubled = double(example)  # may be called from several threads
     """
 
-    def __init__(self, device: str = "/CPU:0") -> None:
-        self._device = device
+    def __init__(self, device: str = "/CPU:0", trace: bytes | None = None) -> None:
+        self._device, self._is_traced, self._num_compiled = device, trace is not None, 0
         self._ahead: list[threading.Thread] = []
         self._known_gradients = set(ops.gradient_registry.list())
         self._graph = tf.Graph()
         config = tf.compat.v1.ConfigProto(allow_soft_placement=True)
         config.gpu_options.allow_growth = True  # a session shares its GPU with others
         config.graph_options.rewrite_options.disable_meta_optimizer = True  # XLA is given what was written, and sooner
+        if trace is not None:
+            with self._graph.as_default():
+                tf.import_graph_def(tf.compat.v1.GraphDef.FromString(trace), name="")
         self._session = tf.compat.v1.Session(graph=self._graph, config=config)
 
     def __enter__(self) -> "CompilingSession":
@@ -59,7 +64,9 @@ class CompilingSession:
             del ops.gradient_registry._registry[name]
         _return_memory()
 
-    def compile(self, function: Callable[..., Nested], *examples: Nested, whole: bool = True) -> Callable[..., Nested]:
+    def compile(
+        self, function: Callable[..., Nested], *examples: Nested, like: Nested = None, whole: bool = True
+    ) -> Callable[..., Nested]:
         """Trace a function now; XLA compiles it when it is called for the first time.
 
         XLA finds what it compiled in an earlier process if the program is the same to the letter. TensorFlow numbers
@@ -68,23 +75,46 @@ class CompilingSession:
         Args:
             function: Takes and returns tensors in nested structures; what it does depends on nothing else.
             examples: Arguments with the shapes and types of all calls.
+            like: Has the structure of what it returns; None: that of the traced function, which a session that is
+                given a trace does not know.
             whole: Whether it becomes one program. Otherwise only what it calls `compiled` does: each call is a program,
                 and those that do not need each other run at the same time.
 
         Returns:
             Takes arguments like the examples, and returns what the function does, as arrays.
         """
-        flat = tf.nest.flatten(to_arrays(examples))
-        with self._graph.as_default(), tf.device(self._device):
-            places = [tf.compat.v1.placeholder(value.dtype, value.shape) for value in flat]
-            arguments = tf.nest.pack_sequence_as(examples, places)
-            returned = tf.function(function, jit_compile=whole or None, autograph=False)(*arguments)
-            run = self._session.make_callable(tf.nest.flatten(returned), feed_list=places)
+        number = self._num_compiled
+        self._num_compiled += 1
+        if self._is_traced:
+            takes = self._find(f"takes_{number}", len(tf.nest.flatten(examples)))
+            gives = self._find(f"gives_{number}", len(tf.nest.flatten(like)))
+        else:
+            flat = tf.nest.flatten(to_arrays(examples))
+            with self._graph.as_default(), tf.device(self._device):
+                takes = [
+                    tf.compat.v1.placeholder(value.dtype, value.shape, f"takes_{number}_{place}")
+                    for place, value in enumerate(flat)
+                ]
+                arguments = tf.nest.pack_sequence_as(examples, takes)
+                returned = tf.function(function, jit_compile=whole or None, autograph=False)(*arguments)
+                flat = tf.nest.flatten(returned)
+                gives = [tf.identity(value, f"gives_{number}_{place}") for place, value in enumerate(flat)]
+            like = returned if like is None else like
+        with self._graph.as_default():
+            run = self._session.make_callable(gives, feed_list=takes)
 
         def call(*arguments: Nested) -> Nested:
-            return tf.nest.pack_sequence_as(returned, run(*tf.nest.flatten(to_arrays(arguments))))
+            return tf.nest.pack_sequence_as(like, run(*tf.nest.flatten(to_arrays(arguments))))
 
         return call
+
+    def _find(self, name: str, count: int) -> list[tf.Tensor]:
+        return [self._graph.get_tensor_by_name(f"{name}_{place}:0") for place in range(count)]
+
+    def trace(self) -> bytes:
+        """Return what was traced so far, as TensorFlow writes graphs."""
+        graph: bytes = self._graph.as_graph_def().SerializeToString()
+        return graph
 
     def call_ahead(self, call: Callable[..., Nested], *arguments: Nested) -> None:
         """Call what was compiled here in a thread, so that XLA compiles it now, beside others.

@@ -162,15 +162,15 @@ def compile_training(
         if side_by_side:
             train = compile_in_parts(program, session, material, carry, history)
         else:
-            train = session.compile(program.train, material, carry, number, number, history)
-        forecast = session.compile(program.reader.forecast, *series, everything, carry.weights)
+            train = session.compile(program.train, material, carry, number, number, history, like=(carry, history))
+        forecast = session.compile(program.reader.forecast, *series, everything, carry.weights, like=history)
         if not placement.on_gpu and _is_read_soon(config, windows, size):
             session.call_ahead(forecast, *series, everything, carry.weights)
         return Compiled(program, train, forecast)
 
     arguments = material, carry, history, everything
     name = name_program(config, network, windows, counted, size, arguments)
-    return programs.find(f"{placement.name} {side_by_side} {name}", compile_in, placement.name)
+    return programs.find(f"{placement.name} {program.parts} {side_by_side} {name}", compile_in, placement.name)
 
 
 def _is_read_soon(config: Config, windows: Windows, seeds: int) -> bool:

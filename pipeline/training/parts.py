@@ -36,8 +36,8 @@ def compile_in_parts(
         Does what `Program.train` does.
     """
     number, num_batches = np.int32(0), len(material.plan.weights)
-    run = session.compile(partial(_train_batches, program), material, carry, number, number, whole=False)
-    end_epoch = session.compile(program.end_epoch, material, carry, history, number)
+    run = session.compile(partial(_train_batches, program), material, carry, number, number, like=carry, whole=False)
+    end_epoch = session.compile(program.end_epoch, material, carry, history, number, like=(carry, history))
 
     def train(material: Material, carry: Carry, first: int, end: int, history: FloatArray) -> tuple[Carry, FloatArray]:
         while first < end and carry.active.any():

@@ -17,6 +17,7 @@ from pipeline.models.xla_network import NetworkFunction
 from pipeline.training.compiled import CompilingSession, Nested
 from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.program import Program
+from pipeline.training.traces import read_trace, write_trace
 
 _MOST_OPEN = 4  # more than the shapes that one call may have: a search has one for each of its folds
 # Keys that decide values, and how many there are. The program is given those, and its key has their shapes.
@@ -71,9 +72,12 @@ class Programs:
         while len(self._open) >= _MOST_OPEN:
             session, _ = self._open.pop(next(iter(self._open)))
             session.close()
-        session = CompilingSession(device)
+        trace = read_trace(key)
+        session = CompilingSession(device, trace)
         try:
             self._open[key] = session, compile_in(session)
+            if trace is None:
+                write_trace(key, session.trace())
         except BaseException:
             session.close()
             raise

@@ -44,6 +44,21 @@ def test_it_takes_and_returns_what_was_written() -> None:
     assert loss == 30
 
 
+def test_what_was_traced_is_not_traced_again() -> None:
+    """A repeated command would trace every program again, or call another one than it traced."""
+    pair, like = Pair(np.ones(3, np.float32), [np.zeros((3, 2), np.float32)]), np.float32(0)
+    with CompilingSession() as session:
+        session.compile(lambda value: value + 1, like)
+        first = session.compile(_step, pair, like)(pair, np.float32(3))
+        trace = session.trace()
+    with CompilingSession(trace=trace) as session:
+        session.compile(pytest.fail, like, like=like)
+        again = session.compile(pytest.fail, pair, like, like=(pair, like))(pair, np.float32(3))
+    assert isinstance(again[0], Pair)
+    np.testing.assert_array_equal(again[0].one, first[0].one)
+    assert again[1] == first[1]
+
+
 def test_what_fails_ahead_fails_again_where_it_is_asked_for() -> None:
     """A program that cannot be compiled, or kept on a full disk, would fail in a thread that nobody hears."""
     with CompilingSession() as session:

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.config.schema import Config, DatasetConfig, ModelConfig, Optimizer
 from pipeline.training import programs as programs_module
+from pipeline.training import traces
 from pipeline.training.compiled import CompilingSession
 from pipeline.training.groups import Job
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters, without_hyperparameters
@@ -45,8 +46,8 @@ def opened() -> list[CompilingSession]:
 def programs(opened) -> Iterator[Programs]:
     with pytest.MonkeyPatch.context() as patch, Programs() as programs:
 
-        def open_session(device: str) -> CompilingSession:
-            opened.append(CompilingSession(device))
+        def open_session(device: str, trace: bytes | None) -> CompilingSession:
+            opened.append(CompilingSession(device, trace))
             return opened[-1]
 
         patch.setattr(programs_module, "CompilingSession", open_session)
@@ -162,8 +163,11 @@ def test_a_few_programs_stay_open_and_all_are_closed(monkeypatch) -> None:
     closed = []
 
     class Session:
-        def __init__(self, device: str) -> None:
+        def __init__(self, device: str, trace: bytes | None) -> None:
             self.key = ""
+
+        def trace(self) -> bytes:
+            return b""
 
         def close(self) -> None:
             closed.append(self.key)
@@ -176,6 +180,7 @@ def test_a_few_programs_stay_open_and_all_are_closed(monkeypatch) -> None:
         return compile_in
 
     monkeypatch.setattr(programs_module, "CompilingSession", Session)
+    monkeypatch.setattr(traces, "kept_programs", lambda: None)
     with Programs() as programs:
         for key in "abcdae":
             assert programs.find(key, compile_as(key)) == key
