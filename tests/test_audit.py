@@ -42,7 +42,8 @@ from pipeline.models.plan import plan_layers
 from pipeline.serving.windows import forecast_windows
 from pipeline.training.groups import Job
 from pipeline.training.programs import Programs
-from pipeline.training.train import Training, train_side_by_side
+from pipeline.training.record import Training
+from pipeline.training.train import train_side_by_side
 
 HIDDEN = int(np.random.SeedSequence().generate_state(1)[0])
 LENGTH, TEST_START = 320, 160  # 128 train, 32 validation, 160 test rows

@@ -29,7 +29,8 @@ from pipeline.experiment.scoring import forecast_baselines
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.studies.published import PUBLISHED
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 from tests.commands import run_command
 
 TEST_START = 96

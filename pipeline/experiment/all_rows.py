@@ -25,8 +25,7 @@ from pipeline.data.series import Series
 from pipeline.serving.model import ServedModel, make_model
 
 if TYPE_CHECKING:
-    from pipeline.training.record import SeedTraining
-    from pipeline.training.train import Training
+    from pipeline.training.record import SeedTraining, Training
 
 Train = Callable[[Sequence[Config], PreparedData], "list[Training]"]
 

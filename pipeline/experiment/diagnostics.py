@@ -8,11 +8,13 @@ import numpy as np
 
 from pipeline.artifacts.tables import write_memory, write_parity
 from pipeline.base.salvage import Salvage
+from pipeline.config.schema import Config
 from pipeline.evaluation.memory import describe_memory, measure_memory, name_step
 from pipeline.report.figures.run import draw_memory
 from pipeline.report.page.gates import PAGE, write_gates_page
 from pipeline.serving.gates import can_look, choose_excerpt, describe_ahead, look_at_network, name_target
 from pipeline.serving.model import ServedModel
+from pipeline.training.record import Certificate
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
@@ -26,32 +28,23 @@ _LOOK_WEIGHTS = 60_000  # numbers; a third of a megabyte
 _LARGEST_LOOK = 1_000_000  # bytes; only very many features make it larger
 
 
-def certify_network(best: ServedModel, outputs: np.ndarray, folder: Path, run: "LiveRun") -> dict[str, float]:
-    """Certify that a network answers alike however it is read.
+def log_certificate(config: Config, certificate: Certificate, folder: Path, run: "LiveRun") -> dict[str, float]:
+    """Log that a network answers alike however it is read.
 
     Args:
-        best: The best seed of the run.
-        outputs: Scaled outputs of that seed at every window. Shape (windows, outputs).
+        config: Of the run.
+        certificate: Of its best seed.
         folder: Takes parity.csv.
         run: Is tagged with what was found.
 
     Returns:
         Metrics by MLflow name.
-
-    Raises:
-        TrainingError: If the network does not answer alike.
     """
-    config = best.config
-    from pipeline.training.parity import certify_parity, certify_windows
-
-    if not config.can_carry:
-        windows = certify_windows(config, best.data, best.weights, outputs)
-        write_parity(folder / "parity.csv", windows.differences)
-        run.set_tags({"parity": f"certified over {windows.steps} windows; {config.wiring.value} carries no state"})
-        return {"parity_difference": windows.largest}
-    certificate = certify_parity(config, best.data, best.weights, outputs)
     write_parity(folder / "parity.csv", certificate.differences)
-    run.set_tags({"parity": f"certified over {certificate.steps} steps"})
+    read = f"{certificate.steps} steps"
+    if not config.can_carry:
+        read = f"{certificate.steps} windows; {config.wiring.value} carries no state"
+    run.set_tags({"parity": f"certified over {read}"})
     return {"parity_difference": certificate.largest}
 
 

@@ -13,12 +13,12 @@ from pipeline.config.schema import Config, flat_config
 
 if TYPE_CHECKING:
     from pipeline.data.series import Series
-    from pipeline.experiment.trainer import Trainer
+    from pipeline.experiment.trainer import TrainsJobs
 
 log = logging.getLogger(__name__)
 
 
-def train_job(config: Config, series: "Series | None" = None, trainer: "Trainer | None" = None) -> RunRecord:
+def train_job(config: Config, series: "Series | None" = None, trainer: "TrainsJobs | None" = None) -> RunRecord:
     """Train one configuration and say on stderr what became of it.
 
     Args:

@@ -37,7 +37,7 @@ from pipeline.report.terminal.progress import show_progress
 
 if TYPE_CHECKING:
     from pipeline.training.blocks import BlockTraining
-    from pipeline.training.train import Training
+    from pipeline.training.record import Training
 
 _MEAN = ""  # of the seeds, beside the names of baselines
 

@@ -40,22 +40,22 @@ from pipeline.data.series import Series
 from pipeline.data.sources import load_series
 from pipeline.evaluation.lane_sums import PanelScores
 from pipeline.experiment.all_rows import Kept, Train, train_on_all_rows
-from pipeline.experiment.diagnostics import certify_network, log_gates, study_memory
+from pipeline.experiment.diagnostics import log_certificate, log_gates, study_memory
 from pipeline.experiment.panel import count_blocks, open_blocks, train_panel, write_panel_files
 from pipeline.experiment.resumed import essential_files, find_resumed
 from pipeline.experiment.scoring import describe_weak_fit, join_origins, score_trainings
 from pipeline.experiment.text_scoring import describe_order, score_text
-from pipeline.experiment.trainer import Trainer
+from pipeline.experiment.trainer import Trainer, TrainsJobs
 from pipeline.explanation.facts.explanation import explain
 from pipeline.explanation.files import OF_A_RUN, write_explanation
 from pipeline.report.page.gates import PAGE as GATES_PAGE
 from pipeline.serving.frames import value_columns
 from pipeline.serving.model import ServedModel, make_model
 from pipeline.serving.packed import pack_model
+from pipeline.training.record import Certificate, Training
 
 if TYPE_CHECKING:
     from pipeline.tracking.live import LiveRun
-    from pipeline.training.train import Training
 
 
 def run_experiment(
@@ -63,7 +63,7 @@ def run_experiment(
     label: str,
     tell: Callable[[str], None],
     series: Series | None = None,
-    trainer: Trainer | None = None,
+    trainer: TrainsJobs | None = None,
 ) -> RunRecord:
     """Train one configuration with all its seeds and log it; or, with resume, read back the run that already did.
 
@@ -121,13 +121,16 @@ def run_experiment(
             return False
         return find_finished(store, hash_config(other, digest), essential_files(other), lambda text: None) is not None
 
-    def train(each: PreparedData, origin: int, name: str) -> "Training":
+    def train(each: PreparedData, origin: int, name: str) -> Training:
         with Trainer() if trainer is None else nullcontext(trainer) as own:
             return own.train(job, config, each, name, tell, is_done, origin)
 
-    def train_again(configs: Sequence[Config], each: PreparedData) -> "list[Training]":
+    def train_again(configs: Sequence[Config], each: PreparedData) -> list[Training]:
         with Trainer() if trainer is None else nullcontext(trainer) as own:
             return own.train_again(configs, each, f"{label}, all rows", tell)
+
+    def certify(best: ServedModel, outputs: np.ndarray) -> Certificate:
+        return (Trainer() if trainer is None else trainer).certify(job, best, outputs)
 
     with (
         open_blocks(config, data.series.panel) as blocks,  # before the run: what is refused is not logged
@@ -137,7 +140,7 @@ def run_experiment(
         if blocks is not None:
             data = blocks.prepare(data.series)
         _explain(config, data, Path(folder), salvage)  # first: a run that fails has them, too
-        outcome = _train_and_score(config, data, label, Path(folder), run, tell, train, blocks)
+        outcome = _train_and_score(config, data, label, Path(folder), run, tell, train, certify, blocks)
         if config.training.all_rows:
             outcome = _add_all_rows(config, series, outcome, Path(folder), run, train_again)
             tell(f"{label}: {outcome.told}")
@@ -191,7 +194,8 @@ def _train_and_score(
     folder: Path,
     run: "LiveRun",
     tell: Callable[[str], None],
-    train: "Callable[[PreparedData, int, str], Training]",
+    train: Callable[[PreparedData, int, str], Training],
+    certify: Callable[[ServedModel, np.ndarray], Certificate],
     blocks: PanelBlocks | None,
 ) -> _Outcome:
     """Train, score, certify, and write every file without which the run is worth nothing."""
@@ -206,10 +210,10 @@ def _train_and_score(
     else:
         training, panel = train_panel(blocks, data, label, tell)
         trainings = [training]
-    choice, last = trainings[-1].choice, trainings[-1]
-    run.set_tags({"engine": choice.engine.value, "engine_reason": choice.reason, "device": last.placement.tell()})
+    last = trainings[-1]
+    run.set_tags({"engine": last.engine.value, "engine_reason": last.reason, "device": last.device})
     if config.training.engine is Engine.auto:
-        tell(f"{label}: engine {choice.engine.value}: {choice.reason}")
+        tell(f"{label}: engine {last.engine.value}: {last.reason}")
     losses = {seed.seed: (seed.losses, seed.val_losses) for seed in last.seeds}
     _check_failures(trainings, losses, folder, run)
     results: Results | TextResults
@@ -228,7 +232,7 @@ def _train_and_score(
         tell(f"{label}: {note}")
     chosen, outputs = last.seeds[results.best], last.forecasts[results.best]
     best = make_model(config, origins[-1], chosen.seed, [np.asarray(weight) for weight in chosen.weights])
-    found = certify_network(best, outputs, folder, run)
+    found = log_certificate(config, certify(best, outputs), folder, run)
     whole = join_origins(config, origins)
     if isinstance(results, TextResults):
         scored_rows = write_text_files(folder, config, whole, results)
@@ -315,7 +319,7 @@ def _log_model(best: ServedModel, run: "LiveRun") -> None:
         run.log_model(folder, [*named, *value_columns(best.config, best.data.series)])
 
 
-def _check_failures(trainings: Sequence["Training"], losses: Losses, folder: Path, run: "LiveRun") -> None:
+def _check_failures(trainings: Sequence[Training], losses: Losses, folder: Path, run: "LiveRun") -> None:
     """Fail the run if a seed diverged; what the other seeds learnt is not lost."""
     failures = [seed.failure for training in trainings for seed in training.seeds if seed.failure]
     if not failures:

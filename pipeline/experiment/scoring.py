@@ -38,8 +38,7 @@ from pipeline.evaluation.statistics import summarize_seeds
 from pipeline.models.heads.point import POINT
 
 if TYPE_CHECKING:
-    from pipeline.training.record import SeedTraining
-    from pipeline.training.train import Training
+    from pipeline.training.record import SeedTraining, Training
 
 Array = np.ndarray
 Scores = list[dict[str, float]]
@@ -100,12 +99,10 @@ def score_trainings(
             f"{measure.of('origin')}_mean": float(np.mean(by_origin)),
             f"{measure.of('origin')}_std": float(standard_deviation(np.array(by_origin), ddof=1)),
         }
-    newest = take_truth(origins[-1])
     if panel is None:
-        by_seed = [measure.rank(score_part(newest, some, newest.scored("validation"))) for some in each[-1]]
+        best = find_best(origins[-1], last.forecasts)
     else:
-        by_seed = [measure.rank(score[measure.of("validation")]) for score in scores]
-    best = int(np.argmin(by_seed))
+        best = int(np.argmin([measure.rank(score[measure.of("validation")]) for score in scores]))
     bounds, served, coverages, told = _bound_all(config, whole, truth, answers, best, joined)
     metrics |= interval_metrics(
         truth, coverages.get(_NETWORK, []), {name: coverages[name] for name in joined if name in coverages}
@@ -167,6 +164,13 @@ def _bound_all(
     if not coverages[_NETWORK]:
         return bounds, served, {}, ""
     return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1])
+
+
+def find_best(data: PreparedData, forecasts: Array) -> int:
+    """Return which seed has the best validation score, by its scaled outputs, (seeds, windows, outputs)."""
+    truth = take_truth(data)
+    scored, rank = truth.scored("validation"), truth.measure.rank
+    return int(np.argmin([rank(score_part(truth, align_outputs(data, each), scored)) for each in forecasts]))
 
 
 def describe_seed(seed: "SeedTraining") -> dict[str, float]:

@@ -15,7 +15,7 @@ from pipeline.experiment.text_baselines import cost_baselines
 from pipeline.models.heads.token import NATS
 
 if TYPE_CHECKING:
-    from pipeline.training.train import Training
+    from pipeline.training.record import Training
 
 
 def score_text(config: Config, data: PreparedData, training: "Training", losses: Losses) -> TextResults:

@@ -25,7 +25,7 @@ from pipeline.searching.space import Values, set_values
 from pipeline.training.hyperparameters import without_hyperparameters
 
 if TYPE_CHECKING:
-    from pipeline.training.train import Training
+    from pipeline.training.record import Training
 
 
 Pair = tuple[Config, PreparedData]

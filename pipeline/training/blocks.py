@@ -31,8 +31,7 @@ from pipeline.training.groups import Group, make_groups
 from pipeline.training.hyperparameters import stack_hyperparameters
 from pipeline.training.plans import plan_reading
 from pipeline.training.program import Program
-from pipeline.training.record import EpochReport, OnEpoch, Trained, collect_trained
-from pipeline.training.train import Training
+from pipeline.training.record import EpochReport, OnEpoch, Trained, Training, collect_trained
 
 _LARGEST_DRAW = 2**31 - 1
 
@@ -98,7 +97,8 @@ class BlockTraining:
         start = time.perf_counter()
         events = run_on_cores(self._groups, self._train_group, 1 if self._placement.on_gpu else None)
         seeds, forecasts = collect_trained(events, 1, start, on_epoch)[0]
-        return Training(self._choice, self._placement, seeds, forecasts, time.perf_counter() - start)
+        choice, seconds = self._choice, time.perf_counter() - start
+        return Training(choice.engine, choice.reason, self._placement.tell(), seeds, forecasts, seconds)
 
     def forecast(self, data: PreparedData) -> FloatArray:
         """Return the scaled outputs of every seed at every window of a block. Shape (seeds, windows, outputs)."""

@@ -9,7 +9,6 @@ the engine answered them are compared with the whole network in NumPy, which ser
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,6 +23,7 @@ from pipeline.models.keras_network import build_chunk_network, build_streaming_n
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_core, plan_layers, weights_of
 from pipeline.models.row_layout import RowLayout
+from pipeline.training.record import Certificate
 
 LIMIT = 1e-4  # of the target's scale
 _CHUNKS = 3  # the second one reads what the first one left, the third one what was carried through
@@ -32,24 +32,10 @@ _LANES = 3
 _WINDOWS = 1000  # that are compared where no state can be carried
 
 
-@dataclass(frozen=True)
-class Certificate:
-    """How far the ways to read one sequence lie apart.
-
-    Attributes:
-        differences: By way, the largest difference to the whole sequence read by Keras, in units of `scale`.
-        scale: Highest minus lowest target of the training part, scaled units; of a text highest minus lowest logit.
-        steps: Time steps that were read, or windows.
-    """
-
-    differences: dict[str, float]
-    scale: float
-    steps: int
-
-    @property
-    def largest(self) -> float:
-        """The largest difference of all; NaN if any is."""
-        return float(np.max(list(self.differences.values())))
+def certify(config: Config, data: PreparedData, weights: Sequence[Any], forecasts: FloatArray) -> Certificate:
+    """Certify that a network answers alike however it is read; args and errors are those of `certify_parity`."""
+    prove = certify_parity if config.can_carry else certify_windows
+    return prove(config, data, weights, forecasts)
 
 
 def certify_parity(config: Config, data: PreparedData, weights: Sequence[Any], forecasts: FloatArray) -> Certificate:

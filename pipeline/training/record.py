@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.config.schema import Engine
 from pipeline.data.arrays import FloatArray
 
 
@@ -55,6 +56,50 @@ class Trained:
     training: SeedTraining
     outputs: FloatArray
     job: int = 0
+
+
+@dataclass(frozen=True)
+class Training:
+    """All seeds of a run, trained.
+
+    Attributes:
+        engine: Which one trained them: `fused` or `fit`.
+        reason: Why, in one line.
+        device: On which device, and why.
+        seeds: One record per seed.
+        forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
+            windows, outputs).
+        fit_seconds: Wall time of training all seeds, compilation included unless a job before it left its program open;
+            with the fused engine, where groups of seeds train and forecast side by side, the forecasts as well. Of jobs
+            that were trained side by side, a share of their time: by the number of its seeds.
+    """
+
+    engine: Engine
+    reason: str
+    device: str
+    seeds: list[SeedTraining]
+    forecasts: FloatArray
+    fit_seconds: float
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """How far the ways to read one sequence lie apart.
+
+    Attributes:
+        differences: By way, the largest difference to the whole sequence read by Keras, in units of `scale`.
+        scale: Highest minus lowest target of the training part, scaled units; of a text highest minus lowest logit.
+        steps: Time steps that were read, or windows.
+    """
+
+    differences: dict[str, float]
+    scale: float
+    steps: int
+
+    @property
+    def largest(self) -> float:
+        """The largest difference of all; NaN if any is."""
+        return float(np.max(list(self.differences.values())))
 
 
 Seeds = tuple[list[SeedTraining], FloatArray]  # one record per seed, and its scaled outputs, (seeds, windows, outputs)

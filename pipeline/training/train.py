@@ -3,7 +3,6 @@
 import gc
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
 
 import keras
@@ -12,7 +11,6 @@ import tensorflow as tf
 
 from pipeline.base.programs import forget_programs
 from pipeline.config.schema import Config
-from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
 from pipeline.training.cores import count_cores
 from pipeline.training.devices import Placement, place_training, train_as_fits
@@ -24,29 +22,7 @@ from pipeline.training.groups import Job, seeds_per_group
 from pipeline.training.hyperparameters import without_hyperparameters
 from pipeline.training.online import train_online
 from pipeline.training.programs import Programs
-from pipeline.training.record import OnEpoch, SeedTraining
-
-
-@dataclass(frozen=True)
-class Training:
-    """All seeds of a run, trained.
-
-    Attributes:
-        choice: Which engine trained them, and why.
-        placement: On which device, and why.
-        seeds: One record per seed.
-        forecasts: Scaled outputs of every seed at every window; online, before it learnt from it. Shape (seeds,
-            windows, outputs).
-        fit_seconds: Wall time of training all seeds, compilation included unless a job before it left its program open;
-            with the fused engine, where groups of seeds train and forecast side by side, the forecasts as well. Of jobs
-            that were trained side by side, a share of their time: by the number of its seeds.
-    """
-
-    choice: Choice
-    placement: Placement
-    seeds: list[SeedTraining]
-    forecasts: FloatArray
-    fit_seconds: float
+from pipeline.training.record import OnEpoch, Training
 
 
 def train_seeds(config: Config, data: PreparedData, on_epoch: OnEpoch) -> Training:
@@ -101,7 +77,10 @@ def train_side_by_side(jobs: Sequence[Job], programs: Programs, on_epoch: OnEpoc
         placement, asked, seeds, lambda place: train_fused(jobs, network, programs, place, on_epoch)
     )
     share = (time.perf_counter() - start) / sum(len(seeds) for seeds, _ in found)
-    return [Training(choice, placement, seeds, forecasts, share * len(seeds)) for seeds, forecasts in found]
+    return [
+        Training(choice.engine, choice.reason, placement.tell(), seeds, forecasts, share * len(seeds))
+        for seeds, forecasts in found
+    ]
 
 
 def train_or_again(
@@ -136,7 +115,8 @@ def _train_alone(choice: Choice, placement: Placement, job: Job, on_epoch: OnEpo
             config.seeds,
             lambda place: train_online(config, data, network, place, on_epoch),
         )
-        return Training(choice, placement, seeds, forecasts, time.perf_counter() - start)
+        seconds = time.perf_counter() - start
+        return Training(choice.engine, choice.reason, placement.tell(), seeds, forecasts, seconds)
     with tf.device(placement.name):
         return _train_by_keras(choice, placement, job, on_epoch)
 
@@ -148,7 +128,7 @@ def _train_by_keras(choice: Choice, placement: Placement, job: Job, on_epoch: On
     seeds = [train_seed(config, data, forecaster, seed, on_epoch) for seed in numbers]
     fit_seconds = time.perf_counter() - start
     forecasts = np.stack([forecaster.forecast(seed.weights, data.windows.starts) for seed in seeds])
-    return Training(choice, placement, seeds, forecasts, fit_seconds)
+    return Training(choice.engine, choice.reason, placement.tell(), seeds, forecasts, fit_seconds)
 
 
 @cache  # counting what is frozen takes 0.06 s, in every job of a sweep

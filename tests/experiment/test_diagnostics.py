@@ -13,7 +13,8 @@ from pipeline.base.salvage import Salvage
 from pipeline.config.schema import Config, DatasetConfig, Horizons, ModelConfig, Source, TrainingConfig, Wiring
 from pipeline.data.prepare import prepare_data
 from pipeline.experiment import diagnostics
-from pipeline.experiment.diagnostics import certify_network, study_memory
+from pipeline.experiment.diagnostics import log_certificate, study_memory
+from pipeline.experiment.trainer import Trainer
 from pipeline.models.plan import plan_layers
 from pipeline.serving.model import ServedModel, make_model
 
@@ -123,6 +124,6 @@ def test_without_a_state_windows_are_certified(make_panel, tmp_path: Path) -> No
     config, run = configure(**keys), LiveRun()
     best, _ = prepare(config, make_panel)
     outputs = best.network.answer(best.data.windows.gather_inputs(best.data.windows.starts))
-    metrics = certify_network(best, outputs, tmp_path, run)  # type: ignore[arg-type]
+    metrics = log_certificate(config, Trainer().certify(config, best, outputs), tmp_path, run)  # type: ignore[arg-type]
     assert list(metrics) == ["parity_difference"] and metrics["parity_difference"] < 1e-4
     assert run.tags == {"parity": f"certified over {len(outputs)} windows; encoder_decoder carries no state"}

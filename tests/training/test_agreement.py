@@ -74,7 +74,7 @@ def assert_engines_agree(config_of, make_data, ignore_epoch) -> None:
         data = make_data(config)
         trainings.append(train_seeds(config, data, ignore_epoch))
     fit, fused = trainings
-    assert fused.choice.engine is Engine.fused
+    assert fused.engine is Engine.fused
     spread = np.ptp(data.windows.targets)
     for one, other in zip(fused.seeds, fit.seeds, strict=True):
         np.testing.assert_allclose(one.losses, other.losses, rtol=1e-4)

@@ -11,7 +11,8 @@ from pipeline.data.panel_blocks import prepare_blocks
 from pipeline.data.prepare import prepare_data
 from pipeline.data.sources import load_series
 from pipeline.training.blocks import BlockTraining
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 pytestmark = pytest.mark.thorough  # compiles programs; tests/experiment/test_panel.py trains in blocks, too
 

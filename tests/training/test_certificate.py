@@ -10,7 +10,8 @@ from pipeline.models.keras_network import build_streaming_network, build_trainin
 from pipeline.models.numpy_network import NumpyNetwork
 from pipeline.training import parity
 from pipeline.training.forecaster import Forecaster
-from pipeline.training.parity import LIMIT, Certificate, certify_parity, certify_windows
+from pipeline.training.parity import LIMIT, certify_parity, certify_windows
+from pipeline.training.record import Certificate
 
 EVERY_WAY = {"chunks", "one step at a time", "3 lanes", "engine"}
 

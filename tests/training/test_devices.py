@@ -100,8 +100,7 @@ def test_all_seeds_of_all_configurations_are_one_group(make_config, make_data, p
     with Programs() as programs:
         first, second = train_side_by_side([Job(config, data) for config in configs], programs, lambda report: None)
     assert groups_made == [[1, 2, 3, 4, 5, 1, 2, 3, 4, 5]]
-    assert first.placement.on_gpu
-    assert first.placement.tell() == "cpu:0: training.device=gpu asks for it"
+    assert first.device == "cpu:0: training.device=gpu asks for it"
     on_cores = train_seeds(make_config(**settings | {"training": {"epochs": 2}}), data, lambda report: None)
     for mine, theirs in zip(first.seeds, on_cores.seeds, strict=True):
         assert mine.seed == theirs.seed

@@ -8,7 +8,8 @@ from pipeline.baselines.task import Task
 from pipeline.data.prepared import PreparedData
 from pipeline.evaluation.alignment import align_forecasts
 from pipeline.evaluation.metrics import rmse, skill
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 SINE = np.sin(2 * np.pi * np.arange(150) / 25)[:, None]  # 25 steps per wave, no noise
 

@@ -19,7 +19,8 @@ from pipeline.training import online
 from pipeline.training.devices import ON_CORES
 from pipeline.training.engine import choose_engine
 from pipeline.training.groups import make_groups
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 LENGTHS, STARTS = (26, 19), (0, 4)  # two lanes of different length; the second begins and ends by itself
 FILLED = 12

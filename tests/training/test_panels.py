@@ -15,7 +15,8 @@ from pipeline.evaluation.scores import Truth, score_seed, score_series
 from pipeline.models.keras_network import build_streaming_network
 from pipeline.models.numpy_network import build_numpy_network
 from pipeline.models.plan import plan_layers
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 LANES = 400
 

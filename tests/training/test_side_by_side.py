@@ -14,7 +14,8 @@ from pipeline.training.compiled import CompilingSession
 from pipeline.training.groups import Job
 from pipeline.training.hyperparameters import Hyperparameters, stack_hyperparameters, without_hyperparameters
 from pipeline.training.programs import Programs
-from pipeline.training.train import Training, train_seeds, train_side_by_side
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds, train_side_by_side
 
 STOPPING = {"patience": 3, "clip_norm": 0.5, "epochs": 6}
 # Each line: what the configurations have in common, and what sets each apart.

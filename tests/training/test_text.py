@@ -23,7 +23,8 @@ from pipeline.models.heads.token import token_costs
 from pipeline.models.numpy_network import NumpyNetwork, build_numpy_network
 from pipeline.models.plan import plan_layers
 from pipeline.training.parity import certify_parity
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 TEXT = "How now, brown cow? The rain in Spain stays mainly in the plain.\n" * 12  # 780 characters
 

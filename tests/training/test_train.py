@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from pipeline.models.keras_network import build_serving_network
-from pipeline.training.train import Training, train_seeds
+from pipeline.training.record import Training
+from pipeline.training.train import train_seeds
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "stateless with dropout": {"batch_size": 4, "model": {"dropout": 0.3, "recurrent_dropout": 0.3}},
