@@ -27,7 +27,8 @@ from pipeline.config.schema import Config, Launcher, typed_config
 from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 from pipeline.experiment.sweep import log_kept, log_report, open_store_to_train, open_sweep
-from pipeline.experiment.trainer import Trainer
+from pipeline.experiment.trainer import TrainsJobs
+from pipeline.launching.ahead import make_trainer
 from pipeline.launching.launch import find_launcher, launch
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def run_job(config: DictConfig) -> float:
     return _train_job(config).score("validation")
 
 
-def _train_job(config: DictConfig, trainer: Trainer | None = None, plan: Plan | None = None) -> RunRecord:
+def _train_job(config: DictConfig, trainer: TrainsJobs | None = None, plan: Plan | None = None) -> RunRecord:
     prepare_terminal(unread=True)  # a worker of a launcher has its own streams
     job = typed_config(config)
     return train_job(job, None if plan is None else plan.series_of(job), trainer)
@@ -76,10 +77,10 @@ def _run_command(command: Sequence[str]) -> int:
             _hydra_main(run_job)()
         return DONE
     plan = plan_jobs(arguments, tell=say)
-    store = open_store_to_train(plan.jobs[0].tracking)
-    if plan.is_sweep:
-        return _run_sweep(store, command, arguments, plan)
-    return _run_once(store, arguments, plan)
+    if not plan.is_sweep:
+        return _run_once(open_store_to_train(plan.jobs[0].tracking), arguments, plan)
+    with make_trainer(plan) as trainer:  # it may begin while the store is opened
+        return _run_sweep(open_store_to_train(plan.jobs[0].tracking), command, arguments, plan, trainer)
 
 
 def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:
@@ -102,7 +103,7 @@ def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:
     return DONE
 
 
-def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, plan: Plan) -> int:
+def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, plan: Plan, trainer: TrainsJobs) -> int:
     from pipeline.tracking.past import sweep_runs
 
     launcher, sweep, kept = find_launcher(plan), None, None
@@ -110,7 +111,7 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
         with open_sweep(store, command, arguments.overrides) as sweep:
             check_interrupt()
             if launcher is Launcher.local:
-                _run_in_turn(arguments, plan, sweep.parent)
+                _run_in_turn(arguments, plan, sweep.parent, trainer)
             else:
                 launch(plan, sweep.parent, store)
     finally:
@@ -128,12 +129,12 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
     return DONE if sweep.failure is None else FAILED
 
 
-def _run_in_turn(arguments: Namespace, plan: Plan, parent: str) -> None:
+def _run_in_turn(arguments: Namespace, plan: Plan, parent: str, trainer: TrainsJobs) -> None:
     """Let Hydra run the jobs, or whatever launcher of its own it was given."""
     keys = ",".join(plan.differing_keys())
     sys.argv[1:] = _hydra_arguments(arguments, [f"tracking.parent_run_id={parent}", f"tracking.sweep_keys=[{keys}]"])
     checked = planned() if plan.in_turn else nullcontext()  # another sweeper chooses jobs that no plan knows
-    with Trainer(plan.jobs) as trainer, checked:
+    with checked:
         _hydra_main((lambda job: _train_job(job, trainer, plan).score("validation")) if plan.in_turn else run_job)()
 
 

@@ -44,7 +44,7 @@ def main() -> int:
         prepare_terminal(unread=True)
         listen_for_interrupts()
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
-        threading.Thread(target=_watch, args=[arguments.parent], daemon=True).start()
+        threading.Thread(target=watch_parent, args=[arguments.parent], daemon=True).start()
         try:
             _serve(arguments.work, arguments.series, sys.stdin, answers)
         except KeyboardInterrupt:
@@ -61,7 +61,7 @@ def _serve(work: str, series: Path | None, batches: TextIO, answers: TextIO) -> 
                 answers.flush()
 
 
-def _watch(parent: int) -> None:
+def watch_parent(parent: int) -> None:
     """End as by SIGTERM when the command is gone: the same command with resume=true must not train beside this one."""
     while os.getppid() == parent:
         time.sleep(_SECONDS_BETWEEN_LOOKS)

@@ -1,0 +1,187 @@
+"""Training ahead of the log: a process of its own trains the next jobs of a command, while this one logs those before.
+
+Both begin at once: while this process opens the store, and imports what logs and draws, the other one imports
+TensorFlow. Runs stay here, each opened, scored, logged and closed in its turn: whatever becomes of the other process,
+a job whose training does not come back is FAILED, and nothing is lost that had been logged.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pipeline.base.errors import TrainingError
+from pipeline.base.terminal import say
+from pipeline.config.schema import Config, Launcher, Source
+from pipeline.data.prepared import PreparedData
+from pipeline.data.series_file import write_series
+from pipeline.experiment.jobs import Plan
+from pipeline.experiment.trainer import Trainer, TrainsJobs, name_job
+from pipeline.launching.answers import name_dataset, read_error, write_job
+from pipeline.launching.trained import read_training
+from pipeline.training.cores import count_cores
+from pipeline.training.record import Certificate, EpochReport, Training
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from pipeline.serving.model import ServedModel
+
+_AHEAD = 2  # jobs that are trained before their turn comes
+_SENT = 32  # jobs that are known before their turn comes: those that one program trains are trained together
+_MOST_BYTES = 2**26  # of series that are sent to the other process
+
+
+def make_trainer(plan: Plan) -> TrainsJobs:
+    """Return what trains the jobs of a command: another process, where that is worth it, else this one.
+
+    It is not where there is one core, or one job, where TensorFlow has been imported here (a notebook), and where a job
+    needs more than its own data, or may find that an earlier run stands for it.
+    """
+    worth = plan.in_turn and len(plan.jobs) > 1 and count_cores() > 1 and "tensorflow" not in sys.modules
+    if worth and all(map(_can_be_sent, plan.jobs)):
+        series = [each for each in plan.series.values() if each.panel is None]
+        if len(series) == len(plan.series) and sum(each.values.nbytes for each in series) <= _MOST_BYTES:
+            return AheadTrainer(plan)
+    return Trainer(plan.jobs)
+
+
+def _can_be_sent(job: Config) -> bool:
+    dataset = job.dataset
+    plain = dataset.source is not Source.frame and dataset.lane_block is None and not job.reads_text
+    return plain and job.launcher is Launcher.local and not job.resume and job.evaluation.origins == 1
+
+
+class AheadTrainer:
+    """Lets another process train the jobs of a plan, in their order; leaving the block ends it.
+
+    Args:
+        plan: Of the command.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        keys = plan.differing_keys()
+        self._jobs = [replace(job, tracking=replace(job.tracking, sweep_keys=keys)) for job in plan.jobs]
+        self._names, self._place, self._sent = [name_job(job) for job in self._jobs], -1, 0
+        self._series = {name_dataset(job.dataset): plan.series_of(job) for job in plan.jobs}
+        self._certificates: dict[str, tuple[int, Certificate | str]] = {}
+        self._here = Trainer()  # for what no plan knows
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> "AheadTrainer":
+        self._folder = TemporaryDirectory()
+        (Path(self._folder.name) / "series").write_bytes(write_series(self._series))
+        self._ask(0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._here.__exit__(kind, error, trace)
+        if self._process is not None:
+            self._process.kill()  # what it trains nobody waits for, and no run is open there
+            self._end(self._process)
+        self._folder.cleanup()
+
+    def train(
+        self,
+        job: Config,
+        config: Config,
+        data: PreparedData,
+        label: str,
+        tell: Callable[[str], None],
+        is_done: Callable[[Config], bool] = lambda config: False,
+        origin: int = 0,
+    ) -> Training:
+        """Return the training of a job, as `Trainer.train` does; wait for it, and show its progress, if it goes on."""
+        from pipeline.report.terminal.progress import show_progress
+
+        name = name_job(job)
+        if name not in self._names[self._place + 1 :]:
+            return self._here.train(job, config, data, label, tell, is_done, origin)
+        self._place = self._names.index(name, self._place + 1)
+        self._ask(self._place)
+        with ExitStack() as shown:
+            for answer in self._answers():
+                if answer["place"] != self._place:
+                    continue  # of a job that failed before its training
+                if answer["is"] == "told":
+                    tell(answer["text"])
+                elif answer["is"] == "begun":
+                    report = shown.enter_context(show_progress(label, *answer["of"]))
+                elif answer["is"] == "epoch":
+                    report(EpochReport(**answer["epoch"]))
+                elif (error := read_error(answer)) is not None:
+                    raise error
+                else:
+                    training, best, certificate = read_training(answer)
+                    self._certificates = {name: (best, certificate)}
+                    return training
+        how, self._process = self._end(self._process), None
+        raise TrainingError(f"the process that trains {how}; repeat the command with resume=true")
+
+    def certify(self, job: Config, best: "ServedModel", outputs: "np.ndarray") -> Certificate:
+        """Return the certificate of the best seed, as `Trainer.certify` does; it came with the training."""
+        seed, certificate = self._certificates.pop(name_job(job), (None, ""))
+        if seed != best.seed:
+            return self._here.certify(job, best, outputs)
+        if isinstance(certificate, str):
+            raise TrainingError(certificate)
+        return certificate
+
+    def _ask(self, place: int) -> None:
+        """Let it train up to some jobs after a place, of which it is told with those that follow."""
+        if self._process is None:
+            self._sent = place
+            self._process = self._start()
+            threading.Thread(target=_forward, args=[self._process], daemon=True).start()
+        coming = range(self._sent, min(len(self._jobs), place + _SENT))
+        self._sent = coming.stop if coming else self._sent
+        asked = {"jobs": [write_job(each, self._jobs[each]) for each in coming], "until": place + _AHEAD}
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # its end is seen where its answers are read
+            self._process.stdin.write(f"{json.dumps(asked)}\n")
+            self._process.stdin.flush()
+
+    def _start(self) -> "subprocess.Popen[str]":
+        module = "pipeline.launching.ahead_worker"
+        return subprocess.Popen(
+            [sys.executable, "-m", module, "--parent", str(os.getpid()), "--folder", self._folder.name],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+            start_new_session=True,  # Ctrl-C of a terminal reaches this process, which ends the other one
+        )
+
+    def _answers(self) -> Iterator[Mapping[str, Any]]:
+        assert self._process is not None and self._process.stdout is not None
+        while (line := self._process.stdout.readline()).endswith("\n"):
+            yield json.loads(line)
+
+    def _end(self, process: "subprocess.Popen[str] | None") -> str:
+        """Wait for its end, and say how it did."""
+        assert process is not None and process.stdin is not None and process.stdout is not None
+        with suppress(OSError):
+            process.stdin.close()
+        code = process.wait()
+        process.stdout.close()
+        return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+
+def _forward(process: "subprocess.Popen[str]") -> None:
+    assert process.stderr is not None
+    with process.stderr as lines:
+        for line in lines:
+            say(line.rstrip("\n"))

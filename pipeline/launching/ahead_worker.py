@@ -1,0 +1,123 @@
+"""The process that trains ahead: reads jobs from stdin, trains them, and answers on stdout, line by line.
+
+A line is JSON. In: `{"jobs": [...], "until": 3}`, more jobs that come, and how far to train. Out, each with the place
+of its job: what is said of it, its progress, and at last its training, or its error. It ends when stdin does.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pipeline.base.disk import explain_disk
+from pipeline.base.environment import hushed_stderr, prepare_environment
+from pipeline.base.errors import PipelineError, TrainingError
+from pipeline.config.schema import Config
+from pipeline.data.series import Series
+from pipeline.experiment.trainer import Trainer
+from pipeline.launching.answers import label_job, name_dataset, read_job, write_error
+from pipeline.launching.trained import write_training
+from pipeline.launching.worker import watch_parent
+from pipeline.training.record import Certificate
+
+log = logging.getLogger(__name__)
+
+Answer = Callable[[Mapping[str, Any]], None]
+
+
+def main() -> None:
+    """Serve until stdin ends."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parent", type=int, required=True, help="process id of the command: without it, it ends")
+    parser.add_argument("--folder", type=Path, required=True, help="has the series, and takes what is trained")
+    arguments = parser.parse_args()
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as answers:
+        os.dup2(2, 1)  # whatever a library prints is no answer
+        prepare_environment()
+        logging.basicConfig(format="%(message)s", level=logging.WARNING)
+        threading.Thread(target=watch_parent, args=[arguments.parent], daemon=True).start()
+        with hushed_stderr():
+            from pipeline.training.train import start_tensorflow
+
+            start_tensorflow()
+
+        def answer(told: Mapping[str, Any]) -> None:
+            answers.write(f"{json.dumps(told)}\n")
+            answers.flush()
+
+        _serve(arguments.folder, answer)
+
+
+def _serve(folder: Path, answer: Answer) -> None:
+    from pipeline.data.series_file import read_series
+
+    series, coming, place = read_series((folder / "series").read_bytes()), [], 0
+
+    @contextmanager
+    def show(label: str, *of: int) -> Iterator[Callable[[Any], None]]:
+        answer({"place": place, "is": "begun", "of": of})
+        yield lambda epoch: answer({"place": place, "is": "epoch", "epoch": asdict(epoch)})
+
+    def tell(text: str) -> None:
+        answer({"place": place, "is": "told", "text": text})
+
+    with Trainer(show=show) as trainer:
+        for line in sys.stdin:
+            asked = json.loads(line)
+            more = [(task["place"], read_job(task)) for task in asked["jobs"]]
+            trainer.expect([job for _, job in more])
+            coming += more
+            while coming and coming[0][0] < asked["until"]:
+                place, job = coming.pop(0)
+                try:
+                    trained = _train(trainer, job, series[name_dataset(job.dataset)], folder / str(place), tell)
+                except Exception as error:
+                    answer({"is": "failed", **write_error(place, _explain(error, label_job(job)))})
+                else:
+                    answer({"place": place, "is": "trained", "kind": "", **trained})
+
+
+def _train(trainer: Trainer, job: Config, series: Series, file: Path, tell: Callable[[str], None]) -> dict[str, Any]:
+    """Train a job and certify its best seed: Keras is here, not where it is scored and logged."""
+    from pipeline.data.auto_transforms import resolve_transforms
+    from pipeline.data.prepare import prepare_data
+    from pipeline.experiment.scoring import find_best
+    from pipeline.serving.model import make_model
+
+    config, _ = resolve_transforms(job, series)
+    data = prepare_data(config, series)
+    training = trainer.train(job, config, data, label_job(job), tell)
+    number, certificate = 0, "a seed diverged"
+    if not any(seed.failure for seed in training.seeds):
+        number = find_best(data, training.forecasts)
+        best = make_model(config, data, training.seeds[number].seed, training.seeds[number].weights)
+        certificate = _certify(trainer, job, best, training.forecasts[number])
+    return write_training(training, training.seeds[number].seed, certificate, file)
+
+
+def _certify(trainer: Trainer, *of: Any) -> Certificate | str:
+    try:
+        return trainer.certify(*of)
+    except TrainingError as error:
+        return str(error)
+
+
+def _explain(error: Exception, label: str) -> PipelineError:
+    """Return what is told of a job that failed, as where a job is trained in the process that logs it."""
+    if isinstance(error, PipelineError):
+        return error
+    if (disk := explain_disk(error)) is not None:
+        return TrainingError(disk)
+    log.exception("%s", label, exc_info=error)
+    return TrainingError(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()
