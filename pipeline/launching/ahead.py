@@ -10,7 +10,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -57,7 +57,8 @@ def make_trainer(plan: Plan) -> TrainsJobs:
 def _can_be_sent(job: Config) -> bool:
     dataset = job.dataset
     plain = dataset.source is not Source.frame and dataset.lane_block is None and not job.reads_text
-    return plain and job.launcher is Launcher.local and not job.resume and job.evaluation.origins == 1
+    once = job.evaluation.origins == 1 and not job.training.all_rows
+    return plain and once and job.launcher is Launcher.local and not job.resume
 
 
 class AheadTrainer:
@@ -127,6 +128,12 @@ class AheadTrainer:
                     return training
         how, self._process = self._end(self._process), None
         raise TrainingError(f"the process that trains {how}; repeat the command with resume=true")
+
+    def train_again(
+        self, configs: Sequence[Config], data: PreparedData, label: str, tell: Callable[[str], None]
+    ) -> list[Training]:
+        """As `Trainer.train_again` says, in this process."""
+        return self._here.train_again(configs, data, label, tell)
 
     def certify(self, job: Config, best: "ServedModel", outputs: "np.ndarray") -> Certificate:
         """Return the certificate of the best seed, as `Trainer.certify` does; it came with the training."""

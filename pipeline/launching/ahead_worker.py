@@ -12,7 +12,6 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pipeline.experiment.trainer import Trainer
 from pipeline.launching.answers import label_job, name_dataset, read_job, write_error
 from pipeline.launching.trained import write_training
 from pipeline.launching.worker import watch_parent
+from pipeline.report.terminal.progress import Epoch, Reporter
 from pipeline.training.record import Certificate
 
 log = logging.getLogger(__name__)
@@ -61,9 +61,13 @@ def _serve(folder: Path, answer: Answer) -> None:
     series, coming, place = read_series((folder / "series").read_bytes()), [], 0
 
     @contextmanager
-    def show(label: str, *of: int) -> Iterator[Callable[[Any], None]]:
-        answer({"place": place, "is": "begun", "of": of})
-        yield lambda epoch: answer({"place": place, "is": "epoch", "epoch": asdict(epoch)})
+    def show(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Reporter]:
+        def report(epoch: Epoch) -> None:
+            told = {name: getattr(epoch, name) for name in ("seed", "epoch", "loss", "val_loss", "last")}
+            answer({"place": place, "is": "epoch", "epoch": told})
+
+        answer({"place": place, "is": "begun", "of": [first_seed, seeds, epochs]})
+        yield report
 
     def tell(text: str) -> None:
         answer({"place": place, "is": "told", "text": text})
@@ -94,7 +98,8 @@ def _train(trainer: Trainer, job: Config, series: Series, file: Path, tell: Call
     config, _ = resolve_transforms(job, series)
     data = prepare_data(config, series)
     training = trainer.train(job, config, data, label_job(job), tell)
-    number, certificate = 0, "a seed diverged"
+    number = 0
+    certificate: Certificate | str = "a seed diverged"
     if not any(seed.failure for seed in training.seeds):
         number = find_best(data, training.forecasts)
         best = make_model(config, data, training.seeds[number].seed, training.seeds[number].weights)
