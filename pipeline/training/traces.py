@@ -6,10 +6,10 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-import pipeline
 from pipeline.base.programs import kept_programs
 
 _DIGEST = hashlib.sha256().digest_size
+_PACKAGE = Path(__file__).parents[1]
 
 
 def read_trace(key: str) -> bytes | None:
@@ -51,7 +51,7 @@ def _find_path(key: str) -> Path | None:
 @cache  # 340 files, 20 ms
 def _digest_sources() -> bytes:
     """Any line of this package may decide what is traced."""
-    found, home = hashlib.sha256(), Path(pipeline.__file__).parent
-    for path in sorted(home.rglob("*.py")):
-        found.update(f"{path.relative_to(home)}\0".encode() + path.read_bytes())
+    found = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        found.update(f"{path.relative_to(_PACKAGE)}\0".encode() + path.read_bytes())
     return found.digest()
