@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.config.schema import Missing, Transform
+from pipeline.config.schema import HeadName, Missing, Transform
 from pipeline.evaluation.conformal import Conformal
 from pipeline.service.answered import AnsweredBlock, Refusal
 from pipeline.service.answers import Answers
@@ -222,6 +222,31 @@ def test_a_block_is_answered_as_its_rows_one_by_one(model: ServedModel, tmp_path
         assert desk.journal is not None
         desk.journal.close()
     assert (tmp_path / "0.npz.journal-0").read_bytes() == (tmp_path / "1.npz.journal-0").read_bytes()
+
+
+KINDS = {
+    "made from the timestamp": {"horizon": 2, "dataset": {"calendar": ["day_of_week"], "future": ["day_of_week"]}},
+    "numbered": {"dataset": {"time_column": None}},
+    "quantiles, windows": {"stateful": False, "model": {"head": HeadName.quantile, "quantiles": [0.1, 0.5, 0.9]}},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_blocks_of_every_kind_of_row_are_answered_as_their_rows(kind: str, make_served: MakeServed) -> None:
+    """A block of rows that are numbered, or hold what is made from their time, is answered other than its rows."""
+    model = make_served(**{"stateful": True} | KINDS[kind])
+    numbered = model.config.dataset.time_column is None
+    desks = [open_desk(model), open_desk(model)]
+    for day in range(6):
+        body = block_lines(day, [f"lane {number}" for number in range(8)])
+        if numbered:
+            body = "".join(f"{line.split(',')[0]},{line.split(',')[2]}\n" for line in body.splitlines())
+        block, rows = (desk.bodies.rows_of(body.encode(), True, None, 99) for desk in desks)
+        (together,), (each,) = desks[0].take([block]), desks[1].take([replace(rows, block=None)])
+        assert isinstance(each, list) and isinstance(together, list if day == 0 else AnsweredBlock)
+        for write in (Answers(model).as_csv, Answers(model).as_json):
+            assert write(desks[0].book, together) == write(desks[1].book, each)
+    np.testing.assert_equal(*map(remembered, desks))
 
 
 ODD = ["", " 4 ", "nan", "1_0", "-3", "0", "1e400", "\u0664", "x", '"5"', "4,4", "3 4", "true", "4\n", "4\x0b"]
