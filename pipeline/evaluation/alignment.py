@@ -6,7 +6,7 @@ import numpy as np
 
 from pipeline.data.arrays import FloatArray, IntArray
 from pipeline.data.prepared import PreparedData
-from pipeline.evaluation.scores import Truth
+from pipeline.evaluation.scores import Truth, score_part
 
 
 def align_outputs(data: PreparedData, outputs: FloatArray) -> FloatArray:
@@ -69,3 +69,15 @@ def take_truth(data: PreparedData) -> Truth:
     series = data.series
     parts = {part: data.scored_rows(part) for part in ("train", "validation", "test")}
     return Truth(series.actual(), series.scorable(), parts, series.targets, series.slices(), data.head)
+
+
+def find_best(data: PreparedData, forecasts: FloatArray) -> int:
+    """Return which seed has the best validation score.
+
+    Args:
+        data: The prepared data.
+        forecasts: Scaled outputs of each seed. Shape (seeds, windows, outputs).
+    """
+    truth = take_truth(data)
+    scored, rank = truth.scored("validation"), truth.measure.rank
+    return int(np.argmin([rank(score_part(truth, align_outputs(data, each), scored)) for each in forecasts]))

@@ -16,7 +16,7 @@ from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
 from pipeline.data.split import split_series
 from pipeline.data.windows import Samples
-from pipeline.evaluation.alignment import align_outputs, align_points, take_truth
+from pipeline.evaluation.alignment import align_outputs, align_points, find_best, take_truth
 from pipeline.evaluation.calibration import (
     Calibration,
     calibration_metrics,
@@ -164,13 +164,6 @@ def _bound_all(
     if not coverages[_NETWORK]:
         return bounds, served, {}, ""
     return bounds, served, coverages, describe_coverage(coverages[_NETWORK][-1])
-
-
-def find_best(data: PreparedData, forecasts: Array) -> int:
-    """Return which seed has the best validation score, by its scaled outputs, (seeds, windows, outputs)."""
-    truth = take_truth(data)
-    scored, rank = truth.scored("validation"), truth.measure.rank
-    return int(np.argmin([rank(score_part(truth, align_outputs(data, each), scored)) for each in forecasts]))
 
 
 def describe_seed(seed: "SeedTraining") -> dict[str, float]:
