@@ -322,7 +322,7 @@ REFUSED = {
     "unknown key": ("run=RUN sart=cold", "unknown key 'sart'; did you mean 'start'?"),
     "output alone": (
         "run=RUN output=redis://h/0?stream=a",
-        "output=redis://h/0.stream=a needs input=redis://...; leave",
+        "output=redis://h/0.stream=a needs input=redis://... or input=kafka://...; leave",
     ),
     "no server": ("run=RUN input=redis://127.0.0.1:1/0?stream=a", "redis://127.0.0.1:1/0.stream=a cannot be used "),
     "no input": ("run=RUN input=none.csv", "input=none.csv is not a file that can be read from"),

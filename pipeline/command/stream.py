@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.base.broker_address import PASSWORD, read_address
+from pipeline.base.broker_address import KAFKA_ADDRESS, KAFKA_SETTINGS, PASSWORD, REDIS_ADDRESS
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts, wait_for_safe_point
@@ -20,7 +20,7 @@ from pipeline.command.exits import DONE, DRIFTED
 from pipeline.command.served import FUTURE, ServedRun, fetch_model
 
 if TYPE_CHECKING:
-    from pipeline.command.broker import Broker
+    from pipeline.serving.broker import Broker
     from pipeline.serving.rows import RowError
     from pipeline.serving.stream import Stream
 
@@ -58,14 +58,16 @@ class Arguments(ServedRun):
     )
     input: str | None = option(
         None,
-        "What to read instead of the standard input: a CSV file, or a stream of a Redis server, "
-        "redis://HOST:PORT/DATABASE?stream=NAME, whose entries have a field for each column (extra redis).",
+        f"What to read instead of the standard input: a CSV file, a stream of a Redis server, {REDIS_ADDRESS}, whose "
+        f"entries have a field for each column (extra redis), or a topic of Kafka, {KAFKA_ADDRESS}, whose messages are "
+        "JSON objects with the columns (extra kafka).",
         shown="FILE|URL",
     )
     output: str | None = option(
         None,
-        "With input=redis://...: the stream of a Redis server that gets the answers, each under the id of its row; "
-        "written the same way. Default: the standard output.",
+        "With input=redis://...: the stream of a Redis server that gets the answers, each under the id of its row. "
+        "With input=kafka://...: the topic that gets them, each with its lane as the key. Written the same way. "
+        "Default: the standard output.",
         shown="URL",
     )
     follow: bool = option(True, "With input: wait for rows that are added to it, until Ctrl-C; false: end with it.")
@@ -94,6 +96,10 @@ MANUAL = Manual(
             "state=s.npz",
             "streams of Redis; each answer once, after a kill -9 too",
         ),
+        (
+            "run=best input=kafka://localhost:9092/rows output=kafka://localhost:9092/forecasts state=s.npz",
+            "topics of Kafka, likewise",
+        ),
     ),
     notes=(
         "Rows are CSV with a header: the columns of the run's dataset, and a column `lane` (or the run's "
@@ -112,6 +118,9 @@ MANUAL = Manual(
         "consumed are skipped. Numbered rows cannot be recognised: send them from the row that is told on stderr.",
         "With input=redis://... the state file keeps the place in the stream, too. A password is taken from "
         f"{PASSWORD}.",
+        "With input=kafka://... it keeps the offset of every partition. The rows of one lane must lie in one "
+        f"partition: send them with the lane as the key. A variable {KAFKA_SETTINGS}X_Y is librdkafka's setting x.y, "
+        f"of those that begin with sasl, security or ssl: {KAFKA_SETTINGS}SASL_PASSWORD.",
         "A lane whose forecasts become worse is told on stderr, once per alarm: about one false alarm in 10,000 rows "
         "of a lane. Beside it stand the errors of persistence and the seasonal naive forecast on the same rows.",
         f"Exit code: 0 the input ended, 1 failed, 2 wrong input, {DRIFTED} exit_on=drift and a lane drifts, 130 "
@@ -141,6 +150,7 @@ def stream_rows(arguments: Arguments) -> int:
     model = fetch_model(arguments, future=arguments.future)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")  # rows are data: names leave as they came, whatever the terminal is
+    from pipeline.command.broker import answer_all
     from pipeline.serving.entries import Entries
     from pipeline.serving.stream import Stream
 
@@ -150,7 +160,7 @@ def stream_rows(arguments: Arguments) -> int:
         if isinstance(stream, Stream):
             _answer_all(stream, arguments)
         elif broker is not None:
-            broker.answer_all(stream, arguments.state, arguments.follow, arguments.exit_on is ExitOn.drift)
+            answer_all(broker, stream, arguments.state, arguments.follow, arguments.exit_on is ExitOn.drift)
     except KeyboardInterrupt:
         if arguments.input is None or not arguments.follow:
             raise
@@ -163,24 +173,21 @@ def stream_rows(arguments: Arguments) -> int:
 
 
 def _open_broker(arguments: Arguments) -> "Broker | None":
-    """Return the streams of Redis that are asked for; None where the input is a file, or the standard input.
+    """Return the streams of Redis or Kafka that are asked for; None where the input is a file, or the standard input.
 
     Raises:
         UserError: If they cannot be used.
     """
-    if not _is_url(arguments.input):
+    if arguments.input is None or "://" not in arguments.input:
         if arguments.output is not None:
-            raise UserError(f"output={arguments.output} needs input=redis://...; leave it out for the standard output")
+            raise UserError(
+                f"output={arguments.output} needs input=redis://... or input=kafka://...; leave it out for the "
+                "standard output"
+            )
         return None
-    from pipeline.command.broker import Broker
+    from pipeline.command.broker import open_broker
 
-    given = {"input": arguments.input, "output": arguments.output}
-    rows, forecasts = (None if text is None else read_address(key, text) for key, text in given.items())
-    return None if rows is None else Broker(rows, forecasts)
-
-
-def _is_url(text: str | None) -> bool:
-    return text is not None and "://" in text
+    return open_broker(arguments.input, arguments.output)
 
 
 def _answer_all(stream: "Stream", arguments: Arguments) -> None:

@@ -1,6 +1,5 @@
 """What requests hold and answers say: rows as JSON or CSV come in, forecasts as JSON or CSV go out."""
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from pipeline.base.errors import UserError
 from pipeline.config.schema import Config
 from pipeline.data.series import Series
+from pipeline.serving.json_rows import parse_json, read_object
 from pipeline.serving.row_block import RowBlock, make_block, read_lines
 from pipeline.serving.rows import LANE, Header, Row, RowError, find_columns, needed_columns, read_header, shorten
 
@@ -72,11 +72,9 @@ class Bodies:
 
         def read(last_values: LastValues) -> Iterator[Row]:
             for row in rows:
-                if not isinstance(row, dict):
-                    raise RowError(f"is {shorten(json.dumps(row))}, where an object with the columns is required")
-                header = self._header(tuple(row), lane is None)
-                cells = [_cell(name, each) for name, each in row.items()]
-                yield _of_lane(header, header.read_cells(cells, _of(last_values, lane)), lane)
+                cells = read_object(row)
+                header = self._header(tuple(cells), lane is None)
+                yield _of_lane(header, header.read_cells(list(cells.values()), _of(last_values, lane)), lane)
 
         return ReadRows(read, None if lane is not None or len(rows) < _FEWEST else self._block_of(rows))
 
@@ -155,7 +153,7 @@ def read_json(body: bytes, *names: str, optional: str | None = None) -> Any:
         BodyError: If it is none.
     """
     try:
-        found = json.loads(body, parse_constant=_refuse_constant)
+        found = parse_json(body)
     except (ValueError, RecursionError) as error:
         raise BodyError(f"the body is no JSON: {shorten(str(error))}") from None
     if not isinstance(found, dict) or list(found) not in (list(names), [*names, optional]):
@@ -166,38 +164,6 @@ def read_json(body: bytes, *names: str, optional: str | None = None) -> Any:
 def _check_number(rows: int, most: int) -> None:
     if rows > most:
         raise BodyError(f"there are {rows} rows, more than the {most} of one request; send them in parts")
-
-
-def _refuse_constant(name: str) -> Any:
-    raise ValueError(f"{name} is no number of JSON")
-
-
-def _cell(name: str, value: Any) -> str | float:
-    """Return a cell as a CSV would have it, numbers as they are."""
-    if isinstance(value, str):
-        return value
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise RowError(f"has {shorten(json.dumps(value))} in the column '{shorten(name)}', which is no text or number")
-    return value if isinstance(value, float) else _Whole(value)
-
-
-class _Whole(float):
-    """A whole number: a timestamp or a lane that was sent as a number is written without .0."""
-
-    def __new__(cls, value: int) -> "_Whole":
-        try:
-            made = super().__new__(cls, value)
-        except OverflowError:
-            raise RowError(f"has {shorten(str(value)[:100])}, which is too large to compute with") from None
-        made.text = str(value)
-        return made
-
-    text: str
-
-    def __str__(self) -> str:
-        return self.text
 
 
 def _of(last_values: LastValues, lane: str | None) -> LastValues:

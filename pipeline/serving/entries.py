@@ -1,29 +1,17 @@
 """Rows that a broker keeps, one in each entry with a name for every cell, and the forecasts they give."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Sequence
 
 from pipeline.base.errors import UserError
 from pipeline.data.arrays import FloatArray
+from pipeline.serving.broker import Entry
 from pipeline.serving.lane_book import LaneBook
 from pipeline.serving.model import ServedModel
 from pipeline.serving.rows import Header, Row, RowError, find_columns
 from pipeline.serving.stream import gather
 
 _MOST_HEADERS = 1000  # orders of columns that are remembered
-
-
-class Entry(NamedTuple):
-    """One entry of a broker.
-
-    Attributes:
-        id: Where it stands; later ones are larger.
-        cells: By the names of their columns, as they came.
-    """
-
-    id: str
-    cells: Mapping[bytes, bytes]
 
 
 class Entries:
@@ -67,11 +55,9 @@ class Entries:
                 self._tell(f" {error}: skipped")
 
     def _read(self, entry: Entry) -> Row:
-        try:
-            cells = {name.decode(): cell.decode() for name, cell in entry.cells.items()}
-        except UnicodeDecodeError:
-            raise RowError("cannot be read as utf-8") from None
-        names = tuple(cells)
+        if isinstance(entry.cells, RowError):
+            raise entry.cells
+        names = tuple(entry.cells)
         header = self._headers.get(names)
         if header is None:
             series, config = self._model.data.series, self._model.config
@@ -82,7 +68,7 @@ class Entries:
             if len(self._headers) > _MOST_HEADERS:
                 self._headers.clear()
             self._headers[names] = header
-        return header.read_cells(list(cells.values()), self.book.last_values)
+        return header.read_cells(list(entry.cells.values()), self.book.last_values)
 
     def _tell(self, how_it_goes_on: str) -> None:
         self._complain(f"entry {self._at}{how_it_goes_on}")

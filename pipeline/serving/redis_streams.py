@@ -1,30 +1,20 @@
-"""Streams of a Redis server as source and sink of rows and forecasts; the only place that imports redis.
-
-An answer has the id of the entry that it answers. Redis refuses an id that is not larger than the newest one, so an
-answer that was written before a kill is not written again, whoever asks.
-
-    rows        1-0  2-0  3-0  4-0
-    forecasts   1-0  2-0  3-0       killed before the state file knew of 2-0 and 3-0: both are computed, none is written
-"""
+"""Streams of a Redis server; the only place that imports redis."""
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pipeline.base.broker_address import PASSWORD, Address
 from pipeline.base.errors import PipelineError, UserError
-from pipeline.serving.entries import Entry
+from pipeline.serving.broker import Entry, Tell, ask_patiently
+from pipeline.serving.rows import RowError
 
 FIRST = "0-0"  # before every entry
 _AT_ONCE = 4000  # entries
 _SECONDS_BETWEEN_LOOKS = 1  # for an interrupt, while nothing comes
 _SECONDS_TO_CONNECT = 5.0
-_SECONDS_OF_PATIENCE = 300.0  # with a server that went away
-_SECONDS_BETWEEN_TRIES = 1.0
 
-Answer = TypeVar("Answer")
-Tell = Callable[[str], None]
+Found = TypeVar("Found")
 
 
 class RedisStream:
@@ -91,7 +81,7 @@ class RedisStream:
                 {self._address.stream: after}, _AT_ONCE, _SECONDS_BETWEEN_LOOKS * 1000 if waits else None
             )
         )
-        return [Entry(id.decode(), cells) for _, entries in found for id, cells in entries]
+        return [Entry(id.decode(), _read_cells(cells)) for _, entries in found for id, cells in entries]
 
     def write(self, entries: Sequence[tuple[str, Mapping[str, str]]], newest: str) -> str:
         """Write entries that are not there yet, and return the id of the newest one.
@@ -121,26 +111,8 @@ class RedisStream:
             who = " (someone else writes there)" if "equal or smaller" in str(error) else ""
             raise PipelineError(f"{self._address.shown} takes no answers any more{who}: {error}") from None
 
-    def _try(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask until the server answers.
-
-        Raises:
-            PipelineError: If it is away too long.
-        """
-        end = time.monotonic() + _SECONDS_OF_PATIENCE
-        told = False
-        while True:
-            try:
-                return ask()
-            except self._lost as error:
-                if time.monotonic() > end:
-                    raise PipelineError(
-                        f"{self._address.shown} does not answer for {_SECONDS_OF_PATIENCE:.0f} seconds: {error}"
-                    ) from None
-                if not told:
-                    self._tell(f"{self._address.shown} does not answer ({error}); it is asked again every second")
-                told = True
-                time.sleep(_SECONDS_BETWEEN_TRIES)
+    def _try(self, ask: Callable[[], Found]) -> Found:
+        return ask_patiently(ask, self._lost, self._address.shown, self._tell)
 
 
 def order(id: str) -> tuple[int, int]:
@@ -152,3 +124,10 @@ def order(id: str) -> tuple[int, int]:
     """
     milliseconds, _, number = id.partition("-")
     return int(milliseconds), int(number)
+
+
+def _read_cells(cells: Mapping[bytes, bytes]) -> Mapping[str, str] | RowError:
+    try:
+        return {name.decode(): cell.decode() for name, cell in cells.items()}
+    except UnicodeDecodeError:
+        return RowError("cannot be read as utf-8")

@@ -11,9 +11,9 @@ import redis
 
 from pipeline.base.broker_address import read_address
 from pipeline.base.errors import PipelineError, UserError
-from pipeline.command.broker import Broker
+from pipeline.command.broker import answer_all, open_broker
 from pipeline.command.kept_state import KeptState
-from pipeline.serving import redis_streams
+from pipeline.serving import broker, redis_streams
 from pipeline.serving.answer_lines import write_number
 from pipeline.serving.entries import Entries
 from pipeline.serving.model import ServedModel
@@ -34,7 +34,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 @pytest.fixture
 def client(server: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setattr(redis_streams, "_SECONDS_BETWEEN_TRIES", 0.01)
+    monkeypatch.setattr(broker, "_SECONDS_BETWEEN_TRIES", 0.01)
     server.flushall()
     return server
 
@@ -54,10 +54,8 @@ def send(client: Any, rows: Sequence[tuple[str, str, str]], first: int = 1) -> l
 def answer(client: Any, model: ServedModel, state: Path | None = None, warm: bool = False) -> list[str]:
     """Run the command until nothing is left, and return what it complained of."""
     said: list[str] = []
-    broker = Broker(
-        read_address("input", address_of(client, "rows")), read_address("output", address_of(client, "out"))
-    )
-    broker.answer_all(Entries(model, warm, said.append), state, follow=False)
+    streams = open_broker(address_of(client, "rows"), address_of(client, "out"))
+    answer_all(streams, Entries(model, warm, said.append), state, follow=False)
     return said
 
 
@@ -83,9 +81,7 @@ def test_entries_get_the_answers_of_lines(client: Any, model: ServedModel, capsy
     assert answer(client, model) == []
     assert answers_of(client) == list(zip(ids, expect(model, ROWS), strict=True))
     assert any(cells["forecast"] for _, cells in answers_of(client))
-    Broker(read_address("input", address_of(client, "rows")), None).answer_all(
-        Entries(model, False, pytest.fail), None, follow=False
-    )
+    answer_all(open_broker(address_of(client, "rows"), None), Entries(model, False, pytest.fail), None, follow=False)
     lines = capsys.readouterr().out.splitlines()
     assert lines == ["lane,timestamp,forecast,note", *(",".join(cells.values()) for _, cells in answers_of(client))]
 
@@ -169,7 +165,7 @@ def test_a_connection_that_is_lost_loses_and_doubles_nothing(client: Any, monkey
 def test_a_server_that_stays_away_ends_it(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stream waits for ever for a server that nobody will start."""
     source = RedisStream(read_address("input", address_of(client, "rows")), lambda text: None)
-    monkeypatch.setattr(redis_streams, "_SECONDS_OF_PATIENCE", 0.1)
+    monkeypatch.setattr(broker, "_SECONDS_OF_PATIENCE", 0.1)
 
     def refuse(*words: Any, **settings: Any) -> Any:
         raise redis.ConnectionError("gone")
@@ -192,20 +188,20 @@ def test_streams_that_do_not_belong_together_are_refused(client: Any, model: Ser
     """Answers are taken for written because another stream's are there, or rows are skipped that nobody read."""
     send(client, ROWS[:4])
     client.set("text", "x")
-    rows, out, text = (read_address("output", address_of(client, name)) for name in ("rows", "out", "text"))
+    rows, out, text, other = (address_of(client, name) for name in ("rows", "out", "text", "other"))
     with pytest.raises(UserError, match="is the input; choose another stream"):
-        Broker(rows, rows)
+        open_broker(rows, rows)
+    with pytest.raises(UserError, match=r"are of two brokers, which share no ids; choose one"):
+        open_broker(rows, "kafka://127.0.0.1:1/out")
     with pytest.raises(UserError, match="'text' is a string of Redis, no stream"):
-        Broker(text, None)
+        open_broker(text, None)
     answer(client, model, tmp_path / "state")
     client.xadd("other", {"lane": "x"}, id="1-0")
-    other = Broker(read_address("input", address_of(client, "other")), None)
+    entries = Entries(model, False, pytest.fail)
     with pytest.raises(UserError, match="the state file goes on in the stream 'rows', not in input="):
-        other.answer_all(Entries(model, False, pytest.fail), tmp_path / "state", follow=False)
+        answer_all(open_broker(other, None), entries, tmp_path / "state", follow=False)
     with pytest.raises(UserError, match=r"has the entry 4-0, which answers no row of input=.*other"):
-        Broker(read_address("input", address_of(client, "other")), out).answer_all(
-            Entries(model, False, pytest.fail), None, follow=False
-        )
+        answer_all(open_broker(other, out), entries, None, follow=False)
     client.delete("rows", "out")
     client.xadd("rows", {"lane": "x"}, id="1-0")
     with pytest.raises(UserError, match="was made anew: it ends before 4-0 of the state file"):
@@ -236,9 +232,9 @@ def test_nothing_is_saved_while_nothing_comes(
     monkeypatch.setattr(RedisStream, "read", read_until_morning)
     monkeypatch.setattr("pipeline.command.kept_state._SECONDS_BETWEEN_SAVES", -1.0)
     monkeypatch.setattr(KeptState, "save", lambda kept, position="": saved.append(position))
-    broker = Broker(read_address("input", address_of(client, "rows")), None)
+    streams = open_broker(address_of(client, "rows"), None)
     with pytest.raises(KeyboardInterrupt):
-        broker.answer_all(Entries(model, False, pytest.fail), tmp_path / "state", follow=True)
+        answer_all(streams, Entries(model, False, pytest.fail), tmp_path / "state", follow=True)
     assert asked == ["0-0", *["4-0"] * 5]
     assert saved == ['["rows", "4-0"]'] * 2  # once after the rows, once at the end
 
@@ -259,12 +255,18 @@ def test_what_was_removed_is_told(
 
 
 REFUSED = {
-    "kafka://host/0?stream=a": "'kafka' is none of redis, rediss; write redis://HOST:PORT/DATABASE.stream=NAME",
+    "amqp://host/a": r"'amqp' is none of redis, rediss, kafka; write redis://HOST:PORT/DATABASE.* or kafka://HOST:PORT/",
     "redis://me:s3cret@host/0?stream=a": r"redis://me:\*\*\*@host/0.*: a password in it .* set LSTM_PIPELINE_REDIS_",
     "redis://host/0": "names no stream; write redis://HOST",
     "redis://host/0?stream=": "names no stream",
     "redis:///0?stream=a": "names no server",
     "redis://host/0?stream=a&group=b": "unknown 'group'; write",
+    "kafka://me:s3cret@host:9092/a": r"kafka://me:\*\*\*@host:9092/a: .* set LSTM_PIPELINE_KAFKA_SASL_PASSWORD",
+    "kafka://me@host:9092/a": "a user is set by LSTM_PIPELINE_KAFKA_SASL_USERNAME",
+    "kafka://host:9092/a?group=b": "an address has nothing but kafka://HOST:PORT/TOPIC",
+    "kafka://host:9092": "names no topic; write kafka://HOST:PORT/TOPIC",
+    "kafka://host:9092/a/b": "names no topic",
+    "kafka:///a": "names no server",
 }
 
 
