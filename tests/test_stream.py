@@ -26,6 +26,7 @@ from pipeline.command.served import ServedRun, fetch_model
 from pipeline.command.stream import MANUAL, Arguments, stream_rows
 from pipeline.serving.stream import Stream
 from tests.commands import SECONDS, run_command, start_command
+from tests.kafka_server import read_answers, run_kafka
 from tests.redis_server import address_of, run_redis
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -296,6 +297,46 @@ def wait_for_more(client: Any, before: int) -> int:
     raise AssertionError("no answer came")
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("kind", ["mock", "tansu"])
+def test_after_kill_9_a_topic_of_kafka_has_each_answer_once(place: Place, tmp_path: Path, kind: str) -> None:
+    """A kill at any moment doubles or loses forecasts in Kafka of the command as people start it."""
+    random = np.random.default_rng(17)
+    months = [line.split(",") for line in make_many_rows(["a", "b", "c"], months=1200)]
+    rows = [(lane, {"lane": lane, "month": month, "passengers": float(value)}) for lane, month, value in months]
+    with run_kafka(kind, tmp_path) as server:
+        source, sink = server.make_topic(), server.make_topic()
+        arguments = [f"run={place.run_id()}", "start=cold", f"state={tmp_path / 'killed.npz'}"]
+        arguments += [f"input={server.url(source)}", f"output={server.url(sink)}"]
+        sent, before = 0, 0
+        for _ in range(3):
+            with place.start(*arguments, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+                end, answered = time.monotonic() + SECONDS, before
+                while answered == before or random.random() < 0.8:
+                    assert process.poll() is None and time.monotonic() < end
+                    server.send(source, rows[sent : sent + 24])
+                    sent += 24
+                    time.sleep(random.uniform(0, 0.1))
+                    answered = len(server.read(sink))
+                server.send(source, rows[sent : sent + 120])
+                sent += 120
+                time.sleep(random.uniform(0, 0.05))
+                process.kill()
+            before = len(server.read(sink))
+        code, output, complaints = place.stream(*arguments, "follow=false", lines=[])
+        assert (code, output) == (0, ""), complaints
+        found, asked = read_answers(server.read(sink)), server.read(source)
+    assert sent < len(rows)
+    for lane in ("a", "b", "c"):
+        places = [f"{source}/{m.partition()}:{m.offset()}" for m in asked if m.key().decode() == lane]
+        assert [answer for answer, _ in found[lane]] == places
+        expected = place.expected(
+            ["lane,month,passengers", *(",".join(row) for row in months[:sent] if row[0] == lane)]
+        )
+        numbers = [np.nan if each["forecast"] is None else each["forecast"] for _, each in found[lane]]
+        np.testing.assert_allclose(numbers, expected, rtol=1e-8)
+
+
 def test_a_closed_pipe_ends_the_stream_quietly(place: Place) -> None:
     """`| head -1` ends in a traceback."""
     (place.folder / "long.csv").write_text("\n".join(["lane,month,passengers", *make_many_rows(["a"], months=2400)]))
@@ -325,6 +366,7 @@ REFUSED = {
         "output=redis://h/0.stream=a needs input=redis://... or input=kafka://...; leave",
     ),
     "no server": ("run=RUN input=redis://127.0.0.1:1/0?stream=a", "redis://127.0.0.1:1/0.stream=a cannot be used "),
+    "no broker": ("run=RUN input=kafka://127.0.0.1:1/rows", "kafka://127.0.0.1:1/rows cannot be used "),
     "no input": ("run=RUN input=none.csv", "input=none.csv is not a file that can be read from"),
     "no folder": ("run=RUN state=none/s.npz", "state=none/s.npz: the folder none is not there; create it first"),
 }
