@@ -115,16 +115,18 @@ class AnswersTopic:
         self._producer = producer
 
     def _note_answer(self, message: Any) -> None:
-        for name, value in message.headers() or ():
-            topic, _, id = (value or b"").decode(errors="replace").rpartition("/")
-            if name == HEADER and topic == self._source and message.key() is not None:
-                partition, offset = split_name(id)
-                self.found[message.key().decode(), partition] = offset
-                return
-        raise UserError(
-            f"output={self._address.shown} has the message {name_message(message)}, which answers none of the topic "
-            f"'{self._source}'; choose a topic of its own"
-        )
+        try:
+            topic, _, id = dict(message.headers() or ())[HEADER].decode().rpartition("/")
+            partition, offset = split_name(id)
+            lane = message.key().decode()
+        except (KeyError, ValueError, AttributeError):
+            topic = ""
+        if topic != self._source:
+            raise UserError(
+                f"output={self._address.shown} has the message {name_message(message)}, which answers none of the "
+                f"topic '{self._source}'; choose a topic of its own"
+            )
+        self.found[lane, partition] = offset
 
     def _is_there(self, id: str, cells: Mapping[str, str | float]) -> bool:
         partition, offset = split_name(id)
