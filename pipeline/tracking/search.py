@@ -18,6 +18,8 @@ CHAMPION_TAG = "champion"  # of a search: the run that it found
 PROMOTED_TAG = "promoted"  # of a run: the name that it got, and on which evidence
 FORCED_TAG = "promotion_forced"  # of a run: the reason of whoever wanted it without evidence
 REFIT_TAG = "refit"  # of a run: the champion that it trained again on more
+REFIT_OF_TAG = "refit_of"  # of a run: the one whose recipe it trained again on all rows of that day
+REFIT_FOUND_TAG = "refit_found"  # of a run: whether it is better than that one, in a sentence
 _STATE_TAG = "state"
 
 
@@ -116,6 +118,12 @@ def _register(store: Store, run_id: str, alias: str, tags: Mapping[str, str]) ->
 def tag_refit(store: Store, run_id: str, champion: str) -> None:
     """Note on a run which champion it trained again."""
     store.client.set_tag(run_id, REFIT_TAG, champion)
+
+
+def tag_refitted(store: Store, run_id: str, before: str, told: str) -> None:
+    """Note on a run whose recipe it trained again on all rows of that day, and what is known of it."""
+    store.client.set_tag(run_id, REFIT_OF_TAG, before)
+    store.client.set_tag(run_id, REFIT_FOUND_TAG, told[:5000])
 
 
 def find_alias(store: Store, alias: str) -> str | None:
