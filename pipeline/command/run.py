@@ -15,7 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from omegaconf import DictConfig
 
-from pipeline.base.environment import prepare_environment
+from pipeline.base.environment import prepare_environment, quick_imports
 from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.interrupt import check_interrupt, listen_for_interrupts
 from pipeline.base.paths import conf_dir
@@ -78,9 +78,16 @@ def _run_command(command: Sequence[str]) -> int:
         return DONE
     plan = plan_jobs(arguments, tell=say)
     if not plan.is_sweep:
-        return _run_once(open_store_to_train(plan.jobs[0].tracking), arguments, plan)
+        return _run_once(_open_store(plan), arguments, plan)
     with make_trainer(plan) as trainer:  # it may begin while the store is opened
-        return _run_sweep(open_store_to_train(plan.jobs[0].tracking), command, arguments, plan, trainer)
+        return _run_sweep(_open_store(plan), command, arguments, plan, trainer)
+
+
+def _open_store(plan: Plan) -> "Store":
+    with quick_imports():
+        import pipeline.experiment.run  # noqa: F401  for the first job
+
+        return open_store_to_train(plan.jobs[0].tracking)
 
 
 def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.base.disk import explain_disk
-from pipeline.base.environment import hushed_stderr, prepare_environment
+from pipeline.base.environment import hushed_stderr, prepare_environment, quick_imports
 from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.config.schema import Config
 from pipeline.data.series import Series
@@ -47,7 +47,7 @@ def main() -> None:
         logging.basicConfig(format="%(message)s", level=logging.WARNING)
         threading.Thread(target=watch_parent, args=[arguments.parent], daemon=True).start()
         sys.modules.update(dict.fromkeys(_NEVER))  # type: ignore[arg-type]  # None: it cannot be imported
-        with hushed_stderr():
+        with hushed_stderr(), quick_imports():
             from pipeline.training.train import start_tensorflow
 
             start_tensorflow()
