@@ -11,7 +11,7 @@ import psutil
 
 DISKS = ("disk", "processes-disk")
 OWN_DISK = "FAULTS_OWN_DISK"
-MEGABYTES = 200
+MEGABYTES = 50  # a chain needs some five
 
 
 def enter_own_disk() -> None:
