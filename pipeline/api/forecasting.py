@@ -99,7 +99,7 @@ def open_model(
     if model.scored is not None:
         say(
             f"its seed {model.seed} was trained again on all {len(model.data.series)} rows: that network forecasts; "
-            "scores, intervals and alarms are of the training before, which those it was scored on were kept from"
+            "scores, intervals and alarms are those of the training before, from which the newest rows were held out"
         )
     return model
 
