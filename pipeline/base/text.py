@@ -86,6 +86,11 @@ def show_names(names: Sequence[str]) -> str:
     return ", ".join(map(show_name, names[:_NAMED])) + more
 
 
+def show_time(time: object) -> str:
+    """Return a timestamp as a text; a date without its midnight."""
+    return str(time).removesuffix(" 00:00:00")
+
+
 def show_value(value: Any) -> str:
     """Return a parameter as it is written on the command line.
 

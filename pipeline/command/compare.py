@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.base.environment import prepare_environment
 from pipeline.base.terminal import say
 from pipeline.command.arguments import Manual, option, run_entry, write_answer
+from pipeline.command.champion import CHAMPION, compare_champion
 from pipeline.command.exits import DONE
 from pipeline.command.protocol import PROTOCOL, compare_protocols
 from pipeline.command.published import PUBLISHED, compare_published
@@ -54,6 +55,7 @@ MANUAL = Manual(
         ("by=[look_back]", "one row per look_back, averaged over the rest"),
         ("format=json output=comparison.json", "for a script"),
         ("format=html output=comparison.html", "one page for the browser, nothing is loaded from elsewhere"),
+        ("champion", "a run against the champion on rows that arrived since; `champion --help` says more"),
         ("protocol", "how much of each score is protocol; `protocol --help` says more"),
         ("published", "losses that others report for a text beside ours; `published --help` says more"),
         ("experiment=lstm-pipeline where=[dataset.name=airline,horizon=1]", "everything comparable so far"),
@@ -79,6 +81,8 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else words
     if words and words[0] == PROTOCOL:
         return compare_protocols(words[1:])
+    if words and words[0] == CHAMPION:
+        return compare_champion(words[1:])
     if words and words[0] == PUBLISHED:
         return compare_published(words[1:])
     return run_entry(words, Arguments, MANUAL, _compare)

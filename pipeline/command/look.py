@@ -9,7 +9,7 @@ from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.base.interrupt import listen_for_interrupts
 from pipeline.base.paths import check_folder
-from pipeline.base.text import suggest
+from pipeline.base.text import show_time, suggest
 from pipeline.command.arguments import Manual, option, run_entry, write_answer
 from pipeline.command.exits import DONE
 from pipeline.command.served import ServedRun
@@ -128,7 +128,7 @@ def _find_excerpt(arguments: Arguments, model: "ServedModel", member: int) -> "E
     import pandas as pd
 
     from pipeline.serving.excerpt import Excerpt
-    from pipeline.serving.gates import choose_excerpt, show_time
+    from pipeline.serving.gates import choose_excerpt
 
     series, start = model.data.series, arguments.start
     steps = arguments.steps

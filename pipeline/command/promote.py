@@ -3,10 +3,12 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.base.environment import prepare_environment
 from pipeline.base.errors import UserError
 from pipeline.command.arguments import Manual, option, run_entry
+from pipeline.command.champion import NEWER_DATA
 from pipeline.command.exits import DONE
 from pipeline.command.served import ServedRun
 from pipeline.config.schema import TrackingConfig
@@ -19,6 +21,10 @@ class Arguments(ServedRun):
     """The keys of the command."""
 
     alias: str = option("champion", "The name in the model registry that the run gets; `run=champion` serves that one.")
+    data: Path | None = option(
+        None,
+        f"{NEWER_DATA} The run is judged on these instead of the test part: see python -m pipeline.compare champion.",
+    )
     force: str | None = option(
         None, "Why the run gets the name without evidence that it is better; kept in MLflow.", shown="REASON"
     )
@@ -28,7 +34,7 @@ MANUAL = Manual(
     command="python -m pipeline.promote",
     purpose=(
         "Makes a run the champion, which forecast, stream and serve find as run=champion. A run that is not shown to "
-        "be better than the present champion on the same test values is refused."
+        "be better than the present champion, on the same test values or on rows that arrived since, is refused."
     ),
     examples=(
         ("run=RUN_ID", "if it beats the champion"),
@@ -36,12 +42,15 @@ MANUAL = Manual(
             "run=best alias=champion",
             "the run with the best validation score of those scored on the newest run's values",
         ),
+        ("run=RUN_ID data=rows.csv", "if it beats the champion on rows that arrived since both runs ended"),
         ('run=RUN_ID force="the sensor was replaced in May"', "in any case; the reason stays beside it"),
     ),
     notes=(
         "Better means: a lower test score, p < 0.05 in the Diebold-Mariano test over the test timestamps, and p < 0.05 "
         "in a t test over the seeds; so both runs need two seeds at least. Where there is no champion yet the run "
         "becomes it.",
+        "With data=FILE, rows decide that neither run was trained, chosen or scored on: a lower score there, p < 0.05 "
+        "over the timestamps, 10 at least, and over the seeds where both runs have several.",
         "Every challenge looks at the same test part once more: of forty equal challengers one may win by chance. "
         "Challenge with the one run that validation chose.",
         "A service with reload= takes the new champion over by itself.",
@@ -88,13 +97,17 @@ def _judge(arguments: Arguments, run_id: str, present: str | None) -> str:
     if present is None:
         return f"there was no {arguments.alias} before it, so nothing was compared"
     from pipeline.comparison.challenge import challenge
+    from pipeline.studies.challenge import challenge_since
     from pipeline.tracking.past import named_runs
     from pipeline.tracking.store import find_store
 
     forced = None if arguments.force is None else f"forced ({arguments.force})"
     store = find_store(TrackingConfig(uri=arguments.uri), None)
     try:
-        found = challenge(store, *named_runs(store, [run_id, present]))
+        if arguments.data is None:
+            found = challenge(store, *named_runs(store, [run_id, present]))
+        else:
+            found = challenge_since(store, run_id, present, arguments.data).found
     except UserError as error:
         if forced is None:
             raise
@@ -103,7 +116,7 @@ def _judge(arguments: Arguments, run_id: str, present: str | None) -> str:
         return f"it beats run {present}: {found.sentence()}"
     if forced is not None:
         return f"{forced}; it is not shown to beat run {present}: {found.sentence()}"
-    why = "both p must be below 0.05" if found.is_lower else "its score is not the better one"
+    why = "each p must be below 0.05" if found.is_lower else "its score is not the better one"
     raise UserError(
         f"run {run_id} is not shown to beat the {arguments.alias}, run {present}: {found.sentence()}; {why}. "
         'Keep the champion, or give a reason: force="..."'

@@ -16,8 +16,9 @@ from pipeline.baselines.task import Task
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.series import plain_times
 from pipeline.evaluation.alignment import take_truth
-from pipeline.evaluation.intervals import Bounds
+from pipeline.evaluation.intervals import Bounds, Coverage, measure_coverage
 from pipeline.evaluation.scores import Truth, dress
+from pipeline.models.heads.head import Head
 from pipeline.models.heads.point import POINT
 from pipeline.serving.model import ServedModel
 from pipeline.serving.newer import Newer, read_newer
@@ -102,7 +103,7 @@ def follow_run(models: Sequence[ServedModel], served: int, given: Path | pd.Data
 
 
 def _join_truth(model: ServedModel, newer: Newer, joined: Joined) -> Truth:
-    history, rows = take_truth(model.data), len(newer.timestamps)
+    history, rows = take_truth(model.measured.data), len(newer.timestamps)
     is_new = joined.join(np.zeros(len(model.data.series), bool), np.ones(rows, bool))
     parts = {name: joined.join(part, np.zeros(rows, bool)) for name, part in history.parts.items()}
     return replace(
@@ -114,16 +115,22 @@ def _join_truth(model: ServedModel, newer: Newer, joined: Joined) -> Truth:
     )
 
 
-def measure_followed(each: Sequence[Followed], end: float | None = None) -> list[TestErrors]:
+def find_head(each: Sequence[Followed]) -> Head:
+    """Return what some runs are compared by: their head, or points where theirs are not the same."""
+    heads = {one.truth.head for one in each}
+    return heads.pop() if len(heads) == 1 else POINT
+
+
+def measure_followed(each: Sequence[Followed], end: float | None = None, head: Head | None = None) -> list[TestErrors]:
     """Return the errors of some runs on the same rows: those after the end of all their data that all have forecast.
 
     Args:
         each: The runs.
         end: Only rows after this time, too, see `plain_times`.
+        head: What they are measured by: their own, or points; None: see `find_head`.
 
     Returns:
-        For each run its errors, with `rows` equal for all; validation scores are NaN. Runs whose heads differ are
-        measured by their points.
+        For each run its errors, with `rows` equal for all; validation scores are NaN.
 
     Raises:
         UserError: If they have not the same targets, steps ahead, lanes, timestamps or values, or there is no such row.
@@ -139,8 +146,17 @@ def measure_followed(each: Sequence[Followed], end: float | None = None) -> list
             "there is no row after the end of all the runs' data that each has a forecast for; give a file that has "
             "grown since: data=FILE"
         )
-    by_answers = len({one.truth.head for one in each}) == 1
-    return [_measure(one, some, known, by_answers) for one, some in zip(each, rows, strict=True)]
+    chosen = find_head(each) if head is None else head
+    return [_measure(one, some, known, chosen) for one, some in zip(each, rows, strict=True)]
+
+
+def cover_followed(one: Followed, end: float) -> list[Coverage]:
+    """Return what the intervals of a run are worth on the rows after a time; nothing where it has none."""
+    if one.bounds is None:
+        return []
+    later = np.zeros(len(one.lanes), bool)
+    later[one.rows_after(end)] = True
+    return measure_coverage(replace(one.truth, parts={**one.truth.parts, "test": later}), one.timestamps, one.bounds)
 
 
 def _check_same(each: Sequence[Followed]) -> None:
@@ -176,16 +192,16 @@ def _measured(one: Followed, rows: IntArray) -> FloatArray:
     return np.where(one.truth.scorable, one.truth.actual, np.nan)[rows]
 
 
-def _measure(one: Followed, rows: IntArray, known: BoolArray, by_answers: bool) -> TestErrors:
+def _measure(one: Followed, rows: IntArray, known: BoolArray, head: Head) -> TestErrors:
     """Measure errors on some rows, NaN where `known`, (rows, horizon_steps, targets), is False."""
-    truth = one.truth if by_answers else replace(one.truth, head=POINT)
+    truth = replace(one.truth, head=head)
     found = measure_test_errors(
         one.timestamps,
         truth.targets,
         one.steps,
         rows,
         np.where(truth.scorable, truth.actual, np.nan),
-        one.answers if by_answers else one.truth.head.points(one.answers),
+        one.answers if head == one.truth.head else one.truth.head.points(one.answers),
         {name: dress(truth, points) for name, points in one.baselines.items()},
         one.seeds,
         [float("nan")] * len(one.seeds),

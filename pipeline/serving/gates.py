@@ -3,6 +3,7 @@
 import numpy as np
 
 from pipeline.base.errors import UserError
+from pipeline.base.text import show_time
 from pipeline.config.schema import Config, HeadName
 from pipeline.data.arrays import FloatArray
 from pipeline.data.prepared import PreparedData
@@ -136,8 +137,3 @@ def _describe(config: Config) -> str:
             "what moved a forecast, are those of the layers beside it"
         )
     return f"{config.model.cell.value} with {units} units, look_back={config.look_back}; {reads}"
-
-
-def show_time(time: object) -> str:
-    """Write a timestamp; a date without its midnight."""
-    return str(time).removesuffix(" 00:00:00")

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.base.errors import UserError
-from pipeline.base.text import show_names
+from pipeline.base.text import show_names, show_time
 from pipeline.config.schema import DatasetConfig, Gaps, Missing
 from pipeline.data.arrays import BoolArray, FloatArray, IntArray
 from pipeline.data.prepare import prepare_data
@@ -75,8 +75,8 @@ def read_newer(model: ServedModel, given: Path | pd.DataFrame) -> tuple[ServedMo
     every = np.concatenate(rows)
     if not len(every):
         raise UserError(
-            f"{origin} holds no row after {known.timestamps.max()}, where the run's data end; give a file that has "
-            "grown since: data=FILE"
+            f"{origin} holds no row after {show_time(known.timestamps.max())}, where the run's data end; give a file "
+            "that has grown since: data=FILE"
         )
     _check_filled(model, series, every, origin)
     ends = np.cumsum([len(each) for each in rows])
@@ -132,8 +132,9 @@ def _find_firsts(
         missing = clock.count_missing(float(last), float(new[first])) if first == theirs.start else 0
         if missing:
             raise UserError(
-                f"{origin}{where} begins at {series.timestamps[first]}, {missing} row(s) too late: the run's data end "
-                f"at {known.timestamps[rows.stop - 1]}; give a file that holds the rows between as well"
+                f"{origin}{where} begins at {show_time(series.timestamps[first])}, {missing} row(s) too late: the data "
+                f"of the run end at {show_time(known.timestamps[rows.stop - 1])}; give a file that holds the rows "
+                "between as well"
             )
     if changed and dataset.time_column is None:
         raise UserError(

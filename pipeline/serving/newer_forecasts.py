@@ -93,4 +93,5 @@ def forecast_newer(
         rows = starts[lane] + ahead
         middles[rows] = np.where(np.isfinite(middles[rows]), middles[rows], centres[lane])
         reach[rows] = np.where(np.isfinite(reach[rows]), reach[rows], radii[lane])
+    reach = np.where(np.isfinite(middles)[..., None], reach, np.nan)
     return answers, Bounds(tuple(conformal.levels), middles, reach, conformal)

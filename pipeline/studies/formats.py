@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from pipeline.base.newer import NewerDocument
 from pipeline.base.study import NeighbourDocument, NeighbourRow, ProtocolDocument, RescoredRun, TextRun
 
 _OF_RUN = ("run", "label", "trained_under")
@@ -14,7 +15,7 @@ _SCORES = ("test_rmse", "std", "points", "persistence_rmse")
 _DIFFERENCES = ("difference", "by_points", "by_state", "share", "sentence")
 
 
-def write_json(document: ProtocolDocument | NeighbourDocument) -> str:
+def write_json(document: ProtocolDocument | NeighbourDocument | NewerDocument) -> str:
     """Return the whole document as JSON."""
     return json.dumps(asdict(document), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
@@ -29,6 +30,12 @@ def write_csv(document: ProtocolDocument) -> str:
 def write_neighbours_csv(document: NeighbourDocument) -> str:
     """Return one line per run, and below it one for its n-gram model and for each neighbour."""
     return _write_lines([line for run in document.runs for line in _list_lines(run)])
+
+
+def write_newer_csv(document: NewerDocument) -> str:
+    """Return one line per target, number of steps ahead and forecast, with the run that made it."""
+    runs = {"challenger": document.challenger.run, "champion": document.champion.run}
+    return _write_lines([{"run": runs.get(row.forecast, "")} | asdict(row) for row in document.scores])
 
 
 def _list_lines(run: TextRun) -> list[dict[str, Any]]:

@@ -53,7 +53,7 @@ def follow_since(
     with TemporaryDirectory() as name:
         folder = Path(name)
         tags = fetch_files(store, run_id, FILES, folder, MORE_FILES)
-        source = find_own_file(load_config(folder / CONFIG_NAME), run_id, store.folder) if given is None else given
+        source = _find_own_file(load_config(folder / CONFIG_NAME), run_id, store.folder) if given is None else given
         served = load_model(folder, tags, store.folder, table)
         saved = load_weights(folder / name_weights(served.config.training.all_rows))
     seeds = [
@@ -64,12 +64,20 @@ def follow_since(
     return follow_run(seeds, saved.best, source)
 
 
-def find_own_file(config: Config, run_id: str, home: Path | None) -> Path:
+def own_file(store: "Store", run_id: str) -> Path:
     """Return the file that a run was trained on, which may have grown.
 
     Raises:
         UserError: If it was trained on no file, or the file is gone.
     """
+    from pipeline.tracking.past import fetch_files
+
+    with TemporaryDirectory() as name:
+        fetch_files(store, run_id, (CONFIG_NAME,), Path(name))
+        return _find_own_file(load_config(Path(name) / CONFIG_NAME), run_id, store.folder)
+
+
+def _find_own_file(config: Config, run_id: str, home: Path | None) -> Path:
     dataset = find_file(config.dataset, home)
     if dataset.path is None or dataset.source not in (Source.file, Source.packaged):
         raise UserError(

@@ -270,6 +270,18 @@ def choose_run(store: Store, chosen: str, of_text: bool | None = None) -> RunRec
     return _record(run)
 
 
+def newest_besides(store: Store, run_id: str) -> str:
+    """Return the newest FINISHED run of a series that is not this one.
+
+    Raises:
+        UserError: If there is none.
+    """
+    others = [run.info.run_id for run in _finished(store, of_text=False) if run.info.run_id != run_id]
+    if not others:
+        raise UserError(f"{store.shown} has no finished run of a series besides {run_id}; train one to compare it with")
+    return others[-1]
+
+
 def _refuse_search(run: Run, named: str) -> None:
     """Refuse a search and its trials where runs with a network of their own are asked for."""
     tags = run.data.tags
