@@ -11,39 +11,26 @@ from pipeline.artifacts.recipe_files import CONFIG_NAME
 from pipeline.artifacts.weights import load_weights, name_weights
 from pipeline.base.errors import UserError
 from pipeline.base.paths import data_dir
-from pipeline.base.record import TestErrors
 from pipeline.config.schema import Config, Source
-from pipeline.serving.follow import Followed, follow_run, measure_followed
+from pipeline.serving.follow import Followed, follow_run
 from pipeline.serving.model import FILES, MORE_FILES, find_file, load_config, load_model, make_model
 
 if TYPE_CHECKING:
     from pipeline.tracking.store import Store
 
 
-def score_since(
+def follow_since(
     store: "Store", run_id: str, given: Path | pd.DataFrame | None = None, table: pd.DataFrame | None = None
-) -> TestErrors:
-    """Score every seed of a run on the rows that arrived since it ended: neither trained, chosen nor scored on so far.
+) -> Followed:
+    """Let every seed of a run forecast the rows that arrived since it ended, as `stream` does, to the bit.
 
-    The forecasts are those that `stream` gives, to the bit. Two runs are scored on the same rows by `follow_since` of
-    each, then `measure_followed` of both.
+    `measure_followed` measures the errors of one run, or of several on the same rows.
 
     Args:
         store: Where the run is.
         run_id: The run, finished.
         given: A file or a table of rows; None: the run's own file, which has grown.
         table: What the run was trained on, if that was a table of Python.
-
-    Raises:
-        UserError: If the run cannot be served, or there is no such row.
-    """
-    return measure_followed([follow_since(store, run_id, given, table)])[0]
-
-
-def follow_since(
-    store: "Store", run_id: str, given: Path | pd.DataFrame | None = None, table: pd.DataFrame | None = None
-) -> Followed:
-    """Let every seed of a run forecast the rows that arrived since it ended; for the arguments see `score_since`.
 
     Raises:
         UserError: If the run cannot be served, or there is no such row.
