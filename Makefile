@@ -51,11 +51,12 @@ test: $(STAMP) ## Run the test suite (ARGS=--thorough: also what only CI adds)
 	@PYTHONDONTWRITEBYTECODE= $(RUN) -m pytest $(ARGS)
 
 .PHONY: check
-check: $(STAMP) ## Run the static checks: ruff (lint, format), mypy, import-linter
+check: $(STAMP) $(AUDIT)/.installed ## Run the static checks: ruff (lint, format), mypy, import-linter, known vulnerabilities
 	$(RUN) -m ruff check .
 	$(RUN) -m ruff format --check .
 	$(RUN) -m mypy
 	$(VENV)/bin/lint-imports
+	@$(AUDIT)/bin/python .ci/audit.py || echo "these do not fail the static checks, but 'make audit', which CI runs"
 
 .PHONY: ui
 ui: $(STAMP) ## Open MLflow on what was logged (http://127.0.0.1:5000, or PORT=...)

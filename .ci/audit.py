@@ -1,7 +1,8 @@
 """Ask for known vulnerabilities of every pinned package: `make audit`.
 
 pip-audit ends with 0 and "no known vulnerabilities" when its service knew none of the packages, as behind a mirror of
-PyPI; here that is said. Exit code: 0 nothing known, 1 vulnerabilities, and 0 when no service could be reached, unless
+PyPI. So a service is asked first about a package that everybody knows to be vulnerable, which takes seconds and not
+the minute of all packages. Exit code: 0 nothing known, 1 vulnerabilities, and 0 when no service could be reached, unless
 REQUIRE_AUDIT=1.
 """
 
@@ -9,19 +10,22 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 SERVICES = ("pypi", "osv")
+VULNERABLE = "jinja2==2.4.1"
 PATIENCE_SECONDS = 300
+ANSWER_SECONDS = 5
 
 
 def main() -> int:
-    """Ask one service after another until one knows the packages."""
+    """Ask one service after another until one knows of vulnerabilities at all."""
     for service in SERVICES:
-        answered = ask(service)
+        answered = ask(service, ROOT / "constraints.txt") if is_known_to(service) else None
         if answered is not None:
             print("\n".join(describe(answered)))
             return 1 if list_vulnerable(answered) else 0
@@ -32,9 +36,18 @@ def main() -> int:
     return 1 if os.environ.get("REQUIRE_AUDIT") == "1" else 0
 
 
-def ask(service: str) -> dict[str, Any] | None:
-    """Return what pip-audit says of the pinned packages; None if the service knew none of them."""
-    words = ["--vulnerability-service", service, "--requirement", str(ROOT / "constraints.txt")]
+def is_known_to(service: str) -> bool:
+    """Return whether a service knows what everybody knows."""
+    with tempfile.TemporaryDirectory() as folder:
+        pinned = Path(folder) / "vulnerable.txt"
+        pinned.write_text(VULNERABLE)
+        answered = ask(service, pinned)
+    return answered is not None and bool(list_vulnerable(answered))
+
+
+def ask(service: str, pinned: Path) -> dict[str, Any] | None:
+    """Return what pip-audit says of the packages that a file pins; None if the service knew none of them."""
+    words = ["--vulnerability-service", service, "--requirement", str(pinned), "--timeout", str(ANSWER_SECONDS)]
     words += ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json"]
     try:
         ended = subprocess.run(

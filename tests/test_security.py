@@ -50,13 +50,30 @@ def test_an_audit_that_reached_nobody_is_no_good_news(
     packages: Any, status: int, said: str, audit: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     """A vulnerable package is released, or packages that nobody looked at count as sound."""
-    answer = "Traceback ..." if packages is None else json.dumps({"dependencies": packages})
-    monkeypatch.setattr(audit.subprocess, "run", lambda words, **how: subprocess.CompletedProcess(words, 0, answer, ""))
+    all_known = None if packages is None else [KNOWN]
+
+    def answer(words: list[str], **how: Any) -> subprocess.CompletedProcess[str]:
+        is_probe = not words[words.index("--requirement") + 1].endswith("constraints.txt")
+        found = all_known if is_probe else packages
+        told = "Traceback ..." if found is None else json.dumps({"dependencies": found})
+        return subprocess.CompletedProcess(words, 0, told, "")
+
+    monkeypatch.setattr(audit.subprocess, "run", answer)
     monkeypatch.delenv("REQUIRE_AUDIT", raising=False)
     assert audit.main() == status
     assert capsys.readouterr().out.startswith(said)
     monkeypatch.setenv("REQUIRE_AUDIT", "1")
     assert audit.main() == (1 if "neither" in said else status)
+
+
+def test_a_service_that_knows_of_nothing_is_not_asked_for_all(
+    audit: ModuleType, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    """Behind a mirror of PyPI, `make check` asks it about 150 packages of which it knows nothing."""
+    asked: list[Path] = []
+    monkeypatch.setattr(audit, "ask", lambda service, pinned: asked.append(pinned) or {"dependencies": [UNKNOWN]})
+    assert audit.main() == 0 and "neither" in capsys.readouterr().out
+    assert len(asked) == 2 and all(path.name == "vulnerable.txt" for path in asked)
 
 
 def test_a_bill_of_materials_lists_what_is_needed_and_nothing_else() -> None:
