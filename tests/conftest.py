@@ -100,6 +100,13 @@ def no_foreign_store() -> Iterator[None]:
     assert not left
 
 
+@pytest.fixture(autouse=True)
+def garbage_is_looked_for() -> Iterator[None]:
+    """No command that ran in this process, and would have ended it, lets the worker grow from there on."""
+    yield
+    gc.enable()
+
+
 def fill_once(factory: pytest.TempPathFactory, name: str, fill: Callable[[Path], None]) -> Path:
     """Return a folder that one of the worker processes has filled, while the others that want it waited."""
     base = factory.getbasetemp()

@@ -73,16 +73,16 @@ class AnswersTopic:
         if new:
             self._delivered = {}
             with producer.lost():
-                producer.client.begin_transaction()
+                producer.handle.begin_transaction()
                 for id, cells in new:
                     self._send(producer, id, cells)
-                producer.client.commit_transaction(_SECONDS_TO_WRITE)
+                producer.handle.commit_transaction(_SECONDS_TO_WRITE)
             self.written |= self._delivered
         self._producer = producer
 
     def _send(self, producer: Kafka, id: str, cells: Mapping[str, str | float]) -> None:
         members = {name: None if _is_no_number(cell) else cell for name, cell in cells.items()}
-        producer.client.produce(
+        producer.handle.produce(
             self._address.stream,
             json.dumps(members, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode(),
             key=str(cells["lane"]).encode(),
@@ -102,7 +102,7 @@ class AnswersTopic:
         }
         producer = Kafka("Producer", self._address, settings)
         with producer.lost():
-            producer.client.init_transactions(_SECONDS_TO_WRITE)
+            producer.handle.init_transactions(_SECONDS_TO_WRITE)
         first: Offsets = {}
         for partition, (low, high) in self._topic.bounds().items():
             known = self.written.get(partition, low)

@@ -27,7 +27,7 @@ class Kafka:
 
     Attributes:
         library: The module confluent_kafka.
-        client: The library's client.
+        handle: The library's client.
         why: The newest error of a connection; empty where there was none since this was emptied.
 
     Raises:
@@ -50,7 +50,7 @@ class Kafka:
             "error_cb": self._note,
         }
         try:
-            self.client: Any = getattr(self.library, kind)({**named, **own, **settings})
+            self.handle: Any = getattr(self.library, kind)({**named, **own, **settings})
         except (self.library.KafkaException, ValueError, TypeError) as error:
             names = f"; look at {', '.join(given.values())}" if given else ""
             raise UserError(f"{address.shown} cannot be used ({_say(error, given)}){names}") from None

@@ -51,7 +51,7 @@ class Topic:
         self._ended: set[int] = set()
         self._counted = 0.0
         self._kafka = Kafka("Consumer", address, _SETTINGS)
-        self._consumer = self._kafka.client
+        self._consumer = self._kafka.handle
         try:
             self._list_partitions()
         except LostError as error:

@@ -1,6 +1,7 @@
 """The run that is put to work is the one that was asked for, and standard output stays clean."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -36,8 +37,12 @@ def test_the_run_is_found_loaded_and_told_beside_the_answer(
     monkeypatch.setattr(store, "find_store", lambda keys, name: asked.append(name) or Store("sqlite:////a/b.db", "1"))
     monkeypatch.setattr(past, "choose_run", lambda found, wanted, of_text: asked.extend([wanted, of_text]) or RECORD)
     monkeypatch.setattr(past, "fetch_files", fetch)
-    monkeypatch.setattr(model, "load_model", lambda folder, tags, beside, table, seed, future: (tags, beside, seed))
-    assert fetch_model(ServedRun(run=run, experiment="mine"), 3) == ({"tag": "value"}, Path("/a"), 3)
+    monkeypatch.setattr(
+        model,
+        "load_model",
+        lambda folder, tags, beside, table, seed, future: SimpleNamespace(scored=None, of=(tags, beside, seed)),
+    )
+    assert fetch_model(ServedRun(run=run, experiment="mine"), 3).of == ({"tag": "value"}, Path("/a"), 3)
     assert asked == [experiment, run, False, "0f", model.FILES]
     printed = capsys.readouterr()
     assert (printed.out, printed.err) == ("", told)

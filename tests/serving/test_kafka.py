@@ -180,7 +180,7 @@ def test_answers_whose_fate_is_unknown_are_there_once(server: KafkaServer) -> No
     answers = [(f"0:{place}", {"lane": "x", "n": float(place)}) for place in range(12)]
     sink.write(answers[:3])
     assert sink._producer is not None
-    sink._producer.client = Losing(sink._producer.client, sink._producer.library)
+    sink._producer.handle = Losing(sink._producer.handle, sink._producer.library)
     sink.write(answers[3:8])
     sink.write(answers[8:])
     found = read_answers(server.read(out))["x"]
