@@ -2,8 +2,8 @@
 
 pip-audit ends with 0 and "no known vulnerabilities" when its service knew none of the packages, as behind a mirror of
 PyPI. So a service is asked first about a package that everybody knows to be vulnerable, which takes seconds and not
-the minute of all packages. Exit code: 0 nothing known, 1 vulnerabilities, and 0 when no service could be reached, unless
-REQUIRE_AUDIT=1.
+the minute of all packages. Exit code: 0 nothing known, 1 vulnerabilities, and 0 when no service could be reached,
+unless REQUIRE_AUDIT=1.
 """
 
 import json

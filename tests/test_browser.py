@@ -644,6 +644,7 @@ def test_the_page_of_a_service_asks_for_its_token(online: Browser, monkeypatch: 
         assert NAME in online.text() and online.evaluate("byId('token').hidden")
 
 
+@pytest.mark.thorough
 def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str, online: Browser) -> None:
     """People who open the UI do not find the runs of their sweep, or find them under names that say nothing."""
     browser = online
@@ -660,6 +661,7 @@ def test_the_mlflow_ui_shows_the_sweep_and_its_runs(sweep: Sweep, mlflow_ui: str
     browser.screenshot("mlflow_runs", whole=False)
 
 
+@pytest.mark.thorough
 def test_the_mlflow_ui_shows_the_report(sweep: Sweep, mlflow_ui: str, online: Browser) -> None:
     """The report is on the parent run, but the UI cannot show it."""
     browser, run = online, sweep.parent.info

@@ -121,6 +121,7 @@ def test_a_better_challenger_is_found_on_newer_rows_and_promoted(
     assert "Evidence that the champion is better on the rows that arrived since" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_run_is_compared_on_what_its_own_file_has_got(
     keep: Keep, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -148,6 +149,7 @@ def test_a_run_is_compared_on_what_its_own_file_has_got(
     assert "one seed on a side" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_lanes_targets_and_steps_ahead_are_shown_one_by_one(
     keep: Keep, ask: Ask, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,6 +14,8 @@ from mlflow import MlflowClient
 
 from tests.commands import run_command
 
+pytestmark = pytest.mark.thorough  # a wheel is built and installed
+
 ROOT = Path(__file__).resolve().parent.parent
 KINDS = (".py", ".j2", ".css", ".js")  # of files in the package
 PRESETS = sorted(path.stem for path in (ROOT / "conf" / "debug").glob("*.yaml"))

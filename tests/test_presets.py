@@ -25,6 +25,7 @@ THOROUGH = [
     "airline_search",
     "char_rnn",
     "keras_text",
+    "shakespeare_smoke",
     "tensorflow_text",
 ]  # what they train is trained in tests of the runner and the texts; --thorough executes the presets themselves
 EXECUTED_ELSEWHERE = ["many_to_many", "adding", "delayed_copy", "seasonal_phase", "shops", *TUTORIAL]

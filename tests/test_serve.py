@@ -86,7 +86,7 @@ def post(address: str, lane: str, place: int) -> float:
     return float(forecast["forecast"])
 
 
-@pytest.mark.parametrize("durability", ["each", "interval"])
+@pytest.mark.parametrize("durability", ["interval", pytest.param("each", marks=pytest.mark.thorough)])
 def test_a_service_that_is_killed_forecasts_on_as_if_it_had_not(folder: Path, tmp_path: Path, durability: str) -> None:
     """Rows that were answered are lost with their process, or the service is another network than the stream."""
     served_run = ServedRun(run=find_run(folder), uri=environment(folder)["MLFLOW_TRACKING_URI"])

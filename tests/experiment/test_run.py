@@ -308,6 +308,7 @@ ODD_TARGETS = ["T (degC), $_a^b", 'p "mbar" [red]é [/]']
 ODD_LANES = ["<b>ö, $x", "007:/ %s"]
 
 
+@pytest.mark.thorough
 def test_names_from_elsewhere_pass_through_every_command(
     place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

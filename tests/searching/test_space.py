@@ -30,7 +30,13 @@ def test_every_word_of_hydra_becomes_an_axis() -> None:
     assert "dataset.transforms" not in space.axes | space.fixed
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (conf_dir() / "search").glob("*.yaml")))
+@pytest.mark.parametrize(
+    "name",
+    [
+        path.stem if path.stem == "small" else pytest.param(path.stem, marks=pytest.mark.thorough)
+        for path in sorted((conf_dir() / "search").glob("*.yaml"))
+    ],
+)
 def test_every_packaged_space_can_be_set(name: str) -> None:
     """A space of conf/search names a key or a value that no run takes."""
     space = read_space(name, 100, 1, (), ())

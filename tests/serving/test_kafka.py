@@ -126,6 +126,7 @@ def test_a_message_that_is_no_row_is_told_and_skipped(server: KafkaServer, model
     assert [each for _, each in found] == expect(model, good)["x"]
 
 
+@pytest.mark.thorough
 def test_whenever_it_dies_each_row_has_one_answer(
     server: KafkaServer, model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -188,6 +188,7 @@ THOROUGH = (
     "encoder-decoder",
     "categories embedded",
     "the known future decoded",
+    "early stopping",
 )
 
 

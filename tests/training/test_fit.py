@@ -33,8 +33,10 @@ def initial_weights(config, windows) -> list[np.ndarray]:
     ("optimizer", "loss", "largest_step"),
     [
         (Optimizer.sgd, Loss.mse, None),  # rate * g, checked below
-        (Optimizer.rmsprop, Loss.mae, RATE * np.sqrt(10)),  # rate * g / sqrt(0.1 g^2)
-        (Optimizer.adam, Loss.huber, RATE),  # rate * g / sqrt(g^2)
+        pytest.param(
+            Optimizer.rmsprop, Loss.mae, RATE * np.sqrt(10), marks=pytest.mark.thorough
+        ),  # rate * g / sqrt(0.1 g^2)
+        pytest.param(Optimizer.adam, Loss.huber, RATE, marks=pytest.mark.thorough),  # rate * g / sqrt(g^2)
         (Optimizer.adamw, Loss.log_cosh, RATE),
     ],
 )

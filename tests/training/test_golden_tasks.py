@@ -50,6 +50,7 @@ def deviation_of(data: PreparedData) -> float:
     return float(data.series.actual()[data.split.rows("test")].std())
 
 
+@pytest.mark.thorough
 def test_a_window_below_the_delay_cannot_know_the_copy() -> None:
     """A stateless network would be given rows from outside of its window: it knows what it cannot know."""
     outcome = train_preset("delayed_copy", "look_back=3", "stateful=false", "training.epochs=10")
@@ -73,11 +74,12 @@ def test_a_carried_state_is_clearly_better(preset: str, share: float) -> None:
     assert min(windows.errors) > 0.5 * windows.deviation
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("without", "least"),
     [
         pytest.param("dataset.future=[]", 1.5, id="known ahead"),
-        pytest.param("dataset.static=[]", 3.5, id="of a lane", marks=pytest.mark.thorough),
+        pytest.param("dataset.static=[]", 3.5, id="of a lane"),
     ],
 )
 def test_what_is_known_explains_what_the_past_cannot(without: str, least: float) -> None:

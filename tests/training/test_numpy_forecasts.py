@@ -49,7 +49,7 @@ def test_numpy_forecasts_what_keras_does(mode, protocol, make_config, make_data,
     np.testing.assert_allclose(forecasts, expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("mode", ["many-to-many", "stateful, overlapping"])
+@pytest.mark.parametrize("mode", [pytest.param("many-to-many", marks=pytest.mark.thorough), "stateful, overlapping"])
 def test_numpy_forecasts_what_a_training_left(mode, make_config, make_data, ignore_epoch) -> None:
     """The forecasts of a run and those of its saved weights would be two things."""
     config = make_config(protocol=Protocol.tutorial, seeds=2, **MODES[mode])

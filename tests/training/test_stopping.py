@@ -43,7 +43,7 @@ def test_training_stops_and_keeps_the_best_weights(train) -> None:
     assert reported == list(range(1, len(training.losses) + 1))
 
 
-@pytest.mark.parametrize("patience", [None, EPOCHS + 1])
+@pytest.mark.parametrize("patience", [None, pytest.param(EPOCHS + 1, marks=pytest.mark.thorough)])
 def test_what_is_kept_when_nothing_stops_the_training(patience, train) -> None:
     """patience=null would not keep the last epoch, or a training that ran to its end would forget its best epoch."""
     training, _, kept_loss = train(patience)
