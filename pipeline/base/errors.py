@@ -19,3 +19,7 @@ class TakenOverError(TrainingError):
 
 class ExportError(PipelineError):
     """An exported model that does not forecast what Keras forecasts. Exit code 1."""
+
+
+class JournalError(PipelineError):
+    """Rows that could not be noted before they are answered. Exit code 1."""

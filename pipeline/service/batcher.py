@@ -1,8 +1,11 @@
 """Gathers what arrives at the same time: many requests become one step of the network and one write to the disk."""
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 
+from pipeline.base.errors import JournalError
+from pipeline.base.terminal import say
 from pipeline.service.answered import Reply
 from pipeline.service.bodies import ReadRows
 from pipeline.service.desk import Desk
@@ -12,6 +15,15 @@ _MOST_WAITING = 5_000
 
 class BusyError(Exception):
     """Too many requests wait already."""
+
+
+def end_process(error: JournalError) -> None:
+    """End the service as a kill would: lanes are ahead of the journal by rows that nobody was answered.
+
+    A state that is saved now, or one more row, would make these rows known, and refused when they are sent again.
+    """
+    say(f"error: {error}")
+    os._exit(1)
 
 
 class Batcher:
@@ -58,6 +70,8 @@ class Batcher:
         try:
             replies = self.desk.take([read for read, _ in taken])
         except Exception as error:
+            if isinstance(error, JournalError):
+                end_process(error)
             for _, answer in taken:
                 if not answer.done():
                     answer.set_exception(error)
@@ -75,6 +89,8 @@ class Batcher:
         replies: Sequence[Reply],
         failure: BaseException | None = None,
     ) -> None:
+        if isinstance(failure, JournalError):
+            end_process(failure)
         for (_, answer), reply in zip(taken, replies, strict=True):
             if answer.done():  # its client is gone
                 continue

@@ -4,18 +4,19 @@
     sales.state.journal-7    rows since then, in the order in which lanes read them, one JSON line for those that came
                              together
 
-A line that was being written when the process died was not answered, and is left out.
+A line that was being written when the process died was not answered, and is left out. One that cannot be written, on a
+full disk, must be the last: then the process has to end, as by a kill.
 """
 
 import fcntl
 import json
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from pipeline.base.errors import UserError
+from pipeline.base.errors import JournalError, UserError
 from pipeline.serving.rows import Row
 
 _MARK = ".journal-"
@@ -35,19 +36,41 @@ class Journal:
         self._file = _begin(_path(state, self.number))
 
     def write(self, rows: Sequence[Row | tuple[str, str, list[float]]]) -> None:
-        """Give rows to the system: then they outlive this process."""
-        self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")
-        self._file.flush()
+        """Give rows to the system: then they outlive this process.
+
+        Raises:
+            JournalError: If they cannot be written.
+        """
+        with self._must_write():
+            self._file.write(json.dumps(rows, separators=(",", ":")).encode() + b"\n")
+            self._file.flush()
 
     def sync(self) -> None:
-        """Wait until they are on the disk: then they outlive the machine. May be called from a thread."""
-        os.fsync(self._file.fileno())
+        """Wait until they are on the disk: then they outlive the machine. May be called from a thread.
+
+        Raises:
+            JournalError: If they do not reach it.
+        """
+        with self._must_write():
+            os.fsync(self._file.fileno())
+
+    @contextmanager
+    def _must_write(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise JournalError(
+                f"{_path(self._state, self.number)} cannot be written ({error.strerror}), so rows could be lost: the "
+                "service ends, and its lanes are as they were last answered. Make room, and start it again with the "
+                "same words"
+            ) from error
 
     def turn(self) -> int:
         """Begin a new journal and return its number: a state of this moment knows all rows of those before it."""
+        following = _begin(_path(self._state, self.number + 1))  # where that fails, rows go on in this one
         self._file.close()
+        self._file = following
         self.number += 1
-        self._file = _begin(_path(self._state, self.number))
         return self.number
 
     def forget(self, before: int) -> None:

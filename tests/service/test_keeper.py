@@ -1,6 +1,8 @@
 """What was answered outlives its process, whenever that ends: the state file and its journals."""
 
 import asyncio
+import errno
+import os
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.base.errors import UserError
+from pipeline.base.errors import JournalError, UserError
+from pipeline.service import batcher as batcher_module
 from pipeline.service.answered import Refusal
 from pipeline.service.batcher import Batcher
 from pipeline.service.desk import Desk
@@ -106,6 +109,66 @@ def test_lanes_are_where_they_were_whenever_the_process_dies(
     desk, _ = restored(model, path)
     assert_equal(desk, never_stopped)
     assert len(list(path.parent.iterdir())) == 2  # the state file and one journal: none is left behind for ever
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_row_that_could_not_be_noted_ends_the_service_and_can_be_sent_again(
+    model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: bool
+) -> None:
+    """The disk is full for a moment: the service refuses that row for ever as late, or cannot start any more."""
+    desk, _ = restored(model, tmp_path / "lanes.npz")
+    never_stopped = open_desk(model)
+    take(desk, DAYS[0])
+    take(never_stopped, DAYS[0])
+    ended: list[str] = []
+    monkeypatch.setattr(batcher_module, "end_process", lambda error: ended.append(str(error)))
+    with monkeypatch.context() as full:
+        if durable:
+            full.setattr("os.fsync", refuse)
+        else:
+            assert desk.journal is not None
+            full.setattr(desk.journal, "_file", HalfFull(desk.journal._file))
+        read = desk.bodies.rows_of(f"lane,day,a\nx,{DAYS[1]},1.5\n".encode(), True, None, 9)
+        with pytest.raises(JournalError):
+            asyncio.run(Batcher(desk, durable).ask(read))
+    assert len(ended) == 1 and "cannot be written (No space left on device)" in ended[0]
+    die(desk)
+    desk, _ = restored(model, tmp_path / "lanes.npz")
+    if not durable:  # what only did not reach the disk is known: sent again it gets its answer
+        assert_equal(desk, never_stopped)
+    take(desk, DAYS[2])
+
+
+def refuse(*_: object) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+class HalfFull:
+    """A file that takes half of what is written."""
+
+    def __init__(self, file: Any) -> None:
+        self.close, self.fileno = file.close, file.fileno
+        self._file = file
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data[: len(data) // 2])
+        self._file.flush()
+        refuse()
+
+
+def test_rows_go_on_in_the_old_journal_where_no_new_one_can_be_made(
+    model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full disk at the moment of a save leaves a service that fails every row after it."""
+    desk, keeper = restored(model, tmp_path / "lanes.npz")
+    with monkeypatch.context() as full:
+        full.setattr("pipeline.service.journal._begin", refuse)
+        with pytest.raises(OSError, match="No space"):
+            keeper.save(desk)
+    take(desk, DAYS[0])
+    die(desk)
+    again, _ = restored(model, tmp_path / "lanes.npz")
+    assert again.book.consumed == desk.book.consumed
 
 
 def test_two_saves_at_the_same_time_keep_the_newer_rows(
