@@ -133,7 +133,7 @@ def copy_rows(database: sqlite3.Connection, table: str, run_id: str, own: dict[s
 
 def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[str, float]:
     """Write the files of one run and return its metrics."""
-    from pipeline.artifacts.errors_file import NAME, write_test_errors
+    from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
     from pipeline.artifacts.tables import write_predictions, write_seeds
     from pipeline.evaluation.scores import Truth, score_run, score_seed
 
@@ -153,7 +153,7 @@ def write_run(folder: Path, random: np.random.Generator, scale: float) -> dict[s
     write_predictions(folder / "predictions.csv", months, ["passengers"], [1], names, actual, forecasts, seeds)
     chosen_by = [score["validation_rmse"] for score in scores]
     facts = ["passengers"], [1], test, actual, forecasts, baselines, seeds, chosen_by, np.ones(1)
-    write_test_errors(folder / NAME, months, *facts)
+    write_test_errors(folder / NAME, measure_test_errors(months, *facts))
     write_seeds(
         folder / "seeds.csv", [{"seed": seed, "epochs": 100} | score for seed, score in zip(seeds, scores, strict=True)]
     )

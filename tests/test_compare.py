@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
 from pipeline.artifacts.tables import write_predictions
 from pipeline.base.record import DIGEST_TAG, HASH_TAG
 from pipeline.base.salvage import Salvage
@@ -67,10 +67,9 @@ def log_run(
         write_predictions(folder / "predictions.csv", TIMES[:rows], ["visitors"], [1], names, actual, forecasts, seeds)
         if new:
             validation = [score["validation_rmse"] for score in scores]
-            write_test_errors(
-                folder / NAME, TIMES[:rows], ["visitors"], [1], parts["test"], actual, forecasts, baselines, seeds,
-                validation, np.ones(1),
-            )  # fmt: skip
+            rated = seeds, validation, np.ones(1)
+            facts = TIMES[:rows], ["visitors"], [1], parts["test"], actual, forecasts, baselines, *rated
+            write_test_errors(folder / NAME, measure_test_errors(*facts))
         run.log_folder(folder)
         run.log_metrics(score_run(truth, scores, baselines) | {"fit_seconds": 1.0}, {})
     return run.run_id

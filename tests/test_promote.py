@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
 from pipeline.base.record import HASH_TAG
 from pipeline.command.promote import main
 from pipeline.config.keys import complete_parameters
@@ -29,16 +29,18 @@ def log(store: Store, tmp_path: Path) -> Log:
         answers = size * random.standard_normal((seeds, ROWS, 1, 1))
         write_test_errors(
             tmp_path / NAME,
-            timestamps=pd.date_range(first, periods=ROWS, name="day"),
-            targets=["a"],
-            horizon_steps=[1],
-            test=np.ones(ROWS, bool),
-            actual=np.zeros((ROWS, 1)),
-            answers=answers,
-            baselines={"persistence": np.ones((ROWS, 1, 1))},
-            seeds=range(1, seeds + 1),
-            validation_rmse=[size] * seeds,
-            scale=np.ones(1),
+            measure_test_errors(
+                timestamps=pd.date_range(first, periods=ROWS, name="day"),
+                targets=["a"],
+                horizon_steps=[1],
+                test=np.ones(ROWS, bool),
+                actual=np.zeros((ROWS, 1)),
+                answers=answers,
+                baselines={"persistence": np.ones((ROWS, 1, 1))},
+                seeds=range(1, seeds + 1),
+                validation_rmse=[size] * seeds,
+                scale=np.ones(1),
+            ),
         )
         params = complete_parameters({"look_back": "3"})
         with track_run(store, "a run", params, {HASH_TAG: f"{size} {noise}"}, None) as run:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
 from pipeline.artifacts.recipe_files import write_config
 from pipeline.artifacts.weights import save_weights
 from pipeline.base.errors import UserError
@@ -92,9 +92,20 @@ def log(store: Store, tmp_path: Path) -> Callable[..., str]:
         write_config(folder, config)
         save_weights(folder, SEEDS, 1, each)
         write_test_errors(
-            folder / NAME, data.series.timestamps, data.series.targets, [1], data.scored_rows("test"), actual, answers,
-            {"persistence": np.zeros((len(actual), 1, 1))}, SEEDS, [1.0] * 3, np.ones(1),
-        )  # fmt: skip
+            folder / NAME,
+            measure_test_errors(
+                data.series.timestamps,
+                data.series.targets,
+                [1],
+                data.scored_rows("test"),
+                actual,
+                answers,
+                {"persistence": np.zeros((len(actual), 1, 1))},
+                SEEDS,
+                [1.0] * 3,
+                np.ones(1),
+            ),
+        )
         digest = data.series.digest()
         tags = {HASH_TAG: digest[:9], DIGEST_TAG: digest, LENGTH_TAG: str(len(data.series))}
         with track_run(store, "a run", flat_config(config), tags, None) as run:
@@ -151,10 +162,11 @@ def test_what_cannot_be_trained_again_is_said(
     with pytest.raises(UserError, match=r"data=nowhere.csv does not exist; give a file with all rows"):
         plan(store, run_id, Path("nowhere.csv"))
     pd.read_csv(rows)[:70].to_csv(tmp_path / "less.csv", index=False)
-    with pytest.raises(
-        UserError, match=r"less.csv ends at 2020-03-10.*, before the data of run .*, which end at 2020-03"
-    ):
-        plan(store, run_id, tmp_path / "less.csv")
+    pd.read_csv(rows.with_name("now.csv"))[OLD:].to_csv(tmp_path / "new.csv", index=False)
+    for name, found in (("less", "2020-01-01 to 2020-03-10"), ("new", "2020-03-21 to 2020-04-29")):
+        known = "but the data of run .* go from 2020-01-01 to 2020-03-20; give a file with all rows"
+        with pytest.raises(UserError, match=f"{name}.csv holds rows from {found}, {known}"):
+            plan(store, run_id, tmp_path / f"{name}.csv")
     rows.write_text(rows.read_text().replace("2020-01-05,", "2020-01-05,1"))
     with pytest.raises(UserError, match="no longer holds the values that the run was trained on"):
         plan(store, run_id)

@@ -20,62 +20,6 @@ NAME = "test_errors.npz"
 FALLBACK = "predictions.csv"
 
 
-def write_test_errors(
-    path: Path,
-    timestamps: pd.Index,
-    targets: Sequence[str],
-    horizon_steps: Sequence[int],
-    test: np.ndarray,
-    actual: np.ndarray,
-    answers: np.ndarray,
-    baselines: Mapping[str, np.ndarray],
-    seeds: Sequence[int],
-    validation_rmse: Sequence[float],
-    scale: np.ndarray,
-    head: Head = POINT,
-) -> str:
-    """Write the errors of the test part.
-
-    Args:
-        path: The file.
-        timestamps: Of every row of the series; the rows of several lanes share them. Shape (time,).
-        targets: Names of the targets.
-        horizon_steps: Steps ahead of the forecasts.
-        test: True for the rows of the test part that are scored. Shape (time,).
-        actual: Shape (time, targets); NaN where the file had no value, which is never scored.
-        answers: Shape (seeds, time, horizon_steps, targets, *shape of an answer), in the data's own units.
-        baselines: Answers by name. Each (time, horizon_steps, targets, *shape of an answer).
-        seeds: Number of each seed.
-        validation_rmse: Of each seed.
-        scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
-        head: Whose answers these are.
-
-    Returns:
-        What identifies the values that are scored: `TestErrors.rows`.
-    """
-    found = measure_test_errors(
-        timestamps, targets, horizon_steps, test, actual, answers, baselines, seeds, validation_rmse, scale, head
-    )
-    facts = {
-        "rows": found.rows,
-        "span": found.span,
-        "horizon": found.horizon,
-        "seeds": list(found.seeds),
-        "baselines": list(baselines),
-    }
-    np.savez(
-        path,
-        allow_pickle=False,
-        facts=np.array(json.dumps(facts)),
-        errors=_single(found.errors),
-        times=found.times.astype(np.int32),
-        scale=found.scale,
-        validation_rmse=found.validation_rmse,
-        baselines=_single(np.stack(list(found.baselines.values()))),
-    )
-    return found.rows
-
-
 def measure_test_errors(
     timestamps: pd.Index,
     targets: Sequence[str],
@@ -89,7 +33,21 @@ def measure_test_errors(
     scale: np.ndarray,
     head: Head = POINT,
 ) -> TestErrors:
-    """Return the errors of the test part; for the arguments see `write_test_errors`."""
+    """Return the errors of some scored rows: those of the test part, or others.
+
+    Args:
+        timestamps: Of every row of the series; the rows of several lanes share them. Shape (time,).
+        targets: Names of the targets.
+        horizon_steps: Steps ahead of the forecasts.
+        test: True for the rows of the test part that are scored. Shape (time,).
+        actual: Shape (time, targets); NaN where the file had no value, which is never scored.
+        answers: Shape (seeds, time, horizon_steps, targets, *shape of an answer), in the data's own units.
+        baselines: Answers by name. Each (time, horizon_steps, targets, *shape of an answer).
+        seeds: Number of each seed.
+        validation_rmse: Of each seed.
+        scale: What errors of each target are divided by before targets are averaged. Shape (targets,).
+        head: Whose answers these are.
+    """
     told = timestamps.astype(str).to_numpy(dtype=str)[test]
     times, _ = pd.factorize(timestamps[test], sort=True)
     measured = actual[test, None]  # (test time, 1, targets)
@@ -106,6 +64,28 @@ def measure_test_errors(
         span=span,
         horizon=int(max(horizon_steps)),
     )
+
+
+def write_test_errors(path: Path, found: TestErrors) -> str:
+    """Write the errors of the test part, and return what identifies the values that are scored: `TestErrors.rows`."""
+    facts = {
+        "rows": found.rows,
+        "span": found.span,
+        "horizon": found.horizon,
+        "seeds": list(found.seeds),
+        "baselines": list(found.baselines),
+    }
+    np.savez(
+        path,
+        allow_pickle=False,
+        facts=np.array(json.dumps(facts)),
+        errors=_single(found.errors),
+        times=found.times.astype(np.int32),
+        scale=found.scale,
+        validation_rmse=found.validation_rmse,
+        baselines=_single(np.stack(list(found.baselines.values()))),
+    )
+    return found.rows
 
 
 def _single(errors: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
-from pipeline.artifacts.errors_file import write_test_errors
+from pipeline.artifacts.errors_file import measure_test_errors, write_test_errors
 from pipeline.artifacts.interval_file import save_intervals
 from pipeline.artifacts.recipe_files import write_config, write_scaling
 from pipeline.artifacts.tables import (
@@ -113,17 +113,19 @@ def write_run_files(folder: Path, config: Config, data: PreparedData, results: R
         save_intervals(folder, results.served.after, series.series_ids)
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
-        series.timestamps,
-        series.targets,
-        data.windows.spec.horizon_steps,
-        data.scored_rows("test"),
-        actual,
-        results.answers,
-        {name: dress(truth, each) for name, each in results.baselines.items()},
-        list(results.losses),
-        [seed[data.head.measure(len(series.targets)).of("validation")] for seed in results.seeds],
-        results.scale,
-        data.head,
+        measure_test_errors(
+            series.timestamps,
+            series.targets,
+            data.windows.spec.horizon_steps,
+            data.scored_rows("test"),
+            actual,
+            results.answers,
+            {name: dress(truth, each) for name, each in results.baselines.items()},
+            list(results.losses),
+            [seed[data.head.measure(len(series.targets)).of("validation")] for seed in results.seeds],
+            results.scale,
+            data.head,
+        ),
     )
     write_seeds(folder / "seeds.csv", results.seeds)
     if results.lanes:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.artifacts.errors_file import NAME as ERRORS_FILE
-from pipeline.artifacts.errors_file import write_test_errors
+from pipeline.artifacts.errors_file import measure_test_errors, write_test_errors
 from pipeline.artifacts.recipe_files import write_config
 from pipeline.artifacts.run_files import Losses
 from pipeline.artifacts.tables import write_history, write_seeds
@@ -70,17 +70,19 @@ def write_text_files(folder: Path, config: Config, data: PreparedData, results: 
     pd.DataFrame(table | costs).to_csv(folder / "predictions.csv", index=False)
     scored_rows = write_test_errors(
         folder / ERRORS_FILE,
-        data.series.timestamps[test],
-        data.series.targets,
-        data.windows.spec.horizon_steps,
-        np.full(len(test), True),
-        ids[:, None].astype(float),
-        results.costs[..., None, None],
-        {name: each[:, None, None] for name, each in results.baselines.items() if TEXT_BASELINES[name].per_token},
-        seeds,
-        [seed[NATS.of("validation")] for seed in results.seeds],
-        np.ones(1),
-        data.head,
+        measure_test_errors(
+            data.series.timestamps[test],
+            data.series.targets,
+            data.windows.spec.horizon_steps,
+            np.full(len(test), True),
+            ids[:, None].astype(float),
+            results.costs[..., None, None],
+            {name: each[:, None, None] for name, each in results.baselines.items() if TEXT_BASELINES[name].per_token},
+            seeds,
+            [seed[NATS.of("validation")] for seed in results.seeds],
+            np.ones(1),
+            data.head,
+        ),
     )
     write_seeds(folder / "seeds.csv", results.seeds)
     write_history(folder / "history.csv", results.losses)

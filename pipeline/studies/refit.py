@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from pipeline.artifacts.recipe_files import CONFIG_NAME
 from pipeline.artifacts.weights import FILE_NAME, SavedWeights, load_weights
 from pipeline.base.errors import UserError
+from pipeline.base.text import show_time
 from pipeline.config.gates import check_ranges
 from pipeline.config.schema import Config, DatasetConfig, Launcher, Source, TrackingConfig
 from pipeline.data.past import count_steps
@@ -87,13 +88,7 @@ def plan_refit(store: "Store", run_id: str, given: Path | None, tracking: Tracki
     dataset = _find_rows(before.dataset, given, store.folder)
     history = _find_history(before, tags, store.folder, dataset, given)
     series = load_series(dataset)
-    end, last = (plain_times(each.timestamps).max() for each in (history, series))
-    if last < end:
-        raise UserError(
-            f"{series.origin} ends at {series.timestamps.max()}, before the data of run {run_id}, which end at "
-            f"{history.timestamps.max()}; give a file with all rows, those of the run and newer ones"
-        )
-    newer = int((plain_times(series.timestamps) > end).sum())
+    newer = _count_newer(history, series, run_id)
     known = prepare_data(before, history, origin=before.evaluation.origins - 1)
     moved = dataset if not newer else _move_parts(before, dataset, history)
     config = replace(
@@ -107,6 +102,23 @@ def plan_refit(store: "Store", run_id: str, given: Path | None, tracking: Tracki
     )
     is_same = prepare_data(config, series).series.digest() == known.series.digest()
     return Refit(run_id, config, series, before, known, saved, newer, is_same)
+
+
+def _count_newer(history: Series, series: Series, run_id: str) -> int:
+    """Count the rows that came after the end of a run's data.
+
+    Raises:
+        UserError: If there are not all of its rows.
+    """
+    then, now = plain_times(history.timestamps), plain_times(series.timestamps)
+    if now.min() > then.min() or now.max() < then.max():
+        raise UserError(
+            f"{series.origin} holds rows from {show_time(series.timestamps.min())} to "
+            f"{show_time(series.timestamps.max())}, but the data of run {run_id} go from "
+            f"{show_time(history.timestamps.min())} to {show_time(history.timestamps.max())}; give a file with all "
+            "rows, those of the run and newer ones"
+        )
+    return int((now > then.max()).sum())
 
 
 def _find_rows(dataset: DatasetConfig, given: Path | None, home: Path | None) -> DatasetConfig:

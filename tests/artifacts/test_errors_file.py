@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import FALLBACK, NAME, read_scored_rows, read_test_errors, write_test_errors
+from pipeline.artifacts.errors_file import (
+    FALLBACK,
+    NAME,
+    measure_test_errors,
+    read_scored_rows,
+    read_test_errors,
+    write_test_errors,
+)
 from pipeline.artifacts.tables import write_predictions
 from pipeline.base.record import TestErrors
 
@@ -31,7 +38,8 @@ def write(folder: Path, times: pd.Index, steps: list[int], actual: np.ndarray, n
     scores = [float(np.sqrt(np.nanmean((forecasts[seed, 3:6] - filled[3:6, None]) ** 2))) for seed in range(2)]
     if name in (None, NAME):
         write_test_errors(
-            folder / NAME, times, targets, steps, TEST, actual, forecasts, baselines, seeds, scores, SCALE
+            folder / NAME,
+            measure_test_errors(times, targets, steps, TEST, actual, forecasts, baselines, seeds, scores, SCALE),
         )
     if name in (None, FALLBACK):
         write_predictions(folder / FALLBACK, times, targets, steps, PARTS, actual, forecasts, seeds)

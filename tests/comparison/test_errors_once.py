@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
 from pipeline.comparison.errors_once import ErrorsOnce
 
 
@@ -20,8 +20,9 @@ def folders(tmp_path: Path) -> list[Path]:
         index, test = pd.RangeIndex(6), np.arange(6) > 2
         baselines = {"persistence": answers[0]}
         write_test_errors(
-            folder / NAME, index, ["y"], [1], test, actual, answers, baselines, [1], [0.5], np.ones(1)
-        )  # fmt: skip
+            folder / NAME,
+            measure_test_errors(index, ["y"], [1], test, actual, answers, baselines, [1], [0.5], np.ones(1)),
+        )
     return made
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.artifacts.errors_file import NAME, read_scored_rows, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, read_scored_rows, write_test_errors
 from pipeline.base.errors import UserError
 from pipeline.base.record import LoggedRun
 from pipeline.comparison.groups import group_by_truth
@@ -27,16 +27,9 @@ def write(folder: Path, actual: np.ndarray) -> str:
     times = pd.date_range("1949-01-01", periods=6, freq="MS")
     write_test_errors(
         folder / NAME,
-        times,
-        ["a"],
-        [1],
-        np.arange(6) >= 2,
-        actual,
-        forecasts,
-        {"linear": forecasts[0]},
-        [1],
-        [1.0],
-        np.ones(1),
+        measure_test_errors(
+            times, ["a"], [1], np.arange(6) >= 2, actual, forecasts, {"linear": forecasts[0]}, [1], [1.0], np.ones(1)
+        ),
     )
     return read_scored_rows(folder)[0]
 
@@ -75,5 +68,5 @@ def test_quantiles_are_compared_where_their_levels_are_the_same(tmp_path: Path) 
     for head in heads:
         answers = head.spread(np.zeros((1, 6, 1, 1)))
         facts = ["a"], [1], test, actual, answers, {"linear": answers[0]}, [1], [1.0], np.ones(1), head
-        found.append(write_test_errors(tmp_path / NAME, times, *facts))
+        found.append(write_test_errors(tmp_path / NAME, measure_test_errors(times, *facts)))
     assert found[0] != found[1] == found[2]

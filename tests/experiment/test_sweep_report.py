@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.artifacts.errors_file import NAME, write_test_errors
+from pipeline.artifacts.errors_file import NAME, measure_test_errors, write_test_errors
 from pipeline.artifacts.tables import write_calibration, write_predictions
 from pipeline.evaluation.calibration import Calibration
 from pipeline.experiment.sweep_report import _read_forecast, _read_reliability
@@ -27,7 +27,7 @@ def test_many_lanes_are_not_joined_into_one_curve(tmp_path: Path) -> None:
     table = pd.read_csv(where)
     table.assign(low_80=table["actual"] - 1, high_80=table["actual"] + 2).to_csv(where, index=False)
     facts = ["price"], [1], test, actual, forecasts, baselines, [1, 2], [1.0, 1.0], np.ones(1)
-    write_test_errors(tmp_path / NAME, days, *facts)
+    write_test_errors(tmp_path / NAME, measure_test_errors(days, *facts))
     drawn = _read_forecast(tmp_path, where, "look_back=3", "euro", POINT)
     assert (drawn.label, drawn.times) == ("small: price [euro], 1 ahead", ["0", "1", "2", "3", "4"])
     np.testing.assert_allclose(drawn.actual, 1)
@@ -44,7 +44,7 @@ def test_only_what_is_scored_is_drawn(tmp_path: Path) -> None:
     where, test = tmp_path / "predictions.csv", np.arange(ROWS) < ROWS - 1
     write_predictions(where, days, ["price"], [1, 2], np.repeat("test", ROWS), actual, forecasts, [1], None)
     facts = ["price"], [1, 2], test, actual, forecasts, {"linear": forecasts[0] + 3}, [1], [1.0], np.ones(1)
-    write_test_errors(tmp_path / NAME, days, *facts)
+    write_test_errors(tmp_path / NAME, measure_test_errors(days, *facts))
     drawn = _read_forecast(tmp_path, where, "look_back=3", "euro", POINT)
     assert drawn.times == ["0", "1", "2", "3"]
     np.testing.assert_allclose(drawn.baselines["linear"], [3, 4, 5, 6])
