@@ -90,6 +90,14 @@ def run_entry(words: Sequence[str], record: type[Record], manual: Manual, act: C
     return run_to_exit(answer)
 
 
+class AnswerFormat(Enum):
+    """How an answer is written."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
 def write_answer(text: str, path: Path | None) -> None:
     """Print the answer of a command, or write it into a file and say so on stderr."""
     if path is None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
 from pipeline.base.errors import UserError
 from pipeline.base.paths import check_folder
 from pipeline.base.terminal import say
-from pipeline.command.arguments import Manual, option, run_entry, store_option, write_answer
+from pipeline.command.arguments import AnswerFormat, Manual, option, run_entry, store_option, write_answer
 from pipeline.command.exits import DONE
 from pipeline.config.schema import TrackingConfig
 
@@ -18,14 +17,6 @@ NEWER_DATA = (
     "A file of rows as the run's dataset has them, up to those that arrived since; it must hold every row after the "
     "end of either run's data."
 )
-
-
-class NewerFormat(Enum):
-    """How the answer is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @dataclass(frozen=True)
@@ -39,7 +30,7 @@ class ChampionArguments:
     )
     data: Path | None = option(None, f"{NEWER_DATA} Default: the challenger's own file, if it has grown.")
     alias: str = option("champion", "The name of the champion in the model registry.")
-    format: NewerFormat = option(NewerFormat.table, "How the answer is written.")
+    format: AnswerFormat = option(AnswerFormat.table, "How the answer is written.")
     output: Path | None = option(None, "A file for the answer. Default: the screen.")
     uri: str | None = store_option()
     experiment_name: str = option(
@@ -102,9 +93,9 @@ def _compare(arguments: ChampionArguments) -> int:
     say(f"challenger {challenger}, {arguments.alias} {champion}")
     mine, theirs = named_runs(store, [challenger, champion])
     document = compare_since(store, mine, theirs, arguments.data)
-    if arguments.format is NewerFormat.json:
+    if arguments.format is AnswerFormat.json:
         text = write_json(document)
-    elif arguments.format is NewerFormat.csv:
+    elif arguments.format is AnswerFormat.csv:
         text = write_newer_csv(document)
     else:
         text = print_newer(document)

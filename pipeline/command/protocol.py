@@ -3,28 +3,19 @@
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 
-from pipeline.command.arguments import Manual, option, run_entry, write_answer
+from pipeline.command.arguments import AnswerFormat, Manual, option, run_entry, write_answer
 from pipeline.command.exits import DONE, FAILED, USER_ERROR
 from pipeline.command.selection import Selection, check_selection, select_runs
 
 PROTOCOL = "protocol"  # the first word of the command
 
 
-class ProtocolFormat(Enum):
-    """How the answer is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
 @dataclass(frozen=True)
 class ProtocolArguments(Selection):
     """The keys of the command line."""
 
-    format: ProtocolFormat = option(ProtocolFormat.table, "How the answer is written.")
+    format: AnswerFormat = option(AnswerFormat.table, "How the answer is written.")
 
 
 MANUAL = Manual(
@@ -61,9 +52,9 @@ def _compare(arguments: ProtocolArguments) -> int:
 
     store, runs, selection = select_runs(arguments)
     document = rescore_runs(store, keep_where(runs, arguments.where), selection)
-    if arguments.format is ProtocolFormat.json:
+    if arguments.format is AnswerFormat.json:
         text = write_json(document)
-    elif arguments.format is ProtocolFormat.csv:
+    elif arguments.format is AnswerFormat.csv:
         text = write_csv(document)
     else:
         text = print_protocols(document)

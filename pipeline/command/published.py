@@ -2,23 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 
-from pipeline.command.arguments import Manual, option, run_entry, store_option, write_answer
+from pipeline.command.arguments import AnswerFormat, Manual, option, run_entry, store_option, write_answer
 from pipeline.command.exits import DONE
 from pipeline.command.selection import Selection, check_selection, select_runs
 from pipeline.config.schema import TrackingConfig
 
 PUBLISHED = "published"  # the first word of the command
-
-
-class PublishedFormat(Enum):
-    """How the answer is written."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
 
 
 @dataclass(frozen=True)
@@ -27,7 +18,7 @@ class PublishedArguments:
 
     runs: tuple[str, ...] = option((), "These runs, instead of all of an MLflow experiment.", shown="[ID,ID,...]")
     where: tuple[str, ...] = option((), "Of the runs, only those with these values.", shown="[KEY=VALUE,...]")
-    format: PublishedFormat = option(PublishedFormat.table, "How the answer is written.")
+    format: AnswerFormat = option(AnswerFormat.table, "How the answer is written.")
     output: Path | None = option(None, "A file for the answer. Default: the screen.")
     uri: str | None = store_option()
     experiment_name: str = option(
@@ -72,9 +63,9 @@ def _compare(arguments: PublishedArguments) -> int:
     check_selection(chosen)
     store, runs, selection = select_runs(chosen)
     document = place_neighbours(store, keep_where(runs, arguments.where), selection)
-    if arguments.format is PublishedFormat.json:
+    if arguments.format is AnswerFormat.json:
         text = write_json(document)
-    elif arguments.format is PublishedFormat.csv:
+    elif arguments.format is AnswerFormat.csv:
         text = write_neighbours_csv(document)
     else:
         text = print_neighbours(document)
