@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from pipeline.base.disk import explain_disk
@@ -77,7 +78,7 @@ def _serve(folder: Path, answer: Answer) -> None:
         answer({"place": place, "is": "told", "text": text})
 
     with Trainer(show=show) as trainer:
-        for line in sys.stdin:
+        for line in _read_at_once():
             asked = json.loads(line)
             more = [(task["place"], read_job(task)) for task in asked["jobs"]]
             trainer.expect([job for _, job in more])
@@ -90,6 +91,19 @@ def _serve(folder: Path, answer: Answer) -> None:
                     answer({"is": "failed", **write_error(place, _explain(error, label_job(job)))})
                 else:
                     answer({"place": place, "is": "trained", "kind": "", **trained})
+
+
+def _read_at_once() -> Iterator[str]:
+    """Yield what is asked, and take it while a job is trained: else two full pipes could let both processes wait."""
+    lines = SimpleQueue[str | None]()
+
+    def read() -> None:
+        for line in sys.stdin:
+            lines.put(line)
+        lines.put(None)
+
+    threading.Thread(target=read, daemon=True).start()
+    return iter(lines.get, None)
 
 
 def _train(trainer: Trainer, job: Config, series: Series, file: Path, tell: Callable[[str], None]) -> dict[str, Any]:
