@@ -144,8 +144,17 @@ def find_journals(state: Path) -> list[Path]:
     return [_path(state, number) for number in _numbers(state)]
 
 
+def were_never_used(journals: Sequence[Path]) -> bool:
+    """Return whether the first state was never saved, on a full disk, so that no row was ever taken."""
+    return _number(journals[0]) == 0 and not any(path.stat().st_size for path in journals)
+
+
 def _path(state: Path, number: int) -> Path:
     return state.with_name(f"{state.name}{_MARK}{number}")
+
+
+def _number(journal: Path) -> int:
+    return int(journal.name.rpartition(_MARK)[2])
 
 
 def _numbers(state: Path) -> list[int]:

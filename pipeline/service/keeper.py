@@ -8,7 +8,7 @@ from pathlib import Path
 from pipeline.base.errors import UserError
 from pipeline.service.batcher import Batcher
 from pipeline.service.desk import Desk
-from pipeline.service.journal import Journal, check_free, find_journals, read_journals
+from pipeline.service.journal import Journal, check_free, find_journals, read_journals, were_never_used
 from pipeline.serving.state_file import SavedState, load_state, save_state
 
 
@@ -51,7 +51,7 @@ class Keeper:
                 desk.recent.restore(state.arrays[own:])
             else:
                 again += desk.read_kept(state.names, desk.recent.like(state.arrays))
-        elif found:
+        elif found and not were_never_used(found):
             raise UserError(
                 f"{found[0]} belongs to a state file that is not there; put state={self._path} back, or remove the "
                 "journal to start anew"

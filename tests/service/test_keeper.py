@@ -128,7 +128,8 @@ def test_a_row_that_could_not_be_noted_ends_the_service_and_can_be_sent_again(
         else:
             assert desk.journal is not None
             full.setattr(desk.journal, "_file", HalfFull(desk.journal._file))
-        read = desk.bodies.rows_of(f"lane,day,a\nx,{DAYS[1]},1.5\n".encode(), True, None, 9)
+        row = f"lane,day,a\nx,{DAYS[1]},1.5\n".encode()
+        read = desk.bodies.rows_of(row, True, None, 9)
         with pytest.raises(JournalError):
             asyncio.run(Batcher(desk, durable).ask(read))
     assert len(ended) == 1 and "cannot be written (No space left on device)" in ended[0]
@@ -136,7 +137,10 @@ def test_a_row_that_could_not_be_noted_ends_the_service_and_can_be_sent_again(
     desk, _ = restored(model, tmp_path / "lanes.npz")
     if not durable:  # what only did not reach the disk is known: sent again it gets its answer
         assert_equal(desk, never_stopped)
-    take(desk, DAYS[2])
+    (sent_again,) = desk.take([desk.bodies.rows_of(row, True, None, 9)])
+    assert not isinstance(sent_again, Refusal)
+    never_stopped.take([never_stopped.bodies.rows_of(row, True, None, 9)])
+    assert_equal(desk, never_stopped)
 
 
 def refuse(*_: object) -> None:
@@ -154,6 +158,25 @@ class HalfFull:
         self._file.write(data[: len(data) // 2])
         self._file.flush()
         refuse()
+
+
+def test_a_service_that_could_not_save_its_first_state_starts_when_there_is_room(
+    model: ServedModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, opened: list[Journal]
+) -> None:
+    """The disk was full when it was started first: it asks for a state file that there never was, for ever."""
+    path = tmp_path / "lanes.npz"
+    with monkeypatch.context() as full:
+        full.setattr("pipeline.service.keeper.save_state", refuse)
+        with pytest.raises(OSError, match="No space"):
+            restored(model, path)
+    opened[-1].close()  # its process has ended
+    assert len(list(tmp_path.iterdir())) == 2  # journals without rows
+    desk, _ = restored(model, path)
+    take(desk, DAYS[0])
+    die(desk)
+    path.unlink()
+    with pytest.raises(UserError, match="belongs to a state file that is not there"):
+        restored(model, path)
 
 
 def test_rows_go_on_in_the_old_journal_where_no_new_one_can_be_made(
