@@ -242,7 +242,7 @@ def measure_tutorial(wanted: set[int], loop: float) -> None:
     """Rows 1 to 3: the tutorial's stateful job against its own loop."""
     if 1 in wanted:
         ours = measure("fused_tutorial(1)")
-        show(1, "tutorial's stateful job, 1 seed, with compilation", ours, loop, "tutorial's loop", "s", 8)
+        show(1, "tutorial's stateful job, 1 seed, with compilation", ours, loop, "tutorial's loop", "s", 12)
     if 2 in wanted:
         show(2, "the same without compilation", measure("fused_again()"), loop, "tutorial's loop", "s", 200)
     if 3 in wanted:
