@@ -120,4 +120,6 @@ def print_table(faults: Sequence[Fault]) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # servers and clusters are ended, the table is printed
+    for ignored in (signal.SIGHUP, signal.SIGINT):  # by `nohup`, by a script's `&`; what is struck would ignore it, too
+        signal.signal(ignored, signal.SIG_DFL if ignored is signal.SIGHUP else signal.default_int_handler)
     main()

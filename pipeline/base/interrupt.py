@@ -21,6 +21,14 @@ def listen_for_interrupts() -> None:
     logging.getLogger("tensorflow").addFilter(_is_worth_telling)
 
 
+def ignore_interrupts() -> None:
+    """Let signals come too late from now on: while Python ends, it would die of them, after it has done everything."""
+    for name in _SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None:
+            signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Listen for interrupts while the block lasts, as a command does for good; outside the main thread nothing changes.

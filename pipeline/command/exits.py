@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, UserError
-from pipeline.base.interrupt import interrupt_signal
+from pipeline.base.interrupt import ignore_interrupts, interrupt_signal
 
 DONE, FAILED, USER_ERROR = 0, 1, 2
 DRIFTED = 3  # exit_on=drift: the forecasts of a lane have become worse
@@ -81,6 +81,7 @@ def leave(code: int) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
+    ignore_interrupts()
     gc.freeze()  # else Python would look through all modules for garbage before it ends, 1 s
     sys.exit(code)
 

@@ -2,10 +2,13 @@
 
 import errno
 import signal
+import subprocess
+import sys
 
 import pytest
 
 from pipeline.base.errors import TrainingError, UserError
+from pipeline.command import exits
 from pipeline.command.exits import exit_code, leave, run_to_exit
 
 
@@ -82,8 +85,26 @@ def test_only_an_interrupt_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     """Python ends under a thread that still computes, and crashes; or an ordinary end skips what is registered."""
     left: list[int] = []
     monkeypatch.setattr("os._exit", left.append)
+    monkeypatch.setattr(exits, "ignore_interrupts", lambda: None)  # this process goes on
     for code in (0, 1, 2, 130):
         with pytest.raises(SystemExit) as ended:
             leave(code)
         assert ended.value.code == code
     assert left == [130]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_after_everything_is_done_changes_nothing(number: signal.Signals) -> None:
+    """A sweep that has said where its report lies ends as if it had been killed: its script repeats it for nothing."""
+    late = f"""
+import os, sys
+from pipeline.base.interrupt import listen_for_interrupts
+from pipeline.command.exits import leave
+class Late:
+    def __del__(self, kill=os.kill, own=os.getpid()): kill(own, {int(number)})
+listen_for_interrupts()
+sys.late = Late()  # goes with the module, when Python has given up its handlers
+leave(1)
+"""
+    ended = subprocess.run([sys.executable, "-c", late], capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (1, "", "")
