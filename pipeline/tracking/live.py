@@ -47,6 +47,7 @@ class LiveRun:
     def __init__(self, store: Store, run_id: str, spool: Spool | None = None) -> None:
         self._store, self._spool = store, spool
         self.run_id = run_id
+        self._final: list[tuple[str, float, int, int]] = []
 
     def log_params(self, params: Mapping[str, str]) -> None:
         """Log the configuration."""
@@ -58,6 +59,7 @@ class LiveRun:
         if long := tags_of_long(final):
             self.set_tags(long)
         rows = [(escape_name(name), float(value), now, 0) for name, value in final.items()]
+        self._final += rows
         for name, values in per_epoch.items():
             rows += [(name, float(value), now, epoch + 1) for epoch, value in enumerate(values)]
         self._take(Step("metrics", rows))
@@ -83,14 +85,15 @@ class LiveRun:
         self._take(Step("files", path=path))
 
     def log_model(self, folder: Path, columns: Sequence[str]) -> None:
-        """Log a folder of plain files as an MLflow model that `mlflow models serve` can serve.
+        """Log a folder of plain files as an MLflow model that `mlflow models serve` can serve, with the final metrics.
 
         Args:
             folder: As `pipeline.serving.packed.pack_model` writes it; it must outlast the call only.
             columns: What a table of raw rows must have.
         """
         signature = ModelSignature(Schema([ColSpec(_ANY, name) for name in columns]))
-        self._take(Step("model", {"signature": signature.to_dict(), "requirements": _requirements()}, folder))
+        values = {"signature": signature.to_dict(), "requirements": _requirements(), "metrics": self._final}
+        self._take(Step("model", values, folder))
 
     def end(self, ending: str) -> None:
         """End the run; what the store has not taken is kept for the next training.

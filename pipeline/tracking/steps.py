@@ -3,14 +3,25 @@
 import json
 import shutil
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import mlflow
-from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, RunTag
+from mlflow.entities import (
+    Dataset,
+    DatasetInput,
+    InputTag,
+    LoggedModel,
+    LoggedModelOutput,
+    LoggedModelStatus,
+    Metric,
+    Param,
+    RunTag,
+)
 from mlflow.models import Model, ModelSignature
 from mlflow.utils import requirements_utils
 from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT
@@ -52,9 +63,7 @@ def take_step(store: Store, run_id: str, step: Step) -> None:
         for first in range(0, len(params), _PARAMS_PER_CALL):
             client.log_batch(run_id, params=params[first : first + _PARAMS_PER_CALL])
     elif step.kind == "metrics":
-        metrics = [Metric(*row) for row in step.values]
-        for first in range(0, len(metrics), _METRICS_PER_CALL):
-            client.log_batch(run_id, metrics=metrics[first : first + _METRICS_PER_CALL])
+        _log_metrics(client, run_id, [Metric(*row) for row in step.values])
     elif step.kind == "tags":
         client.log_batch(run_id, tags=[RunTag(key, value) for key, value in step.values.items()])
     elif step.kind == "dataset":
@@ -118,19 +127,40 @@ def _unsearched_packages() -> Iterator[None]:
         setattr(requirements_utils, name, before)
 
 
+def _log_metrics(client: mlflow.MlflowClient, run_id: str, metrics: Sequence[Metric]) -> None:
+    for first in range(0, len(metrics), _METRICS_PER_CALL):
+        client.log_batch(run_id, metrics=metrics[first : first + _METRICS_PER_CALL])
+
+
 def _log_model(client: mlflow.MlflowClient, run_id: str, folder: Path, values: dict[str, Any]) -> None:
+    """Log a model as `mlflow.pyfunc.log_model` does, whose client is not patient, and asks for every metric once more.
+
+    That is a call for each: of a server some ninety. The values are known here.
+    """
     run = client.get_run(run_id)
-    model = client.create_logged_model(  # MLflow itself would put it into the experiment called Default
+    model = client.create_logged_model(
         run.info.experiment_id, name=_MODEL, source_run_id=run_id, params=run.data.params
     )
+    status = LoggedModelStatus.FAILED
+    try:
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
+        final = values.get("metrics", [])  # what an earlier version kept for a store has none
+        rows = ((key, value, moment, step, model.model_id) for key, value, moment, step in final)
+        _log_metrics(client, run_id, [Metric(*row) for row in rows])
+        with TemporaryDirectory() as made:
+            _write_model(Path(made) / _MODEL, model, run_id, folder, values)
+            client.log_model_artifacts(model.model_id, str(Path(made) / _MODEL))
+        status = LoggedModelStatus.READY
+    finally:
+        client.finalize_logged_model(model.model_id, status)
+
+
+def _write_model(path: Path, model: LoggedModel, run_id: str, folder: Path, values: dict[str, Any]) -> None:
     with warnings.catch_warnings(), _unsearched_packages():
         warnings.filterwarnings("ignore", ".*An input example was not provided", UserWarning)
-        Model.log(
-            None,
-            mlflow.pyfunc,
-            name=_MODEL,
-            run_id=run_id,
-            model_id=model.model_id,
+        mlflow.pyfunc.save_model(
+            path,
+            mlflow_model=Model(model.artifact_location, run_id, model_uuid=model.model_id, model_id=model.model_id),
             loader_module=_LOADER,  # named, not pickled: what is loaded is this package and files of plain values
             data_path=str(folder),
             signature=ModelSignature.from_dict(values["signature"]),

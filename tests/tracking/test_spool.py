@@ -107,7 +107,10 @@ def describe(run: Run) -> dict[str, Any]:
 def find_models(store: Store, run_id: str) -> list[str]:
     """Return the models of a run in its own experiment, where people look for them."""
     found = store.client.search_logged_models([store.experiment_id])
-    return [model.name for model in found if model.source_run_id == run_id and model.params == {"look_back": "3"}]
+    own = [model for model in found if model.source_run_id == run_id and model.params == {"look_back": "3"}]
+    for model in own:
+        assert {metric.key for metric in model.metrics} == {"test_rmse", "T :28:degC:29:", "odd"}
+    return [model.name for model in own]
 
 
 def test_a_run_whose_store_goes_away_is_logged_whole_when_it_is_back(server: Server, tmp_path: Path) -> None:
