@@ -1,30 +1,25 @@
 """Training ahead of the log: a process of its own trains the next jobs of a command, while this one logs those before.
 
-Both begin at once: while this process opens the store, and imports what logs and draws, the other one imports
-TensorFlow. Runs stay here, each opened, scored, logged and closed in its turn: whatever becomes of the other process,
-a job whose training does not come back is FAILED, and nothing is lost that had been logged.
+Both begin at once: while this process checks the jobs, opens the store, and imports what logs and draws, the other one
+imports TensorFlow. Runs stay here, each opened, scored, logged and closed in its turn: whatever becomes of the other
+process, a job whose training does not come back is FAILED, and nothing is lost that had been logged.
 """
 
-import json
-import os
-import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from argparse import Namespace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.base.errors import TrainingError
-from pipeline.base.terminal import say
 from pipeline.config.schema import Config, Launcher, Source
 from pipeline.data.prepared import PreparedData
 from pipeline.data.series_file import write_series
 from pipeline.experiment.jobs import Plan
 from pipeline.experiment.trainer import Trainer, TrainsJobs, name_job
+from pipeline.launching.ahead_process import SERIES, AheadProcess
 from pipeline.launching.answers import name_dataset, read_error, write_job
 from pipeline.launching.trained import read_training
 from pipeline.training.cores import count_cores
@@ -38,20 +33,45 @@ if TYPE_CHECKING:
 _AHEAD = 2  # jobs that are trained before their turn comes
 _SENT = 32  # jobs that are known before their turn comes: those that one program trains are trained together
 _MOST_BYTES = 2**26  # of series that are sent to the other process
+_ELSEWHERE = ("launcher=", "resume=", "hydra/")  # words of commands whose jobs are trained in other ways
 
 
-def make_trainer(plan: Plan) -> TrainsJobs:
+@contextmanager
+def begin_ahead(arguments: Namespace) -> Iterator[AheadProcess | None]:
+    """Start the other process before the jobs are known, where a command looks as if it were worth it.
+
+    Args:
+        arguments: What Hydra's own parser made of the command line.
+    """
+    elsewhere = any(word.startswith(_ELSEWHERE) for word in arguments.overrides)
+    if not arguments.multirun or elsewhere or not _has_room():
+        yield None
+        return
+    with AheadProcess() as process:
+        yield process
+
+
+def make_trainer(plan: Plan, begun: AheadProcess | None = None) -> TrainsJobs:
     """Return what trains the jobs of a command: another process, where that is worth it, else this one.
 
     It is not where there is one core, or one job, where TensorFlow has been imported here (a notebook), and where a job
     needs more than its own data, or may find that an earlier run stands for it.
+
+    Args:
+        plan: Of the command.
+        begun: The other process, if it was started already; it is ended if it is not worth it.
     """
-    worth = plan.in_turn and len(plan.jobs) > 1 and count_cores() > 1 and "tensorflow" not in sys.modules
-    if worth and all(map(_can_be_sent, plan.jobs)):
+    if plan.in_turn and len(plan.jobs) > 1 and _has_room() and all(map(_can_be_sent, plan.jobs)):
         series = [each for each in plan.series.values() if each.panel is None]
         if len(series) == len(plan.series) and sum(each.values.nbytes for each in series) <= _MOST_BYTES:
-            return AheadTrainer(plan)
+            return AheadTrainer(plan, begun)
+    if begun is not None:
+        begun.end()
     return Trainer(plan.jobs)
+
+
+def _has_room() -> bool:
+    return count_cores() > 1 and "tensorflow" not in sys.modules
 
 
 def _can_be_sent(job: Config) -> bool:
@@ -66,20 +86,20 @@ class AheadTrainer:
 
     Args:
         plan: Of the command.
+        begun: The other process, if it was started already; whoever started it ends it.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, begun: AheadProcess | None = None) -> None:
         keys = plan.differing_keys()
         self._jobs = [replace(job, tracking=replace(job.tracking, sweep_keys=keys)) for job in plan.jobs]
         self._names, self._place, self._sent = [name_job(job) for job in self._jobs], -1, 0
         self._series = {name_dataset(job.dataset): plan.series_of(job) for job in plan.jobs}
         self._certificates: dict[str, tuple[int, Certificate | str]] = {}
         self._here = Trainer()  # for what no plan knows
-        self._process: subprocess.Popen[str] | None = None
+        self._process, self._is_new = begun, True
+        self._opened = ExitStack()
 
     def __enter__(self) -> "AheadTrainer":
-        self._folder = TemporaryDirectory()
-        (Path(self._folder.name) / "series").write_bytes(write_series(self._series))
         self._ask(0)
         return self
 
@@ -87,10 +107,7 @@ class AheadTrainer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._here.__exit__(kind, error, trace)
-        if self._process is not None:
-            self._process.kill()  # what it trains nobody waits for, and no run is open there
-            self._end(self._process)
-        self._folder.cleanup()
+        self._opened.close()
 
     def train(
         self,
@@ -110,8 +127,9 @@ class AheadTrainer:
             return self._here.train(job, config, data, label, tell, is_done, origin)
         self._place = self._names.index(name, self._place + 1)
         self._ask(self._place)
+        assert self._process is not None
         with ExitStack() as shown:
-            for answer in self._answers():
+            for answer in self._process.answers():
                 if answer["place"] != self._place:
                     continue  # of a job that failed before its training
                 if answer["is"] == "told":
@@ -126,7 +144,7 @@ class AheadTrainer:
                     training, best, certificate = read_training(answer)
                     self._certificates = {name: (best, certificate)}
                     return training
-        how, self._process = self._end(self._process), None
+        how, self._process = self._process.wait(), None
         raise TrainingError(f"the process that trains {how}; repeat the command with resume=true")
 
     def train_again(
@@ -147,48 +165,10 @@ class AheadTrainer:
     def _ask(self, place: int) -> None:
         """Let it train up to some jobs after a place, of which it is told with those that follow."""
         if self._process is None:
-            self._sent = place
-            self._process = self._start()
-            threading.Thread(target=_forward, args=[self._process], daemon=True).start()
+            self._process, self._is_new = self._opened.enter_context(AheadProcess()), True
+        if self._is_new:
+            (self._process.folder / SERIES).write_bytes(write_series(self._series))
+            self._sent, self._is_new = place, False
         coming = range(self._sent, min(len(self._jobs), place + _SENT))
         self._sent = coming.stop if coming else self._sent
-        asked = {"jobs": [write_job(each, self._jobs[each]) for each in coming], "until": place + _AHEAD}
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # its end is seen where its answers are read
-            self._process.stdin.write(f"{json.dumps(asked)}\n")
-            self._process.stdin.flush()
-
-    def _start(self) -> "subprocess.Popen[str]":
-        module = "pipeline.launching.ahead_worker"
-        return subprocess.Popen(
-            [sys.executable, "-m", module, "--parent", str(os.getpid()), "--folder", self._folder.name],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            env={**os.environ, "PYTHONIOENCODING": "utf-8"},
-            start_new_session=True,  # Ctrl-C of a terminal reaches this process, which ends the other one
-        )
-
-    def _answers(self) -> Iterator[Mapping[str, Any]]:
-        assert self._process is not None and self._process.stdout is not None
-        while (line := self._process.stdout.readline()).endswith("\n"):
-            yield json.loads(line)
-
-    def _end(self, process: "subprocess.Popen[str] | None") -> str:
-        """Wait for its end, and say how it did."""
-        assert process is not None and process.stdin is not None and process.stdout is not None
-        with suppress(OSError):
-            process.stdin.close()
-        code = process.wait()
-        process.stdout.close()
-        return f"was ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
-
-
-def _forward(process: "subprocess.Popen[str]") -> None:
-    assert process.stderr is not None
-    with process.stderr as lines:
-        for line in lines:
-            say(line.rstrip("\n"))
+        self._process.ask({"jobs": [write_job(each, self._jobs[each]) for each in coming], "until": place + _AHEAD})

@@ -22,6 +22,7 @@ from pipeline.base.errors import PipelineError, TrainingError
 from pipeline.config.schema import Config
 from pipeline.data.series import Series
 from pipeline.experiment.trainer import Trainer
+from pipeline.launching.ahead_process import SERIES
 from pipeline.launching.answers import label_job, name_dataset, read_job, write_error
 from pipeline.launching.trained import write_training
 from pipeline.launching.worker import watch_parent
@@ -63,7 +64,9 @@ def main() -> None:
 def _serve(folder: Path, answer: Answer) -> None:
     from pipeline.data.series_file import read_series
 
-    series, coming, place = read_series((folder / "series").read_bytes()), [], 0
+    series: Mapping[str, Series] | None = None
+    coming: list[tuple[int, Config]] = []
+    place = 0
 
     @contextmanager
     def show(label: str, first_seed: int, seeds: int, epochs: int) -> Iterator[Reporter]:
@@ -80,6 +83,8 @@ def _serve(folder: Path, answer: Answer) -> None:
     with Trainer(show=show) as trainer:
         for line in _read_at_once():
             asked = json.loads(line)
+            if series is None:  # they are there before the first line
+                series = read_series((folder / SERIES).read_bytes())
             more = [(task["place"], read_job(task)) for task in asked["jobs"]]
             trainer.expect([job for _, job in more])
             coming += more

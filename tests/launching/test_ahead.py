@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 import psutil
 import pytest
+from hydra._internal.utils import get_args_parser
 from mlflow import MlflowClient
 
 from pipeline.base.errors import TrainingError, UserError
@@ -20,8 +22,9 @@ from pipeline.config.schema import Config, DatasetConfig, Engine, EvaluationConf
 from pipeline.data.sources import load_series
 from pipeline.experiment.jobs import Plan
 from pipeline.experiment.trainer import Trainer
-from pipeline.launching import ahead
-from pipeline.launching.ahead import AheadTrainer, make_trainer
+from pipeline.launching import ahead, ahead_process
+from pipeline.launching.ahead import AheadTrainer, begin_ahead, make_trainer
+from pipeline.launching.ahead_process import AheadProcess
 from pipeline.launching.trained import read_training, write_training
 from pipeline.training.record import SeedTraining, Training
 from tests.commands import run_command, start_command
@@ -73,12 +76,12 @@ def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> None:
-    popen = ahead.subprocess.Popen
+    popen = ahead_process.subprocess.Popen
 
     def start(command: list[str], **settings: Any) -> Any:
         return popen([sys.executable, "-c", PLAYED, json.dumps(sys.path), command[-1]], **settings)
 
-    monkeypatch.setattr(ahead.subprocess, "Popen", start)
+    monkeypatch.setattr(ahead_process.subprocess, "Popen", start)
 
 
 def train(trainer: AheadTrainer, job: Config, told: list[str]) -> Training:
@@ -144,6 +147,31 @@ def test_a_sweep_is_trained_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delitem(sys.modules, "tensorflow")
     monkeypatch.setattr(ahead, "count_cores", lambda: 1)
     assert isinstance(make_trainer(plan), Trainer)
+
+
+def test_a_command_that_is_trained_elsewhere_starts_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command would import TensorFlow twice, or a sweep on a cluster would here, for nobody."""
+    started = []
+    monkeypatch.setattr(ahead, "AheadProcess", lambda: started.append("") or ExitStack())
+    parser = get_args_parser()
+    for words in ("-m seed=1,2 launcher=processes", "-m resume=true seed=1,2", "-m hydra/launcher=joblib", "seed=1"):
+        with begin_ahead(parser.parse_args(words.split())) as process:
+            assert process is None and not started
+    with begin_ahead(parser.parse_args(["-m", "seed=1,2"])):
+        assert len(started) == 1
+
+
+def test_a_wrong_command_ends_the_process_it_has_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each mistyped sweep leaves a process with TensorFlow behind."""
+    begun: list[AheadProcess] = []
+    with pytest.raises(UserError), begin_ahead(get_args_parser().parse_args(["-m", "seed=1,2"])) as process:
+        assert process is not None
+        begun.append(process)
+        raise UserError("unknown key")
+    assert begun[0].wait() == "was ended by signal 9" and not begun[0].folder.exists()
+    with begin_ahead(get_args_parser().parse_args(["-m", "seed=1"])) as process:
+        assert process is not None and isinstance(make_trainer(make_plan([1]), process), Trainer)
+        assert process.wait() == "was ended by signal 9"
 
 
 WORDS = (
