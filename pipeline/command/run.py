@@ -24,11 +24,12 @@ from pipeline.base.terminal import prepare_terminal, say
 from pipeline.command.exits import DONE, FAILED, REPEAT, leave, run_to_exit
 from pipeline.command.summary import print_summary
 from pipeline.config.schema import Config, Launcher, typed_config
+from pipeline.experiment.composing import read_once
 from pipeline.experiment.job import train_job
 from pipeline.experiment.jobs import Plan, explained, plan_jobs, planned
 from pipeline.experiment.sweep import log_kept, log_report, open_store_to_train, open_sweep
 from pipeline.experiment.trainer import TrainsJobs
-from pipeline.launching.ahead import make_trainer
+from pipeline.launching.ahead import begin_ahead, make_trainer
 from pipeline.launching.launch import find_launcher, launch
 
 if TYPE_CHECKING:
@@ -76,11 +77,12 @@ def _run_command(command: Sequence[str]) -> int:
         with explained():
             _hydra_main(run_job)()
         return DONE
-    plan = plan_jobs(arguments, tell=say)
-    if not plan.is_sweep:
-        return _run_once(_open_store(plan), arguments, plan)
-    with make_trainer(plan) as trainer:  # it may begin while the store is opened
-        return _run_sweep(_open_store(plan), command, arguments, plan, trainer)
+    with read_once(), begin_ahead(arguments) as begun:
+        plan = plan_jobs(arguments, tell=say)
+        if not plan.is_sweep:
+            return _run_once(_open_store(plan), arguments, plan)
+        with make_trainer(plan, begun) as trainer:  # it may begin while the store is opened
+            return _run_sweep(_open_store(plan), command, arguments, plan, trainer)
 
 
 def _open_store(plan: Plan) -> "Store":

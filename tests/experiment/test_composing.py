@@ -7,9 +7,10 @@ import pytest
 from hydra._internal.utils import get_args_parser
 from hydra.core.config_store import ConfigStore
 from hydra.errors import HydraException
+from omegaconf import OmegaConf
 
 from pipeline.config.schema import Config, typed_config
-from pipeline.experiment.composing import Composer, open_composer
+from pipeline.experiment.composing import Composer, open_composer, read_once
 
 
 @pytest.fixture
@@ -59,6 +60,30 @@ def test_a_preset_that_refers_to_keys_is_composed_for_each_job(tmp_path: Path) -
     with open_composer(get_args_parser().parse_args(["--config-dir", str(tmp_path)])) as composer:
         jobs = [composer.compose_job(["experiment=mine", f"look_back={look_back}"]) for look_back in (2, 5)]
     assert [job.horizon for job in jobs] == [2, 5]
+
+
+def test_files_that_are_read_once_make_the_same_configurations(tmp_path: Path) -> None:
+    """One job of a sweep changes what another one is; or a folder that was named later is not looked into."""
+    ConfigStore.instance().store(name="base_config", node=Config)
+    (tmp_path / "experiment").mkdir()
+    mine = tmp_path / "experiment" / "mine.yaml"
+    mine.write_text("# @package _global_\ndefaults:\n  - override /model: gru\nhorizon: 2\n")
+    mine_too = ["experiment=mine", "look_back=4"]
+    jobs = [["experiment=many_to_many"], ["experiment=mine"], ["model=gru", "hydra.verbose=true"], [], mine_too]
+    wide, narrow = (get_args_parser().parse_args(words) for words in (["--config-dir", str(tmp_path)], []))
+
+    def compose() -> list[str]:
+        with open_composer(wide) as composer:
+            return [OmegaConf.to_yaml(composer.compose(words)) for words in jobs]
+
+    expected = compose()
+    with read_once():
+        with open_composer(narrow) as composer, pytest.raises(HydraException, match="mine"):
+            composer.compose(["experiment=mine"])
+        assert compose() == expected
+        mine.write_text("# @package _global_\nhorizon: 9\n")
+        assert compose() == expected  # what was checked is what runs
+    assert compose() != expected
 
 
 @pytest.mark.parametrize(("word", "told"), [("look_back=many", "look_back=many"), ("look_bak=3", "look_bak")])
