@@ -52,7 +52,7 @@ def draw_calibration(path: Path, title: str, worth: Reliability) -> None:
     _draw_pit(histogram, worth)
     histogram.set_ylabel(_PIT.replace(", ", ",\n"))
     histogram.set_xlabel("quantile")
-    reliability.set_title(literal(title), fontsize=10)
+    reliability.set_title(literal(title), fontsize=10, y=1)
     save_figure(figure, path)
 
 

@@ -34,6 +34,7 @@ STYLE: Any = {
     "font.size": 9, "text.color": INK, "axes.edgecolor": INK, "axes.labelcolor": INK, "xtick.color": INK,
     "ytick.color": INK, "axes.spines.top": False, "axes.spines.right": False,
     "figure.facecolor": PAPER, "axes.facecolor": "none",
+    "axes.titley": 1,  # no ticks stand above the axes: to look for them measures every label once more
     "text.parse_math": False,  # a dollar sign in a name is a dollar sign
 }  # fmt: skip
 

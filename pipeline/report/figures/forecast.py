@@ -28,7 +28,7 @@ def draw_free_run(file: BytesIO, title: str, unit: str, table: pd.DataFrame, pas
     for axis, before, (names, rows) in zip(axes, past, groups, strict=False):
         _draw_panel(axis, before, rows, fed)
         name_axis(axis, f"{': '.join(map(str, names))} [{unit}]")
-    axes[0].set_title(literal(title), fontsize=10)
+    axes[0].set_title(literal(title), fontsize=10, y=1)
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, fontsize=8, loc="lower center", ncols=5 if len(labels) < 4 else 3, frameon=False)
     save_figure(figure, file)

@@ -65,7 +65,7 @@ def draw_forecast(path: Path, title: str, panels: Sequence[ForecastPanel]) -> No
     figure, axes = make_panels(len(shown), share=len({panel.test_start for panel in shown}) == 1)
     for axis, panel in zip(axes, shown, strict=True):
         _draw_panel(axis, panel)
-    axes[0].set_title(literal(title), fontsize=10)
+    axes[0].set_title(literal(title), fontsize=10, y=1)
     handles, labels = axes[0].get_legend_handles_labels()
     columns = 5 if sum(map(len, labels)) <= _LEGEND_LETTERS else 3
     figure.legend(handles, labels, fontsize=8, loc="lower center", ncols=columns, frameon=False)
@@ -129,7 +129,7 @@ def draw_learning_curve(
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
     axis.set_xlabel("epoch")
     axis.set_ylabel(f"loss, {unit}")
-    axis.set_title(literal(f"{title}\none line per seed"), fontsize=10)
+    axis.set_title(literal(f"{title}\none line per seed"), fontsize=10, y=1)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     save_figure(figure, path)
@@ -161,7 +161,7 @@ def draw_memory(
     if len(steps) > 32:
         axis.set_xscale("log", base=2)
         axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    axis.set_title(literal("\n".join(_balance(sentence))), fontsize=10)
+    axis.set_title(literal("\n".join(_balance(sentence))), fontsize=10, y=1)
     axis.legend(fontsize=8)
     axis.grid(alpha=0.3)
     save_figure(figure, path)
@@ -219,6 +219,6 @@ def draw_bits(path: Path, title: str, network: Sequence[float], others: Mapping[
     axis.set_yticks(range(len(values)), [*map(literal, order), "network, mean of seeds"], fontsize=9)
     axis.set_xlim(0, 1.12 * max(values))
     axis.set_xlabel("bits per character of the test part, fewer are better")
-    axis.set_title(literal(title), fontsize=10)
+    axis.set_title(literal(title), fontsize=10, y=1)
     axis.grid(alpha=0.3, axis="x")
     save_figure(figure, path)
