@@ -62,6 +62,8 @@ class ServerFaults:
     def mend(self) -> None:
         """Wait until the server answers."""
         while not self._team.answers():
+            if self._team.process is None or self._team.process.poll() is not None:
+                raise SystemExit(f"the server has ended: {self._team.log}")
             time.sleep(0.5)
 
     def runs(self, folder: Path) -> list[Logged]:

@@ -29,7 +29,8 @@ from pathlib import Path
 
 DATABASE_PASSWORD, ADMIN_PASSWORD = "POSTGRES_PASSWORD", "MLFLOW_AUTH_ADMIN_PASSWORD"
 PATIENCE_SECONDS = 300
-STEADY_SECONDS = 10  # a process that dies earlier than that will not live longer the next time
+STEADY_SECONDS = 10  # who lives longer has started well
+MOST_DEATHS = 5  # of a process that never lives so long: the next time will not be better
 USER = "mlflow"  # of the database
 DATABASES = ("mlflow", "auth")
 
@@ -93,6 +94,7 @@ class Service:
     user: str | None = None
     process: subprocess.Popen[bytes] | None = None
     started: float = 0.0
+    deaths: int = 0
 
     def start(self) -> None:
         self.started = time.monotonic()
@@ -111,7 +113,8 @@ class Service:
     def revive(self) -> None:
         if self.process is None or self.process.poll() is None:
             return
-        if time.monotonic() - self.started < STEADY_SECONDS:
+        self.deaths = self.deaths + 1 if time.monotonic() - self.started < STEADY_SECONDS else 1
+        if self.deaths == MOST_DEATHS:
             sys.exit(f"error: {Path(self.words[0]).name} ended with {self.process.returncode}; see {self.log}")
         print(f"{Path(self.words[0]).name} ended with {self.process.returncode}: started again", file=sys.stderr)
         self.kill_children()

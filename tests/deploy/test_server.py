@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import mlflow
@@ -57,6 +58,24 @@ def test_a_server_without_a_password_does_not_start(missing: str, tmp_path: Path
     done = subprocess.run(words, env={**environment, **kept}, capture_output=True, text=True)
     assert done.returncode == 2 and f"export {missing}=" in done.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_only_a_service_that_never_lives_is_given_up(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A database that dies twice in ten seconds ends a team's server; or one that cannot start is tried for ever."""
+    spec = spec_from_file_location("server", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    spec.loader.exec_module(script := module_from_spec(spec))
+    service = script.Service(tmp_path / "log", [sys.executable, "-c", "raise SystemExit(3)"], {})
+    service.start()
+    with pytest.raises(SystemExit, match="ended with 3; see"):
+        for _ in range(10):
+            assert service.process.wait() == 3
+            service.revive()
+    told = capsys.readouterr().err.splitlines()
+    assert len(told) == script.MOST_DEATHS - 1 and all("ended with 3: started again" in line for line in told)
+    service.started -= script.STEADY_SECONDS  # it lived well, and dies again
+    service.revive()
+    assert service.process.wait() == 3 and service.deaths == 1
 
 
 @pytest.mark.thorough
