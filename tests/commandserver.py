@@ -27,7 +27,7 @@ ANSWER = struct.Struct("i")
 LOST_SECONDS = 600  # a server that nobody has reached by then ends
 LATE = (  # what they and the libraries import when they need it
     "tensorflow", "keras", "mlflow.pyfunc", "mlflow.store.tracking.sqlalchemy_workspace_store", "alembic.command",
-    "sqlalchemy.dialects.sqlite", "statsmodels.stats.multitest", "matplotlib.pyplot", "PIL.JpegImagePlugin", "git",
+    "sqlalchemy.dialects.sqlite", "matplotlib.pyplot", "PIL.JpegImagePlugin", "git",
 )  # fmt: skip
 
 
