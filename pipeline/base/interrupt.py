@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from types import FrameType
 _SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 _asked: list[int] = []  # signals that came
 _waiting: list[bool] = []  # one entry per open block; False where not even a second signal breaks through
+_tell_unraisable = sys.unraisablehook
 
 
 def listen_for_interrupts() -> None:
@@ -18,6 +20,7 @@ def listen_for_interrupts() -> None:
         number = getattr(signal, name, None)
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
+    sys.unraisablehook = _forget_interrupt
     logging.getLogger("tensorflow").addFilter(_is_worth_telling)
 
 
@@ -40,11 +43,13 @@ def interruptible() -> Iterator[None]:
         return
     numbers = [getattr(signal, name) for name in _SIGNALS if hasattr(signal, name)]
     before = {number: signal.getsignal(number) for number in numbers}
+    hook = sys.unraisablehook
     _asked.clear()
     listen_for_interrupts()
     try:
         yield
     finally:
+        sys.unraisablehook = hook
         for number, handler in before.items():
             if handler is not None:  # somebody else's, not of Python
                 signal.signal(number, handler)
@@ -109,6 +114,12 @@ def _wait(breakable: bool) -> Iterator[None]:
 def _is_worth_telling(record: logging.LogRecord) -> bool:
     """TensorFlow calls it an error that what it was tracing is thrown away; after an interrupt it is none."""
     return not (_asked and "Object was never used" in record.getMessage())
+
+
+def _forget_interrupt(unraisable: "sys.UnraisableHookArgs") -> None:
+    """Do not tell of an interrupt that hit a destructor: Python swallows it, `check_interrupt` raises it again."""
+    if not (_asked and unraisable.exc_type is KeyboardInterrupt):
+        _tell_unraisable(unraisable)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -132,7 +132,9 @@ def _run_sweep(store: "Store", command: Sequence[str], arguments: Namespace, pla
                 say(f"error: {kept}")
     if kept is not None:
         return FAILED
+    check_interrupt()
     log_report(store, sweep.parent)
+    check_interrupt()
     if isinstance(sweep.failure, UserError):
         raise sweep.failure
     return DONE if sweep.failure is None else FAILED

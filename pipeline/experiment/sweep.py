@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError
+from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
 from pipeline.config.schema import TrackingConfig
@@ -70,9 +71,10 @@ def open_sweep(store: "Store", words: Sequence[str], overrides: Sequence[str]) -
     from pipeline.tracking.heartbeat import beating
     from pipeline.tracking.live import close_parent, open_parent
 
-    sweep = Sweep(open_parent(store, name=" ".join(["sweep", *overrides]), command=words))
-    ending = "FAILED"
+    sweep, ending = None, "FAILED"
     try:
+        with wait_for_safe_point():  # what is opened will be closed
+            sweep = Sweep(open_parent(store, name=" ".join(["sweep", *overrides]), command=words))
         with beating(store, sweep.parent):
             yield sweep
         ending = "FAILED" if sweep.failure else "FINISHED"
@@ -80,12 +82,15 @@ def open_sweep(store: "Store", words: Sequence[str], overrides: Sequence[str]) -
         ending = "KILLED"
         raise
     except PipelineError as error:
+        if sweep is None:
+            raise
         sweep.failure = error
     finally:
-        try:
-            close_parent(store, sweep.parent, ending)
-        except Exception as error:  # must not hide what ended the sweep
-            say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
+        if sweep is not None:
+            try:
+                close_parent(store, sweep.parent, ending)
+            except Exception as error:  # must not hide what ended the sweep
+                say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
 
 
 def log_report(store: "Store", parent: str) -> None:

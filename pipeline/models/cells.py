@@ -18,7 +18,7 @@ from pipeline.config.schema import Cell
 Tensor = Any  # TensorFlow has no types
 
 # Up to this many steps the loop is written out: faster, and compiled in no more time. 12 steps triple the compilation.
-_WRITTEN_OUT = 4
+WRITTEN_OUT = 4
 
 
 @dataclass(frozen=True)
@@ -252,7 +252,7 @@ def _go_backward(
 
 def _repeat(steps: int, first: int, stride: int, step: Callable[..., Any], carried: tuple[Any, ...]) -> Any:
     """Run `step` for every time step: written out when short, otherwise as a loop of the compiled program."""
-    if steps <= _WRITTEN_OUT:
+    if steps <= WRITTEN_OUT:
         for t in range(first, first + stride * steps, stride):
             _, *carried = step(t, *carried)
         return carried

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError, UserError
-from pipeline.base.interrupt import hold_interrupts
+from pipeline.base.interrupt import hold_interrupts, wait_for_safe_point
 from pipeline.base.paths import home_dir
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
@@ -232,19 +232,20 @@ def _open_parent(store: "Store", task: Task, trials: Trials) -> Iterator[str]:
     from pipeline.tracking.live import close_parent
     from pipeline.tracking.search import open_search
 
-    with trials.alone():  # those that begin together share one run
-        earlier = trials.noted(_PARENT) if task.resume else None
-        parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
-        trials.note(_PARENT, parent)
-    ending = "FAILED"
+    parent, ending = None, "FAILED"
     try:
+        with trials.alone(), wait_for_safe_point():  # those that begin together share one run; what is opened is closed
+            earlier = trials.noted(_PARENT) if task.resume else None
+            parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
+            trials.note(_PARENT, parent)
         yield parent
         ending = "FINISHED"
     except KeyboardInterrupt:
         ending = "KILLED"
         raise
     finally:
-        try:
-            close_parent(store, parent, ending)
-        except Exception as error:  # must not hide what ended the search
-            say(f"the search stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
+        if parent is not None:
+            try:
+                close_parent(store, parent, ending)
+            except Exception as error:  # must not hide what ended the search
+                say(f"the search stays open in MLflow, the next training will close it: {explain_disk(error) or error}")

@@ -2,8 +2,9 @@
 
 import logging
 import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -23,6 +24,7 @@ NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 @pytest.fixture(autouse=True)
 def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     before = {number: signal.getsignal(number) for number in NUMBERS}
+    monkeypatch.setattr("sys.unraisablehook", sys.unraisablehook)
     monkeypatch.setattr("pipeline.base.interrupt._asked", [])
     listen_for_interrupts()
     yield
@@ -48,6 +50,27 @@ def test_what_an_interrupt_throws_away_is_no_error(caplog: pytest.LogCaptureFixt
     logger.error("Object was never used: after")
     logger.error("out of memory")
     assert [each.getMessage() for each in caplog.records] == ["Object was never used: before", "out of memory"]
+
+
+def test_a_signal_in_a_destructor_is_not_lost(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C shows a traceback of a destructor, and the sweep trains on; or other errors there are no longer shown."""
+    monkeypatch.setattr("pipeline.base.interrupt._tell_unraisable", sys.__unraisablehook__)
+
+    class Dies:
+        def __init__(self, act: Callable[[], object]) -> None:
+            self.__act = act
+
+        def __del__(self) -> None:
+            self.__act()
+
+    Dies(lambda: signal.raise_signal(signal.SIGINT))
+    assert capsys.readouterr().err == ""
+    with pytest.raises(KeyboardInterrupt):
+        check_interrupt()
+    Dies(lambda: 1 / 0)
+    assert "ZeroDivisionError" in capsys.readouterr().err
 
 
 def test_what_is_ignored_stays_ignored() -> None:
