@@ -3,6 +3,7 @@
 import os
 import random
 import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -21,6 +22,7 @@ SMALL = (
 )
 AXES = {2: ("look_back=1,3", "stateful=false"), 4: ("look_back=1,3", "stateful=true,false")}
 LINES_PER_JOB = 4  # on stderr: its beginning, its engine, its interval, its end, and now and then a note
+_SHOWN = 40  # lines of a command that has lost something
 LINES_PER_OLD_JOB = 2  # its beginning, and that it is trained already
 
 
@@ -62,6 +64,7 @@ class Chain:
         fault.lost += check_runs(after, self._total) if fault.code == 0 else []
         if fault.lost:  # beside the folder, which may be a disk that is gone later
             self._file("stderr").write_text("".join(lines))
+            print("".join(lines[-_SHOWN:]), file=sys.stderr)
         self._commands += 1
         return fault
 

@@ -63,7 +63,7 @@ def strike(
     fault.code = process.wait()
     reader.join()
     process.stderr.close()
-    if fault.kind in HEARD and fault.code == 0 and len(lines) == said:
+    if fault.code == 0 and len(lines) == said and CODES.get(fault.kind, HEARD.get(fault.kind, 0)) != 0:
         fault.is_hit, fault.moment = False, "it had done everything"  # and was on its way out
     return lines
 

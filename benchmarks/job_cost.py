@@ -17,6 +17,7 @@ class JobSize:
     Attributes:
         loops: Of a training step: one for each recurrent layer, twice where a batch is cut in two.
         compiled: Recurrent layers that are compiled: those loops, and twice each layer in a loop that forecasts.
+        written: Steps of those layers that are compiled beside a loop's: short windows are written out, step by step.
         seeds: Of the configuration.
         groups: Calls of the compiled program that train them.
         places: Seeds of a group, those that fill it up included.
@@ -39,6 +40,7 @@ class JobSize:
 
     loops: int
     compiled: int
+    written: int
     seeds: int
     groups: int
     places: int
@@ -68,6 +70,7 @@ def list_seconds(size: JobSize) -> dict[str, float]:
     return {
         "job": 1.0,
         "layer that is compiled": size.compiled,
+        "step that is written out": size.written,
         "seed": size.seeds,
         "forecast that is scored": size.seeds * size.windows * size.kept,
         "turn of a time loop": size.groups * size.loops * turns,

@@ -3,6 +3,7 @@
 from benchmarks.job_cost import JobSize
 from pipeline.config.schema import Config
 from pipeline.data.prepared import PreparedData
+from pipeline.models.cells import WRITTEN_OUT
 from pipeline.models.plan import GATES, plan_layers
 from pipeline.training.cores import count_cores
 from pipeline.training.devices import ON_CORES, count_numbers
@@ -23,9 +24,11 @@ def read_size(config: Config, data: PreparedData) -> JobSize:
     read = (len(windows.validation) * steps, everything * steps)
     if config.stateful:  # the state carries what is before: each row once, one after another
         read = (int(windows.validation[-1]) + 1, int(windows.starts[-1]) + 1)
+    more = steps - 1 if steps <= WRITTEN_OUT else 0
     return JobSize(
         loops=len(recurrent) * parts,
         compiled=len(recurrent) * (parts + 2 * (config.stateful or steps > 1)),
+        written=len(recurrent) * more * (parts + 2 * (not config.stateful)),
         seeds=config.seeds,
         groups=-(-config.seeds // places),
         places=places,
