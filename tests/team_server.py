@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -44,19 +44,24 @@ class Team:
 
     Attributes:
         folder: For the server and its log; the user postgres must be able to enter it.
+        words: More of the command.
+        settings: More of its environment.
         port: Of MLflow.
         process: Of `deploy/server.py`.
     """
 
     folder: Path
+    words: Sequence[str] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
     port: int = field(default_factory=lambda: free_ports(1)[0])
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         words = [sys.executable, SCRIPT, self.folder / "server", "--port", str(self.port), "--workers", "1"]
+        environment = {**os.environ, **PASSWORDS, **self.settings}
         with (self.folder / "server.log").open("ab") as log:
-            self.process = subprocess.Popen(words, env={**os.environ, **PASSWORDS}, stdout=log, stderr=log)
+            self.process = subprocess.Popen([*words, *self.words], env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
             assert self.process.poll() is None and time.monotonic() < deadline, self.log
@@ -130,11 +135,11 @@ class Team:
 
 
 @contextmanager
-def open_team() -> Iterator[Team]:
+def open_team(words: Sequence[str] = (), settings: Mapping[str, str] | None = None) -> Iterator[Team]:
     """Give a server in a folder of its own; it is ended and removed in the end."""
     folder = Path(tempfile.mkdtemp())  # the user postgres cannot enter the folders of pytest
     folder.chmod(0o755)
-    team = Team(folder)
+    team = Team(folder, words, settings or {})
     team.start()
     try:
         yield team

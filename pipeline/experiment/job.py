@@ -42,9 +42,9 @@ def train_job(config: Config, series: "Series | None" = None, trainer: "TrainsJo
         log.error("%s: FAILED: %s", label, error)
         raise
     except Exception as error:
-        if (disk := explain_disk(error)) is not None:
-            log.error("%s: FAILED: %s", label, disk)
-            raise TrainingError(disk) from error
+        if (reason := explain_disk(error) or _explain_store(error)) is not None:
+            log.error("%s: FAILED: %s", label, reason)
+            raise TrainingError(reason) from error
         log.exception("%s: FAILED", label)  # Hydra keeps only the first failure, and workers lose their traceback
         raise TrainingError(f"{type(error).__name__}: {error}") from error
     if record.resumed:
@@ -53,3 +53,10 @@ def train_job(config: Config, series: "Series | None" = None, trainer: "TrainsJo
         judged = f"{record.judged} {show_number(record.score('validation'))}"
         say(f"{label}: {judged} in {record.metrics['fit_seconds']:.1f} s")
     return record
+
+
+def _explain_store(error: Exception) -> str | None:
+    from pipeline.tracking.outage import describe_outage
+
+    reason = describe_outage(error)
+    return None if reason is None else f"the MLflow store does not answer: {reason}"

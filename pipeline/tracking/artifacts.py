@@ -12,9 +12,11 @@ from zipfile import BadZipFile, ZipFile
 
 from mlflow.exceptions import MlflowException
 
-from pipeline.base.errors import UserError
+from pipeline.base.errors import TrainingError, UserError
 from pipeline.base.record import LoggedRun
+from pipeline.tracking.bucket import ask_bucket, check_bucket
 from pipeline.tracking.database import artifact_folder, database_path, local_path
+from pipeline.tracking.outage import describe_outage
 from pipeline.tracking.store import Store
 
 _DOWNLOADS_AT_ONCE = 16
@@ -131,13 +133,29 @@ def _folder(store: Store, run: LoggedRun, names: Sequence[str], downloads: Path)
         return local
     target = downloads / run.record.run_id
     target.mkdir(exist_ok=True)
+    check_bucket(run.artifact_uri)
     for name in names:
         try:
             store.client.download_artifacts(run.record.run_id, name, str(target))
             return target
-        except (MlflowException, OSError):
-            continue
+        except (MlflowException, OSError) as error:
+            refuse_outage(error, run.artifact_uri)
     raise _missing(run, names)
+
+
+def refuse_outage(error: Exception, uri: str) -> None:
+    """Tell files that cannot be had now from files that are not there.
+
+    Args:
+        error: Of a download.
+        uri: Where the files of the run lie.
+
+    Raises:
+        TrainingError: If they cannot be had now; MLflow says nothing about it of files in S3.
+    """
+    reason = describe_outage(error) or ask_bucket(uri)
+    if reason is not None:
+        raise TrainingError(f"the MLflow store does not answer: {reason}") from error
 
 
 def local_folder(store: Store, run_id: str, uri: str) -> Path | None:

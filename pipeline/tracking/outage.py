@@ -30,6 +30,9 @@ _LONGEST_REASON = 200  # characters
 _ASKED_LONG = "API request to http"  # what MLflow's client says when it has given up
 _DENIED = re.compile(r"error code 40[13] ")  # a password that was changed while something was trained
 _STORES = ("botocore.", "boto3.", "google.", "azure.", "requests.", "urllib3.")  # libraries that carry files
+_UNREACHED = re.compile("Connect|Timeout|HTTPClient|Streaming|IncompleteRead|Credential|Token")  # what they call it
+_REFUSED = ("NoSuchBucket", "ExpiredToken", "RequestTimeout")  # by S3, which says otherwise what is wrong by a status
+_REFUSALS = (401, 403, 408, 429)  # and from 500
 
 
 def describe_outage(error: BaseException) -> str | None:
@@ -104,10 +107,23 @@ def _is_outage(error: BaseException, text: str) -> bool:
         return "(sqlite3." not in text or "locked" in text  # of a file nothing else passes by waiting
     if isinstance(error, MlflowException):
         return _ASKED_LONG in text or _DENIED.search(text) is not None
-    return type(error).__module__.startswith(_STORES) and "Connect" in type(error).__name__
+    return _carries_files(error) and _is_away(error)
+
+
+def _is_away(error: BaseException) -> bool:
+    answer = getattr(error, "response", None)
+    if not isinstance(answer, dict):
+        return _UNREACHED.search(type(error).__name__) is not None
+    status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)  # as botocore has it
+    return status >= 500 or status in _REFUSALS or answer.get("Error", {}).get("Code") in _REFUSED
+
+
+def _carries_files(error: BaseException | None) -> bool:
+    return type(error).__module__.startswith(_STORES)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Give an error and what led to it; MLflow and boto3 say anew what S3 said, without naming it as the cause."""
     while error is not None:
         yield error
-        error = error.__cause__
+        error = error.__cause__ or (error.__context__ if _carries_files(error.__context__) else None)

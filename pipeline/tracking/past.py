@@ -17,7 +17,8 @@ from pipeline.base.text import hide_password
 from pipeline.config.keys import complete_parameters
 from pipeline.config.schema import Source
 from pipeline.models.heads.registry import measure_of_run
-from pipeline.tracking.artifacts import local_folder
+from pipeline.tracking.artifacts import local_folder, refuse_outage
+from pipeline.tracking.bucket import check_bucket
 from pipeline.tracking.database import database_path
 from pipeline.tracking.heartbeat import PROCESS_TAG, SLURM_TAG, has_ended, process_name
 from pipeline.tracking.names import join_value, unescape_name
@@ -334,6 +335,7 @@ def fetch_files(
     """
     run = store.client.get_run(run_id)
     local = local_folder(store, run_id, run.info.artifact_uri)
+    check_bucket(run.info.artifact_uri)
     there = {file.path for file in store.client.list_artifacts(run_id)} if also and local is None else also
     for name in [*names, *(name for name in also if name in there and (local is None or (local / name).exists()))]:
         try:
@@ -342,6 +344,7 @@ def fetch_files(
             else:
                 store.client.download_artifacts(run_id, name, str(folder))
         except (MlflowException, OSError) as error:
+            refuse_outage(error, run.info.artifact_uri)
             raise UserError(
                 f"run {run_id} has no file {name}: an older version logged it, or its files are gone; train it again"
             ) from error

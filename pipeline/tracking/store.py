@@ -21,6 +21,7 @@ from pipeline.base.paths import home_dir
 from pipeline.base.text import hide_password, suggest
 from pipeline.config.gates import check_address
 from pipeline.config.schema import TrackingConfig
+from pipeline.tracking.bucket import ask_bucket, check_bucket
 from pipeline.tracking.database import (
     artifact_folder,
     check_database,
@@ -120,17 +121,18 @@ def open_store(tracking: TrackingConfig, wait: bool = False) -> Store:
         _set_tracking_uri(uri)
         client = patient_client(uri) if wait else mlflow.MlflowClient(uri)
         found = client.get_experiment_by_name(tracking.experiment_name)
-        experiment_id = (
-            found.experiment_id if found is not None else _create_experiment(client, uri, tracking.experiment_name)
-        )
+        experiment = found if found is not None else _create_experiment(client, uri, tracking.experiment_name)
     except (MlflowException, SQLAlchemyError, OSError, ImportError) as error:  # ImportError: a database's driver
         if wait and (reason := describe_outage(error)) is not None:
             raise TrainingError(f"the MLflow store {hide_password(uri)} does not answer: {reason}") from error
         raise _unusable(uri, error) from error
+    experiment_id = str(experiment.experiment_id)
     if found is not None:
         check_experiment(uri, found)
         if database is not None and (before := _follow_move(uri, database, experiment_id)) is not None:
             log.warning("the store has moved: new runs log their files beside %s, no longer in %s", database, before)
+    if not wait:
+        check_bucket(experiment.artifact_location)
     return Store(uri, experiment_id, Path(tracking.spool or home_dir() / _SPOOL).absolute())
 
 
@@ -139,10 +141,10 @@ def ask_store(store: Store) -> str | None:
     if (reason := _ask_server(store.uri)) is not None:
         return reason
     try:
-        mlflow.MlflowClient(store.uri).get_experiment(store.experiment_id)
+        experiment = mlflow.MlflowClient(store.uri).get_experiment(store.experiment_id)
     except (MlflowException, SQLAlchemyError, OSError) as error:
         return describe_outage(error)
-    return None
+    return ask_bucket(experiment.artifact_location)
 
 
 def find_store(tracking: TrackingConfig, experiment: str | None) -> Store:
@@ -259,14 +261,14 @@ def _set_tracking_uri(uri: str) -> None:
         os.environ[_VARIABLE] = before
 
 
-def _create_experiment(client: mlflow.MlflowClient, uri: str, name: str) -> str:
+def _create_experiment(client: mlflow.MlflowClient, uri: str, name: str) -> Experiment:
     try:
-        return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
+        return client.get_experiment(client.create_experiment(name, artifact_location=_artifact_location(uri)))
     except MlflowException:
         found = client.get_experiment_by_name(name)  # another process was faster
         if found is None:
             raise
-        return str(found.experiment_id)
+        return found
 
 
 def _artifact_location(uri: str) -> str | None:

@@ -111,3 +111,48 @@ def test_a_signal_cuts_off_no_write_to_a_database(
     with interruptible(), pytest.raises(KeyboardInterrupt):
         outage._Patient(Store(), keeps_locks).write()  # type: ignore[arg-type]
     assert found == written
+
+
+def refuse(code: str, status: int) -> Exception:
+    """What MLflow raises when S3 refuses: an error that says it anew, without a cause."""
+    exceptions = pytest.importorskip("botocore.exceptions", reason="boto3 is not installed")
+    answer = {"Error": {"Code": code, "Message": "the reason"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    try:
+        try:
+            raise exceptions.ClientError(answer, "PutObject")
+        except exceptions.ClientError:
+            raise MlflowException("Failed to list artifacts in s3://bucket/path")  # noqa: B904 - as it does
+    except MlflowException as error:
+        return error
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [("ExpiredToken", 400), ("SignatureDoesNotMatch", 403), ("NoSuchBucket", 404), ("SlowDown", 503), ("503", 503)],
+)
+def test_s3_that_lets_nobody_in_is_away(code: str, status: int) -> None:
+    """Keys that expire after an hour, or a bucket that somebody removed, cost a finished training."""
+    described = describe_outage(refuse(code, status))
+    assert described is not None and code in described and "the reason" in described
+
+
+@pytest.mark.parametrize(("code", "status"), [("NoSuchKey", 404), ("404", 404), ("InvalidArgument", 400)])
+def test_a_file_that_is_not_in_s3_is_no_outage(code: str, status: int) -> None:
+    """A run without a file is asked for it for minutes."""
+    assert describe_outage(refuse(code, status)) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("EndpointConnectionError", {"endpoint_url": "http://host"}),
+        ("ReadTimeoutError", {"endpoint_url": "http://host"}),
+        ("ConnectionClosedError", {"endpoint_url": "http://host"}),
+        ("NoCredentialsError", {}),
+        ("CredentialRetrievalError", {"provider": "x", "error_msg": "y"}),
+    ],
+)
+def test_s3_that_does_not_answer_is_away(name: str, values: dict[str, str]) -> None:
+    """S3 hangs, or what gives out its keys does, and a finished training is lost."""
+    exceptions = pytest.importorskip("botocore.exceptions", reason="boto3 is not installed")
+    assert describe_outage(getattr(exceptions, name)(**values)) is not None

@@ -208,11 +208,15 @@ def test_a_password_in_the_environment_is_taken_out_of_the_address(monkeypatch: 
     assert (os.environ["MLFLOW_TRACKING_USERNAME"], os.environ["MLFLOW_TRACKING_PASSWORD"]) == ("me", "s@cret")
 
 
-def test_artifacts_go_where_an_experiment_says(store: Store) -> None:
-    """A team keeps its files in S3, and the program sends them to a folder of its own."""
+def test_artifacts_go_where_an_experiment_says(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A team keeps its files in S3, and the program sends them to a folder of its own, or trains before it asks."""
+    asked: list[str] = []
+    monkeypatch.setattr("pipeline.tracking.store.check_bucket", asked.append)
     store.client.create_experiment("in a cloud", artifact_location="s3://bucket/path")
     opened = open_store(TrackingConfig(uri=store.uri, experiment_name="in a cloud"))
     assert store.client.get_experiment(opened.experiment_id).artifact_location == "s3://bucket/path"
+    open_store(TrackingConfig(uri=store.uri, experiment_name="in a cloud"), wait=True)
+    assert asked == ["s3://bucket/path"]  # in the middle of a sweep its files can wait
     run = store.client.create_run(opened.experiment_id).info
     assert run.artifact_uri == f"s3://bucket/path/{run.run_id}/artifacts"
     assert local_folder(opened, run.run_id, run.artifact_uri) is None
