@@ -14,6 +14,7 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.commands import run_command, start_command
+from tests.s3_server import BUCKET, run_s3
 from tests.team_server import ADMIN_PASSWORD, PASSWORDS, SCRIPT, START_SECONDS, Team, open_team, why_not
 
 SMALL = ("dataset=sine", "dataset.length=60", "seeds=1", "training.epochs=2")
@@ -186,6 +187,33 @@ def test_an_account_is_needed(team: Team, tmp_path: Path) -> None:
     done = run_command("pipeline.run", *SMALL, cwd=tmp_path, env=environment)
     assert done.returncode == 2 and "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD" in done.stderr
     assert "a wrong one" not in done.stderr
+
+
+@pytest.mark.thorough
+def test_a_server_keeps_files_in_s3_with_keys_that_nobody_else_has(tmp_path: Path) -> None:
+    """Whoever trains needs the keys of the team's S3, or a time in which it is away costs a training."""
+    if (reason := why_not()) is not None:
+        pytest.skip(reason)
+    with run_s3() as s3, open_team(("--artifacts", f"s3://{BUCKET}/runs"), s3.variables) as team:
+        process = start_command(*sweep("in-s3"), cwd=tmp_path, env=team.environment, **pipes())
+        wait_for_line(process, "at most")
+        s3.stop()
+        time.sleep(15)
+        s3.start()
+        output, complaints = process.communicate()
+        assert process.returncode == 0 and "Traceback" not in complaints and "│" in output, complaints
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in team.variables.items():
+                patch.setenv(name, value)
+            check(team, "in-s3", [0])
+            jobs, _ = team.runs("in-s3")
+        mlflow.set_tracking_uri(None)
+        files = s3.files("runs/")
+        for run in jobs:
+            assert [path for path in files if path.endswith(f"/{run.info.run_id}/artifacts/weights.npz")]
+        assert not (team.folder / "server" / "artifacts").exists()
+        told = [path.read_bytes() for folder in (tmp_path, team.folder) for path in folder.rglob("*") if path.is_file()]
+        assert not [each for each in [*told, *files.values()] if s3.secret.encode() in each]
 
 
 def pipes() -> dict[str, int]:

@@ -72,7 +72,11 @@ def test_a_bucket_that_can_be_used_is_asked_once(s3: S3Server, monkeypatch: pyte
 @pytest.mark.parametrize(
     ("wrong", "place", "line"),
     [
-        ({"AWS_ACCESS_KEY_ID": "wrong"}, BUCKET, "InvalidAccessKeyId.*; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+        (
+            {"AWS_ACCESS_KEY_ID": "wrong"},
+            BUCKET,
+            "InvalidAccessKeyId.*; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        ),
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, BUCKET, "SignatureDoesNotMatch.*; set AWS_ACCESS_KEY_ID"),
         ({}, "other", "NoSuchBucket: .*; make the bucket"),
         ({"MLFLOW_S3_ENDPOINT_URL": "no address"}, BUCKET, "no address.*; check MLFLOW_S3_ENDPOINT_URL"),
