@@ -27,6 +27,9 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+from pipeline.base.errors import UserError
+from pipeline.tracking.bucket import check_bucket
+
 DATABASE_PASSWORD, ADMIN_PASSWORD = "POSTGRES_PASSWORD", "MLFLOW_AUTH_ADMIN_PASSWORD"
 PATIENCE_SECONDS = 300
 STEADY_SECONDS = 10  # who lives longer has started well
@@ -50,6 +53,11 @@ def main() -> None:
     for package in ("psycopg", "flask_wtf"):
         if find_spec(package) is None:
             parser.error(f"the package {package} is not installed: pip install -c constraints.txt -e '.[server]'")
+    if arguments.artifacts:
+        try:
+            check_bucket(arguments.artifacts)
+        except UserError as error:
+            parser.error(str(error))
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     folder = arguments.folder.resolve()
     (folder / "logs").mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ _SCHEME = "s3://"
 _SECONDS = 5
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY to keys that may list, read and write there"
 _REMEDIES = {
-    "NoSuchBucket": "make the bucket, or choose another experiment (tracking.experiment_name)",
+    "NoSuchBucket": "make the bucket, or choose another place",
     "ImportError": "pip install boto3",
 }
 _usable: set[str] = set()  # buckets: asked once by a command
