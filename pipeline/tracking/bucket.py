@@ -59,9 +59,8 @@ def _ask(uri: str) -> tuple[str, str] | None:
     if not uri.startswith(_SCHEME):
         return None
     try:
-        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
-
         client = _make_client()
+        from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
     except ImportError as error:
         return f"{error}", _REMEDIES["ImportError"]
     except ValueError as error:
@@ -81,7 +80,7 @@ def _ask(uri: str) -> tuple[str, str] | None:
 
 
 def _make_client() -> Any:
-    from boto3.session import Session
+    import boto3
     from botocore.config import Config
 
     style: Any = MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE  # MLflow has no types here
@@ -93,5 +92,5 @@ def _make_client() -> Any:
         retries={"total_max_attempts": 1},
         s3={"addressing_style": style.get()},
     )
-    session = Session()  # not boto3's own, which in a notebook keeps the keys that were refused
+    session = boto3.Session()  # not the one it keeps, which in a notebook keeps the keys that were refused
     return session.client("s3", endpoint_url=endpoint.get(), verify=False if ignore.get() else None, config=quick)
