@@ -59,14 +59,14 @@ def _ask(uri: str) -> tuple[str, str] | None:
     if not uri.startswith(_SCHEME):
         return None
     try:
-        client = _make_client()
+        import boto3
         from botocore.exceptions import BotoCoreError, ClientError, ConnectionError, HTTPClientError
     except ImportError as error:
-        return f"{error}", _REMEDIES["ImportError"]
-    except ValueError as error:
-        return hide_password(str(error)), "check MLFLOW_S3_ENDPOINT_URL"
-    address, parts = hide_password(client.meta.endpoint_url), urlsplit(uri)
+        return str(error), _REMEDIES["ImportError"]
+    address = ""
     try:
+        client = _make_client(boto3.Session())  # not the one it keeps, which in a notebook keeps what was refused
+        address, parts = hide_password(client.meta.endpoint_url), urlsplit(uri)
         client.list_objects_v2(Bucket=parts.netloc, Prefix=parts.path.lstrip("/"), MaxKeys=1)
     except ClientError as error:
         told = error.response["Error"]
@@ -74,13 +74,14 @@ def _ask(uri: str) -> tuple[str, str] | None:
         return reason, _REMEDIES.get(told["Code"], _KEYS)
     except (ConnectionError, HTTPClientError):
         return f"{address} does not answer", "start it, or check MLFLOW_S3_ENDPOINT_URL"
-    except BotoCoreError as error:  # no keys, or no bucket by its name
-        return str(error), _KEYS
+    except BotoCoreError as error:  # no keys or half of them, a profile that is not there
+        return str(error).rstrip("."), _KEYS
+    except ValueError as error:
+        return hide_password(str(error)), "check MLFLOW_S3_ENDPOINT_URL"
     return None
 
 
-def _make_client() -> Any:
-    import boto3
+def _make_client(session: Any) -> Any:
     from botocore.config import Config
 
     style: Any = MLFLOW_BOTO_CLIENT_ADDRESSING_STYLE  # MLflow has no types here
@@ -92,5 +93,4 @@ def _make_client() -> Any:
         retries={"total_max_attempts": 1},
         s3={"addressing_style": style.get()},
     )
-    session = boto3.Session()  # not the one it keeps, which in a notebook keeps the keys that were refused
     return session.client("s3", endpoint_url=endpoint.get(), verify=False if ignore.get() else None, config=quick)

@@ -34,7 +34,7 @@ def use(variables: dict[str, str], patch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("uri", ["file:///folder", "/folder", "mlflow-artifacts:/1"])
 def test_of_other_places_nothing_is_asked(uri: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who keeps files on a disk needs boto3, or waits for Amazon."""
-    monkeypatch.setattr(bucket, "_make_client", lambda: pytest.fail("it asked"))
+    monkeypatch.setattr(bucket, "_make_client", lambda session: pytest.fail("it asked"))
     check_bucket(uri)
     assert ask_bucket(uri) is None
 
@@ -64,7 +64,7 @@ def test_a_bucket_that_can_be_used_is_asked_once(s3: S3Server, monkeypatch: pyte
     use(s3.variables, monkeypatch)
     assert ask_bucket(PLACE) is None
     check_bucket(PLACE)
-    monkeypatch.setattr(bucket, "_make_client", lambda: pytest.fail("it asked"))
+    monkeypatch.setattr(bucket, "_make_client", lambda session: pytest.fail("it asked"))
     check_bucket(f"s3://{BUCKET}/elsewhere")
 
 
@@ -78,6 +78,8 @@ def test_a_bucket_that_can_be_used_is_asked_once(s3: S3Server, monkeypatch: pyte
             "InvalidAccessKeyId.*; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
         ),
         ({"AWS_SECRET_ACCESS_KEY": "wrong"}, BUCKET, "SignatureDoesNotMatch.*; set AWS_ACCESS_KEY_ID"),
+        ({"AWS_SECRET_ACCESS_KEY": ""}, BUCKET, "missing: AWS_SECRET_ACCESS_KEY; set AWS_ACCESS_KEY_ID"),
+        ({"AWS_PROFILE": "nobody"}, BUCKET, r"\(nobody\) could not be found; set AWS_ACCESS_KEY_ID"),
         ({}, "other", "NoSuchBucket: .*; make the bucket"),
         ({"MLFLOW_S3_ENDPOINT_URL": "no address"}, BUCKET, "no address.*; check MLFLOW_S3_ENDPOINT_URL"),
     ],
