@@ -143,13 +143,14 @@ def _log_model(client: mlflow.MlflowClient, run_id: str, folder: Path, values: d
     )
     status = LoggedModelStatus.FAILED
     try:
-        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         final = values.get("metrics", [])  # what an earlier version kept for a store has none
         rows = ((key, value, moment, step, model.model_id) for key, value, moment, step in final)
         _log_metrics(client, run_id, [Metric(*row) for row in rows])
         with TemporaryDirectory() as made:
             _write_model(Path(made) / _MODEL, model, run_id, folder, values)
             client.log_model_artifacts(model.model_id, str(Path(made) / _MODEL))
+        # Last: a model whose files are not there is no model of the run, which is logged again.
+        client.log_outputs(run_id, [LoggedModelOutput(model.model_id, step=0)])
         status = LoggedModelStatus.READY
     finally:
         client.finalize_logged_model(model.model_id, status)

@@ -144,6 +144,26 @@ def test_a_store_that_is_back_at_the_end_of_a_run_has_its_record_at_once(server:
     assert server.run(run.run_id).data.metrics == {"test_rmse": 4.5}
 
 
+def test_a_model_whose_files_did_not_arrive_is_no_model_of_its_run(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """S3 goes away between the files of a run and those of its model: the run has two models, one without files."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    upload, refused = mlflow.MlflowClient.log_model_artifacts, []
+
+    def refuse_once(client: mlflow.MlflowClient, model_id: str, folder: str) -> None:
+        if not refused:
+            refused.append(model_id)
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        upload(client, model_id, folder)
+
+    monkeypatch.setattr(mlflow.MlflowClient, "log_model_artifacts", refuse_once)
+    run = server.run(train(server, tmp_path, away=False, config_hash="model", model=True).run_id)
+    assert run.info.status == "FINISHED" and len(refused) == 1
+    (output,) = run.outputs.model_outputs
+    assert output.model_id != refused[0] and list_artifacts(artifact_uri=f"models:/{output.model_id}")
+
+
 def test_a_run_that_was_trained_again_meanwhile_is_not_finished_twice(server: Server, tmp_path: Path) -> None:
     """Another machine repeated the sweep during the outage: the configuration then has two FINISHED runs."""
     late = train(server, tmp_path, away=True, config_hash="twice")
