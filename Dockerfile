@@ -3,7 +3,7 @@
 #   docker build -t lstm-pipeline .                                  the program, on CPUs
 #   docker build -t lstm-pipeline:gpu --build-arg VARIANT=gpu .      with CUDA, which TensorFlow's own packages bring
 #   docker build -t lstm-pipeline-server --target server .           PostgreSQL's driver, accounts, S3; no TensorFlow
-#   docker run --rm -v "$PWD:/work" lstm-pipeline pipeline.run dataset=csv dataset.path=mine.csv
+#   docker run --rm --user "$(id -u):$(id -g)" --env USER -v "$PWD:/work" lstm-pipeline pipeline.run dataset=sine
 ARG PYTHON=3.12
 FROM python:${PYTHON}-slim AS base
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PYTHONUNBUFFERED=1
@@ -34,6 +34,8 @@ COPY data data
 # psycopg and boto3: for tracking.uri=postgresql://... and for artifacts in s3://...
 RUN case "$VARIANT" in cpu) extras=excel ;; gpu) extras=excel,gpu ;; *) echo "VARIANT is cpu or gpu" >&2; exit 2 ;; esac \
     && python -m pip install -c constraints.txt --no-build-isolation ".[$extras]" "psycopg[binary]" boto3
+# There is no git here, and with --user neither a name nor a home for the number. --env USER says whose a run is.
+ENV GIT_PYTHON_REFRESH=quiet USER=lstm HOME=/tmp
 USER lstm
 WORKDIR /work
 ENTRYPOINT ["python", "-m"]
