@@ -138,7 +138,9 @@ constraints: ## Resolve the newest versions that pyproject.toml allows into cons
 	"$$folder/venv/bin/python" $(PIP_INSTALL) --upgrade $(BUILDERS); \
 	"$$folder/venv/bin/python" $(PIP_INSTALL) --no-build-isolation -e '.[dev,docs,server]'; \
 	sed -n '/^#/p' constraints.txt > "$$folder/constraints.txt"; \
-	"$$folder/venv/bin/python" -m pip freeze --all --exclude-editable --exclude pip >> "$$folder/constraints.txt"; \
+	"$$folder/venv/bin/python" -m pip freeze --all --exclude-editable --exclude pip > "$$folder/frozen.txt"; \
+	sed -n '/^nvidia-/p' constraints.txt | LC_ALL=C sort -f -o "$$folder/pins.txt" -- - "$$folder/frozen.txt"; \
+	cat "$$folder/pins.txt" >> "$$folder/constraints.txt"; \
 	cp "$$folder/constraints.txt" constraints.txt; \
 	echo "constraints.txt is new: run make test ARGS=--thorough with every supported Python before you commit it."
 

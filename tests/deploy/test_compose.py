@@ -1,4 +1,4 @@
-"""The containers of a team: what can be said of them without a docker daemon."""
+"""The containers of a team: what can be said of them without a docker daemon; docs/how-to/team.md says what was run."""
 
 import configparser
 import re
@@ -73,7 +73,15 @@ def test_images_install_what_make_installs_and_run_as_nobody(services: dict[str,
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert {"excel", "gpu", "server"} <= set(extras)
     pinned = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
-    assert {"psycopg", "psycopg-binary", "flask-wtf", "boto3", "mlflow"} <= pinned
+    assert {"psycopg", "psycopg-binary", "flask-wtf", "boto3", "mlflow", "nvidia-cudnn-cu12"} <= pinned
+
+
+def test_the_program_needs_no_account_of_its_own_and_no_git(services: dict[str, Any]) -> None:
+    """Each run warns of git, and with `--user` of an unknown number also of getpwuid and of matplotlib's folder."""
+    words = re.findall(r"^ENV (.+)$", DOCKERFILE.split(" AS program\n")[1], re.MULTILINE)
+    environment = dict(word.split("=") for line in words for word in line.split())
+    assert environment == {"GIT_PYTHON_REFRESH": "quiet", "USER": "lstm", "HOME": "/tmp"}
+    assert services["program"]["environment"]["USER"] is None  # as it is in the environment, before the image's
 
 
 def test_secrets_and_data_do_not_go_to_the_builder() -> None:
