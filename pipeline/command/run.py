@@ -86,10 +86,15 @@ def _run_command(command: Sequence[str]) -> int:
 
 
 def _open_store(plan: Plan) -> "Store":
-    with quick_imports():
-        import pipeline.experiment.run  # noqa: F401  for the first job
+    first = plan.jobs[0]
+    with quick_imports():  # what the first job needs, while its training waits for TensorFlow
+        import scoringrules  # noqa: F401
 
-        return open_store_to_train(plan.jobs[0].tracking)
+        import pipeline.experiment.run  # noqa: F401
+
+        if first.tracking.log_model:
+            import mlflow.pyfunc  # noqa: F401
+        return open_store_to_train(first.tracking)
 
 
 def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:
