@@ -1,4 +1,4 @@
-"""Measure `python -m pipeline.compare` over many runs, as a user starts it: Python, MLflow and statsmodels included.
+"""Measure `python -m pipeline.compare` over many runs, as a user starts it: Python and MLflow included.
 
 python benchmarks/compare.py                        1,000 runs of 8 seeds: about a minute to log them, then seconds
 python benchmarks/compare.py --runs 20000           1,000 are logged, the others are copies with other axes

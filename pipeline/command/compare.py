@@ -99,7 +99,7 @@ def _read_document(arguments: Arguments) -> "Document":
     from pipeline.api.records import Runs
 
     store, runs, selection = select_runs(arguments)
-    gc.freeze()  # statsmodels looks for garbage once more
+    gc.freeze()  # thousands of runs are no garbage, and need not be looked through again
     # Who names a run wants to know that it is damaged; who names an experiment wants to see the others.
     tell = None if arguments.runs else say
     return compare(Runs(runs, store, selection), arguments.by, arguments.where, tell).document
