@@ -46,7 +46,6 @@ def main() -> None:
     prepare_terminal(unread=True)
     listen_for_interrupts()
     logging.raiseExceptions = False  # where the disk is full the job's log file loses a line, and the screen no page
-    ConfigStore.instance().store(name="base_config", node=Config)
     leave(run_to_exit(lambda: _run_command(sys.argv[1:]), REPEAT))
 
 
@@ -70,6 +69,7 @@ def _train_job(config: DictConfig, trainer: TrainsJobs | None = None, plan: Plan
 
 
 def _run_command(command: Sequence[str]) -> int:
+    ConfigStore.instance().store(name="base_config", node=Config)  # here an interrupt is told as any other
     os.environ[_FULL_ERROR] = "1"  # Hydra then raises instead of printing, and every error is told in one place
     arguments = get_args_parser().parse_intermixed_args(command)  # flags may stand before, between or after keys
     if arguments.help or arguments.hydra_help or arguments.cfg or arguments.info or arguments.shell_completion:
