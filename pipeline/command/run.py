@@ -86,15 +86,12 @@ def _run_command(command: Sequence[str]) -> int:
 
 
 def _open_store(plan: Plan) -> "Store":
-    first = plan.jobs[0]
     with quick_imports():  # what the first job needs, while its training waits for TensorFlow
         import scoringrules  # noqa: F401
 
         import pipeline.experiment.run  # noqa: F401
 
-        if first.tracking.log_model:
-            import mlflow.pyfunc  # noqa: F401
-        return open_store_to_train(first.tracking)
+        return open_store_to_train(plan.jobs[0].tracking)
 
 
 def _run_once(store: "Store", arguments: Namespace, plan: Plan) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-import mlflow
+import mlflow.pyfunc
 from mlflow.entities import (
     Dataset,
     DatasetInput,
