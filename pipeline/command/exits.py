@@ -1,5 +1,6 @@
 """How a command ends: every error has one exit code and one line on stderr, whichever door it came through."""
 
+import atexit
 import gc
 import os
 import sys
@@ -81,7 +82,7 @@ def leave(code: int) -> NoReturn:
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(code)
-    ignore_interrupts()
+    atexit.register(ignore_interrupts)  # when Python really ends: a test that catches this end goes on
     gc.freeze()  # else Python would look through all modules for garbage before it ends, 1 s
     sys.exit(code)
 

@@ -8,7 +8,6 @@ import sys
 import pytest
 
 from pipeline.base.errors import TrainingError, UserError
-from pipeline.command import exits
 from pipeline.command.exits import exit_code, leave, run_to_exit
 
 
@@ -85,12 +84,12 @@ def test_only_an_interrupt_leaves_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     """Python ends under a thread that still computes, and crashes; or an ordinary end skips what is registered."""
     left: list[int] = []
     monkeypatch.setattr("os._exit", left.append)
-    monkeypatch.setattr(exits, "ignore_interrupts", lambda: None)  # this process goes on
     for code in (0, 1, 2, 130):
         with pytest.raises(SystemExit) as ended:
             leave(code)
         assert ended.value.code == code
     assert left == [130]
+    assert signal.getsignal(signal.SIGTERM) is not signal.SIG_IGN  # nor would what this process starts ever end by it
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
