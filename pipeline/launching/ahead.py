@@ -66,7 +66,7 @@ def make_trainer(plan: Plan, begun: AheadProcess | None = None) -> TrainsJobs:
         if len(series) == len(plan.series) and sum(each.values.nbytes for each in series) <= _MOST_BYTES:
             return AheadTrainer(plan, begun)
     if begun is not None:
-        begun.end()
+        begun.kill()
     return Trainer(plan.jobs)
 
 
@@ -96,7 +96,8 @@ class AheadTrainer:
         self._series = {name_dataset(job.dataset): plan.series_of(job) for job in plan.jobs}
         self._certificates: dict[str, tuple[int, Certificate | str]] = {}
         self._here = Trainer()  # for what no plan knows
-        self._process, self._is_new = begun, True
+        self._begun = begun
+        self._process: AheadProcess | None = None
         self._opened = ExitStack()
 
     def __enter__(self) -> "AheadTrainer":
@@ -144,7 +145,7 @@ class AheadTrainer:
                     training, best, certificate = read_training(answer)
                     self._certificates = {name: (best, certificate)}
                     return training
-        how, self._process = self._process.wait(), None
+        how, self._process = self._process.end(), None
         raise TrainingError(f"the process that trains {how}; repeat the command with resume=true")
 
     def train_again(
@@ -165,10 +166,9 @@ class AheadTrainer:
     def _ask(self, place: int) -> None:
         """Let it train up to some jobs after a place, of which it is told with those that follow."""
         if self._process is None:
-            self._process, self._is_new = self._opened.enter_context(AheadProcess()), True
-        if self._is_new:
+            self._process, self._begun = self._begun or self._opened.enter_context(AheadProcess()), None
             (self._process.folder / SERIES).write_bytes(write_series(self._series))
-            self._sent, self._is_new = place, False
+            self._sent = place
         coming = range(self._sent, min(len(self._jobs), place + _SENT))
         self._sent = coming.stop if coming else self._sent
-        self._process.ask({"jobs": [write_job(each, self._jobs[each]) for each in coming], "until": place + _AHEAD})
+        self._process.send({"jobs": [write_job(each, self._jobs[each]) for each in coming], "until": place + _AHEAD})

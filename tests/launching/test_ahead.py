@@ -22,7 +22,7 @@ from pipeline.config.schema import Config, DatasetConfig, Engine, EvaluationConf
 from pipeline.data.sources import load_series
 from pipeline.experiment.jobs import Plan
 from pipeline.experiment.trainer import Trainer
-from pipeline.launching import ahead, ahead_process
+from pipeline.launching import ahead, line_process
 from pipeline.launching.ahead import AheadTrainer, begin_ahead, make_trainer
 from pipeline.launching.ahead_process import AheadProcess
 from pipeline.launching.trained import read_training, write_training
@@ -76,12 +76,12 @@ def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def played(monkeypatch: pytest.MonkeyPatch) -> None:
-    popen = ahead_process.subprocess.Popen
+    popen = line_process.subprocess.Popen
 
     def start(command: list[str], **settings: Any) -> Any:
         return popen([sys.executable, "-c", PLAYED, json.dumps(sys.path), command[-1]], **settings)
 
-    monkeypatch.setattr(ahead_process.subprocess, "Popen", start)
+    monkeypatch.setattr(line_process.subprocess, "Popen", start)
 
 
 def train(trainer: AheadTrainer, job: Config, told: list[str]) -> Training:
@@ -168,10 +168,10 @@ def test_a_wrong_command_ends_the_process_it_has_started(monkeypatch: pytest.Mon
         assert process is not None
         begun.append(process)
         raise UserError("unknown key")
-    assert begun[0].wait() == "was ended by signal 9" and not begun[0].folder.exists()
+    assert begun[0].end() == "was ended by signal 9" and not begun[0].folder.exists()
     with begin_ahead(get_args_parser().parse_args(["-m", "seed=1"])) as process:
         assert process is not None and isinstance(make_trainer(make_plan([1]), process), Trainer)
-        assert process.wait() == "was ended by signal 9"
+        assert process.end() == "was ended by signal 9"
 
 
 WORDS = (
