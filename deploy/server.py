@@ -27,9 +27,6 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from pipeline.base.errors import UserError
-from pipeline.tracking.bucket import check_bucket
-
 DATABASE_PASSWORD, ADMIN_PASSWORD = "POSTGRES_PASSWORD", "MLFLOW_AUTH_ADMIN_PASSWORD"
 PATIENCE_SECONDS = 300
 STEADY_SECONDS = 10  # who lives longer has started well
@@ -54,6 +51,9 @@ def main() -> None:
         if find_spec(package) is None:
             parser.error(f"the package {package} is not installed: pip install -c constraints.txt -e '.[server]'")
     if arguments.artifacts:
+        from pipeline.base.errors import UserError
+        from pipeline.tracking.bucket import check_bucket  # imports MLflow, 1 s
+
         try:
             check_bucket(arguments.artifacts)
         except UserError as error:

@@ -21,6 +21,7 @@ SECONDS = 1200  # for what should take ten: only what hangs takes longer
 ANSWER = struct.Struct("i")  # of the server: the process id, and at the end what waitpid says
 READ_AT_START = ("PYTHON", "TF_CPP", "TF_ENABLE", "KERAS_", "OPENBLAS_", "OMP_", "MPL", "LC_", "LANG")
 ADDRESS = f"\0lstm-pipeline-tests-{os.environ.get('PYTEST_XDIST_TESTRUNUID', uuid.uuid4().hex)}"  # of all workers
+PIPES: Any = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 _held: list[socket.socket | subprocess.Popen[bytes]] = []  # while this process lasts
 
 
@@ -126,3 +127,12 @@ def reach_server() -> socket.socket:
         elif server.poll():
             raise RuntimeError(f"what commands are forked from has failed; see why with: python {script} x")
         time.sleep(0.01)
+
+
+def wait_for_line(process: "subprocess.Popen[str]", words: str) -> None:
+    """Read what a command says on stderr until a line has these words."""
+    assert process.stderr is not None
+    for line in process.stderr:
+        if words in line:
+            return
+    raise AssertionError(f"the command ended without saying {words}")

@@ -13,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from tests.commands import run_command, start_command
+from tests.commands import PIPES, run_command, start_command, wait_for_line
 from tests.conftest import MakeStore
 from tests.s3_server import BUCKET, S3Server, run_s3
 
@@ -127,7 +127,7 @@ def rows_of(files: dict[str, bytes], folder: Path) -> pd.DataFrame:
 
 def test_s3_that_is_away_for_a_while_costs_nothing(place: Place) -> None:
     """S3 is restarted in the middle of a sweep, and a finished training is FAILED."""
-    process = start_command(*place.words(), cwd=place.folder, env=place.environment, **pipes())
+    process = start_command(*place.words(), cwd=place.folder, env=place.environment, **PIPES)
     wait_for_line(process, "at most")
     place.s3.stop()
     try:
@@ -143,7 +143,7 @@ def test_s3_that_is_away_for_a_while_costs_nothing(place: Place) -> None:
 def test_s3_that_stays_away_costs_no_finished_training(place: Place) -> None:
     """A training ends after S3 was lost for good: it must be trained again, is FINISHED without files, or twice."""
     environment = place.environment | {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
-    process = start_command(*place.words(), cwd=place.folder, env=environment, **pipes())
+    process = start_command(*place.words(), cwd=place.folder, env=environment, **PIPES)
     wait_for_line(process, "at most")
     place.s3.stop()
     try:
@@ -199,15 +199,3 @@ def test_what_keeps_a_sweep_from_s3_is_said_before_it_is_trained(
     assert done.returncode == 2 and len(done.stderr.splitlines()) == 1 and line in done.stderr, done.stderr
     assert done.stderr.startswith("error: files in s3://") and "wrong one" not in done.stderr
     assert not place.jobs()
-
-
-def pipes() -> dict[str, int]:
-    return dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-
-
-def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the command ended without saying {words}")

@@ -99,7 +99,6 @@ def _explain_store(error: BaseException) -> str | None:
     """Say that the MLflow store did not answer for minutes; None if the error is about something else."""
     if "pipeline.tracking.outage" not in sys.modules:  # nobody asked a store, and to import this takes seconds
         return None
-    from pipeline.tracking.outage import describe_outage
+    from pipeline.tracking.outage import explain_outage
 
-    reason = describe_outage(error)
-    return None if reason is None else f"the MLflow store does not answer: {reason}"
+    return explain_outage(error)

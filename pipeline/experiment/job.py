@@ -57,7 +57,6 @@ def train_job(config: Config, series: "Series | None" = None, trainer: "TrainsJo
 
 def _explain_store(error: Exception) -> str | None:
     """Say that the store did not answer, as for an earlier run that is asked for; an OSError may be about the data."""
-    from pipeline.tracking.outage import describe_outage
+    from pipeline.tracking.outage import explain_outage
 
-    reason = None if isinstance(error, OSError) else describe_outage(error)
-    return None if reason is None else f"the MLflow store does not answer: {reason}"
+    return None if isinstance(error, OSError) else explain_outage(error)

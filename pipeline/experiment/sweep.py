@@ -5,9 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError
-from pipeline.base.interrupt import wait_for_safe_point
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
 from pipeline.config.schema import TrackingConfig
@@ -68,29 +66,17 @@ def open_sweep(store: "Store", words: Sequence[str], overrides: Sequence[str]) -
         words: The command line that makes the same sweep.
         overrides: Those of them that are settings: they name the sweep.
     """
-    from pipeline.tracking.heartbeat import beating
-    from pipeline.tracking.live import close_parent, open_parent
+    from pipeline.tracking.live import open_parent
+    from pipeline.tracking.parent import keep_parent
 
-    sweep, ending = None, "FAILED"
-    try:
-        with wait_for_safe_point():  # what is opened will be closed
-            sweep = Sweep(open_parent(store, name=" ".join(["sweep", *overrides]), command=words))
-        with beating(store, sweep.parent):
+    name = " ".join(["sweep", *overrides])
+    with keep_parent(store, "sweep", lambda: open_parent(store, name, words)) as parent:
+        sweep = Sweep(parent.run_id)
+        try:
             yield sweep
-        ending = "FAILED" if sweep.failure else "FINISHED"
-    except KeyboardInterrupt:
-        ending = "KILLED"
-        raise
-    except PipelineError as error:
-        if sweep is None:
-            raise
-        sweep.failure = error
-    finally:
-        if sweep is not None:
-            try:
-                close_parent(store, sweep.parent, ending)
-            except Exception as error:  # must not hide what ended the sweep
-                say(f"the sweep stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
+        except PipelineError as error:
+            sweep.failure = error
+        parent.has_failed = sweep.failure is not None
 
 
 def log_report(store: "Store", parent: str) -> None:

@@ -19,9 +19,7 @@ class LineProcess:
         environment: Variables beside those of this process.
     """
 
-    def __init__(
-        self, *words: str, tell: Callable[[str], None], environment: Mapping[str, str] | None = None
-    ) -> None:
+    def __init__(self, *words: str, tell: Callable[[str], None], environment: Mapping[str, str] | None = None) -> None:
         self._process = subprocess.Popen(
             [sys.executable, "-m", *words],
             stdin=subprocess.PIPE,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.base.disk import explain_disk
 from pipeline.base.errors import PipelineError, TrainingError, UserError
-from pipeline.base.interrupt import hold_interrupts, wait_for_safe_point
+from pipeline.base.interrupt import hold_interrupts
 from pipeline.base.paths import home_dir
 from pipeline.base.salvage import Salvage
 from pipeline.base.terminal import say
@@ -92,7 +92,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
     """
     prepared = _prepare(task)
     store = open_store_to_train(prepared.config.tracking)
-    from pipeline.tracking.heartbeat import beating, process_name
+    from pipeline.tracking.heartbeat import process_name
     from pipeline.tracking.live import LiveRun, note_incomplete
     from pipeline.tracking.search import CHAMPION_TAG, register_champion
 
@@ -102,7 +102,7 @@ def run_search(task: Task) -> tuple["Store", Result]:
         place, prepared.name, prepared.space, process_name(), prepared.config.seed, task.resume,
         choose_starts(prepared.config, prepared.space),
     )  # fmt: skip
-    with _open_parent(store, task, trials) as parent, beating(store, parent):
+    with _open_parent(store, task, trials) as parent:
         config = replace(prepared.config, tracking=replace(prepared.config.tracking, parent_run_id=parent))
         _try_all(task, prepared, store, parent, trials, label)
         if not trials.ranked():
@@ -228,24 +228,16 @@ def describe_best(trials: Trials, label: str) -> str:
 
 @contextmanager
 def _open_parent(store: "Store", task: Task, trials: Trials) -> Iterator[str]:
-    """Open the run of a search, and close it as what happened: FINISHED, FAILED or KILLED."""
-    from pipeline.tracking.live import close_parent
+    """Open the run of a search, or that of the one that is resumed, and close it as what happened."""
+    from pipeline.tracking.parent import keep_parent
     from pipeline.tracking.search import open_search
 
-    parent, ending = None, "FAILED"
-    try:
-        with trials.alone(), wait_for_safe_point():  # those that begin together share one run; what is opened is closed
+    def start() -> str:
+        with trials.alone():  # those that begin together share one run
             earlier = trials.noted(_PARENT) if task.resume else None
-            parent = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
-            trials.note(_PARENT, parent)
-        yield parent
-        ending = "FINISHED"
-    except KeyboardInterrupt:
-        ending = "KILLED"
-        raise
-    finally:
-        if parent is not None:
-            try:
-                close_parent(store, parent, ending)
-            except Exception as error:  # must not hide what ended the search
-                say(f"the search stays open in MLflow, the next training will close it: {explain_disk(error) or error}")
+            opened = open_search(store, " ".join(["search", *task.words]), task.words, earlier)
+            trials.note(_PARENT, opened)
+        return opened
+
+    with keep_parent(store, "search", start) as parent:
+        yield parent.run_id

@@ -54,6 +54,12 @@ def describe_outage(error: BaseException) -> str | None:
     return None
 
 
+def explain_outage(error: BaseException) -> str | None:
+    """Return what is said where a store that does not answer ends a command, or a job; None: it is something else."""
+    reason = describe_outage(error)
+    return None if reason is None else f"the MLflow store does not answer: {reason}"
+
+
 def patiently(act: Callable[[], Answer]) -> Answer:
     """Act; while the store does not answer act again, with longer and longer pauses, for four minutes."""
     for pause in _pauses():

@@ -13,7 +13,7 @@ import psutil
 import pytest
 from mlflow import MlflowClient
 
-from tests.commands import run_command, start_command
+from tests.commands import PIPES, run_command, start_command, wait_for_line
 from tests.s3_server import BUCKET, run_s3
 from tests.team_server import ADMIN_PASSWORD, PASSWORDS, SCRIPT, START_SECONDS, Team, open_team, why_not
 
@@ -113,7 +113,7 @@ def test_eight_sweeps_at_once_lose_no_row_and_show_no_password(team: Team, tmp_p
 @pytest.mark.parametrize("fault", ["frozen", "away", "database"])
 def test_a_sweep_outlives_a_fault_of_the_server(team: Team, tmp_path: Path, fault: str) -> None:
     """The server hangs for 20 s or is restarted after 60 s, or PostgreSQL is killed: a finished training is lost."""
-    process = start_command(*sweep(fault, "training.epochs=40"), cwd=tmp_path, env=team.environment, **pipes())
+    process = start_command(*sweep(fault, "training.epochs=40"), cwd=tmp_path, env=team.environment, **PIPES)
     wait_for_line(process, "at most")
     if fault == "frozen":
         frozen = team.children("mlflow")
@@ -141,7 +141,7 @@ def test_a_server_that_stays_away_costs_no_finished_training(team: Team, tmp_pat
     """A training ends after the server was lost for good: it must be trained again, or is FINISHED twice."""
     impatient = {**team.environment, "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1"}
     words = sweep("lost", "training.epochs=400", f"tracking.spool={tmp_path / 'spool'}")
-    process = start_command(*words, cwd=tmp_path, env=impatient, **pipes())
+    process = start_command(*words, cwd=tmp_path, env=impatient, **PIPES)
     wait_for_line(process, "at most")
     while not [run for run in team.runs("lost")[0] if run.info.status == "RUNNING"]:
         assert process.poll() is None
@@ -205,7 +205,7 @@ def test_a_server_keeps_files_in_s3_with_keys_that_nobody_else_has(tmp_path: Pat
     if (reason := why_not()) is not None:
         pytest.skip(reason)
     with run_s3() as s3, open_team(("--artifacts", f"s3://{BUCKET}/runs"), s3.variables) as team:
-        process = start_command(*sweep("in-s3"), cwd=tmp_path, env=team.environment, **pipes())
+        process = start_command(*sweep("in-s3"), cwd=tmp_path, env=team.environment, **PIPES)
         wait_for_line(process, "at most")
         s3.stop()
         time.sleep(15)
@@ -224,15 +224,3 @@ def test_a_server_keeps_files_in_s3_with_keys_that_nobody_else_has(tmp_path: Pat
         assert not (team.folder / "server" / "artifacts").exists()
         told = [path.read_bytes() for folder in (tmp_path, team.folder) for path in folder.rglob("*") if path.is_file()]
         assert not [each for each in [*told, *files.values()] if s3.secret.encode() in each]
-
-
-def pipes() -> dict[str, int]:
-    return dict.fromkeys(("stdout", "stderr"), subprocess.PIPE)
-
-
-def wait_for_line(process: subprocess.Popen[str], words: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if words in line:
-            return
-    raise AssertionError(f"the command ended without saying {words}")
