@@ -156,6 +156,8 @@ def draw_memory(
     axis.plot(steps, zeroed, color=BASELINE, marker=marker, linestyle="--", label=f"state zeroed every so many {step}s")
     axis.axhline(whole, color=ACTUAL, linewidth=1, linestyle=":", label="as it was scored")
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    if len(steps) == 1:
+        axis.set_xticks([1])  # around one point there would be parts of a step
     axis.set_xlabel(f"{step}s read, or between two zeros" if len(steps) > 1 else f"{step}s read")
     name_axis(axis, judged)
     if len(steps) > 32:
